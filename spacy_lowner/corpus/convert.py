@@ -1,0 +1,82 @@
+"""From a file of any known format to Docs, with an account of what was found and mended."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, List, Optional
+
+from spacy.tokens import Doc
+
+from ..errors import Errors, LownerError
+from .columns import TagReport
+from .docs import read_docs, to_docs
+from .formats import detect_format, read_corpus
+from .sentence import raise_error
+
+
+@dataclass
+class ConvertReport:
+    """What a conversion found.
+
+    format (str): Of the input. tags (TagReport): Scheme and mends, for tagged formats. sentences (int): Sentences read.
+    spans (Counter): Spans by label. nested (int): Spans inside or across others. skipped (List[str]): Errors passed over.
+    from_ents (bool): Whether the spans were taken from `doc.ents`, since no Doc has the key.
+    """
+
+    format: str = ""
+    tags: TagReport = field(default_factory=TagReport)
+    sentences: int = 0
+    spans: Counter = field(default_factory=Counter)
+    nested: int = 0
+    skipped: List[str] = field(default_factory=list)
+    from_ents: bool = False
+
+
+def load_corpus(
+    path: Path,
+    *,
+    format: str = "auto",
+    spans_key: str = "sc",
+    skip_invalid: bool = False,
+    report: Optional[ConvertReport] = None,
+    **options: Any,
+) -> List[Doc]:
+    """Read a corpus of any known format, or a DocBin.
+
+    path (Path): The file. format (str): A key of `READERS`, or "auto". spans_key (str): Key for the spans.
+    skip_invalid (bool): Whether to pass over what cannot be read, instead of raising. report (Optional[ConvertReport]):
+        Filled in. **options: Options of the readers: scheme, ends, encoding, lang, tokenizer.
+    RETURNS (List[Doc]): The Docs. RAISES (LownerError): What is wrong, where, and how to mend it.
+    """
+    report = report if report is not None else ConvertReport()
+    if path.suffix == ".spacy":
+        report.format = "DocBin"
+        docs = list(read_docs(path))
+    else:
+        report.format = detect_format(path, options.get("encoding", "utf8")) if format == "auto" else format
+        on_error = (lambda error: report.skipped.append(str(error))) if skip_invalid else raise_error
+        sentences = read_corpus(path, report.format, on_error=on_error, report=report.tags, **options)
+        docs = to_docs(sentences, spans_key)
+        if not docs and report.skipped:
+            count, first = len(report.skipped), report.skipped[0]
+            raise LownerError(Errors.LN012.format(path=path, count=count, first=first))
+    if docs and not any(spans_key in doc.spans for doc in docs):
+        report.from_ents = True
+        for doc in docs:
+            doc.spans[spans_key] = list(doc.ents)
+    report.sentences = len(docs)
+    for doc in docs:
+        spans = list(doc.spans.get(spans_key, []))
+        report.spans.update(span.label_ for span in spans)
+        report.nested += count_nested([(span.start, span.end) for span in spans])
+    return docs
+
+
+def count_nested(spans: list) -> int:
+    """RETURNS (int): How many of the (start, end) pairs share a word with a longer or an earlier equal one."""
+    ordered = sorted(spans, key=lambda span: (span[0], -span[1]))
+    reach, nested = 0, 0
+    for start, end in ordered:
+        nested += start < reach
+        reach = max(reach, end)
+    return nested

@@ -1,0 +1,63 @@
+"""Sentences to Docs, Docs to files."""
+
+from pathlib import Path
+from typing import Iterable, Iterator, List, Optional
+
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
+from spacy.util import filter_spans
+from spacy.vocab import Vocab
+
+from ..errors import Errors, LownerError
+from .files import atomic_path
+from .sentence import LabeledSpan, Sentence
+from .tokens import choose_tokenizer
+
+
+def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool = True) -> Doc:
+    """Make a Doc with its spans under `spans_key` (empty where there are none) and their flat reading in `doc.ents`.
+
+    Where the source has words only, the Doc says so (`has_unknown_spaces`), and `spacy.Corpus` trains on these very words.
+
+    sentence (Sentence): The sentence. vocab (Vocab): Of the Doc. spans_key (str): Key of the spans.
+    spaces (bool): Whether words are separated by spaces where the source does not say.
+    RETURNS (Doc): The Doc.
+    """
+    doc = Doc(vocab, words=sentence.words, spaces=sentence.spaces or [spaces] * len(sentence.words))
+    doc.has_unknown_spaces = sentence.spaces is None
+    spans = [Span(doc, start, end, label=label) for start, end, label in sentence.spans]
+    doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=spans)
+    doc.set_ents(filter_spans(spans), default="outside")
+    doc.cats = dict(sentence.categories)
+    return doc
+
+
+def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
+    """RETURNS (Sentence): The words of a Doc with the spans under `spans_key`."""
+    spans = [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])]
+    spaces = None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc]
+    return Sentence([token.text for token in doc], spans, spaces=spaces, categories=dict(doc.cats))
+
+
+def to_docs(sentences: Iterable[Sentence], spans_key: str = "sc") -> List[Doc]:
+    """Make Docs that share a vocabulary; character-dense scripts get no spaces. RETURNS (List[Doc]): The Docs."""
+    sentences = list(sentences)
+    spaces = choose_tokenizer(word for sentence in sentences[:200] for word in sentence.words) == "spacy"
+    vocab = Vocab()
+    return [to_doc(sentence, vocab, spans_key, spaces) for sentence in sentences]
+
+
+def write_docs(docs: Iterable[Doc], path: Path) -> None:
+    """Write a DocBin with everything on the Docs, at once or not at all."""
+    data = DocBin(docs=docs, store_user_data=True).to_bytes()
+    with atomic_path(path) as draft:
+        draft.write_bytes(data)
+
+
+def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:
+    """Read a DocBin. RETURNS (Iterator[Doc]): The Docs. RAISES (LownerError): If it is missing or no DocBin."""
+    if not path.is_file():
+        raise LownerError(Errors.LN010.format(path=path))
+    try:
+        return DocBin(store_user_data=True).from_disk(path).get_docs(vocab or Vocab())
+    except Exception as error:
+        raise LownerError(Errors.LN015.format(path=path, reason=f"{type(error).__name__}: {error}")) from error

@@ -1,0 +1,62 @@
+"""Which reader reads what."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+from ..errors import Errors, LownerError
+from .columns import read_columns
+from .files import read_lines
+from .intents import read_intents
+from .markup import MENTION_TYPE, read_markup
+from .records import read_records
+from .schemes import parse_tag
+from .sentence import Sentence
+
+READERS: Dict[str, Callable[..., Iterator[Sentence]]] = {
+    "columns": read_columns,
+    "intents": read_intents,
+    "markup": read_markup,
+    "records": read_records,
+}
+
+
+def read_corpus(path: Path, format: str, **options: Any) -> Iterator[Sentence]:
+    """Read a file in one of the formats of `READERS`.
+
+    path (Path): The file. format (str): A key of `READERS`. **options: Those of all readers; each takes what it knows.
+    RETURNS (Iterator[Sentence]): The sentences.
+    """
+    reader = READERS[format]
+    known = inspect.signature(reader).parameters
+    return reader(path, **{name: value for name, value in options.items() if name in known})
+
+
+def detect_format(path: Path, encoding: str = "utf8") -> str:
+    """Tell the format from the first lines. RETURNS (str): A key of `READERS`. RAISES (LownerError): If none fits."""
+    lines = [line for line in read_lines(path, encoding)[:200] if line.strip()]
+    first = lines[0].lstrip()
+    if first[0] in "[{" and (path.suffix in (".json", ".jsonl") or _is_json(first) or first in "[{"):
+        return "records"
+    if any("](" in line and MENTION_TYPE.search(line) for line in lines):
+        return "markup"
+    if all(_is_intent_line(line) for line in lines):
+        return "intents"
+    tagged = sum(parse_tag(line.replace("\t", " ").rpartition(" ")[2]) is not None for line in lines)
+    if tagged * 2 >= len(lines):
+        return "columns"
+    raise LownerError(Errors.LN003.format(path=path, formats=", ".join(READERS)))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), (dict, list))
+    except json.JSONDecodeError:
+        return False
+
+
+def _is_intent_line(line: str) -> bool:
+    text, tab, tags = line.partition("\t")
+    labels = tags.split()
+    return bool(tab) and len(labels) > 2 and all(parse_tag(label) for label in labels[:-1]) and " " in text

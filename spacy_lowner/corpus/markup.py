@@ -1,0 +1,101 @@
+"""Inline markup for data written by hand: `[Marvin Minsky](researcher) founded …`, nesting allowed."""
+
+import re
+from pathlib import Path
+from typing import Iterator, List, Tuple
+
+from ..errors import Errors, LownerError
+from .files import read_lines
+from .sentence import OnErrorT, Sentence, raise_error
+from .tokens import choose_tokenizer, sentence_from_text
+
+MENTION_TYPE = re.compile(r"\(([^()\s][^()]*)\)")
+_ESCAPED = re.compile(r"\\([\[\]\\])")
+_SPECIAL = re.compile(r"([\[\]\\])")
+
+
+def read_markup(
+    path: Path,
+    *,
+    encoding: str = "utf8",
+    lang: str = "en",
+    tokenizer: str = "auto",
+    on_error: OnErrorT = raise_error,
+) -> Iterator[Sentence]:
+    """Read one sentence a line. Lines that begin with "# " and empty lines are left out.
+
+    path (Path): The file. encoding (str): Of the file. lang (str): Language of the tokenizer.
+    tokenizer (str): "spacy", "characters" or "auto". on_error (OnErrorT): What to do about a bad line.
+    YIELDS (Sentence): The sentences.
+    """
+    lines = read_lines(path, encoding)
+    if tokenizer == "auto":
+        tokenizer = choose_tokenizer(lines[:200])
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("# "):
+            continue
+        try:
+            text, spans = parse_markup(line)
+        except _MarkupError as error:
+            on_error(LownerError(Errors.LN008.format(path=path, line=number, column=error.column, problem=error)))
+            continue
+        try:
+            yield sentence_from_text(path, f"line {number}", text, spans, tokenizer=tokenizer, lang=lang)
+        except LownerError as error:
+            on_error(error)
+
+
+class _MarkupError(ValueError):
+    def __init__(self, problem: str, position: int):
+        super().__init__(problem)
+        self.column = position + 1
+
+
+def parse_markup(line: str) -> Tuple[str, List[Tuple[int, int, str]]]:
+    """RETURNS (Tuple[str, List[Tuple[int, int, str]]]): The text, and spans as (start, end, type), outer first."""
+    text: List[str] = []
+    size = 0
+    opened: List[Tuple[int, int]] = []
+    spans: List[Tuple[int, int, str]] = []
+    i = 0
+    while i < len(line):
+        escaped = _ESCAPED.match(line, i)
+        if escaped:
+            text.append(escaped.group(1))
+            size, i = size + 1, escaped.end()
+        elif line[i] == "[":
+            opened.append((size, i))
+            i += 1
+        elif line[i] == "]":
+            if not opened:
+                raise _MarkupError("a ']' closes nothing", i)
+            kind = MENTION_TYPE.match(line, i + 1)
+            if kind is None:
+                raise _MarkupError("no (type) follows the ']'", i)
+            start, position = opened.pop()
+            if start == size:
+                raise _MarkupError("the mention is empty", position)
+            spans.append((start, size, kind.group(1)))
+            i = kind.end()
+        else:
+            text.append(line[i])
+            size, i = size + 1, i + 1
+    if opened:
+        raise _MarkupError("a '[' is never closed", opened[-1][1])
+    return "".join(text), sorted(spans, key=lambda span: (span[0], -span[1]))
+
+
+def render_markup(text: str, spans: List[Tuple[int, int, str]]) -> str:
+    """The inverse of `parse_markup`, for spans that nest but do not cross. RETURNS (str): One line."""
+    opening = sorted(spans, key=lambda span: (span[0], -span[1]))
+    pieces: List[str] = []
+    stack: List[Tuple[int, int, str]] = []
+    pending = list(reversed(opening))
+    for position in range(len(text) + 1):
+        while stack and stack[-1][1] == position:
+            pieces.append(f"]({stack.pop()[2]})")
+        while pending and pending[-1][0] == position:
+            stack.append(pending.pop())
+            pieces.append("[")
+        pieces.append(_SPECIAL.sub(r"\\\1", text[position : position + 1]))
+    return "".join(pieces)

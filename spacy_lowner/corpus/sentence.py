@@ -1,0 +1,41 @@
+"""What every reader yields and every writer takes."""
+
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, NamedTuple, Optional
+
+from ..errors import LownerError
+
+
+class LabeledSpan(NamedTuple):
+    """Words start..end (end excluded) and their label."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass
+class Sentence:
+    """Words with labelled spans, which may nest.
+
+    words (List[str]): The words, white space and control characters included.
+    spans (List[LabeledSpan]): The spans, in the order of the source.
+    where (str): Its place in the source, for messages.
+    spaces (Optional[List[bool]]): Whether a space follows each word; None where the source does not say.
+    categories (Dict[str, float]): Labels of the whole sentence, such as an intent.
+    """
+
+    words: List[str]
+    spans: List[LabeledSpan]
+    where: str = ""
+    spaces: Optional[List[bool]] = None
+    categories: Dict[str, float] = field(default_factory=dict)
+
+
+# Called with what is wrong with one sentence: raises it, or remembers it and goes on.
+OnErrorT = Callable[[LownerError], None]
+
+
+def raise_error(error: LownerError) -> None:
+    """The strict `OnErrorT`."""
+    raise error

@@ -1,0 +1,63 @@
+"""From character spans of a text to spans of words."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Iterable, List, Tuple
+
+import spacy
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..errors import Errors, LownerError
+from .sentence import LabeledSpan, Sentence
+
+TOKENIZERS = ("auto", "spacy", "characters")
+_CJK = (("\u3040", "\u30ff"), ("\u3400", "\u9fff"), ("\uf900", "\ufaff"))
+
+
+def choose_tokenizer(texts: Iterable[str]) -> str:
+    """RETURNS (str): "characters" where more than a third of the letters are Chinese or Japanese, else "spacy"."""
+    letters = [char for text in texts for char in text if char.isalpha()]
+    dense = sum(any(low <= char <= high for low, high in _CJK) for char in letters)
+    return "characters" if dense * 3 > len(letters) else "spacy"
+
+
+def sentence_from_text(
+    path: Path, where: str, text: str, spans: List[Tuple[int, int, str]], *, tokenizer: str, lang: str
+) -> Sentence:
+    """Tokenize a text and move its character spans onto the words.
+
+    path (Path), where (str): For messages. text (str): The text.
+    spans (List[Tuple[int, int, str]]): First character, end (excluded), label.
+    tokenizer (str): "spacy" or "characters". lang (str): Language of spaCy's tokenizer.
+    RETURNS (Sentence): The sentence. RAISES (LownerError): If a span lies outside the text or cuts a word.
+    """
+    doc = _characters(text) if tokenizer == "characters" else _blank(lang).make_doc(text)
+    found = []
+    for start, end, label in spans:
+        if not 0 <= start < end <= len(text):
+            message = Errors.LN007.format(
+                path=path, where=where, start=start, end=end, label=label, size=len(text), unit="characters"
+            )
+            raise LownerError(message)
+        span = doc.char_span(start, end)
+        if span is None:
+            message = Errors.LN013.format(
+                path=path, where=where, start=start, end=end, label=label, text=text[start:end]
+            )
+            raise LownerError(message)
+        found.append(LabeledSpan(span.start, span.end, label))
+    spaces = [bool(token.whitespace_) for token in doc]
+    return Sentence([token.text for token in doc], found, where=where, spaces=spaces)
+
+
+@lru_cache(maxsize=None)
+def _blank(lang: str) -> spacy.Language:
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise LownerError(Errors.LN014.format(what="language", value=lang, options=f"en, zh, xx, … ({error})")) from None
+
+
+def _characters(text: str) -> Doc:
+    return Doc(Vocab(), words=list(text), spaces=[False] * len(text))

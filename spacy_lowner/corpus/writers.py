@@ -1,0 +1,84 @@
+"""Docs to text files."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Callable, Dict, Iterable, List
+
+from spacy.tokens import Doc
+from spacy.util import filter_spans
+
+from ..errors import Errors, LownerError
+from .docs import from_doc, write_docs
+from .files import atomic_path
+from .markup import render_markup
+from .schemes import encode_tags
+from .sentence import LabeledSpan
+
+OVERLAPS = ("error", "drop")
+
+
+def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = "sc", overlaps: str = "error") -> None:
+    """Write Docs in the format that the suffix of the path names: .spacy, .jsonl, .bio (or .conll, .tsv, .txt), .markup.
+
+    path (Path): Where to. spans_key (str): Key of the spans.
+    overlaps (str): For formats without overlaps: "error", or "drop" to keep the longest.
+    """
+    docs = list(docs)
+    if path.suffix == ".spacy":
+        write_docs(docs, path)
+        return
+    if path.suffix not in WRITERS:
+        options = ", ".join([".spacy", *WRITERS])
+        raise LownerError(Errors.LN014.format(what="suffix of the output", value=path.suffix, options=options))
+    render = WRITERS[path.suffix]
+    lines = [render(doc, index, spans_key, overlaps) for index, doc in enumerate(docs, 1)]
+    with atomic_path(path) as draft:
+        draft.write_text("".join(lines), encoding="utf8", newline="")
+
+
+def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
+    sentence = from_doc(doc, spans_key)
+    record = {
+        "tokens": sentence.words,
+        **({"spaces": sentence.spaces} if sentence.spaces else {}),
+        "spans": [span._asdict() for span in sentence.spans],
+    }
+    if sentence.categories:
+        record["categories"] = sentence.categories
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def _bio(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
+    for token in doc:
+        if "\t" in token.text or "\n" in token.text:
+            raise LownerError(Errors.LN017.format(token=token.text, index=index, format="column"))
+    labels = encode_tags(len(doc), _without_overlaps(doc, spans_key, overlaps))
+    return "".join(f"{token.text}\t{label}\n" for token, label in zip(doc, labels)) + "\n"
+
+
+def _markup(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
+    spans = sorted(doc.spans.get(spans_key, []), key=lambda span: (span.start, -span.end))
+    if any(first.start < second.start < first.end < second.end for first, second in combinations(spans, 2)):
+        raise LownerError(Errors.LN016.format(text=doc.text[:60], format="markup"))
+    if "\n" in doc.text or any(set("()") & set(span.label_) for span in spans):
+        raise LownerError(Errors.LN018.format(text=doc.text[:60]))
+    return render_markup(doc.text, [(s.start_char, s.end_char, s.label_) for s in spans]) + "\n"
+
+
+def _without_overlaps(doc: Doc, spans_key: str, overlaps: str) -> List[LabeledSpan]:
+    spans = list(doc.spans.get(spans_key, []))
+    kept = filter_spans(spans)
+    if len(kept) < len(spans) and overlaps == "error":
+        raise LownerError(Errors.LN016.format(text=doc.text[:60], format="columns"))
+    return [LabeledSpan(span.start, span.end, span.label_) for span in kept]
+
+
+WRITERS: Dict[str, Callable[[Doc, int, str, str], str]] = {
+    ".jsonl": _jsonl,
+    ".bio": _bio,
+    ".conll": _bio,
+    ".tsv": _bio,
+    ".txt": _bio,
+    ".markup": _markup,
+}

@@ -1,0 +1,163 @@
+import random
+
+import pytest
+from spacy.vocab import Vocab
+
+from spacy_lowner.corpus import files
+from spacy_lowner.corpus.convert import ConvertReport, load_corpus
+from spacy_lowner.corpus.docs import from_doc, read_docs, to_doc, write_docs
+from spacy_lowner.corpus.sampling import sample_shots, sample_size, split_docs
+from spacy_lowner.corpus.sentence import LabeledSpan, Sentence
+from spacy_lowner.corpus.statistics import count_shared, describe_corpus
+from spacy_lowner.corpus.writers import write_corpus
+from spacy_lowner.errors import LownerError
+
+ODD = ["\u00a0", "\u3000", " ", "\x85", "\u2028", "#", "[", "]", "\\", "(x)", "İ", "𝒜", "-DOCSTART-x"]
+
+
+def make_docs(nested=False):
+    vocab = Vocab()
+    rows = [
+        Sentence(["Ada", *ODD, "London"], [LabeledSpan(0, 1, "a-b/c"), LabeledSpan(14, 15, "LOC")]),
+        Sentence(["nothing", "here"], []),
+        Sentence(["the", "London", "Eye"], [LabeledSpan(0, 3, "LOC"), LabeledSpan(1, 2, "LOC")][: 2 if nested else 1]),
+    ]
+    return [to_doc(row, vocab) for row in rows]
+
+
+def content(docs):
+    return [(s.words, [tuple(span) for span in s.spans]) for s in map(from_doc, docs)]
+
+
+@pytest.mark.parametrize("suffix", [".spacy", ".jsonl", ".bio"])
+def test_round_trip_loses_nothing(tmp_path, suffix):
+    docs = make_docs(nested=suffix != ".bio")
+    path = tmp_path / f"corpus{suffix}"
+    write_corpus(docs, path)
+    again = load_corpus(path)
+    assert content(again) == content(docs)
+    if suffix != ".bio":
+        assert [doc.text for doc in again] == [doc.text for doc in docs]
+
+
+def test_round_trip_of_markup_keeps_text_and_mentions(tmp_path, make_doc):
+    docs = [make_doc("The [old] London Eye \\ turns", (0, 6, "x"), (4, 5, "LOC")), make_doc("(none)")]
+    path = tmp_path / "corpus.markup"
+    write_corpus(docs, path)
+    again = load_corpus(path, format="markup")
+    assert [doc.text for doc in again] == [doc.text for doc in docs]
+    assert content(again) == content(docs)
+
+
+def test_training_keeps_the_words_of_a_tokenized_corpus(tmp_path):
+    from spacy import blank
+    from spacy.training import Corpus
+
+    write_corpus(make_docs(), tmp_path / "a.spacy")
+    for example, doc in zip(Corpus(tmp_path / "a.spacy")(blank("en")), make_docs()):
+        assert [token.text for token in example.predicted] == [token.text for token in doc]
+
+
+def test_docs_without_spans_carry_an_empty_group():
+    doc = make_docs()[1]
+    assert "sc" in doc.spans and doc.ents == ()
+    assert all(token.ent_iob_ == "O" for token in doc)
+
+
+def test_overlaps_are_refused_or_dropped(tmp_path):
+    docs = make_docs(nested=True)
+    with pytest.raises(LownerError, match="LN016"):
+        write_corpus(docs, tmp_path / "a.bio")
+    assert list(tmp_path.iterdir()) == []
+    write_corpus(docs, tmp_path / "a.bio", overlaps="drop")
+    assert content(load_corpus(tmp_path / "a.bio"))[2][1] == [(0, 3, "LOC")]
+
+
+def test_interrupted_writing_leaves_what_was_there(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        with files.atomic_path(path) as draft:
+            draft.write_text("half")
+            raise KeyboardInterrupt
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_skipped_sentences_are_listed(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a O\nb\n\nc B-X\n")
+    report = ConvertReport()
+    assert len(load_corpus(path, skip_invalid=True, report=report)) == 1
+    assert report.sentences == 1 and len(report.skipped) == 1 and "line 2" in report.skipped[0]
+    path.write_text("BOS a b EOS\tO O intent\n")
+    with pytest.raises(LownerError, match="every one of its 1 sentences is invalid"):
+        load_corpus(path, format="intents", skip_invalid=True)
+
+
+def test_not_a_docbin(tmp_path):
+    path = tmp_path / "a.spacy"
+    path.write_bytes(b"text")
+    with pytest.raises(LownerError, match="LN015"):
+        load_corpus(path)
+
+
+def test_user_data_survives(tmp_path):
+    docs = make_docs()
+    docs[0].user_data["lowner_weight"] = 0.4
+    write_docs(docs, tmp_path / "a.spacy")
+    assert next(iter(read_docs(tmp_path / "a.spacy"))).user_data["lowner_weight"] == 0.4
+
+
+@pytest.fixture
+def many(make_doc):
+    generator = random.Random(0)
+    labels = ["A"] * 20 + ["B"] * 5 + ["C"]
+    docs = []
+    for i in range(60):
+        chosen = [generator.choice(labels) for _ in range(generator.randrange(3))]
+        docs.append(make_doc(f"{i} x y", *[(j, j + 1, label) for j, label in enumerate(chosen)]))
+    return docs
+
+
+def texts(docs):
+    return [doc.text for doc in docs]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_larger_samples_hold_the_smaller(many, seed):
+    shots = [texts(sample_shots(many, k, seed)[0]) for k in (1, 2, 5)]
+    sizes = [texts(sample_size(many, n, seed)) for n in (5, 20, 100)]
+    for smaller, larger in [*zip(shots, shots[1:]), *zip(sizes, sizes[1:])]:
+        assert larger[: len(smaller)] == smaller and len(larger) > len(smaller)
+
+
+def test_shots_are_reached_or_reported(many):
+    sample, short = sample_shots(many, 4)
+    total, reached = describe_corpus(many).labels, describe_corpus(sample).labels
+    assert short == {label: n for label, n in total.items() if n < 4}
+    assert all(reached[label] >= min(4, n) for label, n in total.items())
+
+
+def test_seeds_differ(many):
+    assert texts(sample_size(many, 20, 0)) != texts(sample_size(many, 20, 1))
+
+
+def test_statistics(make_doc):
+    docs = [
+        make_doc("a b c", (0, 3, "X"), (1, 2, "Y")),
+        make_doc("a b c", (0, 3, "X")),
+        make_doc("d"),
+    ]
+    statistics = describe_corpus(docs)
+    assert (statistics.docs, statistics.words, statistics.spans, statistics.empty) == (3, 7, 3, 1)
+    assert (statistics.nested, statistics.repeated, statistics.relabelled) == (1, 1, 1)
+    assert statistics.recall_at() == pytest.approx({1: 1 / 3, 2: 1 / 3, 3: 1.0})
+    assert count_shared(docs[:1], docs) == 2
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_split_keeps_repeated_sentences_together(make_doc, seed):
+    docs = [make_doc(f"text {i % 15}") for i in range(30)]
+    first, second = split_docs(docs, 0.2, seed)
+    assert sorted(texts(first) + texts(second)) == sorted(texts(docs))
+    assert not set(texts(first)) & set(texts(second)) and 5 <= len(second) <= 7
