@@ -1,0 +1,1 @@
+"""Thinc architectures around `nn/`: shapes, padding, listeners, (de)serialisation."""

@@ -1,0 +1,178 @@
+"""The thinc side of KnowFREE: Docs in, span logits out."""
+
+from functools import partial
+from typing import Any, Callable, List, Optional, Tuple
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
+from thinc.types import ArgsKwargs, Floats2d, Ints1d
+
+from ..errors import Errors, LownerError
+from ..nn.knowfree import KnowFREEHead
+from ..nn.losses import band_bce, band_targets
+from ..nn.band import band_mask
+from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
+from .shapes import N_SHAPES, word_shapes as shapes_of
+from .torch_shim import get_head, head_shim, set_head
+
+INTERACTIONS = ("attention", "cnn", "none")
+
+
+def build_knowfree(
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    hidden: int = 200,
+    biaffine: int = 200,
+    biaffine_heads: int = 4,
+    interaction: str = "attention",
+    heads: int = 10,
+    window: int = 3,
+    dropout: float = 0.4,
+    word_shapes: bool = True,
+    label_scale: float = 10.0,
+    mixed_precision: bool = False,
+) -> SpanModelT:
+    """Build KnowFREE's span model (eq. 7-12) on any `tok2vec`.
+
+    The defaults are the paper's (appendix H), but for `biaffine_heads`, which it does not name, and `word_shapes` and
+    `label_scale`, which are ours. How many labels there are and how long spans may be is known at initialization, from the data.
+
+    tok2vec (Model): Word states, for instance a transformer listener.
+    hidden (int): Width of start and end states (D'). biaffine (int): Width of span features.
+    biaffine_heads (int): Heads of the biaffine form; must divide `hidden` and `biaffine`.
+    interaction (str): "attention" (eq. 9-10), "cnn" or "none": the ablations of Table 3.
+    heads (int): Heads of the local attention; must divide `biaffine`. window (int): Its reach (omega).
+    dropout (float): Dropout on the word states.
+    word_shapes (bool): Whether to add embeddings of word shapes (capitals, digits) to the word states.
+    label_scale (float): First value of the learned factor on the cosine of span and description.
+    mixed_precision (bool): Whether to compute in half precision on GPU.
+    RETURNS (SpanModelT): A model of Docs to `SpanLogits`.
+    """
+    _check(hidden % biaffine_heads == 0, "biaffine_heads", f"a divisor of hidden = {hidden}", biaffine_heads)
+    _check(biaffine % biaffine_heads == 0, "biaffine_heads", f"a divisor of biaffine = {biaffine}", biaffine_heads)
+    _check(biaffine % heads == 0, "heads", f"a divisor of biaffine = {biaffine}", heads)
+    _check(interaction in INTERACTIONS, "interaction", f"one of {', '.join(INTERACTIONS)}", interaction)
+    _check(0 <= dropout < 1, "dropout", "in [0, 1)", dropout)
+    _check(window >= 0, "window", ">= 0", window)
+    settings = {
+        "hidden": hidden,
+        "biaffine": biaffine,
+        "biaffine_heads": biaffine_heads,
+        "interaction": interaction,
+        "heads": heads,
+        "window": window,
+        "dropout": dropout,
+        "n_shapes": N_SHAPES if word_shapes else 0,
+    }
+    head = Model(
+        "knowfree_head",
+        _forward_head,
+        init=partial(_init_head, settings=settings, label_scale=label_scale),
+        attrs={"word_shapes": word_shapes},
+        shims=[head_shim(KnowFREEHead.from_settings, mixed_precision=mixed_precision)],
+    )
+    refs = {"tok2vec": tok2vec, "head": head}
+    return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
+
+
+def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, SpanLogits]:
+    """Loss of a batch (eq. 13-14) and its gradient.
+
+    prediction (SpanLogits): From the model. targets (SpanTargets): Gold spans and weights.
+    RETURNS (Tuple[float, SpanLogits]): The loss, and the gradient in the shape of the prediction.
+    """
+    logits = xp2torch(prediction.logits, requires_grad=True)
+    device = logits.device
+    mask = band_mask(xp2torch(prediction.lengths, device=device), *logits.shape[1:3])
+    gold = band_targets(logits.shape, xp2torch(targets.cells, device=device))
+    label_weights, doc_weights = (
+        xp2torch(weights, device=device) for weights in (targets.label_weights, targets.doc_weights)
+    )
+    loss = band_bce(logits, gold, mask, label_weights, doc_weights)
+    loss.backward()
+    return loss.item(), SpanLogits(torch2xp(logits.grad), prediction.lengths)
+
+
+def spans_over(prediction: SpanLogits, threshold: float) -> Tuple[Any, Any]:
+    """The cells whose probability reaches the threshold; the rest never leaves the device.
+
+    prediction (SpanLogits): From the model. threshold (float): A probability.
+    RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): Rows of (doc, first word, length - 1, label), and probabilities.
+    """
+    logits = xp2torch(prediction.logits)
+    mask = band_mask(xp2torch(prediction.lengths, device=logits.device), *logits.shape[1:3])
+    scores = logits.float().sigmoid() * mask[..., None]
+    cells = ((scores >= threshold) & mask[..., None]).nonzero()
+    return cells.cpu().numpy(), scores[tuple(cells.T)].cpu().numpy()
+
+
+def _check(holds: bool, setting: str, expected: str, value: Any) -> None:
+    if not holds:
+        raise LownerError(Errors.LN040.format(name="KnowFREE", setting=setting, expected=expected, value=value))
+
+
+def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[HeadShape] = None) -> None:
+    tok2vec = model.get_ref("tok2vec")
+    tok2vec.initialize(X=X)
+    if X is not None and Y is not None:
+        docs = [doc for doc in X if len(doc)]
+        model.get_ref("head").initialize(X=tok2vec.predict(docs), Y=Y)
+
+
+def _init_head(
+    model: Model, X: Optional[List[Floats2d]] = None, Y: Optional[HeadShape] = None, *, settings: dict, label_scale: float
+) -> None:
+    if X is None or Y is None:
+        return
+    vectors = None if Y.label_vectors is None else torch.as_tensor(Y.label_vectors)
+    module = KnowFREEHead(
+        X[0].shape[1],
+        n_target=Y.n_target,
+        n_extension=Y.n_extension,
+        width=Y.width,
+        label_vectors=vectors,
+        label_scale=label_scale,
+        **settings,
+    )
+    set_head(model.shims[0], module, get_torch_default_device())
+
+
+def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLogits, Callable]:
+    words, backprop_words = model.get_ref("tok2vec")(docs, is_train)
+    head = model.get_ref("head")
+    shapes = [shapes_of(doc) for doc in docs] if head.attrs["word_shapes"] else None
+    logits, backprop_head = head((words, shapes), is_train)
+
+    def backprop(d_logits: SpanLogits) -> Any:
+        return backprop_words(backprop_head(d_logits))
+
+    return logits, backprop
+
+
+def _forward_head(
+    model: Model, inputs: Tuple[List[Floats2d], Optional[List[Ints1d]]], is_train: bool
+) -> Tuple[SpanLogits, Callable]:
+    words, shapes = inputs
+    shim = model.shims[0]
+    if get_head(shim) is None:
+        raise LownerError(Errors.LN042.format(name=model.name))
+    ops = model.ops
+    lengths = ops.asarray1i([len(states) for states in words])
+    # Listeners give an empty Doc an array without columns.
+    empty = ops.alloc2f(0, get_head(shim).settings["dim"])
+    padded = ops.pad([states if len(states) else empty for states in words])
+    states = xp2torch(padded, requires_grad=is_train, device=shim.device)
+    torch_lengths = xp2torch(lengths, device=shim.device)
+    padded_shapes = None
+    if shapes is not None:
+        padded_shapes = xp2torch(ops.pad([ops.asarray1i(one) for one in shapes]), device=shim.device).long()
+    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": is_train})
+    logits, backprop_torch = shim(arguments, is_train)
+
+    def backprop(d_logits: SpanLogits) -> List[Floats2d]:
+        gradient = xp2torch(d_logits.logits, device=shim.device).to(logits.dtype)
+        d_inputs = backprop_torch(ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": gradient}))
+        d_padded = torch2xp(d_inputs.args[0])
+        return [d_padded[i, : len(word)] for i, word in enumerate(words)]
+
+    return SpanLogits(torch2xp(logits.detach().float()), lengths), backprop

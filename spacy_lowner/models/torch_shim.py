@@ -1,0 +1,74 @@
+"""A torch module inside a thinc node: built when shapes are known, rebuilt from safetensors when loaded."""
+
+import json
+import struct
+from functools import partial
+from typing import Any, Callable, Optional
+
+import torch
+from safetensors.torch import load, save
+from thinc.api import PyTorchGradScaler, PyTorchShim
+
+# Parameters whose names begin so learn at the head's rate: see `optimizers.py`.
+HEAD_PREFIX = "head"
+
+
+class Head(torch.nn.Module):
+    """Gives the parameters of a module the prefix of the head, and calls it.
+
+    module (torch.nn.Module): Any module with a `settings` dict of JSON values from which it can be built again.
+    """
+
+    def __init__(self, module: torch.nn.Module):
+        super().__init__()
+        self.head = module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the module."""
+        return self.head(*args, **kwargs)
+
+
+def head_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -> PyTorchShim:
+    """A shim that has no module yet: `shim._model` is set by `set_head`, or by loading.
+
+    build (Callable): Makes the module from the keyword arguments in its `settings`.
+    mixed_precision (bool): Whether to compute in half precision on GPU.
+    RETURNS (PyTorchShim): The shim.
+    """
+    return PyTorchShim(
+        None,
+        mixed_precision=mixed_precision,
+        grad_scaler=PyTorchGradScaler(mixed_precision),
+        serialize_model=_serialize,
+        deserialize_model=partial(_deserialize, build),
+    )
+
+
+def set_head(shim: PyTorchShim, module: torch.nn.Module, device: torch.device) -> None:
+    """Put a freshly built module into the shim."""
+    shim._model = Head(module).to(device)
+
+
+def get_head(shim: PyTorchShim) -> Optional[torch.nn.Module]:
+    """RETURNS (Optional[torch.nn.Module]): The module of the shim, None while it has none."""
+    return None if shim._model is None else shim._model.head
+
+
+def _serialize(head: Optional[Head]) -> bytes:
+    if head is None:
+        return b""
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in head.head.state_dict().items()}
+    return save(tensors, metadata={"settings": json.dumps(head.head.settings)})
+
+
+def _deserialize(build: Callable, _: Optional[Head], state: bytes, device: torch.device) -> Optional[Head]:
+    if not state:
+        return None
+    head = Head(build(**_metadata(state)))
+    head.head.load_state_dict(load(state))
+    return head.to(device)
+
+
+def _metadata(state: bytes) -> dict:
+    (size,) = struct.unpack("<Q", state[:8])
+    return json.loads(json.loads(state[8 : 8 + size])["__metadata__"]["settings"])

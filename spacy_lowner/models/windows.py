@@ -1,0 +1,54 @@
+"""Windows over long Docs that no encoder has to cut."""
+
+import warnings
+from functools import partial
+from typing import Callable, Iterable, List
+
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors, LownerError, Warnings
+
+
+def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable[[Iterable[Doc]], List[List[Span]]]:
+    """Windows of whole words that hold at most `max_bytes` bytes of UTF-8.
+
+    No sub-word vocabulary makes more pieces of a word than it has bytes, so a window fits any encoder with that many
+    positions whatever its vocabulary. A short Doc is one window. Neighbouring windows share about `overlap` of their words,
+    which are pooled over both. A single word of more bytes is a window of its own: only it can be cut, inside.
+
+    max_bytes (int): Bytes of a window; below the encoder's positions less its special tokens.
+    overlap (float): Share of a window that the next one repeats, in [0, 1).
+    RETURNS (Callable): A span getter for spacy-transformers.
+    """
+    if max_bytes < 1 or not 0 <= overlap < 1:
+        setting = ("max_bytes", max_bytes, ">= 1") if max_bytes < 1 else ("overlap", overlap, "in [0, 1)")
+        name, value, expected = setting
+        raise LownerError(Errors.LN040.format(name="byte_windows", setting=name, value=value, expected=expected))
+    return partial(byte_windows, max_bytes=max_bytes, overlap=overlap)
+
+
+def byte_windows(docs: Iterable[Doc], max_bytes: int, overlap: float) -> List[List[Span]]:
+    """See `create_byte_windows`. RETURNS (List[List[Span]]): The windows of each Doc, in order."""
+    windows: List[List[Span]] = []
+    oversize = 0
+    for doc in docs:
+        sizes = [len(token.text_with_ws.encode("utf8")) for token in doc]
+        oversize += sum(size > max_bytes for size in sizes)
+        windows.append([doc[start:end] for start, end in _cut(sizes, max_bytes, overlap)])
+    if oversize:
+        warnings.warn(Warnings.LN100.format(count=oversize, limit=max_bytes))
+    return windows
+
+
+def _cut(sizes: List[int], max_bytes: int, overlap: float) -> Iterable[tuple]:
+    start = 0
+    while start < len(sizes):
+        end, total = start, 0
+        while end < len(sizes) and (end == start or total + sizes[end] <= max_bytes):
+            total += sizes[end]
+            end += 1
+        yield start, end
+        if end == len(sizes):
+            return
+        alone = sizes[end] > max_bytes or sizes[start] > max_bytes
+        start = end if alone else max(start + 1, end - int((end - start) * overlap))

@@ -1,0 +1,1 @@
+"""Torch modules and losses. Tensors only: no spaCy, no thinc, no files."""

