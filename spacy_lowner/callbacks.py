@@ -1,0 +1,126 @@
+"""Callbacks for configs."""
+
+import functools
+from typing import Any, Callable, Dict, List, Optional
+
+import spacy
+import torch
+from spacy.language import Language
+from thinc.api import Model, PyTorchShim
+
+from .errors import Errors, LownerError
+from .models.torch_shim import get_head
+
+
+def create_start_from(
+    path: Optional[str] = None, pipes: Optional[List[str]] = None
+) -> Callable[[Language], Language]:
+    """Start from a trained source pipeline: for `[initialize.after_init]`.
+
+    The encoder is copied whole. A pipe of ours takes over everything but the rows of its labels, so that a source with
+    other types helps the target.
+
+    path (Optional[str]): The source, a folder or an installed package; null or empty starts from nothing.
+    pipes (Optional[List[str]]): Names of the pipes to start from; by default each one that both pipelines have by that name.
+    RETURNS (Callable): The callback.
+    """
+
+    def start_from(nlp: Language) -> Language:
+        if not path:
+            return nlp
+        try:
+            source = spacy.load(path)
+        except OSError as error:
+            raise LownerError(Errors.LN046.format(path=path, reason=error)) from None
+        shared = [name for name in nlp.pipe_names if name in source.pipe_names]
+        missing = [name for name in pipes or () if name not in shared]
+        copied = [name for name in pipes or shared if name in shared and _copy(source, nlp, name)]
+        if missing or not copied:
+            wanted, known = ", ".join(missing or nlp.pipe_names), ", ".join(source.pipe_names)
+            raise LownerError(Errors.LN044.format(path=path, pipe=wanted, pipes=known))
+        return nlp
+
+    return start_from
+
+
+def _copy(source: Language, target: Language, name: str) -> bool:
+    """RETURNS (bool): Whether the pipe is of a kind that another one can start from."""
+    ours, theirs = getattr(target.get_pipe(name), "model", None), getattr(source.get_pipe(name), "model", None)
+    if ours is None or theirs is None:
+        return False
+    try:
+        if "head" in ours.ref_names and "head" in theirs.ref_names:
+            get_head(ours.get_ref("head").shims[0]).start_from(get_head(theirs.get_ref("head").shims[0]))
+            _copy_tok2vec(theirs.get_ref("tok2vec"), ours.get_ref("tok2vec"))
+        elif hasattr(ours, "transformer") and hasattr(theirs, "transformer"):
+            ours.transformer.load_state_dict(theirs.transformer.state_dict())
+        elif name == "tok2vec":
+            _copy_tok2vec(theirs, ours)
+        else:
+            return False
+    except (RuntimeError, ValueError) as error:
+        raise LownerError(Errors.LN045.format(pipe=name, reason=str(error).splitlines()[0])) from error
+    return True
+
+
+def _copy_tok2vec(source: Model, target: Model) -> None:
+    # A listener has no weights of its own, nothing to copy and nothing to keep apart.
+    if source.name == target.name and "listener" not in " ".join(node.name for node in target.walk()):
+        target.from_bytes(source.to_bytes())
+
+
+def create_fast_training(
+    cpu_bfloat16: bool = True, freeze_embeddings: bool = True
+) -> Callable[[Language, Dict[str, Any]], None]:
+    """Make training of torch modules about twice as fast on a CPU: for `[training.before_update]`.
+
+    cpu_bfloat16 (bool): Compute in bfloat16 on processors that have instructions for it. Weights, optimizer and loss stay
+        in float32, a saved pipeline predicts in float32. Without such a processor, and on a GPU, this does nothing.
+    freeze_embeddings (bool): Leave the vocabulary's embeddings of encoders as they are: half of a small encoder's weights,
+        of which few sentences reach few rows.
+    RETURNS (Callable): The callback.
+    """
+
+    def before_update(nlp: Language, args: Dict[str, Any]) -> None:
+        if args["step"] > 0:
+            return
+        for _, pipe in nlp.pipeline:
+            for node in pipe.model.walk() if hasattr(pipe, "model") else ():
+                for shim in node.shims:
+                    if isinstance(shim, PyTorchShim):
+                        _prepare(shim)
+
+    def _prepare(shim: PyTorchShim) -> None:
+        if freeze_embeddings and hasattr(shim._model, "get_input_embeddings"):
+            shim._model.get_input_embeddings().requires_grad_(False)
+        if cpu_bfloat16 and shim.device.type == "cpu" and computes_in_bfloat16():
+            shim._model.forward = _in_bfloat16(shim._model.forward)
+
+    return before_update
+
+
+def _in_bfloat16(forward: Callable) -> Callable:
+    @functools.wraps(forward)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output = forward(*args, **kwargs)
+        return _to_float32(output)
+
+    return run
+
+
+def _to_float32(output: Any) -> Any:
+    """numpy knows no bfloat16, so what leaves a module is float32 again."""
+    if isinstance(output, torch.Tensor):
+        return output.float() if output.is_floating_point() else output
+    if isinstance(output, dict):
+        return type(output)((name, _to_float32(value)) for name, value in output.items())
+    if isinstance(output, tuple):
+        return tuple(map(_to_float32, output))
+    return output
+
+
+def computes_in_bfloat16() -> bool:
+    """RETURNS (bool): Whether this processor has instructions for products of bfloat16."""
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check() for check in checks if check is not None)

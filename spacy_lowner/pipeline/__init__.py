@@ -1,0 +1,1 @@
+"""spaCy components: labels, batching, annotation, scoring."""

@@ -1,0 +1,338 @@
+"""The trainable pipe `knowfree_spancat`: nested or flat spans from KnowFREE's band model."""
+
+import warnings
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+import numpy
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer, set_dropout_rate
+
+from ..errors import Errors, LownerError, Warnings
+from ..models.encoder import embed_texts
+from ..models.knowfree import span_loss, spans_over
+from ..nn.decoding import DECODINGS, decode
+from ..nn.losses import extension_weights
+from ..scorers import span_score
+from ..types import HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
+from .batching import batch_by_padding
+from .labels import SpanStatistics, aligned_spans, describe
+
+# Cells of (batch, seq, width) computed at once in prediction: on a CPU what its cache holds, 1.6 times faster than more.
+BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
+WEIGHT_KEY = "lowner_weight"
+
+knowfree_default_config = """
+[model]
+@architectures = "spacy-lowner.KnowFREE.v1"
+hidden = 200
+biaffine = 200
+biaffine_heads = 4
+interaction = "attention"
+heads = 10
+window = 3
+dropout = 0.4
+word_shapes = true
+label_scale = 10.0
+mixed_precision = false
+
+[model.tok2vec]
+@architectures = "spacy.Tok2Vec.v2"
+
+[model.tok2vec.embed]
+@architectures = "spacy.MultiHashEmbed.v2"
+width = 96
+rows = [5000, 1000, 2500, 1000]
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+include_static_vectors = false
+
+[model.tok2vec.encode]
+@architectures = "spacy.MaxoutWindowEncoder.v2"
+width = ${model.tok2vec.embed:width}
+window_size = 1
+maxout_pieces = 3
+depth = 4
+"""
+DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
+
+
+@Language.factory(
+    "knowfree_spancat",
+    assigns=["doc.spans"],
+    default_config={
+        "model": DEFAULT_KNOWFREE_MODEL,
+        "spans_key": "sc",
+        "threshold": 0.5,
+        "decoding": "nested",
+        "set_ents": False,
+        "max_span_length": None,
+        "label_semantics": True,
+        "description_encoder": "minilm",
+        "extension_key": "sc_ext",
+        "scorer": {"@scorers": "spacy-lowner.span_scorer.v1"},
+    },
+    default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
+)
+def make_knowfree_spancat(
+    nlp: Language,
+    name: str,
+    model: SpanModelT,
+    spans_key: str,
+    threshold: float,
+    decoding: str,
+    set_ents: bool,
+    max_span_length: Optional[int],
+    label_semantics: bool,
+    description_encoder: str,
+    extension_key: Optional[str],
+    scorer: Optional[Callable],
+) -> "KnowFREESpanCategorizer":
+    """Create a `knowfree_spancat`; the arguments are those of `KnowFREESpanCategorizer`."""
+    return KnowFREESpanCategorizer(
+        nlp.vocab,
+        model,
+        name,
+        spans_key=spans_key,
+        threshold=threshold,
+        decoding=decoding,
+        set_ents=set_ents,
+        max_span_length=max_span_length,
+        label_semantics=label_semantics,
+        description_encoder=description_encoder,
+        extension_key=extension_key,
+        scorer=scorer,
+    )
+
+
+class KnowFREESpanCategorizer(TrainablePipe):
+    """Finds spans with KnowFREE (eq. 7-15), matched with descriptions of their types."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: SpanModelT,
+        name: str = "knowfree_spancat",
+        *,
+        spans_key: str = "sc",
+        threshold: float = 0.5,
+        decoding: str = "nested",
+        set_ents: bool = False,
+        max_span_length: Optional[int] = None,
+        label_semantics: bool = True,
+        description_encoder: str = "minilm",
+        extension_key: Optional[str] = "sc_ext",
+        scorer: Optional[Callable] = span_score,
+    ):
+        """Create the pipe.
+
+        vocab (Vocab): The shared vocabulary. model (SpanModelT): Docs to span logits. name (str): Its name.
+        spans_key (str): Key of `doc.spans` to learn from and to write to.
+        threshold (float): Probability from which a span is predicted, in [0, 1].
+        decoding (str): "nested" keeps every span that crosses no better one, "flat" none that shares a word with a better
+            one, "all" every one.
+        set_ents (bool): Whether to write the flat reading to `doc.ents` as well.
+        max_span_length (Optional[int]): Words of the longest span; null takes the longest gold span and one more.
+        label_semantics (bool): Whether spans are also matched with descriptions of the labels.
+        description_encoder (str): Sentence encoder of the descriptions, needed at initialization only.
+        extension_key (Optional[str]): Key of extension spans, which train and are never predicted; null ignores them.
+        scorer (Optional[Callable]): Scoring method.
+        """
+        for setting, value, holds, expected in (
+            ("threshold", threshold, 0 <= threshold <= 1, "in [0, 1]"),
+            ("decoding", decoding, decoding in DECODINGS, f"one of {', '.join(DECODINGS)}"),
+            ("max_span_length", max_span_length, max_span_length is None or max_span_length > 0, "null or positive"),
+        ):
+            if not holds:
+                raise LownerError(Errors.LN040.format(name=name, setting=setting, expected=expected, value=value))
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {
+            "labels": [],
+            "extension_labels": [],
+            "label_weights": [],
+            "descriptions": {},
+            "spans_key": spans_key,
+            "threshold": threshold,
+            "decoding": decoding,
+            "set_ents": set_ents,
+            "max_span_length": max_span_length,
+            "width": max_span_length or 1,
+            "label_semantics": label_semantics,
+            "description_encoder": description_encoder,
+            "extension_key": extension_key,
+        }
+
+    @property
+    def key(self) -> str:
+        """RETURNS (str): Key of `doc.spans`."""
+        return str(self.cfg["spans_key"])
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The target labels."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): The target labels, for `spacy init labels`."""
+        return list(self.labels)
+
+    @property
+    def descriptions(self) -> Dict[str, str]:
+        """RETURNS (Dict[str, str]): What each target label means, as the model was told."""
+        return dict(self.cfg["descriptions"])
+
+    def add_label(self, label: str) -> int:
+        """Add a target label before initialization. RETURNS (int): 0 if it is there already, else 1."""
+        if label in self.labels:
+            return 0
+        if self.cfg["label_weights"]:
+            raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+        descriptions: Optional[Dict[str, str]] = None,
+    ) -> None:
+        """Learn labels and span lengths from the data and build the model.
+
+        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): Target labels; by default those of the data.
+        descriptions (Optional[Dict[str, str]]): What the labels mean; a label without one goes by its readable name.
+        """
+        validate_get_examples(get_examples, "KnowFREESpanCategorizer.initialize")
+        statistics = SpanStatistics.collect(get_examples(), self.key, self.cfg["extension_key"])
+        self.cfg["label_weights"] = []
+        for label in labels if labels is not None else sorted(statistics.targets):
+            self.add_label(label)
+        if not self.labels:
+            raise LownerError(Errors.LN041.format(name=self.name, spans_key=self.key))
+        self.cfg["extension_labels"] = sorted(statistics.extensions)
+        self.cfg["label_weights"] = extension_weights(
+            [statistics.targets[label] for label in self.labels],
+            [statistics.extensions[label] for label in self.cfg["extension_labels"]],
+        ).tolist()
+        self.cfg["width"] = self.cfg["max_span_length"] or max(statistics.lengths, default=1) + 1
+        self._warn_about_lost_spans(statistics)
+        shape = HeadShape(
+            n_target=len(self.labels),
+            n_extension=len(self.cfg["extension_labels"]),
+            width=self.cfg["width"],
+            label_vectors=self._embed_labels(descriptions),
+        )
+        sample = [example.x for example in get_examples() if len(example.x)][:10]
+        self.model.initialize(X=sample, Y=shape)
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:
+        """RETURNS (List[List[ScoredSpan]]): The chosen spans of each Doc. Docs are batched by length within."""
+        docs = list(docs)
+        predicted: List[List[ScoredSpan]] = [[] for _ in docs]
+        budget = max(1, BAND_CELLS[self.model.ops.device_type] // self.cfg["width"])
+        for positions in batch_by_padding([len(doc) for doc in docs], budget):
+            logits = self.model.predict([docs[i] for i in positions])
+            cells, scores = spans_over(logits, self.cfg["threshold"])
+            for (row, start, extra, label), score in zip(cells.tolist(), scores.tolist()):
+                predicted[positions[row]].append(ScoredSpan(start, start + extra + 1, label, score))
+        return [
+            decode([span for span in spans if not _touches_space(doc, span)], self.cfg["decoding"])
+            for doc, spans in zip(docs, predicted)
+        ]
+
+    def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
+        """Write spans and their probabilities to `doc.spans`, and the flat reading to `doc.ents` if the pipe should."""
+        for doc, spans in zip(docs, predicted):
+            group = SpanGroup(doc, name=self.key, spans=[self._span(doc, span) for span in spans])
+            group.attrs["scores"] = numpy.asarray([span.score for span in spans], dtype="float32")
+            doc.spans[self.key] = group
+            if self.cfg["set_ents"]:
+                doc.ents = [self._span(doc, span) for span in decode(spans, "flat")]
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "KnowFREESpanCategorizer.update")
+        if not any(len(example.predicted) for example in examples):
+            return losses
+        set_dropout_rate(self.model, drop)
+        logits, backprop = self.model.begin_update([example.predicted for example in examples])
+        loss, d_logits = self.get_loss(examples, logits)
+        backprop(d_logits)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
+        """RETURNS (Tuple[float, SpanLogits]): Weighted binary cross-entropy a word (eq. 13-14), and its gradient."""
+        ops = self.model.ops
+        examples = list(examples)
+        doc_weights = [float(example.reference.user_data.get(WEIGHT_KEY, 1.0)) for example in examples]
+        return span_loss(
+            logits,
+            SpanTargets(
+                cells=ops.asarray2i(self._gold_cells(examples)),
+                label_weights=ops.asarray1f(self.cfg["label_weights"]),
+                doc_weights=ops.asarray1f(doc_weights),
+            ),
+        )
+
+    def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
+        columns = {label: i for i, label in enumerate(self.labels)}
+        groups = [(self.key, columns)]
+        if self.cfg["extension_labels"]:
+            first = len(self.labels)
+            extensions = {label: first + i for i, label in enumerate(self.cfg["extension_labels"])}
+            groups.append((self.cfg["extension_key"], extensions))
+        cells = []
+        for row, example in enumerate(examples):
+            for key, known in groups:
+                for span in aligned_spans(example, key):
+                    if span.label_ not in known:
+                        raise LownerError(
+                            Errors.LN043.format(name=self.name, label=span.label_, labels=", ".join(known))
+                        )
+                    if len(span) <= self.cfg["width"]:
+                        cells.append((row, span.start, len(span) - 1, known[span.label_]))
+        return numpy.asarray(cells, dtype="int32").reshape(-1, 4)
+
+    def _embed_labels(self, descriptions: Optional[Dict[str, str]]) -> Optional[numpy.ndarray]:
+        if not self.cfg["label_semantics"]:
+            return None
+        self.cfg["descriptions"] = describe(self.labels, descriptions, self.name)
+        return embed_texts(list(self.cfg["descriptions"].values()), self.cfg["description_encoder"])
+
+    def _warn_about_lost_spans(self, statistics: SpanStatistics) -> None:
+        width = self.cfg["width"]
+        total = sum(statistics.lengths.values()) + statistics.misaligned
+        count = sum(n for length, n in statistics.lengths.items() if length > width)
+        if count:
+            warnings.warn(Warnings.LN101.format(name=self.name, count=count, total=total, width=width))
+        if statistics.misaligned:
+            warnings.warn(Warnings.LN102.format(name=self.name, count=statistics.misaligned, total=total))
+
+    def _span(self, doc: Doc, span: ScoredSpan) -> Span:
+        return Span(doc, span.start, span.end, label=self.labels[span.label])
+
+
+def _touches_space(doc: Doc, span: ScoredSpan) -> bool:
+    return doc[span.start].is_space or doc[span.end - 1].is_space

@@ -1,0 +1,277 @@
+import pickle
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_lowner.errors import LownerError
+from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, WEIGHT_KEY
+
+NAME = "knowfree_spancat"
+SMALL = {
+    "hidden": 16,
+    "biaffine": 20,
+    "biaffine_heads": 2,
+    "heads": 4,
+    "dropout": 0.0,
+    "tok2vec": {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "width": 16,
+        "depth": 1,
+        "embed_size": 500,
+        "window_size": 1,
+        "maxout_pieces": 2,
+        "subword_features": True,
+        "pretrained_vectors": None,
+    },
+}
+TEXTS = [
+    ("Ada Lovelace wrote to Charles Babbage in London", [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "LOC")]),
+    ("The University of London is large", [(1, 4, "ORG"), (3, 4, "LOC")]),
+    ("", []),
+    ("nothing here", []),
+]
+
+
+def add_pipe(nlp, **config):
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", **SMALL, **config.pop("model", {})}
+    return nlp.add_pipe(NAME, config={"label_semantics": False, "model": model, **config})
+
+
+def trained(nlp, examples, steps=60, **config):
+    spacy.util.fix_random_seed(0)
+    add_pipe(nlp, **config)
+    optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.005, head_scale=1.0))
+    losses = []
+    for _ in range(steps):
+        losses.append(nlp.update(examples, sgd=optimizer, losses={})[NAME])
+    return losses
+
+
+@pytest.fixture
+def examples(make_doc, make_example):
+    return [make_example(make_doc(text, *spans)) for text, spans in TEXTS]
+
+
+def found(doc, key="sc"):
+    return [(span.start, span.end, span.label_) for span in doc.spans[key]]
+
+
+def test_overfitting_io(nlp, examples, tmp_path):
+    losses = trained(nlp, examples, steps=120, set_ents=True)
+    assert losses[-1] < 0.05 * losses[0]
+    doc = nlp(TEXTS[1][0])
+    assert found(doc) == TEXTS[1][1]
+    scores = doc.spans["sc"].attrs["scores"]
+    best = TEXTS[1][1][int(scores.argmax())]
+    assert [(ent.start, ent.end, ent.label_) for ent in doc.ents] == [best]
+    assert len(scores) == 2 and (scores > 0.5).all()
+    nlp.to_disk(tmp_path)
+    from_disk = spacy.load(tmp_path)
+    from_bytes = spacy.blank("en")
+    add_pipe(from_bytes, set_ents=True)
+    from_bytes.from_bytes(nlp.to_bytes())
+    for loaded in (from_disk, from_bytes):
+        again = loaded(TEXTS[1][0])
+        assert found(again) == found(doc)
+        numpy.testing.assert_allclose(again.spans["sc"].attrs["scores"], scores)
+    evaluated = nlp.evaluate(examples)
+    assert evaluated["spans_sc_f"] == evaluated["spans_sc_detect_f"] == 1.0
+
+
+def test_weights_are_stored_as_safetensors(nlp, examples):
+    trained(nlp, examples, steps=1)
+    (shim,) = nlp.get_pipe(NAME).model.get_ref("head").shims
+    state = shim._serialize_model(shim._model)
+    assert b'"__metadata__"' in state[:400] and b"pickle" not in state
+
+
+def test_pipe_equals_call_in_any_batch(nlp, examples):
+    trained(nlp, examples, threshold=0.0, decoding="all", steps=3)
+    texts = [text for text, _ in TEXTS] + ["one", "a much longer text about London and Ada Lovelace " * 3]
+    alone = [nlp(text) for text in texts]
+    for batch_size in (1, 2, 6):
+        for doc, together in zip(alone, nlp.pipe(texts, batch_size=batch_size)):
+            assert together.text == doc.text
+            assert found(together) == found(doc)
+            numpy.testing.assert_allclose(
+                together.spans["sc"].attrs["scores"], doc.spans["sc"].attrs["scores"], atol=1e-5
+            )
+
+
+@pytest.mark.parametrize("interaction", ["attention", "cnn", "none"])
+def test_odd_docs(nlp, examples, interaction):
+    trained(nlp, examples, steps=2, model={"interaction": interaction}, threshold=0.0)
+    for words in ([], ["one"], [" ", "\n", "\t"], ["x" * 2000], ["word"] * 3000):
+        doc = nlp.get_pipe(NAME)(Doc(nlp.vocab, words=words))
+        assert len(doc.spans["sc"].attrs["scores"]) == len(doc.spans["sc"])
+        assert not any(span[0].is_space or span[-1].is_space for span in doc.spans["sc"])
+    assert [found(doc) for doc in nlp.pipe(["", ""])] == [[], []]
+
+
+def test_a_batch_of_empty_docs_is_no_step(nlp, examples):
+    trained(nlp, examples, steps=1)
+    empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+    assert nlp.update([empty], losses={})[NAME] == 0.0
+
+
+def test_long_docs_are_not_cut(nlp, examples):
+    trained(nlp, examples)
+    words = ["padding"] * (BAND_CELLS["cpu"]) + TEXTS[0][0].split()
+    doc = nlp.get_pipe(NAME)(Doc(nlp.vocab, words=words))
+    offset = BAND_CELLS["cpu"]
+    assert (offset + 4, offset + 6, "PER") in found(doc)
+
+
+def test_max_span_length_comes_from_the_data(nlp, examples):
+    trained(nlp, examples, steps=1)
+    assert nlp.get_pipe(NAME).cfg["width"] == 4
+
+
+def test_spans_longer_than_the_band_are_counted(nlp, examples):
+    with pytest.warns(UserWarning, match="1 of 5 gold spans are longer than max_span_length = 2"):
+        trained(nlp, examples, steps=1, max_span_length=2)
+
+
+def test_extension_labels_train_and_are_not_predicted(nlp, make_doc, make_example):
+    doc = make_doc(TEXTS[0][0], *TEXTS[0][1])
+    doc.spans["sc_ext"] = [spacy.tokens.Span(doc, 2, 3, "VERB"), spacy.tokens.Span(doc, 0, 1, "PROPN")]
+    trained(nlp, [make_example(doc)])
+    pipe = nlp.get_pipe(NAME)
+    assert pipe.labels == ("LOC", "PER") and pipe.cfg["extension_labels"] == ["PROPN", "VERB"]
+    # eq. 15: 0.5 * mean(1, 2) / 1.
+    assert pipe.cfg["label_weights"] == [1.0, 1.0, 0.75, 0.75]
+    assert {label for _, _, label in found(nlp(TEXTS[0][0]))} == {"LOC", "PER"}
+    off = spacy.blank("en")
+    trained(off, [make_example(doc)], steps=1, extension_key=None)
+    assert off.get_pipe(NAME).cfg["extension_labels"] == []
+
+
+def test_doc_weight_scales_the_gradient(nlp, examples):
+    trained(nlp, examples, steps=1)
+    pipe = nlp.get_pipe(NAME)
+    one = examples[:1]
+    logits, _ = pipe.model.begin_update([eg.predicted for eg in one])
+    loss, gradient = pipe.get_loss(one, logits)
+    one[0].reference.user_data[WEIGHT_KEY] = 0.4
+    light_loss, light_gradient = pipe.get_loss(one, logits)
+    assert light_loss == pytest.approx(0.4 * loss, rel=1e-5)
+    numpy.testing.assert_allclose(light_gradient.logits, 0.4 * gradient.logits, rtol=1e-5, atol=1e-8)
+
+
+def test_gradient_is_that_of_the_loss(nlp, examples):
+    trained(nlp, examples, steps=1)
+    pipe = nlp.get_pipe(NAME)
+    logits, _ = pipe.model.begin_update([eg.predicted for eg in examples])
+    loss, gradient = pipe.get_loss(examples, logits)
+    cell = (0, 4, 1, 2)
+    logits.logits[cell] += 0.01
+    more, _ = pipe.get_loss(examples, logits)
+    assert (more - loss) / 0.01 == pytest.approx(float(gradient.logits[cell]), rel=0.05)
+
+
+def test_tokenization_of_predicted_and_gold_may_differ(nlp):
+    gold = Doc(nlp.vocab, words=["Ada", "Love", "lace", "sang"], spaces=[True, False, True, False])
+    gold.spans["sc"] = [spacy.tokens.Span(gold, 0, 3, "PER")]
+    trained(nlp, [Example(nlp.make_doc("Ada Lovelace sang"), gold)])
+    assert found(nlp("Ada Lovelace sang")) == [(0, 2, "PER")]
+
+
+def test_spans_that_fit_no_words_are_counted(nlp):
+    gold = Doc(nlp.vocab, words=["Love", "lace", "sang"], spaces=[False, True, False])
+    gold.spans["sc"] = [spacy.tokens.Span(gold, 0, 1, "PER"), spacy.tokens.Span(gold, 2, 3, "ACT")]
+    with pytest.warns(UserWarning, match="1 of 2 gold spans do not fit"):
+        trained(nlp, [Example(nlp.make_doc("Lovelace sang"), gold)], steps=1)
+
+
+def test_training_goes_on_after_loading(nlp, examples, tmp_path):
+    losses = trained(nlp, examples, steps=30)
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    optimizer = loaded.resume_training(sgd=create_grouped_adam(0.001, head_scale=1.0))
+    resumed = [loaded.update(examples, sgd=optimizer, losses={})[NAME] for _ in range(30)]
+    assert resumed[0] < 2 * losses[-1] + 0.05 and resumed[-1] < losses[-1]
+
+
+def test_labels_can_be_given(nlp, examples):
+    add_pipe(nlp)
+    pipe = nlp.get_pipe(NAME)
+    pipe.initialize(lambda: examples, labels=["PER", "LOC", "ORG", "MISC"])
+    assert pipe.label_data == ["PER", "LOC", "ORG", "MISC"]
+
+
+def test_unknown_label_in_training_data(nlp, examples, make_doc, make_example):
+    trained(nlp, examples, steps=1)
+    with pytest.raises(LownerError, match="LN043.*'DRUG'"):
+        nlp.update([make_example(make_doc("aspirin", (0, 1, "DRUG")))])
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"threshold": 1.5}, "threshold must be in"),
+        ({"decoding": "best"}, "decoding must be one of nested, flat, all"),
+        ({"max_span_length": 0}, "max_span_length must be null or positive"),
+        ({"model": {"heads": 7}}, "heads must be a divisor of biaffine = 20"),
+        ({"model": {"interaction": "rnn"}}, "interaction must be one of attention, cnn, none"),
+    ],
+)
+def test_bad_settings_are_named(nlp, config, message):
+    with pytest.raises(LownerError, match=message):
+        add_pipe(nlp, **config)
+
+
+def test_no_labels(nlp, make_doc, make_example):
+    add_pipe(nlp)
+    with pytest.raises(LownerError, match="LN041"):
+        nlp.initialize(lambda: [make_example(make_doc("nothing"))])
+
+
+def test_not_initialized(nlp):
+    add_pipe(nlp, max_span_length=3)
+    with pytest.raises((LownerError, ValueError), match="LN042|E109"):
+        nlp("some text")
+
+
+def test_other_spans_key(nlp, make_doc, make_example):
+    doc = make_doc(TEXTS[0][0], *TEXTS[0][1], key="mine")
+    trained(nlp, [make_example(doc)], spans_key="mine")
+    assert found(nlp(TEXTS[0][0]), "mine") == TEXTS[0][1]
+
+
+def test_descriptions_travel_with_the_model(nlp, examples, tmp_path, monkeypatch):
+    vectors = {"a person": [1.0] + [0.0] * 15, "loc": [0.0, 1.0] + [0.0] * 14, "org": [0.0, 0.0, 1.0] + [0.0] * 13}
+    embed = lambda texts, name: numpy.asarray([vectors[text] for text in texts], dtype="float32")  # noqa: E731
+    monkeypatch.setattr("spacy_lowner.pipeline.knowfree_spancat.embed_texts", embed)
+    add_pipe(nlp, label_semantics=True)
+    with pytest.warns(UserWarning, match="no description for LOC, ORG"):
+        nlp.get_pipe(NAME).initialize(lambda: examples, descriptions={"PER": "a person"})
+    monkeypatch.delattr("spacy_lowner.pipeline.knowfree_spancat.embed_texts")
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.get_pipe(NAME).descriptions == {"LOC": "loc", "ORG": "org", "PER": "a person"}
+    assert found(loaded(TEXTS[0][0])) == found(nlp(TEXTS[0][0]))
+
+
+def test_two_processes(nlp, examples):
+    import torch
+
+    threads = torch.get_num_threads()
+    # More than one thread in the parent and fork deadlocks in torch itself: docs/knowfree.md says so.
+    torch.set_num_threads(1)
+    try:
+        trained(nlp, examples, steps=40)
+        texts = [text for text, _ in TEXTS] * 3
+        expected = [found(doc) for doc in nlp.pipe(texts)]
+        assert [found(doc) for doc in nlp.pipe(texts, n_process=2, batch_size=3)] == expected
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_config_pickles_for_spawned_processes(nlp, examples):
+    trained(nlp, examples, steps=1)
+    pipe = pickle.loads(pickle.dumps(nlp)).get_pipe(NAME)
+    assert pipe.labels == nlp.get_pipe(NAME).labels
