@@ -1,0 +1,55 @@
+"""`spacy lowner card`: model card and package name of a trained pipeline."""
+
+import shutil
+from pathlib import Path
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.files import atomic_path
+from ..errors import Errors, LownerError
+from ..report.card import package_meta, render_card
+from ..report.evaluation import Scores
+from . import lowner
+from ._util import friendly, load_pipeline
+
+
+@lowner.command("card")
+@friendly
+def card_cli(
+    model_path: Path = typer.Argument(..., help="The trained pipeline"),
+    output_path: Path = typer.Argument(..., help="A copy of it for spacy package, with the card as its README.md"),
+    meta_path: Path = typer.Argument(..., help="Where to write the meta for spacy package --meta-path"),
+    scores_path: Path = typer.Argument(..., help="Scores on test, from spacy lowner evaluate --output"),
+    inspect_path: Path = typer.Argument(..., help="Counts of the data, from spacy lowner inspect --output"),
+    test_path: Path = typer.Argument(..., help="Test data; its first texts are shown with what the pipeline says"),
+    name: str = typer.Option("lowner_crossner", help="Name of the package, with an underscore"),
+    version: str = typer.Option("0.1.0", help="Version of the package"),
+    corpus: str = typer.Option(..., help="What it was trained on"),
+    report: Path = typer.Option(None, help="Write the card here too"),
+):
+    """Write what a reader of the package should know, and what spacy package needs to name it."""
+    if not all(part.isidentifier() for part in name.split("_", 1)) or "_" not in name:
+        expected = "two identifiers joined by an underscore, like lowner_crossner"
+        raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
+    for path in (scores_path, inspect_path):
+        if not path.is_file():
+            raise LownerError(Errors.LN010.format(path=path))
+    numbers = srsly.read_json(scores_path)
+    scores = Scores(**{field: numbers[field] for field in Scores.__dataclass_fields__})
+    nlp = load_pipeline(model_path)
+    examples = list(nlp.pipe(doc.text for doc in load_corpus(test_path)[:5]))
+    splits = srsly.read_json(inspect_path)["splits"]
+    card = render_card(
+        nlp, name=name, version=version, corpus=corpus, scores=scores, splits=splits, examples=examples
+    )
+    shutil.rmtree(output_path, ignore_errors=True)
+    shutil.copytree(model_path, output_path)
+    for path in filter(None, (output_path / "README.md", report)):
+        with atomic_path(path) as draft:
+            draft.write_text(card, encoding="utf8")
+    meta_path.parent.mkdir(parents=True, exist_ok=True)
+    srsly.write_json(meta_path, package_meta(name, version, corpus, scores))
+    msg.good(f"{report or output_path / 'README.md'}")

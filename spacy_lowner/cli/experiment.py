@@ -1,0 +1,71 @@
+"""`spacy lowner experiment` and `spacy lowner report`: grids of trainings, and their tables and plots."""
+
+from pathlib import Path
+from typing import Optional
+
+import typer
+from tqdm import tqdm
+from wasabi import msg
+
+from ..corpus.files import atomic_path
+from ..errors import Errors, LownerError
+from ..report.grid import append_line, latest, pending, read_grid, read_lines
+from ..report.plots import plot_results
+from ..report.runner import run_grid
+from ..report.tables import render_report, render_table
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("experiment")
+@friendly
+def experiment_cli(
+    grid_path: Path = typer.Argument(..., help="A grid: systems, corpora, shots or sizes, seeds (YAML or JSON)"),
+    output_path: Path = typer.Argument(..., help="Result lines (JSONL); runs that it reports are not done again"),
+    jobs: int = typer.Option(1, min=1, help="Trainings at a time, which share the processor's cores"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
+    limit: Optional[int] = typer.Option(None, min=1, help="Do at most so many runs"),
+):
+    """Train and evaluate every combination of a grid. Interrupt it at any time: it goes on where it stopped."""
+    runs = read_grid(grid_path).runs()
+    todo, renamed = pending(runs, read_lines(output_path))
+    for line in renamed:
+        append_line(line, output_path)
+    msg.info(f"{len(runs)} runs, {len(runs) - len(todo)} done")
+    with tqdm(total=len(runs), initial=len(runs) - len(todo), unit="run") as bar:
+
+        def show(line: dict) -> None:
+            bar.update()
+            place = " ".join(str(line[part]) for part in ("system", "corpus", "sample", "seed"))
+            dev, test = (100 * line["scores"][split]["f"] for split in ("dev", "test"))
+            bar.write(f"{place}: dev F1 {dev:.1f}, test F1 {test:.1f}, trained in {line['train_seconds']:.0f} s")
+
+        run_grid(todo[:limit], output_path, jobs=jobs, gpu_id=gpu_id, on_done=show)
+
+
+@lowner.command("report")
+@friendly
+def report_cli(
+    lines_path: Path = typer.Argument(..., help="Result lines of spacy lowner experiment"),
+    output_path: Path = typer.Argument(..., help="The page to write (Markdown); a plot is put beside it"),
+    grid: Optional[str] = typer.Option(None, help="Title of the grid, where the lines are of several"),
+    plot: bool = typer.Option(True, help="Draw the plot; needs the extra 'report'"),
+):
+    """Write tables and a plot of a grid's results, from the lines alone."""
+    lines = read_lines(lines_path)
+    titles = sorted({line["grid"] for line in lines})
+    if not lines:
+        raise LownerError(Errors.LN062.format(path=lines_path))
+    if grid not in titles and (grid is not None or len(titles) > 1):
+        raise LownerError(Errors.LN014.format(what="--grid", value=grid, options="; ".join(titles)))
+    title = grid or titles[0]
+    lines = latest([line for line in lines if line["grid"] == title])
+    page = render_report(title, lines)
+    if plot:
+        picture = output_path.with_suffix(".svg")
+        plot_results(lines, picture)
+        page += f"\n![{title}]({picture.name})\n"
+    with atomic_path(output_path) as draft:
+        draft.write_text(page, encoding="utf8")
+    typer.echo(render_table(lines, "f"))
+    msg.good(str(output_path))

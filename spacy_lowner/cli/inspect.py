@@ -1,0 +1,87 @@
+"""`spacy lowner inspect`: what is in a corpus, and what a model would lose."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.statistics import CorpusStatistics, count_lost_subwords, count_shared, describe_corpus
+from ..models.encoder import encoder_path
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("inspect")
+@friendly
+def inspect_cli(
+    paths: List[Path] = typer.Argument(..., help="The splits of a corpus, each of any known format"),
+    encoder: str = typer.Option("minilm", help="Count sub-words with this encoder; empty to leave it out"),
+    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    output: Optional[Path] = typer.Option(None, help="Write the numbers as JSON too"),
+):
+    """Show types, span lengths, nesting, overlap between splits, and sub-words beyond the encoder's limit."""
+    stems = {path.stem for path in paths}
+    names = [path.stem if len(stems) == len(paths) else str(path) for path in paths]
+    corpora = {name: load_corpus(path, spans_key=spans_key) for name, path in zip(names, paths)}
+    statistics = {name: describe_corpus(docs, spans_key) for name, docs in corpora.items()}
+    _show_sizes(statistics)
+    _show_types(statistics)
+    _show_recall(statistics)
+    shared = {
+        f"{first} in {second}": count_shared(corpora[first], corpora[second])
+        for first, second in combinations(corpora, 2)
+    }
+    if shared:
+        msg.divider("The same sentence in two splits")
+        msg.table(list(shared.items()), aligns=("l", "r"))
+    lost = _count_subwords(corpora, encoder) if encoder else {}
+    if output is not None:
+        numbers = {name: one.as_dict() for name, one in statistics.items()}
+        output.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output, {"splits": numbers, "shared": shared, "subwords": lost})
+
+
+def _show_sizes(statistics: Dict[str, CorpusStatistics]) -> None:
+    msg.divider("Size")
+    header = ("Split", "Docs", "Words", "Spans", "Without spans", "Nested", "Repeated", "Relabelled")
+    rows = [
+        (name, s.docs, s.words, s.spans, s.empty, s.nested, s.repeated, s.relabelled) for name, s in statistics.items()
+    ]
+    msg.table(rows, header=header, divider=True, aligns=("l",) + ("r",) * 7)
+
+
+def _show_types(statistics: Dict[str, CorpusStatistics]) -> None:
+    msg.divider("Spans by type")
+    first = next(iter(statistics.values()))
+    labels = sorted(set().union(*(s.labels for s in statistics.values())), key=lambda x: (-first.labels[x], x))
+    rows = [(label, *(s.labels[label] for s in statistics.values())) for label in labels]
+    msg.table(rows, header=("Type", *statistics), divider=True, aligns=("l",) + ("r",) * len(statistics))
+
+
+def _show_recall(statistics: Dict[str, CorpusStatistics]) -> None:
+    msg.divider("Recall at each max_span_length")
+    recalls = [s.recall_at() for s in statistics.values()]
+    longest = max((max(recall, default=0) for recall in recalls), default=0)
+    rows = [(length, *(f"{recall.get(length, 1.0):.1%}" for recall in recalls)) for length in range(1, longest + 1)]
+    msg.table(rows, header=("Words", *statistics), divider=True, aligns=("r",) * (len(statistics) + 1))
+
+
+def _count_subwords(corpora: dict, encoder: str) -> dict:
+    # transformers takes seconds to import.
+    from transformers import AutoConfig, AutoTokenizer
+
+    path = encoder_path(encoder)
+    tokenizer, config = AutoTokenizer.from_pretrained(path), AutoConfig.from_pretrained(path)
+    limit = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", tokenizer.model_max_length))
+    lost = {name: count_lost_subwords(docs, tokenizer, limit) for name, docs in corpora.items()}
+    msg.divider(f"Sub-words of {encoder}, limit {limit}")
+    rows = [(name, n["longest"], n["word"], n["docs"], n["subwords"]) for name, n in lost.items()]
+    header = ("Split", "Longest Doc", "Longest word", "Docs over", "Sub-words over")
+    msg.table(rows, header=header, divider=True, aligns=("l",) + ("r",) * 4)
+    if any(n["docs"] for n in lost.values()):
+        msg.info(f"The span getter spacy-lowner.byte_windows.v1 loses none of it with max_bytes of at most {limit - 2}")
+    return lost

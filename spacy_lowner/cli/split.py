@@ -1,0 +1,32 @@
+"""`spacy lowner split`: one corpus into two."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.sampling import split_docs
+from ..corpus.writers import write_corpus
+from ..errors import Errors, LownerError
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("split")
+@friendly
+def split_cli(
+    input_path: Path = typer.Argument(..., help="A corpus of any known format"),
+    first_path: Path = typer.Argument(..., help="Where to write the larger part, for instance train"),
+    second_path: Path = typer.Argument(..., help="Where to write the rest, for instance dev"),
+    share: float = typer.Option(0.2, help="Share of the second part"),
+    seed: int = typer.Option(0, help="Seed of the order"),
+    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+):
+    """Split a corpus at random; the same sentence never stands on both sides."""
+    if not 0 < share < 1:
+        raise LownerError(Errors.LN022.format(what="--share", expected="between 0 and 1", value=share))
+    parts = split_docs(load_corpus(input_path, spans_key=spans_key), share, seed)
+    for docs, path in zip(parts, (first_path, second_path)):
+        write_corpus(docs, path, spans_key=spans_key)
+        msg.good(f"{path}: {len(docs)} sentences")

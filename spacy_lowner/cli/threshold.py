@@ -1,0 +1,35 @@
+"""`spacy lowner threshold`: set a trained pipe's threshold to the best one on dev."""
+
+from pathlib import Path
+
+import srsly
+import typer
+from spacy.cli._util import setup_gpu
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.files import atomic_path
+from ..report.evaluation import tune_threshold
+from . import lowner
+from ._util import friendly, load_pipeline
+
+
+@lowner.command("threshold")
+@friendly
+def threshold_cli(
+    model_path: Path = typer.Argument(..., help="A trained pipeline, which is changed"),
+    data_path: Path = typer.Argument(..., help="Gold dev data of any known format"),
+    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
+):
+    """Set the threshold with the best F1 on dev, where precision and recall balance."""
+    setup_gpu(gpu_id)
+    nlp = load_pipeline(model_path)
+    best = tune_threshold(nlp, load_corpus(data_path, spans_key=spans_key), spans_key)
+    for name in nlp.pipe_names:
+        cfg = getattr(nlp.get_pipe(name), "cfg", None) or {}
+        if "threshold" in cfg and cfg.get("spans_key") == spans_key:
+            with atomic_path(model_path / name / "cfg") as draft:
+                srsly.write_json(draft, cfg)
+    p, r, f = (100 * best[part] for part in "prf")
+    msg.good(f"{model_path}: threshold {best['threshold']:.3f}, dev P {p:.1f}, R {r:.1f}, F1 {f:.1f}")

@@ -1,0 +1,1 @@
+"""Evaluation, experiment grids, result tables and plots."""

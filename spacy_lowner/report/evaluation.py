@@ -1,0 +1,95 @@
+"""Scores of any pipeline on gold spans, whether it writes `doc.spans` or `doc.ents`."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, Sequence
+
+from spacy.language import Language
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example
+
+from ..errors import Errors, LownerError
+from ..scorers import best_threshold, span_score
+
+# Spans below it are never worth a look.
+LOWEST_THRESHOLD = 0.05
+
+
+@dataclass
+class Scores:
+    """Precision, recall and F1 in [0, 1].
+
+    p, r, f (float): Over all types. detect_p, detect_r, detect_f (float): Of finding spans, whatever their type.
+    per_type (Dict[str, Dict[str, float]]): p, r and f by type. docs (int): Docs scored. words_per_second (float): Speed.
+    """
+
+    p: float
+    r: float
+    f: float
+    detect_p: float
+    detect_r: float
+    detect_f: float
+    per_type: Dict[str, Dict[str, float]]
+    docs: int
+    words_per_second: float
+
+    def as_dict(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): JSON-ready."""
+        return asdict(self)
+
+
+def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") -> Scores:
+    """Predict Docs on the words of the gold ones and score them.
+
+    nlp (Language): A pipeline that writes `doc.spans[spans_key]`, or else `doc.ents`.
+    gold (Sequence[Doc]): Docs with gold spans. spans_key (str): Key of the gold spans.
+    RETURNS (Scores): The scores.
+    """
+    started = time.perf_counter()
+    predicted = list(nlp.pipe(_unannotated(nlp, doc) for doc in gold))
+    seconds = time.perf_counter() - started
+    for doc in predicted:
+        if spans_key not in doc.spans:
+            doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=list(doc.ents))
+    scores = span_score([Example(p, g) for p, g in zip(predicted, gold)], spans_key=spans_key)
+    prefix = f"spans_{spans_key}"
+    parts = {name: scores[f"{prefix}_{name}"] or 0.0 for name in ("p", "r", "f", "detect_p", "detect_r", "detect_f")}
+    return Scores(
+        **parts,
+        per_type=scores[f"{prefix}_per_type"] or {},
+        docs=len(predicted),
+        words_per_second=sum(map(len, predicted)) / max(seconds, 1e-9),
+    )
+
+
+def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") -> Dict[str, float]:
+    """Set a pipe's threshold to the one with the best F1 on gold Docs, from one prediction of each.
+
+    In `knowfree_spancat` and spaCy's `spancat` no span keeps a better one from being chosen, so what a threshold leaves of
+    the spans chosen at a low one is what it would choose itself.
+
+    nlp (Language): The pipeline, which is changed. gold (Sequence[Doc]): Docs with gold spans.
+    spans_key (str): Key that the pipe writes.
+    RETURNS (Dict[str, float]): "threshold", and the "p", "r" and "f" that it reaches. RAISES (LownerError): If no pipe with a
+        threshold writes the key.
+    """
+    cfgs = [pipe.cfg for _, pipe in nlp.pipeline if isinstance(getattr(pipe, "cfg", None), dict)]
+    tunable = [cfg for cfg in cfgs if "threshold" in cfg and cfg.get("spans_key") == spans_key]
+    if not tunable:
+        raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
+    tunable[-1]["threshold"] = LOWEST_THRESHOLD
+    hits, total = [], 0
+    for predicted, doc in zip(nlp.pipe(_unannotated(nlp, doc) for doc in gold), gold):
+        right = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
+        group = predicted.spans[spans_key]
+        spans = [(span.start, span.end, span.label_) in right for span in group]
+        hits += list(zip(map(float, group.attrs["scores"]), spans))
+        total += len(right)
+    best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
+    tunable[-1]["threshold"] = best["threshold"]
+    return best
+
+
+def _unannotated(nlp: Language, doc: Doc) -> Doc:
+    words: List[str] = [token.text for token in doc]
+    return Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])

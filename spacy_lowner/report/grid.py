@@ -1,0 +1,162 @@
+"""Grids of experiments: what to run, and the runs that are still to do."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import srsly
+
+from ..errors import Errors, LownerError
+
+
+# They say what a run is called, not what it does.
+NAMES = ("grid", "system", "corpus")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its evaluation.
+
+    grid (str), system (str), corpus (str), sample (str), seed (int): Title of its grid, and its place there; the sample is
+        "full", "k5" or "n100".
+    config (str): Path of the config. overrides (Dict[str, Any]): What it is trained with.
+    train, dev, test (str): Paths of the splits.
+    tune_threshold (bool): Whether the threshold is chosen on dev after training.
+    """
+
+    grid: str
+    system: str
+    corpus: str
+    sample: str
+    seed: int
+    config: str
+    overrides: Dict[str, Any]
+    train: str
+    dev: str
+    test: str
+    tune_threshold: bool = False
+
+    @property
+    def key(self) -> str:
+        """RETURNS (str): A digest of all that decides the result: settings, config and data, but no names."""
+        settings = {name: value for name, value in asdict(self).items() if name not in NAMES}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for path in (self.config, self.train, self.dev, self.test, *self._named_files()):
+            digest.update(Path(path).read_bytes())
+        return digest.hexdigest()[:16]
+
+
+    def _named_files(self) -> List[Path]:
+        """Files that the overrides name; a source pipeline is known by its config, not by the noise of its training."""
+        paths = [Path(value) for name, value in sorted(self.overrides.items()) if name.startswith("paths.")]
+        return [path / "config.cfg" if path.is_dir() else path for path in paths if path.exists()]
+
+
+@dataclass
+class Grid:
+    """A grid file: every system on every corpus, sample and seed.
+
+    title (str): Heads the table. systems (Dict[str, Dict]): {"config": path, "overrides": {…}, "tune_threshold": bool} by name.
+    corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name.
+    shots (List[Optional[int]]): Spans of each type in the training sample; null is the whole corpus.
+    sizes (List[int]): Sentences in the training sample. seeds (List[int]): Seeds.
+    """
+
+    title: str
+    systems: Dict[str, Dict[str, Any]]
+    corpora: Dict[str, Dict[str, Any]]
+    shots: List[Optional[int]] = field(default_factory=lambda: [None])
+    sizes: List[int] = field(default_factory=list)
+    seeds: List[int] = field(default_factory=lambda: [0])
+
+    def runs(self) -> List[Run]:
+        """RETURNS (List[Run]): All runs, seed by seed so that a part of a grid is a smaller grid."""
+        samples = [("full" if k is None else f"k{k}") for k in self.shots] + [f"n{size}" for size in self.sizes]
+        return [
+            self._run(system, corpus, sample, seed)
+            for seed, corpus, sample, system in product(self.seeds, self.corpora, samples, self.systems)
+        ]
+
+    def _run(self, system: str, corpus: str, sample: str, seed: int) -> Run:
+        settings, paths = self.systems[system], self.corpora[corpus]
+        overrides = {**settings.get("overrides", {}), **paths.get("overrides", {})}
+        return Run(
+            grid=self.title,
+            system=system,
+            corpus=corpus,
+            sample=sample,
+            seed=seed,
+            config=settings["config"],
+            overrides=overrides,
+            tune_threshold=settings.get("tune_threshold", False),
+            **{split: paths[split] for split in ("train", "dev", "test")},
+        )
+
+
+def read_grid(path: Path) -> Grid:
+    """Read a grid from YAML or JSON. RETURNS (Grid): The grid. RAISES (LownerError): What it lacks."""
+    if not path.is_file():
+        raise LownerError(Errors.LN010.format(path=path))
+    data = srsly.read_yaml(path) if path.suffix in (".yml", ".yaml") else srsly.read_json(path)
+    known = Grid.__dataclass_fields__
+    if not isinstance(data, dict) or not {"title", "systems", "corpora"} <= set(data) <= set(known):
+        problem = f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}"
+        raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Correct its keys"))
+    grid = Grid(**data)
+    for name, system in grid.systems.items():
+        if not Path(system.get("config", "")).is_file():
+            problem = f"the config of {name!r} is not there: {system.get('config')}"
+            raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Correct its path"))
+    for name, corpus in grid.corpora.items():
+        for split in ("train", "dev", "test"):
+            if not Path(corpus.get(split, "")).is_file():
+                problem = f"the {split} split of {name!r} is not there: {corpus.get(split)}"
+                raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Convert it first"))
+    return grid
+
+
+def read_lines(path: Path) -> List[Dict[str, Any]]:
+    """RETURNS (List[Dict[str, Any]]): The results so far; a last line that was cut short is left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return lines
+
+
+def latest(lines: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """RETURNS (List[Dict[str, Any]]): The last line of each place in a grid; earlier ones are of other settings or data."""
+    return list({tuple(line[name] for name in (*NAMES, "sample", "seed")): line for line in lines}.values())
+
+
+def pending(runs: Sequence[Run], lines: Sequence[Dict[str, Any]]) -> Tuple[List[Run], List[Dict[str, Any]]]:
+    """What is still to do, and what was done under another name.
+
+    runs (Sequence[Run]): Of a grid. lines (Sequence[Dict[str, Any]]): The results so far.
+    RETURNS (Tuple[List[Run], List[Dict[str, Any]]]): Runs that no line reports, and new lines for those that are reported
+        in another grid or under other names.
+    """
+    named = {(line["key"], *(line[name] for name in NAMES)) for line in lines}
+    by_key = {line["key"]: line for line in lines}
+    todo, renamed = [], []
+    for run in runs:
+        names = {name: getattr(run, name) for name in NAMES}
+        if run.key not in by_key:
+            todo.append(run)
+        elif (run.key, *names.values()) not in named:
+            renamed.append({**by_key[run.key], **names})
+    return todo, renamed
+
+
+def append_line(line: Dict[str, Any], path: Path) -> None:
+    """Add a result to the lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,42 @@
+"""Plots drawn from result lines alone."""
+
+from pathlib import Path
+from statistics import mean
+from typing import Any, Dict, Sequence
+
+from .tables import in_order, spread, summarize
+
+
+def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f") -> None:
+    """Draw F1 on test: over the samples where there are several, else as bars by corpus. Whiskers: one deviation.
+
+    lines (Sequence[Dict[str, Any]]): Result lines. path (Path): Where to, as .svg or .png. measure (str): Of the scores.
+    """
+    # matplotlib comes with the extra "report" and is slow to import.
+    from matplotlib import pyplot
+
+    values = summarize(lines, measure)
+    systems, corpora, samples = (in_order(line[part] for line in lines) for part in ("system", "corpus", "sample"))
+    if len(samples) > 1:
+        figure, axes = pyplot.subplots(1, len(corpora), figsize=(4 * len(corpora), 3.4), squeeze=False, sharey=True)
+        for axis, corpus in zip(axes[0], corpora):
+            for system in systems:
+                points = [(sample, values[system, corpus, sample]) for sample in samples if (system, corpus, sample) in values]
+                names, scores = [name for name, _ in points], [values for _, values in points]
+                axis.errorbar(names, list(map(mean, scores)), list(map(spread, scores)), marker="o", label=system)
+            axis.set_title(corpus)
+    else:
+        figure, axis = pyplot.subplots(figsize=(1.6 * len(corpora) + 2, 3.4))
+        width = 0.8 / len(systems)
+        for offset, system in enumerate(systems):
+            scores = [values.get((system, corpus, samples[0]), [0.0]) for corpus in corpora]
+            places = [i + (offset - (len(systems) - 1) / 2) * width for i in range(len(corpora))]
+            axis.bar(places, list(map(mean, scores)), width, yerr=list(map(spread, scores)), label=system)
+        axis.set_xticks(range(len(corpora)), corpora)
+        axes = [[axis]]
+    axes[0][0].set_ylabel("test F1")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    figure.set_layout_engine("constrained")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)

@@ -1,0 +1,130 @@
+"""Running a grid: train, evaluate, write one line, forget the model."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence
+
+import spacy
+import torch
+
+from ..corpus.convert import load_corpus
+from ..corpus.docs import write_docs
+from ..corpus.sampling import sample_shots, sample_size
+from ..errors import Errors, LownerError
+from .evaluation import evaluate_pipeline, tune_threshold
+from .grid import Run, append_line
+
+PACKAGES = ("spacy-lowner", "spacy", "spacy-transformers", "thinc", "torch", "transformers", "numpy")
+
+
+def run_grid(
+    runs: Sequence[Run], output: Path, *, jobs: int = 1, gpu_id: int = -1, on_done: Callable[[Dict[str, Any]], None]
+) -> None:
+    """Run each of `runs` and append its line to `output` as soon as it is known.
+
+    runs (Sequence[Run]): What to do. output (Path): JSON lines. jobs (int): Trainings at a time, which share the cores.
+    gpu_id (int): GPU, or -1 for CPU. on_done (Callable): Called with each line.
+    RAISES (LownerError): With the end of the log of a training that failed; finished lines stay.
+    """
+    torch.set_num_threads(_threads(jobs))
+    lock = threading.Lock()
+
+    def run_and_write(run: Run) -> None:
+        line = run_one(run, jobs=jobs, gpu_id=gpu_id)
+        with lock:
+            append_line(line, output)
+            on_done(line)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(run_and_write, run) for run in runs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_one(run: Run, *, jobs: int = 1, gpu_id: int = -1) -> Dict[str, Any]:
+    """Train in a process of its own and evaluate. RETURNS (Dict[str, Any]): All that is needed to repeat it, and scores."""
+    threads = _threads(jobs)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryDirectory() as folder:
+        train = _sample(run, Path(folder) / "train.spacy")
+        overrides = {
+            **run.overrides,
+            "paths.train": train,
+            "paths.dev": run.dev,
+            "system.seed": run.seed,
+        }
+        options = [part for name, value in overrides.items() for part in (f"--{name}", _as_option(value))]
+        command = ["train", run.config, "--output", f"{folder}/model", "--gpu-id", str(gpu_id), *options]
+        started = time.time()
+        _spacy(command, environment, Path(folder) / "train.log")
+        seconds = time.time() - started
+        scores = _score(run, Path(folder) / "model" / "model-best")
+    return {
+        "key": run.key,
+        "grid": run.grid,
+        "system": run.system,
+        "corpus": run.corpus,
+        "sample": run.sample,
+        "seed": run.seed,
+        "config": run.config,
+        "overrides": run.overrides,
+        "splits": {"train": run.train, "dev": run.dev, "test": run.test},
+        "scores": scores,
+        "train_seconds": round(seconds, 1),
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": {"processor": platform.machine(), "threads": threads, "gpu": gpu_id >= 0},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def _threads(jobs: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // jobs)
+
+
+def _score(run: Run, model: Path) -> Dict[str, Any]:
+    nlp = spacy.load(model)
+    trained = nlp.meta["performance"]
+    prefix = "spans_sc" if "spans_sc_f" in trained else "ents"
+    dev = {part: trained[f"{prefix}_{part}"] for part in "prf"}
+    if run.tune_threshold:
+        dev = tune_threshold(nlp, load_corpus(Path(run.dev)))
+    return {"dev": dev, "test": evaluate_pipeline(nlp, load_corpus(Path(run.test))).as_dict()}
+
+
+def _sample(run: Run, path: Path) -> str:
+    if run.sample == "full":
+        return run.train
+    docs = load_corpus(Path(run.train))
+    count = int(run.sample[1:])
+    chosen = sample_shots(docs, count, run.seed)[0] if run.sample[0] == "k" else sample_size(docs, count, run.seed)
+    write_docs(chosen, path)
+    return str(path)
+
+
+def _as_option(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _spacy(arguments: List[str], environment: Dict[str, str], log: Path) -> None:
+    with log.open("w", encoding="utf8") as file:
+        code = subprocess.run(
+            [sys.executable, "-m", "spacy", *arguments], env=environment, stdout=file, stderr=subprocess.STDOUT
+        ).returncode
+    if code:
+        tail = "\n".join(log.read_text(encoding="utf8", errors="replace").splitlines()[-15:])
+        command = "python -m spacy " + " ".join(arguments)
+        raise LownerError(Errors.LN061.format(command=command, code=code, tail=tail))

@@ -1,0 +1,162 @@
+import json
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.training import Example
+from typer.testing import CliRunner
+
+from spacy_lowner.corpus.convert import load_corpus
+
+COMMANDS = ["card", "convert", "evaluate", "experiment", "inspect", "report", "sample", "split", "threshold"]
+
+
+@pytest.fixture
+def run():
+    import spacy_lowner.cli  # noqa: F401
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["lowner", *map(str, arguments)])
+
+    return run
+
+
+@pytest.fixture
+def markup(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("[Ada](person) met [Bob](person) in [Rome](place).\nNobody sang.\n[Rome](place) is old.\n")
+    return path
+
+
+def test_help_lists_the_commands(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in COMMANDS:
+        assert command in result.output
+
+
+def test_convert_says_what_it_found(run, markup, tmp_path):
+    result = run("convert", markup, tmp_path / "train.spacy")
+    assert result.exit_code == 0, result.output
+    assert "markup" in result.output and "3 sentences, 4 spans of 2" in result.output.replace("\n", " ")
+    assert len(load_corpus(tmp_path / "train.spacy")) == 3
+
+
+def test_convert_mends_and_skips_aloud(run, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a I-X\nb O\n\nbroken\nc O\n\nd B-X\n")
+    result = run("convert", path, tmp_path / "a.jsonl")
+    assert result.exit_code == 1 and "LN004" in result.output and "Traceback" not in result.output
+    assert not (tmp_path / "a.jsonl").exists()
+    result = run("convert", path, tmp_path / "a.jsonl", "--skip-invalid")
+    assert result.exit_code == 0
+    assert "1 tags broke the scheme" in result.output and "1 left out" in result.output and "line 4" in result.output
+
+
+@pytest.mark.parametrize("option", ["--format", "--scheme", "--ends", "--tokenizer", "--overlaps"])
+def test_unknown_options_are_named(run, markup, tmp_path, option):
+    result = run("convert", markup, tmp_path / "a.spacy", option, "wrong")
+    assert result.exit_code == 1 and "LN014" in result.output and "'wrong'" in result.output
+
+
+def test_unknown_output(run, markup, tmp_path):
+    result = run("convert", markup, tmp_path / "a.doc")
+    assert result.exit_code == 1 and ".jsonl" in result.output
+
+
+def test_sample(run, markup, tmp_path):
+    result = run("sample", markup, tmp_path / "k.spacy", "--shots", 3)
+    assert result.exit_code == 0 and "person (2), place (2)" in result.output
+    assert len(load_corpus(tmp_path / "k.spacy")) == 2
+    assert run("sample", markup, tmp_path / "k.spacy").exit_code == 1
+    assert run("sample", markup, tmp_path / "all.spacy", "--shots", 0).exit_code == 0
+    assert len(load_corpus(tmp_path / "all.spacy")) == 3
+
+
+def test_inspect(run, markup, tmp_path):
+    output = tmp_path / "numbers.json"
+    other = tmp_path / "dev.txt"
+    other.write_text("[Rome](place) is big.\nNobody sang.\n")
+    result = run("inspect", markup, other, "--encoder", "", "--output", output)
+    assert result.exit_code == 0, result.output
+    numbers = json.loads(output.read_text())
+    assert numbers["splits"]["train"]["labels"] == {"person": 2, "place": 2}
+    assert numbers["splits"]["train"]["recall_at"] == {"1": 1.0}
+    assert numbers["shared"] == {"train in dev": 1}
+
+
+def test_evaluate_needs_a_pipeline(run, markup, tmp_path):
+    result = run("evaluate", tmp_path, markup)
+    assert result.exit_code == 1 and "LN046" in result.output
+
+
+def test_evaluate_scores_any_pipeline_with_ents(run, markup, tmp_path):
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "person", "pattern": "Ada"}, {"label": "person", "pattern": "Rome"}])
+    nlp.to_disk(tmp_path / "model")
+    result = run("evaluate", tmp_path / "model", markup, "--output", tmp_path / "scores.json")
+    assert result.exit_code == 0, result.output
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert (scores["p"], scores["r"]) == pytest.approx((1 / 3, 1 / 4))
+    assert (scores["detect_p"], scores["detect_r"]) == pytest.approx((1.0, 3 / 4))
+
+
+def test_split(run, markup, tmp_path):
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    assert run("split", markup, first, second, "--share", 0.34).exit_code == 0
+    assert (len(load_corpus(first)), len(load_corpus(second))) == (2, 1)
+    result = run("split", markup, first, second, "--share", 2)
+    assert result.exit_code == 1 and "--share must be between 0 and 1" in result.output.replace("\n", " ")
+
+
+@pytest.fixture
+def trained(markup, tmp_path):
+    """A small trained pipeline on disk, without an encoder."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "set_ents": True})
+    gold = load_corpus(markup)
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(15):
+        nlp.update(examples, sgd=optimizer)
+    nlp.to_disk(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_threshold_changes_the_pipe_on_disk(run, trained, markup):
+    before = spacy.load(trained).get_pipe("knowfree_spancat").cfg
+    result = run("threshold", trained, markup)
+    assert result.exit_code == 0, result.output
+    after = spacy.load(trained).get_pipe("knowfree_spancat").cfg
+    assert after["threshold"] != before["threshold"]
+    assert {**after, "threshold": before["threshold"]} == before
+    assert run("threshold", trained / "none", markup).exit_code == 1
+
+
+def test_card_names_the_package_and_tells_the_scores(run, trained, markup, tmp_path):
+    scores, counts = tmp_path / "scores.json", tmp_path / "counts.json"
+    assert run("evaluate", trained, markup, "--output", scores).exit_code == 0
+    assert run("inspect", markup, "--encoder", "", "--output", counts).exit_code == 0
+    package, meta = tmp_path / "package", tmp_path / "meta.json"
+    arguments = ["card", trained, package, meta, scores, counts, markup, "--corpus", "three sentences"]
+    result = run(*arguments, "--report", tmp_path / "report.md")
+    assert result.exit_code == 0, result.output
+    assert json.loads(meta.read_text())["lang"] == "lowner" and json.loads(meta.read_text())["name"] == "crossner"
+    card = (package / "README.md").read_text()
+    assert card == (tmp_path / "report.md").read_text()
+    assert "# lowner_crossner 0.1.0" in card and "three sentences" in card and "| person |" in card
+    assert spacy.load(package).pipe_names == ["knowfree_spancat"]
+    result = run(*arguments, "--name", "crossner")
+    assert result.exit_code == 1 and "LN022" in result.output
+
+
+def test_convert_takes_ents_where_there_are_no_spans(run, tmp_path, nlp):
+    from spacy.tokens import DocBin
+
+    doc = nlp("Ada sang")
+    doc.ents = [spacy.tokens.Span(doc, 0, 1, "person")]
+    DocBin(docs=[doc]).to_disk(tmp_path / "ents.spacy")
+    result = run("convert", tmp_path / "ents.spacy", tmp_path / "out.jsonl")
+    assert result.exit_code == 0 and "doc.ents are taken" in result.output
+    assert json.loads((tmp_path / "out.jsonl").read_text())["spans"] == [{"start": 0, "end": 1, "label": "person"}]

@@ -1,0 +1,73 @@
+"""Options for tests that are off by default, and Docs built by hand."""
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+OPTIONS = ("slow", "gpu", "external")
+
+
+def pytest_addoption(parser):
+    for name in OPTIONS:
+        parser.addoption(f"--{name}", action="store_true", help=f"also run tests marked {name}")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for name in OPTIONS:
+            if name in item.keywords and not config.getoption(f"--{name}"):
+                item.add_marker(pytest.mark.skip(reason=f"needs --{name}"))
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+@pytest.fixture
+def make_doc(nlp):
+    """make_doc(text or words, (start, end, label), …): a gold Doc with spans under "sc"."""
+
+    def make(text, *spans, key="sc"):
+        doc = nlp.make_doc(text) if isinstance(text, str) else Doc(nlp.vocab, words=text)
+        doc.spans[key] = [Span(doc, *span) for span in spans]
+        return doc
+
+    return make
+
+
+@pytest.fixture
+def make_example(nlp):
+    """make_example(doc): an Example that predicts the words of the gold Doc."""
+
+    def make(doc):
+        spaces = [bool(token.whitespace_) for token in doc]
+        return Example(Doc(nlp.vocab, words=[token.text for token in doc], spaces=spaces), doc)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory):
+    """A BERT of random weights and 64 positions, whose word pieces are letters: a folder as Hugging Face has them."""
+    import string
+
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.printable.strip(), *(f"##{c}" for c in string.ascii_lowercase)]
+    (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf8")
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return str(folder)

@@ -1,0 +1,72 @@
+"""Every config of the project is complete, resolves, and trains our way."""
+
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from spacy import util
+from spacy.cli.debug_config import debug_config
+from spacy.cli.init_config import fill_config
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
+
+
+@pytest.fixture
+def in_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_fill_config_has_nothing_of_ours_to_add(path, tmp_path, in_root):
+    _, filled = fill_config(tmp_path / "filled.cfg", path)
+    config = util.load_config(path)
+    for name, component in config["components"].items():
+        if component["factory"] == "knowfree_spancat":
+            assert set(filled["components"][name]) - set(component) <= {"scorer", "description_encoder"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_debug_config(path, in_root, tmp_path, capsys):
+    fill_config(tmp_path / "filled.cfg", path, silent=True)
+    debug_config(tmp_path / "filled.cfg", overrides={"paths.train": "a", "paths.dev": "b"})
+    assert "Config is valid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_pipeline_is_built_without_network(path, in_root):
+    nlp = util.load_model_from_config(util.load_config(path), auto_fill=True)
+    assert nlp.pipe_names[0] == "transformer"
+    weights = nlp.config["training"]["score_weights"]
+    assert sum(value or 0 for value in weights.values()) == 1.0
+
+
+LABELS = """
+    PER ORG LOC MISC person organisation location misc country event award politician politicalparty election scientist
+    university discipline enzyme protein chemicalcompound chemicalelement academicjournal astronomicalobject theory
+    musicgenre song band album musicalartist musicalinstrument book writer poem magazine literarygenre field task product
+    algorithm researcher metrics programlang conference
+"""
+
+
+def test_descriptions_cover_the_labels_of_crossner_and_conll():
+    described = srsly.read_json(ROOT / "assets" / "descriptions.json")
+    assert set(LABELS.split()) == set(described)
+    assert all(text and text == text.strip() for text in described.values())
+
+
+def test_init_labels_needs_nothing_special(tmp_path):
+    from spacy.tokens import Span
+    from spacy.training import Example
+
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("knowfree_spancat", config={"label_semantics": False})
+    doc = nlp.make_doc("Ada sang")
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
+    nlp.initialize(lambda: [Example(nlp.make_doc("Ada sang"), doc)])
+    path = tmp_path / "labels.json"
+    srsly.write_json(path, pipe.label_data)
+    again = spacy.blank("en").add_pipe("knowfree_spancat", config={"label_semantics": False})
+    again.initialize(lambda: [Example(nlp.make_doc("Ada sang"), doc)], labels=srsly.read_json(path))
+    assert again.labels == ("PER",)

@@ -1,0 +1,39 @@
+import pytest
+import spacy
+from spacy.training import Example
+
+from spacy_lowner.errors import LownerError
+from spacy_lowner.report.evaluation import evaluate_pipeline, tune_threshold
+from spacy_lowner.scorers import best_threshold
+
+TEXTS = [("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]), ("Rome is old", [(0, 1, "LOC")])]
+
+
+@pytest.mark.parametrize("factory", ["spancat", "knowfree_spancat"])
+def test_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
+    spacy.util.fix_random_seed(0)
+    gold = [make_doc(text, *spans) for text, spans in TEXTS]
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
+    pipe = nlp.add_pipe(factory, config={"label_semantics": False} if factory == "knowfree_spancat" else {"spans_key": "sc"})
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(8):
+        nlp.update(examples, sgd=optimizer)
+    best = tune_threshold(nlp, gold)
+    assert pipe.cfg["threshold"] == best["threshold"]
+    scores = evaluate_pipeline(nlp, gold)
+    assert (scores.p, scores.r, scores.f) == pytest.approx((best["p"], best["r"], best["f"]))
+    for other in (0.06, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9):
+        pipe.cfg["threshold"] = other
+        assert evaluate_pipeline(nlp, gold).f <= best["f"] + 1e-6
+
+
+def test_best_threshold_by_hand():
+    hits = [(0.9, True), (0.8, False), (0.7, True), (0.4, False)]
+    assert best_threshold(hits, total=2) == pytest.approx({"threshold": 0.55, "p": 2 / 3, "r": 1.0, "f": 0.8})
+    assert best_threshold([], total=2)["f"] == 0.0
+    assert best_threshold([(0.5, False)], total=0)["threshold"] == 0.5
+
+
+def test_nothing_to_tune(nlp, make_doc):
+    with pytest.raises(LownerError, match="LN047"):
+        tune_threshold(nlp, [make_doc("a", (0, 1, "X"))])

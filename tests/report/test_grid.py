@@ -1,0 +1,154 @@
+import json
+import threading
+
+import pytest
+
+from spacy_lowner.errors import LownerError
+from spacy_lowner.report import runner
+from spacy_lowner.report.grid import latest, pending, read_grid, read_lines
+from spacy_lowner.report.plots import plot_results
+from spacy_lowner.report.tables import render_report, render_table, summarize
+
+
+@pytest.fixture
+def grid_path(tmp_path):
+    for name in ("a.cfg", "train.spacy", "dev.spacy", "test.spacy"):
+        (tmp_path / name).write_text(name)
+    splits = {split: str(tmp_path / f"{split}.spacy") for split in ("train", "dev", "test")}
+    grid = {
+        "title": "A grid",
+        "systems": {"one": {"config": str(tmp_path / "a.cfg")}, "two": {"config": str(tmp_path / "a.cfg"), "overrides": {"x": 1}}},
+        "corpora": {"ai": splits, "music": {**splits, "test": str(tmp_path / "dev.spacy")}},
+        "seeds": [0, 1],
+        "shots": [None, 5],
+    }
+    path = tmp_path / "grid.json"
+    path.write_text(json.dumps(grid))
+    return path
+
+
+def line(run, f):
+    scores = {"p": f, "r": f, "f": f, "detect_f": f}
+    return {
+        "key": run.key,
+        "grid": run.grid,
+        "system": run.system,
+        "corpus": run.corpus,
+        "sample": run.sample,
+        "seed": run.seed,
+        "overrides": run.overrides,
+        "scores": {"dev": scores, "test": scores},
+        "date": "2026-01-01",
+        "versions": {"spacy": "3.8"},
+        "train_seconds": 1.0,
+    }
+
+
+def test_every_combination_is_a_run(grid_path):
+    runs = read_grid(grid_path).runs()
+    assert len(runs) == 16 and len({run.key for run in runs}) == 16
+    assert {run.seed for run in runs[:8]} == {0}
+    assert {run.sample for run in runs} == {"full", "k5"}
+
+
+def test_a_run_is_done_until_config_or_data_change(grid_path, tmp_path):
+    runs = read_grid(grid_path).runs()
+    lines = [line(run, 0.5) for run in runs[:3]]
+    assert pending(runs, lines) == (runs[3:], [])
+    (tmp_path / "a.cfg").write_text("changed")
+    assert pending(read_grid(grid_path).runs(), lines) == (runs, [])
+
+
+def test_a_run_of_another_grid_is_not_done_again(grid_path):
+    lines = [line(run, 0.5) for run in read_grid(grid_path).runs()]
+    grid = json.loads(grid_path.read_text())
+    grid_path.write_text(json.dumps({**grid, "title": "Other", "systems": {"uno": grid["systems"]["one"]}}))
+    todo, renamed = pending(read_grid(grid_path).runs(), lines)
+    assert todo == [] and len(renamed) == 8
+    assert {(one["grid"], one["system"]) for one in renamed} == {("Other", "uno")}
+    assert pending(read_grid(grid_path).runs(), lines + renamed) == ([], [])
+
+
+def test_the_latest_line_of_a_place_counts(grid_path):
+    run = read_grid(grid_path).runs()[0]
+    assert [one["scores"]["test"]["f"] for one in latest([line(run, 0.5), line(run, 0.7)])] == [0.7]
+
+
+def test_interrupted_grid_keeps_finished_lines(grid_path, tmp_path, monkeypatch):
+    runs = read_grid(grid_path).runs()
+    output = tmp_path / "lines.jsonl"
+
+    def one(run, **kwargs):
+        if run == runs[2]:
+            raise LownerError("the training failed")
+        return line(run, 0.5)
+
+    monkeypatch.setattr(runner, "run_one", one)
+    with pytest.raises(LownerError, match="the training failed"):
+        runner.run_grid(runs, output, on_done=lambda line: None)
+    done = [one["key"] for one in read_lines(output)]
+    assert done[:2] == [run.key for run in runs[:2]] and runs[2].key not in done
+    with output.open("a") as file:
+        file.write('{"key": "cut sho')
+    assert len(pending(runs, read_lines(output))[0]) == 16 - len(done)
+
+
+def test_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeypatch):
+    runs = read_grid(grid_path).runs()[:3]
+    all_begun = threading.Barrier(3)
+
+    def one(run, **kwargs):
+        all_begun.wait(timeout=60)
+        if run == runs[0]:
+            raise LownerError("the training failed")
+        return line(run, 0.5)
+
+    monkeypatch.setattr(runner, "run_one", one)
+    with pytest.raises(LownerError):
+        runner.run_grid(runs, tmp_path / "lines.jsonl", jobs=3, on_done=lambda line: None)
+    assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs[1:]}
+
+
+def test_a_retrained_source_makes_new_runs(grid_path, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    grid = json.loads(grid_path.read_text())
+    grid["systems"]["one"]["overrides"] = {"paths.source": str(source)}
+    grid_path.write_text(json.dumps(grid))
+    keys = []
+    for config in ("first settings", "second settings"):
+        (source / "config.cfg").write_text(config)
+        keys.append([run.key for run in read_grid(grid_path).runs()])
+    assert len(set(keys[0]) & set(keys[1])) == 8
+
+
+def test_tables_hold_mean_and_deviation(grid_path):
+    runs = [run for run in read_grid(grid_path).runs() if run.sample == "full"]
+    lines = [line(run, 0.5 + 0.1 * run.seed + 0.2 * (run.system == "two")) for run in runs]
+    assert summarize(lines, "f")["one", "ai", "full"] == pytest.approx([50.0, 60.0])
+    table = render_table(lines, "f")
+    assert "| one | 55.0 ± 7.1 | 55.0 ± 7.1 | 55.0 |" in table
+    assert "| two | **75.0 ± 7.1** | **75.0 ± 7.1** | 75.0 |" in table
+    page = render_report("A grid", lines)
+    assert page.startswith("# A grid") and "seeds 0, 1" in page
+
+
+def test_plots_are_drawn(grid_path, tmp_path):
+    runs = read_grid(grid_path).runs()
+    for name, chosen in (("samples", runs), ("half", runs[1:3]), ("bars", [run for run in runs if run.sample == "full"])):
+        plot_results([line(run, 0.5) for run in chosen], tmp_path / f"{name}.svg")
+        assert "<svg" in (tmp_path / f"{name}.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"titel": "x"}, "a grid has title"),
+        ({"systems": {"one": {"config": "none.cfg"}}}, "the config of 'one' is not there"),
+        ({"corpora": {"ai": {"train": "none"}}}, "the train split of 'ai' is not there"),
+    ],
+)
+def test_bad_grids(grid_path, change, message):
+    grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), **change}))
+    with pytest.raises(LownerError, match=message):
+        read_grid(grid_path)
