@@ -1,0 +1,22 @@
+"""Where a benchmark's numbers go."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Optional, Sequence
+
+import torch
+from wasabi import msg
+from wasabi import table as render
+
+
+def publish(title: str, header: Sequence[str], rows: Sequence[Sequence], notes: str, output: Optional[Path]) -> None:
+    """Print a table and, if `output` is given, write it as a page that says how and when it was made."""
+    body = render(rows, header=header, divider=True, aligns=("l",) + ("r",) * (len(header) - 1)).strip()
+    where = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {time.strftime('%Y-%m-%d')}"
+    msg.text(f"\n{title}\n")
+    sys.stdout.write(f"{body}\n\n{notes}\n{where}\n")
+    if output is not None:
+        command = " ".join(["python", *(part for part in sys.argv if part not in ("--output", str(output)))])
+        page = f"# {title}\n\n```\n{body}\n```\n\n{notes}\n\n{where}. Made by `{command}`.\n"
+        output.write_text(page, encoding="utf8")

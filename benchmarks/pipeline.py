@@ -1,0 +1,60 @@
+"""Words per second of `nlp.pipe`: knowfree against spaCy's ner and spancat on the same encoder, in one process.
+
+    python benchmarks/pipeline.py corpus/sample-ai/train.spacy corpus/sample-ai/test.spacy
+
+The pipelines are initialized, not trained: what they predict costs the same either way, but for the number of spans.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from pathlib import Path
+
+from page import publish
+from spacy import util
+from spacy.tokens import Doc
+from spacy.training.initialize import init_nlp
+
+from spacy_lowner.corpus.docs import read_docs
+
+SYSTEMS = {"knowfree": "knowfree", "ner": "baseline_ner", "spancat": "baseline_spancat"}
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train", type=Path, help="for the labels")
+    parser.add_argument("texts", type=Path, help="what is annotated")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="write the table as a page")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    pipelines = {name: build(config, arguments.train) for name, config in SYSTEMS.items()}
+    words = [[token.text for token in doc] for doc in read_docs(arguments.texts)]
+    words = words * max(1, 5000 // sum(map(len, words)))
+    speeds = {name: [] for name in SYSTEMS}
+    for run in range(arguments.runs + 1):
+        # Turn about, so that a slow moment of the machine meets all of them.
+        for name, nlp in pipelines.items():
+            docs = [Doc(nlp.vocab, words=one) for one in words]
+            started = time.perf_counter()
+            for _ in nlp.pipe(docs):
+                pass
+            if run:
+                speeds[name].append(sum(map(len, words)) / (time.perf_counter() - started))
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    rows = [(name, f"{speed:,.0f}", f"{medians['knowfree'] / speed:.2f}") for name, speed in medians.items()]
+    notes = f"{len(words)} texts of {arguments.texts}, medians of {arguments.runs} runs. Aims: 0.9 over ner, 1.0 over spancat."
+    publish("Words per second of nlp.pipe", ("Pipeline", "words/s", "knowfree / it"), rows, notes, arguments.output)
+
+
+def build(config: str, train: Path):
+    """RETURNS (Language): The pipeline of a config, initialized on the labels of `train`."""
+    overrides = {"paths.train": str(train), "paths.dev": str(train)}
+    return init_nlp(util.load_config(CONFIGS / f"{config}.cfg", overrides=overrides))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# What only a machine with a GPU can show: run from the project's root, with the packages of the extras cuda and test installed.
+set -euo pipefail
+python -m pytest --gpu
+python benchmarks/head.py --device cuda
+python -m spacy project run all . --vars.gpu_id 0
+for precision in false true; do
+    python -m spacy train configs/knowfree.cfg --gpu-id 0 --output "training/gpu-$precision" \
+        --paths.train corpus/sample-ai/train.spacy --paths.dev corpus/sample-ai/dev.spacy \
+        --paths.source training/sample-ai/source/model-best --components.transformer.model.mixed_precision "$precision"
+    python -m spacy lowner evaluate "training/gpu-$precision/model-best" corpus/sample-ai/test.spacy --gpu-id 0
+done
