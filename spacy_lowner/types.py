@@ -7,6 +7,12 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d, Floats4d, Ints1d, Ints2d
 
+# Where annotation beside the target spans stands on a Doc: spans of extension labels, the weight of a synthetic Doc (beta),
+# and where a Doc came from.
+EXTENSION_KEY = "sc_ext"
+WEIGHT_KEY = "lowner_weight"
+ORIGIN_KEY = "lowner_origin"
+
 
 class ScoredSpan(NamedTuple):
     """A predicted span: words start..end (end excluded), the label's index, and its probability."""

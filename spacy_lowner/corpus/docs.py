@@ -8,6 +8,7 @@ from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
 from ..errors import Errors, LownerError
+from ..types import EXTENSION_KEY, ORIGIN_KEY, WEIGHT_KEY
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer
@@ -28,14 +29,26 @@ def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool
     doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=spans)
     doc.set_ents(filter_spans(spans), default="outside")
     doc.cats = dict(sentence.categories)
+    if sentence.extensions:
+        doc.spans[EXTENSION_KEY] = [Span(doc, start, end, label=label) for start, end, label in sentence.extensions]
+    doc.user_data.update(sentence.user_data)
     return doc
 
 
 def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
-    """RETURNS (Sentence): The words of a Doc with the spans under `spans_key`."""
-    spans = [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])]
-    spaces = None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc]
-    return Sentence([token.text for token in doc], spans, spaces=spaces, categories=dict(doc.cats))
+    """RETURNS (Sentence): The words of a Doc with the spans under `spans_key` and all else that `to_doc` puts there."""
+    return Sentence(
+        [token.text for token in doc],
+        _labelled(doc, spans_key),
+        spaces=None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc],
+        categories=dict(doc.cats),
+        extensions=_labelled(doc, EXTENSION_KEY),
+        user_data={key: doc.user_data[key] for key in (WEIGHT_KEY, ORIGIN_KEY) if key in doc.user_data},
+    )
+
+
+def _labelled(doc: Doc, key: str) -> List[LabeledSpan]:
+    return [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(key, [])]
 
 
 def to_docs(sentences: Iterable[Sentence], spans_key: str = "sc") -> List[Doc]:

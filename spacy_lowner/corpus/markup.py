@@ -10,7 +10,8 @@ from .sentence import OnErrorT, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
 
 MENTION_TYPE = re.compile(r"\(([^()\s][^()]*)\)")
-_ESCAPED = re.compile(r"\\([\[\]\\])")
+_COMMENT = "# "
+_ESCAPED = re.compile(r"\\([\[\]\\#])")
 _SPECIAL = re.compile(r"([\[\]\\])")
 
 
@@ -32,7 +33,7 @@ def read_markup(
     if tokenizer == "auto":
         tokenizer = choose_tokenizer(lines[:200])
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("# "):
+        if not line.strip() or line.startswith(_COMMENT):
             continue
         try:
             text, spans = parse_markup(line)
@@ -98,4 +99,4 @@ def render_markup(text: str, spans: List[Tuple[int, int, str]]) -> str:
             stack.append(pending.pop())
             pieces.append("[")
         pieces.append(_SPECIAL.sub(r"\\\1", text[position : position + 1]))
-    return "".join(pieces)
+    return "".join(["\\" if text.startswith(_COMMENT) and pieces[0] == "#" else "", *pieces])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
+from ..types import ORIGIN_KEY, WEIGHT_KEY
 from .files import read_lines, read_text
 from .sentence import LabeledSpan, OnErrorT, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
@@ -17,6 +18,9 @@ _START = ("start", "start_idx", "start_offset", "begin")
 _END = ("end", "end_idx", "end_offset", "stop")
 _LABEL = ("label", "type", "entity_type", "tag")
 _MENTION = ("text", "entity", "name", "mention", "word")
+
+# Our own jsonl has them, by tokens and with exclusive ends.
+_EXTENSIONS = ("extensions",)
 
 RecordT = Tuple[str, Dict[str, Any]]
 SpanT = Tuple[int, int, str, Optional[str]]
@@ -44,7 +48,7 @@ def read_records(
     for where, record in _load(path, encoding, on_error):
         try:
             _check(path, where, record)
-            records.append((where, record, _spans(path, where, record)))
+            records.append((where, record, _spans(path, where, record, _SPANS)))
         except LownerError as error:
             on_error(error)
     inclusive = _are_inclusive(records) if ends == "auto" else ends == "inclusive"
@@ -64,14 +68,18 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
         text = _first(record, _TEXT)
         sentence = sentence_from_text(path, where, text, spans, tokenizer=tokenizer, lang=lang)
     else:
-        for start, end, label in spans:
+        extensions = [span[:3] for span in _spans(path, where, record, _EXTENSIONS)]
+        for start, end, label in spans + extensions:
             if not 0 <= start < end <= len(words):
                 message = Errors.LN007.format(
                     path=path, where=where, start=start, end=end, label=label, size=len(words), unit="tokens"
                 )
                 raise LownerError(message)
-        labelled = [LabeledSpan(*span) for span in spans]
-        sentence = Sentence(list(words), labelled, where=where, spaces=record.get("spaces"))
+        sentence = Sentence(
+            list(words), [LabeledSpan(*span) for span in spans], where=where, spaces=record.get("spaces")
+        )
+        sentence.extensions = [LabeledSpan(*span) for span in extensions]
+    sentence.user_data = {key: record[key] for key in (WEIGHT_KEY, ORIGIN_KEY) if key in record}
     sentence.categories = dict(record.get("categories", {}))
     return sentence
 
@@ -108,9 +116,9 @@ def _load(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
             yield where, item
 
 
-def _spans(path: Path, where: str, record: dict) -> List[SpanT]:
+def _spans(path: Path, where: str, record: dict, names: Tuple[str, ...]) -> List[SpanT]:
     spans = []
-    for span in _first(record, _SPANS) or []:
+    for span in _first(record, names) or []:
         start = end = label = mention = None
         if isinstance(span, dict):
             start, end, label = (_first(span, names) for names in (_START, _END, _LABEL))
@@ -130,7 +138,9 @@ def _check(path: Path, where: str, record: dict) -> None:
     """RAISES (LownerError): If a field of the record is not of its kind."""
     words, text = _first(record, _TOKENS), _first(record, _TEXT)
     spaces, categories, tags = record.get("spaces"), record.get("categories"), record.get("ner_tags", record.get("tags"))
+    weight = record.get(WEIGHT_KEY, 1.0)
     checks = (
+        (isinstance(weight, (int, float)) and weight >= 0, f"'{WEIGHT_KEY}' must be a number of at least 0"),
         (words is None or _are(words, str) and all(words), "'tokens' must be a list of words"),
         (words is not None or isinstance(text, str), "'text' must be a string"),
         (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),

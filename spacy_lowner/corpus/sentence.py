@@ -1,7 +1,7 @@
 """What every reader yields and every writer takes."""
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ..errors import LownerError
 
@@ -23,6 +23,8 @@ class Sentence:
     where (str): Its place in the source, for messages.
     spaces (Optional[List[bool]]): Whether a space follows each word; None where the source does not say.
     categories (Dict[str, float]): Labels of the whole sentence, such as an intent.
+    extensions (List[LabeledSpan]): Spans that only train.
+    user_data (Dict[str, Any]): Weight and origin of a synthetic sentence, by their keys on the Doc.
     """
 
     words: List[str]
@@ -30,6 +32,8 @@ class Sentence:
     where: str = ""
     spaces: Optional[List[bool]] = None
     categories: Dict[str, float] = field(default_factory=dict)
+    extensions: List[LabeledSpan] = field(default_factory=list)
+    user_data: Dict[str, Any] = field(default_factory=dict)
 
 
 # Called with what is wrong with one sentence: raises it, or remembers it and goes on.

@@ -46,6 +46,9 @@ def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     }
     if sentence.categories:
         record["categories"] = sentence.categories
+    if sentence.extensions:
+        record["extensions"] = [span._asdict() for span in sentence.extensions]
+    record.update(sentence.user_data)
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 

@@ -17,13 +17,12 @@ from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
-from ..types import HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
+from ..types import EXTENSION_KEY, WEIGHT_KEY, HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
 from .batching import batch_by_padding
 from .labels import SpanStatistics, aligned_spans, describe
 
 # Cells of (batch, seq, width) computed at once in prediction: on a CPU what its cache holds, 1.6 times faster than more.
 BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
-WEIGHT_KEY = "lowner_weight"
 
 knowfree_default_config = """
 [model]
@@ -71,7 +70,7 @@ DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
         "max_span_length": None,
         "label_semantics": True,
         "description_encoder": "minilm",
-        "extension_key": "sc_ext",
+        "extension_key": EXTENSION_KEY,
         "scorer": {"@scorers": "spacy-lowner.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -123,7 +122,7 @@ class KnowFREESpanCategorizer(TrainablePipe):
         max_span_length: Optional[int] = None,
         label_semantics: bool = True,
         description_encoder: str = "minilm",
-        extension_key: Optional[str] = "sc_ext",
+        extension_key: Optional[str] = EXTENSION_KEY,
         scorer: Optional[Callable] = span_score,
     ):
         """Create the pipe.

@@ -40,8 +40,20 @@ def test_round_trip_loses_nothing(tmp_path, suffix):
         assert [doc.text for doc in again] == [doc.text for doc in docs]
 
 
+@pytest.mark.parametrize("suffix", [".spacy", ".jsonl"])
+def test_round_trip_keeps_extensions_weight_and_origin(tmp_path, make_doc, suffix):
+    doc = make_doc("Ada sang in Rome", (0, 1, "person"))
+    doc.spans["sc_ext"] = [doc[1:2], doc[2:4]]
+    doc.user_data.update(lowner_weight=0.25, lowner_origin="llm-explained")
+    write_corpus([doc, make_doc("Bob")], tmp_path / f"corpus{suffix}")
+    first, second = load_corpus(tmp_path / f"corpus{suffix}")
+    assert [(span.start, span.end) for span in first.spans["sc_ext"]] == [(1, 2), (2, 4)]
+    assert (first.user_data["lowner_weight"], first.user_data["lowner_origin"]) == (0.25, "llm-explained")
+    assert "sc_ext" not in second.spans and not second.user_data
+
+
 def test_round_trip_of_markup_keeps_text_and_mentions(tmp_path, make_doc):
-    docs = [make_doc("The [old] London Eye \\ turns", (0, 6, "x"), (4, 5, "LOC")), make_doc("(none)")]
+    docs = [make_doc("The [old] London Eye \\ turns", (0, 6, "x"), (4, 5, "LOC")), make_doc("(none)"), make_doc("# 1 [hit]"), make_doc("\\# 2")]
     path = tmp_path / "corpus.markup"
     write_corpus(docs, path)
     again = load_corpus(path, format="markup")

@@ -180,6 +180,8 @@ BAD = [
     ('{"text": "a"\n', "a.jsonl", {}, "line 1: not JSON"),
     ('{"tokens": "Rome is"}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
     ('{"tokens": ["Rome", ""]}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
+    ('{"tokens": ["a"], "lowner_weight": "x"}\n', "a.jsonl", {}, "'lowner_weight' must be a number"),
+    ('{"tokens": ["a"], "extensions": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
     ('{"text": 5}\n', "a.jsonl", {}, "'text' must be a string"),
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),

@@ -12,7 +12,7 @@ EVERYONE = {"corpus", "errors", "types"}
 ALLOWED = {
     "errors": set(),
     "types": set(),
-    "corpus": {"errors"},
+    "corpus": {"errors", "types"},
     "nn": set(),
     "models": {"nn"} | EVERYONE,
     "optimizers": {"models"},
