@@ -9,7 +9,7 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 
 from .errors import Errors, LownerError
-from .models.torch_shim import get_head
+from .models.torch_shim import get_module
 
 
 def create_start_from(
@@ -18,7 +18,8 @@ def create_start_from(
     """Start from a trained source pipeline: for `[initialize.after_init]`.
 
     The encoder is copied whole. A pipe of ours takes over everything but the rows of its labels, so that a source with
-    other types helps the target.
+    other types helps the target. A pipe with an encoder of its own (`contrast_ner`) that the source does not have takes the
+    encoder of the source's transformer.
 
     path (Optional[str]): The source, a folder or an installed package; null or empty starts from nothing.
     pipes (Optional[List[str]]): Names of the pipes to start from; by default each one that both pipelines have by that name.
@@ -32,26 +33,30 @@ def create_start_from(
             source = spacy.load(path)
         except OSError as error:
             raise LownerError(Errors.LN046.format(path=path, reason=error)) from None
-        shared = [name for name in nlp.pipe_names if name in source.pipe_names]
-        missing = [name for name in pipes or () if name not in shared]
-        copied = [name for name in pipes or shared if name in shared and _copy(source, nlp, name)]
+        wanted = nlp.pipe_names if pipes is None else pipes
+        copied = [name for name in wanted if name in nlp.pipe_names and _copy(source, nlp, name)]
+        missing = [name for name in pipes or () if name not in copied]
         if missing or not copied:
-            wanted, known = ", ".join(missing or nlp.pipe_names), ", ".join(source.pipe_names)
-            raise LownerError(Errors.LN044.format(path=path, pipe=wanted, pipes=known))
+            names, known = ", ".join(missing or nlp.pipe_names), ", ".join(source.pipe_names)
+            raise LownerError(Errors.LN044.format(path=path, pipe=names, pipes=known))
         return nlp
 
     return start_from
 
 
 def _copy(source: Language, target: Language, name: str) -> bool:
-    """RETURNS (bool): Whether the pipe is of a kind that another one can start from."""
-    ours, theirs = getattr(target.get_pipe(name), "model", None), getattr(source.get_pipe(name), "model", None)
-    if ours is None or theirs is None:
+    """RETURNS (bool): Whether the source has what this pipe can start from."""
+    ours = getattr(target.get_pipe(name), "model", None)
+    theirs = getattr(source.get_pipe(name), "model", None) if name in source.pipe_names else None
+    if ours is None:
         return False
     try:
-        if "head" in ours.ref_names and "head" in theirs.ref_names:
-            get_head(ours.get_ref("head").shims[0]).start_from(get_head(theirs.get_ref("head").shims[0]))
-            _copy_tok2vec(theirs.get_ref("tok2vec"), ours.get_ref("tok2vec"))
+        if theirs is None:
+            return _copy_encoder(source, ours)
+        if "torch" in ours.ref_names and "torch" in theirs.ref_names:
+            _torch_module(ours).start_from(_torch_module(theirs))
+            if "tok2vec" in ours.ref_names:
+                _copy_tok2vec(theirs.get_ref("tok2vec"), ours.get_ref("tok2vec"))
         elif hasattr(ours, "transformer") and hasattr(theirs, "transformer"):
             ours.transformer.load_state_dict(theirs.transformer.state_dict())
         elif name == "tok2vec":
@@ -61,6 +66,19 @@ def _copy(source: Language, target: Language, name: str) -> bool:
     except (RuntimeError, ValueError) as error:
         raise LownerError(Errors.LN045.format(pipe=name, reason=str(error).splitlines()[0])) from error
     return True
+
+
+def _copy_encoder(source: Language, model: Model) -> bool:
+    module = _torch_module(model) if "torch" in model.ref_names else None
+    for _, pipe in source.pipeline:
+        if hasattr(module, "encoder") and hasattr(getattr(pipe, "model", None), "transformer"):
+            module.encoder.load_state_dict(pipe.model.transformer.state_dict())
+            return True
+    return False
+
+
+def _torch_module(model: Model) -> torch.nn.Module:
+    return get_module(model.get_ref("torch").shims[0])
 
 
 def _copy_tok2vec(source: Model, target: Model) -> None:

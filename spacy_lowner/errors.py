@@ -94,6 +94,22 @@ class Errors(metaclass=_WithCodes):
         "on from this model with other labels, start a new one from it (spacy-lowner.start_from.v1)."
     )
 
+    # Prompts
+    LN050 = (
+        "The prompt template {template!r} cannot be used: {problem}. Write one with each of {{text}}, {{soft}}, {{candidate}} "
+        "and {{mask}} once, or name one of: {names}."
+    )
+    LN051 = (
+        "The encoder {name!r} cannot read prompts: {reason}. Name one with a [MASK] token and absolute positions, such as "
+        "BERT, RoBERTa or ELECTRA."
+    )
+    LN052 = "{name}: {label!r} means what is no entity and cannot be a label. Rename the label."
+    LN053 = (
+        "{name}: the label {label!r} is not among those it was initialized with. Add it without training by add_support(), or "
+        "initialize a new pipe with it that starts from this one (spacy-lowner.start_from.v1)."
+    )
+    LN054 = "{name}: there are no entities to learn from. Give gold entities in doc.ents."
+
     # Experiments
     LN060 = "{path}: {problem}. {mend}."
     LN061 = "This command ended with status {code}; mend what it says and start the grid again, done runs are kept:\n{command}\n{tail}"
@@ -108,4 +124,5 @@ class Warnings(metaclass=_WithCodes):
         "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or predicted."
     )
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokenizer's words and are left out."
+    LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut, inside, where prompts ask about them."
     LN103 = "{name}: no description for {labels}; their readable names are used."

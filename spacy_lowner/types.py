@@ -64,4 +64,19 @@ class HeadShape:
     label_vectors: Optional[Floats2d] = None
 
 
+@dataclass
+class PromptStates:
+    """What an encoder says of each candidate of a batch.
+
+    states (Floats2d): State of its [MASK]. Shape: (candidates, dim)
+    logits (Floats2d): Of the types. Shape: (candidates, types)
+    """
+
+    states: Floats2d
+    logits: Floats2d
+
+
+# Words start..end (end excluded) to ask about.
+CandidateT = Tuple[int, int]
+PromptModelT = Model[List[Tuple[Doc, List[CandidateT]]], PromptStates]
 SpanModelT = Model[List[Doc], SpanLogits]

@@ -14,7 +14,7 @@ from ..nn.losses import band_bce, band_targets
 from ..nn.band import band_mask
 from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
 from .shapes import N_SHAPES, word_shapes as shapes_of
-from .torch_shim import get_head, head_shim, set_head
+from .torch_shim import Head, get_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")
 
@@ -69,9 +69,9 @@ def build_knowfree(
         _forward_head,
         init=partial(_init_head, settings=settings, label_scale=label_scale),
         attrs={"word_shapes": word_shapes},
-        shims=[head_shim(KnowFREEHead.from_settings, mixed_precision=mixed_precision)],
+        shims=[module_shim(_rebuild, mixed_precision=mixed_precision)],
     )
-    refs = {"tok2vec": tok2vec, "head": head}
+    refs = {"tok2vec": tok2vec, "torch": head}
     return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
 
 
@@ -116,7 +116,7 @@ def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[HeadShape] = 
     tok2vec.initialize(X=X)
     if X is not None and Y is not None:
         docs = [doc for doc in X if len(doc)]
-        model.get_ref("head").initialize(X=tok2vec.predict(docs), Y=Y)
+        model.get_ref("torch").initialize(X=tok2vec.predict(docs), Y=Y)
 
 
 def _init_head(
@@ -134,12 +134,16 @@ def _init_head(
         label_scale=label_scale,
         **settings,
     )
-    set_head(model.shims[0], module, get_torch_default_device())
+    set_module(model.shims[0], Head(module), get_torch_default_device())
+
+
+def _rebuild(**settings: Any) -> Head:
+    return Head(KnowFREEHead.from_settings(**settings))
 
 
 def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLogits, Callable]:
     words, backprop_words = model.get_ref("tok2vec")(docs, is_train)
-    head = model.get_ref("head")
+    head = model.get_ref("torch")
     shapes = [shapes_of(doc) for doc in docs] if head.attrs["word_shapes"] else None
     logits, backprop_head = head((words, shapes), is_train)
 
@@ -154,12 +158,12 @@ def _forward_head(
 ) -> Tuple[SpanLogits, Callable]:
     words, shapes = inputs
     shim = model.shims[0]
-    if get_head(shim) is None:
+    if get_module(shim) is None:
         raise LownerError(Errors.LN042.format(name=model.name))
     ops = model.ops
     lengths = ops.asarray1i([len(states) for states in words])
     # Listeners give an empty Doc an array without columns.
-    empty = ops.alloc2f(0, get_head(shim).settings["dim"])
+    empty = ops.alloc2f(0, get_module(shim).settings["dim"])
     padded = ops.pad([states if len(states) else empty for states in words])
     states = xp2torch(padded, requires_grad=is_train, device=shim.device)
     torch_lengths = xp2torch(lengths, device=shim.device)

@@ -16,22 +16,31 @@ HEAD_PREFIX = "head"
 class Head(torch.nn.Module):
     """Gives the parameters of a module the prefix of the head, and calls it.
 
-    module (torch.nn.Module): Any module with a `settings` dict of JSON values from which it can be built again.
+    module (torch.nn.Module): Any module with a `settings` dict.
     """
 
     def __init__(self, module: torch.nn.Module):
         super().__init__()
         self.head = module
 
+    @property
+    def settings(self) -> dict:
+        """RETURNS (dict): Those of the module."""
+        return self.head.settings
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the module."""
         return self.head(*args, **kwargs)
 
+    def start_from(self, source: "Head") -> None:
+        """Let the module start from that of another head."""
+        self.head.start_from(source.head)
 
-def head_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -> PyTorchShim:
-    """A shim that has no module yet: `shim._model` is set by `set_head`, or by loading.
 
-    build (Callable): Makes the module from the keyword arguments in its `settings`.
+def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -> PyTorchShim:
+    """A shim that has no module yet: it is given one by `set_module`, or by loading.
+
+    build (Callable): Makes the module from the keyword arguments in its `settings`, a dict of JSON values.
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (PyTorchShim): The shim.
     """
@@ -44,29 +53,31 @@ def head_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -
     )
 
 
-def set_head(shim: PyTorchShim, module: torch.nn.Module, device: torch.device) -> None:
+def set_module(shim: PyTorchShim, module: torch.nn.Module, device: torch.device) -> None:
     """Put a freshly built module into the shim."""
-    shim._model = Head(module).to(device)
+    shim._model = module.to(device)
 
 
-def get_head(shim: PyTorchShim) -> Optional[torch.nn.Module]:
+def get_module(shim: PyTorchShim) -> Optional[torch.nn.Module]:
     """RETURNS (Optional[torch.nn.Module]): The module of the shim, None while it has none."""
-    return None if shim._model is None else shim._model.head
+    return shim._model
 
 
-def _serialize(head: Optional[Head]) -> bytes:
-    if head is None:
+def _serialize(module: Optional[torch.nn.Module]) -> bytes:
+    if module is None:
         return b""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in head.head.state_dict().items()}
-    return save(tensors, metadata={"settings": json.dumps(head.head.settings)})
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()}
+    return save(tensors, metadata={"settings": json.dumps(module.settings)})
 
 
-def _deserialize(build: Callable, _: Optional[Head], state: bytes, device: torch.device) -> Optional[Head]:
+def _deserialize(
+    build: Callable, _: Optional[torch.nn.Module], state: bytes, device: torch.device
+) -> Optional[torch.nn.Module]:
     if not state:
         return None
-    head = Head(build(**_metadata(state)))
-    head.head.load_state_dict(load(state))
-    return head.to(device)
+    module = build(**_metadata(state))
+    module.load_state_dict(load(state))
+    return module.to(device)
 
 
 def _metadata(state: bytes) -> dict:

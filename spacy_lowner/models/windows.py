@@ -2,7 +2,7 @@
 
 import warnings
 from functools import partial
-from typing import Callable, Iterable, List
+from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
@@ -34,21 +34,27 @@ def byte_windows(docs: Iterable[Doc], max_bytes: int, overlap: float) -> List[Li
     for doc in docs:
         sizes = [len(token.text_with_ws.encode("utf8")) for token in doc]
         oversize += sum(size > max_bytes for size in sizes)
-        windows.append([doc[start:end] for start, end in _cut(sizes, max_bytes, overlap)])
+        windows.append([doc[start:end] for start, end in cut_windows(sizes, max_bytes, overlap)])
     if oversize:
         warnings.warn(Warnings.LN100.format(count=oversize, limit=max_bytes))
     return windows
 
 
-def _cut(sizes: List[int], max_bytes: int, overlap: float) -> Iterable[tuple]:
+def cut_windows(sizes: Sequence[int], limit: int, overlap: float) -> Iterator[Tuple[int, int]]:
+    """Cut words into overlapping windows.
+
+    sizes (Sequence[int]): Of each word. limit (int): Of a window; a larger word is a window of its own.
+    overlap (float): Share of a window's words that the next one repeats.
+    YIELDS (Tuple[int, int]): First word of a window, and the word behind its last.
+    """
     start = 0
     while start < len(sizes):
         end, total = start, 0
-        while end < len(sizes) and (end == start or total + sizes[end] <= max_bytes):
+        while end < len(sizes) and (end == start or total + sizes[end] <= limit):
             total += sizes[end]
             end += 1
         yield start, end
         if end == len(sizes):
             return
-        alone = sizes[end] > max_bytes or sizes[start] > max_bytes
+        alone = sizes[end] > limit or sizes[start] > limit
         start = end if alone else max(start + 1, end - int((end - start) * overlap))

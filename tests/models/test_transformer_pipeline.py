@@ -9,7 +9,7 @@ from spacy.training import Example
 
 from spacy_lowner.callbacks import computes_in_bfloat16, create_fast_training, create_start_from
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.torch_shim import get_head
+from spacy_lowner.models.torch_shim import get_module
 from spacy_lowner.optimizers import create_grouped_adam
 
 NAME = "knowfree_spancat"
@@ -116,7 +116,7 @@ def test_start_from_copies_encoder_and_head(tiny_encoder, examples, make_doc, ma
         for nlp in (source, target)
     )
     assert torch.equal(theirs, ours)
-    theirs, ours = (get_head(nlp.get_pipe(NAME).model.get_ref("head").shims[0]) for nlp in (source, target))
+    theirs, ours = (get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]).head for nlp in (source, target))
     assert torch.equal(theirs.biaffine.bilinear, ours.biaffine.bilinear)
     assert ours.output.out_features == 3
 

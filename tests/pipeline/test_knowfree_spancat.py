@@ -84,7 +84,7 @@ def test_overfitting_io(nlp, examples, tmp_path):
 
 def test_weights_are_stored_as_safetensors(nlp, examples):
     trained(nlp, examples, steps=1)
-    (shim,) = nlp.get_pipe(NAME).model.get_ref("head").shims
+    (shim,) = nlp.get_pipe(NAME).model.get_ref("torch").shims
     state = shim._serialize_model(shim._model)
     assert b'"__metadata__"' in state[:400] and b"pickle" not in state
 

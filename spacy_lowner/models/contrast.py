@@ -1,0 +1,253 @@
+"""The thinc side of ContrastNER: Docs and candidates in, [MASK] states out."""
+
+import inspect
+import warnings
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from weakref import WeakKeyDictionary
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
+from thinc.types import ArgsKwargs
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from ..errors import Errors, LownerError, Warnings
+from ..nn.contrast import prompt_loss
+from ..nn.prompts import PromptEncoder, PromptHead
+from ..types import CandidateT, PromptModelT, PromptStates
+from .encoder import encoder_path
+from .packing import PACKINGS, PromptWriter, Row, Text, pad_rows
+from .pieces import load_tokenizer, pieces_of_words, tokenizer_files, tokenizer_from_files
+from .templates import check_template, parse_template
+from .torch_shim import get_module, module_shim, set_module
+from .windows import cut_windows
+
+# Soft tokens start from the embeddings of words such as these, which any text has.
+FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
+OVERLAP = 0.25
+# With a mask of blocks, plain products are as fast as the fused kernel on a CPU, and faster in training.
+ATTENTION = "eager"
+# A reader is made of what a module and its thinc node hold, so it is not stored with them.
+_readers: "WeakKeyDictionary[PromptEncoder, PromptReader]" = WeakKeyDictionary()
+
+
+def build_contrast_ner(
+    encoder: str,
+    template: str = "is_a",
+    soft_tokens: int = 8,
+    packing: str = "packed",
+    row_size: int = 256,
+    window: int = 192,
+    batch_size: int = 4096,
+    mixed_precision: bool = False,
+) -> PromptModelT:
+    """Build ContrastNER's prompt encoder.
+
+    encoder (str): "minilm", a Hugging Face name, or a path: any BERT-like encoder with a [MASK] token and absolute positions.
+        Its weights and tokenizer travel with the pipe.
+    template (str): "is_a", "entity_type", "belongs_to" or "tagged_as" (Table IV), or any text with each of {text}, {soft},
+        {candidate} and {mask} once.
+    soft_tokens (int): p.
+    packing (str): "packed": a text once with all its prompts; "paper": a row a prompt, in which the text sees the prompt.
+    row_size (int): Pieces of a packed row. window (int): Pieces of a text that prompts see; longer ones are cut into
+        overlapping windows. batch_size (int): Pieces computed at once.
+    mixed_precision (bool): Whether to compute in half precision on GPU.
+    RETURNS (PromptModelT): A model of Docs and candidates to `PromptStates`.
+    """
+    check_template(template)
+    for setting, value, holds, expected in (
+        ("soft_tokens", soft_tokens, soft_tokens >= 0, ">= 0"),
+        ("packing", packing, packing in PACKINGS, f"one of {', '.join(PACKINGS)}"),
+        ("window", window, window >= 8, ">= 8"),
+    ):
+        if not holds:
+            raise LownerError(Errors.LN040.format(name="ContrastNER", setting=setting, expected=expected, value=value))
+    attrs = {
+        "encoder": encoder,
+        "template": template,
+        "soft_tokens": soft_tokens,
+        "packing": packing,
+        "row_size": row_size,
+        "window": window,
+        "batch_size": batch_size,
+    }
+    shim = module_shim(rebuild, mixed_precision=mixed_precision)
+    model: PromptModelT = Model("contrast_ner", _forward, init=_init, attrs=attrs, shims=[shim])
+    model.set_ref("torch", model)
+    return model
+
+
+def contrast_loss(
+    prediction: PromptStates, types: Sequence[int], *, weight: float, temperature: float
+) -> Tuple[float, PromptStates]:
+    """Loss of a batch (eq. 4) and its gradient; see `nn.contrast.prompt_loss`.
+
+    RETURNS (Tuple[float, PromptStates]): The loss, and the gradient in the shape of the prediction.
+    """
+    states, logits = (xp2torch(array, requires_grad=True) for array in (prediction.states, prediction.logits))
+    gold = torch.as_tensor(types, device=states.device)
+    loss = prompt_loss(states, logits, gold, weight=weight, temperature=temperature)
+    loss.backward()
+    gradients = (torch.zeros_like(x) if x.grad is None else x.grad for x in (states, logits))
+    return loss.item(), PromptStates(*map(torch2xp, gradients))
+
+
+def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None) -> None:
+    """Y (Sequence[str]): The readable name of each type."""
+    if Y is None or get_module(model.shims[0]) is not None:
+        return
+    name = model.attrs["encoder"]
+    path = encoder_path(name)
+    config = AutoConfig.from_pretrained(path)
+    config.attention_probs_dropout_prob = 0.0
+    tokenizer = load_tokenizer(path)
+    encoder = AutoModel.from_pretrained(path, config=config, attn_implementation=ATTENTION)
+    _check_encoder(name, encoder, tokenizer)
+    words = encoder.get_input_embeddings().weight.detach()
+    start = words[[piece[0] for piece in pieces_of_words(tokenizer, FREQUENT_WORDS)]]
+    soft = start[torch.arange(model.attrs["soft_tokens"]) % len(start)]
+    types = torch.stack([_mean_embedding(words, tokenizer, one) for one in Y])
+    settings = {
+        "encoder": encoder.config.to_dict(),
+        "tokenizer": tokenizer_files(tokenizer),
+        "soft_tokens": len(soft),
+        "types": len(types),
+    }
+    module = PromptEncoder(encoder, PromptHead(soft, types), settings)
+    set_module(model.shims[0], module, get_torch_default_device())
+
+
+def _mean_embedding(words: torch.Tensor, tokenizer: PreTrainedTokenizerFast, text: str) -> torch.Tensor:
+    ids = [piece for pieces in pieces_of_words(tokenizer, text.split()) for piece in pieces]
+    return words[ids or [tokenizer.unk_token_id]].mean(0)
+
+
+def rebuild(encoder: Dict[str, Any], tokenizer: Dict[str, str], soft_tokens: int, types: int) -> PromptEncoder:
+    """Build a module whose state is about to be loaded. RETURNS (PromptEncoder): As the one with these `settings`."""
+    config: PretrainedConfig = AutoConfig.for_model(**encoder)
+    module = AutoModel.from_config(config, attn_implementation=ATTENTION)
+    width = module.get_input_embeddings().embedding_dim
+    settings = {"encoder": encoder, "tokenizer": tokenizer, "soft_tokens": soft_tokens, "types": types}
+    return PromptEncoder(module, PromptHead(torch.zeros(soft_tokens, width), torch.zeros(types, width)), settings)
+
+
+def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    arguments = inspect.signature(encoder.forward).parameters
+    reason = None
+    if tokenizer.mask_token_id is None:
+        reason = "its tokenizer has no mask token"
+    elif not {"inputs_embeds", "position_ids", "token_type_ids", "attention_mask"} <= set(arguments):
+        reason = "it takes no embeddings and positions of its caller"
+    elif getattr(encoder.config, "position_embedding_type", "absolute") != "absolute":
+        reason = "its positions are relative"
+    elif encoder.get_input_embeddings().embedding_dim != encoder.config.hidden_size:
+        reason = "its embeddings are of another width than its states"
+    if reason:
+        raise LownerError(Errors.LN051.format(name=name, reason=reason))
+
+
+class PromptReader:
+    """Turns Docs and candidates into batches of rows for one module.
+
+    module (PromptEncoder): The module. attrs (Dict[str, Any]): Of the model.
+    """
+
+    def __init__(self, module: PromptEncoder, attrs: Dict[str, Any]):
+        self.tokenizer = tokenizer_from_files(module.settings["tokenizer"])
+        config = module.encoder.config
+        positions = module.encoder.embeddings.position_embeddings
+        first = 0 if positions.padding_idx is None else positions.padding_idx + 1
+        n_words = module.get_input_embeddings().num_embeddings
+        self.writer = PromptWriter(
+            parse_template(attrs["template"], self._pieces_of),
+            soft=list(range(n_words, n_words + module.settings["soft_tokens"])),
+            cls=self.tokenizer.cls_token_id,
+            sep=self.tokenizer.sep_token_id,
+            mask=self.tokenizer.mask_token_id,
+            first_position=first,
+            row_size=attrs["row_size"],
+        )
+        room = config.max_position_embeddings - first - self.writer.overhead
+        self.window = min(attrs["window"], 2 * room // 3)
+        self.longest_word = self.writer.longest_candidate = min(self.window, room - self.window)
+        self.rows: Callable[[Sequence[Text]], Any] = getattr(self.writer, attrs["packing"])
+        self.batch_size = attrs["batch_size"]
+
+    def read(self, asked: Sequence[Tuple[Doc, Sequence[CandidateT]]]) -> Tuple[List[dict], List[int]]:
+        """RETURNS (Tuple[List[dict], List[int]]): Batches for the module, and the number of the candidate of each mask."""
+        texts: List[Text] = []
+        numbers: List[int] = []
+        total = cut = 0
+        for doc, candidates in asked:
+            words = pieces_of_words(self.tokenizer, [token.text for token in doc])
+            cut += sum(len(word) > self.longest_word for word in words)
+            words = [word[: self.longest_word] for word in words]
+            sizes = [len(word) for word in words]
+            cut += sum(sum(sizes[start:end]) > self.longest_word for start, end in candidates)
+            for start, end, inside in self._windows(words, candidates):
+                texts.append(Text(words[start:end], [(a - start, b - start) for _, (a, b) in inside]))
+                numbers += [total + number for number, _ in inside]
+            total += len(candidates)
+        if cut:
+            warnings.warn(Warnings.LN104.format(count=cut, limit=self.longest_word))
+        rows = sorted(self.rows(texts), key=lambda row: len(row.ids))
+        batches, order = [], []
+        for group in _group(rows, self.batch_size):
+            batches.append(pad_rows(group, self.tokenizer.pad_token_id))
+            order += [numbers[number] for row in group for _, number in row.masks]
+        return batches, order
+
+    def _windows(self, words: List[List[int]], candidates: Sequence[CandidateT]) -> List[tuple]:
+        sizes = [len(word) for word in words]
+        if sum(sizes) <= self.window:
+            return [(0, len(words), list(enumerate(candidates)))]
+        windows = list(cut_windows(sizes, self.window, OVERLAP))
+        inside: Dict[Tuple[int, int], list] = {}
+        for number, (start, end) in enumerate(candidates):
+            best = max(windows, key=lambda window: min(start - window[0], window[1] - end))
+            if not best[0] <= start < end <= best[1]:
+                best = (start, start + next(cut_windows(sizes[start:], self.window, 0.0))[1])
+            inside.setdefault(best, []).append((number, (start, min(end, best[1]))))
+        return [(start, end, inside[start, end]) for start, end in sorted(inside)]
+
+    def _pieces_of(self, text: str) -> List[int]:
+        return [piece for pieces in pieces_of_words(self.tokenizer, text.split()) for piece in pieces]
+
+
+def _group(rows: Sequence[Row], budget: int) -> List[List[Row]]:
+    groups: List[List[Row]] = []
+    for row in rows:
+        if groups and (len(groups[-1]) + 1) * len(row.ids) <= budget:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _reader(model: PromptModelT) -> PromptReader:
+    module = get_module(model.shims[0])
+    if module is None:
+        raise LownerError(Errors.LN042.format(name=model.name))
+    if module not in _readers:
+        _readers[module] = PromptReader(module, model.attrs)
+    return _readers[module]
+
+
+def _forward(
+    model: PromptModelT, asked: List[Tuple[Doc, List[CandidateT]]], is_train: bool
+) -> Tuple[PromptStates, Callable]:
+    batches, order = _reader(model).read(asked)
+    shim = model.shims[0]
+    tensors = [{name: torch.as_tensor(x, device=shim.device) for name, x in batch.items()} for batch in batches]
+    outputs, backprop_torch = shim(ArgsKwargs(args=(tensors,), kwargs={}), is_train)
+    places = torch.empty(len(order), dtype=torch.long, device=shim.device)
+    places[torch.as_tensor(order, device=shim.device)] = torch.arange(len(order), device=shim.device)
+
+    def backprop(d_prediction: PromptStates) -> list:
+        gradients = [xp2torch(x, device=shim.device) for x in (d_prediction.states, d_prediction.logits)]
+        ordered = [x[torch.as_tensor(order, device=shim.device)] for x in gradients]
+        backprop_torch(ArgsKwargs(args=(outputs,), kwargs={"grad_tensors": ordered}))
+        return []
+
+    return PromptStates(*(torch2xp(x.detach()[places]) for x in outputs)), backprop

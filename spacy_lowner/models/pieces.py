@@ -1,0 +1,44 @@
+"""Word pieces of Docs, from a tokenizer that travels with the weights."""
+
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """RETURNS (PreTrainedTokenizerFast): The tokenizer of a Hugging Face name or path, for words one by one."""
+    return AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)
+
+
+def tokenizer_files(tokenizer: PreTrainedTokenizerFast) -> Dict[str, str]:
+    """RETURNS (Dict[str, str]): All that `tokenizer_from_files` needs, by name of the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder, legacy_format=False)
+        paths = [Path(folder) / name for name in FILES]
+        return {path.name: path.read_text(encoding="utf8") for path in paths if path.exists()}
+
+
+def tokenizer_from_files(files: Dict[str, str]) -> PreTrainedTokenizerFast:
+    """RETURNS (PreTrainedTokenizerFast): The inverse of `tokenizer_files`."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="utf8")
+        return load_tokenizer(folder)
+
+
+def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> List[List[int]]:
+    """RETURNS (List[List[int]]): Ids of each word; none of a word that the tokenizer does not see. A word that looks like
+    a special token is plain text."""
+    if not words:
+        return []
+    encoded = tokenizer(
+        list(words), is_split_into_words=True, add_special_tokens=False, split_special_tokens=True, verbose=False
+    )
+    pieces: List[List[int]] = [[] for _ in words]
+    for piece, word in zip(encoded["input_ids"], encoded.word_ids()):
+        pieces[word].append(piece)
+    return pieces

@@ -1,0 +1,56 @@
+"""What a prompt asks about: words or spans, and what they are."""
+
+from typing import Dict, List, Sequence
+
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..types import CandidateT, ScoredSpan
+
+CANDIDATES = ("words", "spans")
+# The type of what is no entity.
+OUTSIDE = "O"
+
+
+def candidates_of(doc: Doc, kind: str, max_length: int) -> List[CandidateT]:
+    """RETURNS (List[CandidateT]): Every word, or every span of up to `max_length` words, that begins and ends with no space."""
+    words = [not token.is_space for token in doc]
+    longest = 1 if kind == "words" else max_length
+    return [
+        (start, start + length)
+        for start in range(len(doc))
+        for length in range(1, min(longest, len(doc) - start) + 1)
+        if words[start] and words[start + length - 1]
+    ]
+
+
+def gold_types(example: Example, candidates: Sequence[CandidateT]) -> Dict[CandidateT, str]:
+    """The type of each candidate: a word's is that of the entity it is in, a span's that of the entity it is.
+
+    example (Example): Its reference has the entities. candidates (Sequence[CandidateT]): Of its predicted Doc.
+    RETURNS (Dict[CandidateT, str]): "O" for none; candidates whose annotation is missing or does not align are left out.
+    """
+    tags = example.get_aligned_ner()
+    if all(end - start == 1 for start, end in candidates):
+        return {place: _type(tags[place[0]]) for place in candidates if tags[place[0]] not in (None, "-", "")}
+    entities = {(span.start, span.end): span.label_ for span in example.get_aligned_spans_y2x(example.reference.ents)}
+    known = [tag not in (None, "-", "") for tag in tags]
+    return {place: entities.get(place, OUTSIDE) for place in candidates if all(known[slice(*place)])}
+
+
+def join_words(words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
+    """RETURNS (List[ScoredSpan]): Entities: runs of words of one type; an entity's score is the mean of its words'."""
+    entities: List[List[ScoredSpan]] = []
+    for word in words:
+        if entities and entities[-1][-1].end == word.start and entities[-1][-1].label == word.label:
+            entities[-1].append(word)
+        else:
+            entities.append([word])
+    return [
+        ScoredSpan(run[0].start, run[-1].end, run[0].label, sum(word.score for word in run) / len(run))
+        for run in entities
+    ]
+
+
+def _type(tag: str) -> str:
+    return tag.split("-", 1)[1] if "-" in tag else OUTSIDE

@@ -1,0 +1,382 @@
+"""The trainable pipe `contrast_ner`: prompts, contrast and nearest neighbours, with labels that come and go."""
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+import numpy
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer, set_dropout_rate
+
+from ..errors import Errors, LownerError
+from ..models.contrast import contrast_loss
+from ..models.neighbours import index_support, vote
+from ..nn.decoding import decode
+from ..nn.neighbours import NeighbourIndex
+from ..types import CandidateT, PromptModelT, ScoredSpan
+from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
+from .labels import readable_name
+from .support import Support
+
+contrast_default_config = """
+[model]
+@architectures = "spacy-lowner.ContrastNER.v1"
+template = "is_a"
+soft_tokens = 8
+packing = "packed"
+row_size = 256
+window = 192
+batch_size = 4096
+mixed_precision = false
+encoder = "minilm"
+"""
+DEFAULT_CONTRAST_MODEL = Config().from_str(contrast_default_config)["model"]
+
+# What "O" is called where types start from the embeddings of their names.
+OUTSIDE_NAME = "nothing"
+
+
+@Language.factory(
+    "contrast_ner",
+    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
+    default_config={
+        "model": DEFAULT_CONTRAST_MODEL,
+        "spans_key": "sc",
+        "candidates": "words",
+        "max_span_length": 6,
+        "k": 5,
+        "negative_ratio": 3.0,
+        "contrast_weight": 0.5,
+        "temperature": 0.1,
+        "support_size": 2000,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_contrast_ner(
+    nlp: Language,
+    name: str,
+    model: PromptModelT,
+    spans_key: str,
+    candidates: str,
+    max_span_length: int,
+    k: int,
+    negative_ratio: float,
+    contrast_weight: float,
+    temperature: float,
+    support_size: Optional[int],
+    scorer: Optional[Callable],
+) -> "ContrastEntityRecognizer":
+    """Create a `contrast_ner`; the arguments are those of `ContrastEntityRecognizer`."""
+    return ContrastEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        spans_key=spans_key,
+        candidates=candidates,
+        max_span_length=max_span_length,
+        k=k,
+        negative_ratio=negative_ratio,
+        contrast_weight=contrast_weight,
+        temperature=temperature,
+        support_size=support_size,
+        scorer=scorer,
+    )
+
+
+class ContrastEntityRecognizer(TrainablePipe):
+    """Asks an encoder about each word or span (eq. 2-4) and lets the nearest labelled examples vote."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: PromptModelT,
+        name: str = "contrast_ner",
+        *,
+        spans_key: str = "sc",
+        candidates: str = "words",
+        max_span_length: int = 6,
+        k: int = 5,
+        negative_ratio: float = 3.0,
+        contrast_weight: float = 0.5,
+        temperature: float = 0.1,
+        support_size: Optional[int] = 2000,
+        scorer: Optional[Callable] = get_ner_prf,
+    ):
+        """Create the pipe.
+
+        vocab (Vocab): The shared vocabulary. model (PromptModelT): Docs and candidates to states. name (str): Its name.
+        spans_key (str): Key of `doc.spans` to write entities with their scores to; `doc.ents` has them too.
+        candidates (str): "words" asks about each word and joins neighbours of one type; "spans" asks about each span, so that
+            neighbouring entities of one type can be told apart.
+        max_span_length (int): Words of the longest candidate span.
+        k (int): Neighbours that vote.
+        negative_ratio (float): Candidates outside of entities in training, for each one that is an entity or a part of one.
+        contrast_weight (float): lambda, the share of L_C in the loss. temperature (float): tau of L_C.
+        support_size (Optional[int]): Candidates of each type to compare with at most; null keeps all.
+        scorer (Optional[Callable]): Scoring method.
+        """
+        for setting, value, holds, expected in (
+            ("candidates", candidates, candidates in CANDIDATES, f"one of {', '.join(CANDIDATES)}"),
+            ("max_span_length", max_span_length, max_span_length > 0, "positive"),
+            ("k", k, k > 0, "positive"),
+            ("negative_ratio", negative_ratio, negative_ratio > 0, "positive"),
+            ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),
+            ("temperature", temperature, temperature > 0, "positive"),
+            ("support_size", support_size, support_size is None or support_size > 0, "null or positive"),
+        ):
+            if not holds:
+                raise LownerError(Errors.LN040.format(name=name, setting=setting, expected=expected, value=value))
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.support = Support()
+        # The states of the support are older than the weights; the index is older than the support (None).
+        self._learned_on = False
+        self._index: Optional[NeighbourIndex] = None
+        self.cfg: Dict[str, Any] = {
+            "labels": [],
+            "types": [],
+            "spans_key": spans_key,
+            "candidates": candidates,
+            "max_span_length": max_span_length,
+            "k": k,
+            "negative_ratio": negative_ratio,
+            "contrast_weight": contrast_weight,
+            "temperature": temperature,
+            "support_size": support_size,
+        }
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): The labels, for `spacy init labels`."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a label before initialization; afterwards, `add_support`. RETURNS (int): 0 if it is there already, else 1."""
+        if label in self.labels:
+            return 0
+        if label == OUTSIDE:
+            raise LownerError(Errors.LN052.format(name=self.name, label=label))
+        if self.cfg["types"]:
+            raise LownerError(Errors.LN053.format(name=self.name, label=label))
+        self._add_label(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+    ) -> None:
+        """Load the encoder, take labels and support from the data.
+
+        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): By default those of the data.
+        """
+        validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
+        self.support, self.cfg["types"] = Support(), []
+        for example in get_examples():
+            self.support.add(example.predicted, list(self._gold(example).items()))
+        for label in sorted(set(self.support.types) - {OUTSIDE}) if labels is None else labels:
+            self.add_label(label)
+        if not self.labels:
+            raise LownerError(Errors.LN054.format(name=self.name))
+        if self.cfg["support_size"] is not None:
+            self.support.cap(self.cfg["support_size"])
+        self.cfg["types"] = [OUTSIDE, *self.labels]
+        self.model.initialize(Y=[OUTSIDE_NAME, *map(readable_name, self.labels)])
+        self._learned_on = True
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:
+        """RETURNS (List[List[ScoredSpan]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
+        docs = list(docs)
+        self._encode_support()
+        asked = [(doc, self._candidates(doc)) for doc in docs]
+        if not len(self.support) or not any(candidates for _, candidates in asked):
+            return [[] for _ in docs]
+        states = self.model.predict(asked).states
+        if self._index is None:
+            self._index = index_support(self.support.states, self.support.labels)
+        shares = vote(states, self._index, len(self.support.types), self.cfg["k"])
+        best = shares.argmax(-1)
+        predicted, first = [], 0
+        for doc, candidates in asked:
+            found = []
+            for (start, end), row, index in zip(candidates, shares[first:], best[first:]):
+                name = self.support.types[index]
+                if name != OUTSIDE:
+                    found.append(ScoredSpan(start, end, self.cfg["labels"].index(name), float(row[index])))
+            first += len(candidates)
+            predicted.append(join_words(found) if self.cfg["candidates"] == "words" else decode(found, "flat"))
+        return predicted
+
+    def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
+        """Write entities to `doc.ents`, and with their mean votes as scores to `doc.spans`."""
+        for doc, spans in zip(docs, predicted):
+            ents = [Span(doc, span.start, span.end, label=self.labels[span.label]) for span in spans]
+            group = SpanGroup(doc, name=self.cfg["spans_key"], spans=ents)
+            group.attrs["scores"] = numpy.asarray([span.score for span in spans], dtype="float32")
+            doc.spans[self.cfg["spans_key"]] = group
+            doc.set_ents(ents, default="outside")
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "ContrastEntityRecognizer.update")
+        asked, types = self._lesson(examples)
+        if not types:
+            return losses
+        set_dropout_rate(self.model, drop)
+        prediction, backprop = self.model.begin_update(asked)
+        loss, d_prediction = contrast_loss(
+            prediction, types, weight=self.cfg["contrast_weight"], temperature=self.cfg["temperature"]
+        )
+        backprop(d_prediction)
+        if sgd is not None:
+            self.finish_update(sgd)
+        self._learned_on = True
+        losses[self.name] += loss
+        return losses
+
+    def add_support(self, examples: Iterable[Example], labels: Optional[Sequence[str]] = None) -> Dict[str, int]:
+        """Compare with these examples too, from now on and without training. New labels are welcome.
+
+        examples (Iterable[Example]): With entities in their references. Words outside of entities are not taken: an example of
+            a new type need not be annotated with the old ones.
+        labels (Optional[Sequence[str]]): Take entities with these labels only.
+        RETURNS (Dict[str, int]): Candidates by type, as `support_summary`.
+        """
+        self._encode_support()
+        if not self.cfg["types"]:
+            raise LownerError(Errors.LN042.format(name=self.name))
+        first = len(self.support)
+        for example in examples:
+            gold = self._gold(example).items()
+            wanted = [(place, name) for place, name in gold if name != OUTSIDE and (labels is None or name in labels)]
+            self.support.add(example.predicted, wanted)
+            for _, name in wanted:
+                if name not in self.labels:
+                    self._add_label(name)
+        self.support.encode(self._states, first)
+        self._index = None
+        return self.support_summary()
+
+    def remove_support(self, label: str) -> int:
+        """Forget a label: it is not predicted any more. RETURNS (int): How many candidates it had."""
+        if label not in self.labels:
+            raise LownerError(Errors.LN014.format(what="label", value=label, options=", ".join(self.labels)))
+        self._encode_support()
+        removed = self.support.remove(label)
+        self._index = None
+        self.cfg["labels"].remove(label)
+        return removed
+
+    def support_summary(self) -> Dict[str, int]:
+        """RETURNS (Dict[str, int]): How many candidates of each type ("O" is none) predictions are compared with."""
+        return self.support.summary()
+
+    def to_bytes(self, *, exclude: Iterable[str] = tuple()) -> bytes:
+        """RETURNS (bytes): The pipe with its support."""
+        self._encode_support()
+        return util.to_bytes({"support": self.support.to_bytes, "pipe": lambda: self._pipe_to_bytes(exclude)}, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "ContrastEntityRecognizer":
+        """Load what `to_bytes` gave. RETURNS (ContrastEntityRecognizer): This one."""
+        readers = {
+            "pipe": lambda data: TrainablePipe.from_bytes(self, data, exclude=exclude),
+            "support": self._read_support,
+        }
+        util.from_bytes(bytes_data, readers, exclude)
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> None:
+        """Save the pipe with its support."""
+        self._encode_support()
+        super().to_disk(path, exclude=exclude)
+        if "support" not in exclude:
+            (util.ensure_path(path) / "support").write_bytes(self.support.to_bytes())
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "ContrastEntityRecognizer":
+        """Load what `to_disk` saved. RETURNS (ContrastEntityRecognizer): This one."""
+        super().from_disk(path, exclude=exclude)
+        if "support" not in exclude:
+            self._read_support((util.ensure_path(path) / "support").read_bytes())
+        return self
+
+    def _pipe_to_bytes(self, exclude: Iterable[str]) -> bytes:
+        return TrainablePipe.to_bytes(self, exclude=exclude)
+
+    def _read_support(self, data: bytes) -> None:
+        self.support.from_bytes(data, self.vocab)
+        self._learned_on, self._index = False, None
+
+    def _encode_support(self) -> None:
+        """The states of the support are those of the encoder as it is now."""
+        if self._learned_on:
+            self.support.encode(self._states)
+            self._learned_on, self._index = False, None
+
+    def _states(self, asked: List[Tuple[Doc, List[CandidateT]]]) -> numpy.ndarray:
+        return self.model.ops.to_numpy(self.model.predict(asked).states)
+
+    def _candidates(self, doc: Doc) -> List[CandidateT]:
+        return candidates_of(doc, self.cfg["candidates"], self.cfg["max_span_length"])
+
+    def _gold(self, example: Example) -> Dict[CandidateT, str]:
+        return gold_types(example, self._candidates(example.predicted))
+
+    def _lesson(self, examples: Sequence[Example]) -> Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]:
+        """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would
+        stand alone, without which it has nothing to be near to."""
+        columns = {name: i for i, name in enumerate(self.cfg["types"])}
+        asked: List[Tuple[Doc, List[CandidateT]]] = []
+        types: List[int] = []
+        for example in examples:
+            gold = self._gold(example)
+            chosen = {place for place, name in gold.items() if name != OUTSIDE}
+            outside = [place for place, name in gold.items() if name == OUTSIDE]
+            count = min(len(outside), round(self.cfg["negative_ratio"] * max(1, len(chosen))))
+            chosen.update(random.sample(outside, count))
+            places = sorted(chosen)
+            for place in places:
+                if gold[place] not in columns:
+                    raise LownerError(Errors.LN053.format(name=self.name, label=gold[place]))
+                types.append(columns[gold[place]])
+            asked.append((example.predicted, places))
+        present = {(doc.text, place) for doc, places in asked for place in places}
+        for index, count in sorted(Counter(types).items()):
+            partners = [one for one in self.support.of_type(self.cfg["types"][index])] if count == 1 else []
+            partners = [(doc, place) for doc, place in partners if (doc.text, place) not in present]
+            if partners:
+                doc, place = random.choice(partners)
+                asked.append((doc, [place]))
+                types.append(index)
+        return asked, types
+
+    def _add_label(self, label: str) -> None:
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)

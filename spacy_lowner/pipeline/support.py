@@ -1,0 +1,122 @@
+"""The labelled examples that a nearest-neighbour pipe compares with."""
+
+import json
+from collections import Counter
+from typing import Callable, Dict, List, Sequence, Tuple
+
+import numpy
+from safetensors.numpy import load, save
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..types import CandidateT
+
+# Docs and candidates to their states. Shape: (candidates, dim)
+EncodeT = Callable[[List[Tuple[Doc, List[CandidateT]]]], numpy.ndarray]
+
+
+class Support:
+    """Texts, places in them, the types of these, and the state that an encoder has given each.
+
+    Texts are kept so that states can be made again when the encoder has learned on.
+    """
+
+    def __init__(self) -> None:
+        self.types: List[str] = []
+        self.texts: List[Doc] = []
+        self.places = numpy.zeros((0, 3), dtype="int32")
+        self.labels = numpy.zeros(0, dtype="int64")
+        self.states = numpy.zeros((0, 0), dtype="float16")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def add(self, doc: Doc, places: Sequence[Tuple[CandidateT, str]]) -> None:
+        """Add candidates of a Doc with their types. Their states are made by `encode`."""
+        if not places:
+            return
+        for _, name in places:
+            if name not in self.types:
+                self.types.append(name)
+        text = len(self.texts)
+        self.texts.append(Doc(doc.vocab, words=[token.text for token in doc]))
+        rows = [(text, start, end) for (start, end), _ in places]
+        self.places = numpy.concatenate([self.places, numpy.asarray(rows, dtype="int32")])
+        self.labels = numpy.concatenate([self.labels, [self.types.index(name) for _, name in places]])
+
+    def encode(self, encode: EncodeT, first: int = 0) -> None:
+        """Make the states of all candidates from the number `first` on."""
+        if first == len(self):
+            return
+        asked: Dict[int, List[int]] = {}
+        for number in range(first, len(self)):
+            asked.setdefault(int(self.places[number, 0]), []).append(number)
+        order = [number for numbers in asked.values() for number in numbers]
+        states = encode(
+            [
+                (self.texts[text], [tuple(self.places[number, 1:].tolist()) for number in numbers])
+                for text, numbers in asked.items()
+            ]
+        ).astype("float16")
+        ordered = numpy.empty_like(states)
+        ordered[numpy.asarray(order) - first] = states
+        self.states = numpy.concatenate([self.states[:first], ordered]) if first else ordered
+
+    def remove(self, name: str) -> int:
+        """Forget a type. RETURNS (int): How many candidates it had."""
+        if name not in self.types:
+            return 0
+        index = self.types.index(name)
+        keep = self.labels != index
+        removed = int(len(keep) - keep.sum())
+        self.types.remove(name)
+        self._keep(keep)
+        self.labels -= self.labels > index
+        return removed
+
+    def cap(self, size: int, seed: int = 0) -> None:
+        """Keep a random `size` of the candidates of each type at most."""
+        generator = numpy.random.default_rng(seed)
+        keep = numpy.zeros(len(self), dtype=bool)
+        for index in range(len(self.types)):
+            numbers = numpy.flatnonzero(self.labels == index)
+            keep[generator.permutation(numbers)[:size]] = True
+        self._keep(keep)
+
+    def summary(self) -> Dict[str, int]:
+        """RETURNS (Dict[str, int]): Candidates by type, most first."""
+        counts = Counter(self.types[index] for index in self.labels)
+        return dict(counts.most_common())
+
+    def of_type(self, name: str) -> List[Tuple[Doc, CandidateT]]:
+        """RETURNS (List[Tuple[Doc, CandidateT]]): The candidates of a type."""
+        if name not in self.types:
+            return []
+        numbers = numpy.flatnonzero(self.labels == self.types.index(name))
+        return [(self.texts[text], (start, end)) for text, start, end in self.places[numbers].tolist()]
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): All of it: a header of sizes, arrays as safetensors, texts as a DocBin."""
+        arrays = {"places": self.places, "labels": self.labels, "states": self.states}
+        tensors = save(arrays, metadata={"types": json.dumps(self.types)})
+        texts = DocBin(attrs=["ORTH", "SPACY"], docs=self.texts).to_bytes()
+        return len(tensors).to_bytes(8, "little") + tensors + texts
+
+    def from_bytes(self, data: bytes, vocab: Vocab) -> "Support":
+        """Load what `to_bytes` gave. RETURNS (Support): This one."""
+        size = int.from_bytes(data[:8], "little")
+        tensors = data[8 : 8 + size]
+        header = json.loads(tensors[8 : 8 + int.from_bytes(tensors[:8], "little")])
+        self.types = json.loads(header["__metadata__"]["types"])
+        arrays = load(tensors)
+        self.places, self.labels, self.states = (arrays[name] for name in ("places", "labels", "states"))
+        self.texts = list(DocBin().from_bytes(data[8 + size :]).get_docs(vocab))
+        return self
+
+    def _keep(self, keep: numpy.ndarray) -> None:
+        self.places, self.labels = self.places[keep], self.labels[keep]
+        if len(self.states):
+            self.states = self.states[keep]
+        used = sorted(set(self.places[:, 0].tolist()))
+        self.texts = [self.texts[text] for text in used]
+        self.places[:, 0] = numpy.searchsorted(used, self.places[:, 0])

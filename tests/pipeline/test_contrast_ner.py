@@ -1,0 +1,239 @@
+import pickle
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_lowner.errors import LownerError
+from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.pipeline.support import Support
+
+NAME = "contrast_ner"
+TEXTS = [
+    ("Ada Lovelace wrote to Charles Babbage in London", [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "LOC")]),
+    ("The tower of London is old", [(3, 4, "LOC")]),
+    ("", []),
+    ("nothing here", []),
+]
+
+
+@pytest.fixture
+def examples(nlp, make_doc, make_example):
+    return [gold(make_doc, make_example, text, spans) for text, spans in TEXTS]
+
+
+def gold(make_doc, make_example, text, spans):
+    doc = make_doc(text, *spans)
+    doc.set_ents(list(doc.spans["sc"]), default="outside")
+    return make_example(doc)
+
+
+@pytest.fixture
+def add_pipe(tiny_encoder):
+    def add(nlp, model=(), **config):
+        settings = {"@architectures": "spacy-lowner.ContrastNER.v1", "encoder": tiny_encoder, "soft_tokens": 2}
+        return nlp.add_pipe(NAME, config={"k": 1, "model": {**settings, **dict(model)}, **config})
+
+    return add
+
+
+@pytest.fixture
+def train(add_pipe):
+    def run(nlp, examples, steps=40, **config):
+        spacy.util.fix_random_seed(0)
+        add_pipe(nlp, **config)
+        optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.01, head_scale=1.0))
+        return [nlp.update(examples, sgd=optimizer, losses={})[NAME] for _ in range(steps)]
+
+    return run
+
+
+def found(doc):
+    return [(ent.start, ent.end, ent.label_) for ent in doc.ents]
+
+
+@pytest.mark.parametrize("packing", ["packed", "paper"])
+def test_overfitting_io(nlp, examples, train, add_pipe, tmp_path, packing):
+    losses = train(nlp, examples, model={"packing": packing})
+    assert min(losses[-3:]) < 0.5 * losses[0]
+    doc = nlp(TEXTS[0][0])
+    assert found(doc) == TEXTS[0][1]
+    assert [(span.start, span.end, span.label_) for span in doc.spans["sc"]] == TEXTS[0][1]
+    scores = doc.spans["sc"].attrs["scores"]
+    assert (scores > 0.9).all() and scores.dtype == numpy.float32
+    nlp.to_disk(tmp_path)
+    from_bytes = spacy.blank("en")
+    add_pipe(from_bytes, model={"packing": packing})
+    from_bytes.from_bytes(nlp.to_bytes())
+    for loaded in (spacy.load(tmp_path), from_bytes, pickle.loads(pickle.dumps(nlp))):
+        again = loaded(TEXTS[0][0])
+        assert found(again) == found(doc)
+        numpy.testing.assert_allclose(again.spans["sc"].attrs["scores"], scores, atol=1e-5)
+        assert loaded.get_pipe(NAME).support_summary() == nlp.get_pipe(NAME).support_summary()
+
+
+def test_a_loaded_pipe_does_not_need_the_encoders_folder(nlp, examples, train, tmp_path, tiny_encoder):
+    train(nlp, examples, steps=1)
+    nlp.to_disk(tmp_path)
+    config = spacy.util.load_config(tmp_path / "config.cfg")
+    config["components"][NAME]["model"]["encoder"] = "/nowhere"
+    config.to_disk(tmp_path / "config.cfg")
+    assert found(spacy.load(tmp_path)(TEXTS[0][0])) == found(nlp(TEXTS[0][0]))
+
+
+def test_pipe_is_call_and_batches_do_not_matter(nlp, examples, train):
+    train(nlp, examples, steps=15)
+    texts = [text for text, _ in TEXTS] * 3 + ["x", "Ada in London and Rome with Bob", " \n "]
+    single = [nlp(text) for text in texts]
+    for size in (1, 2, 50):
+        for one, many in zip(single, nlp.pipe(texts, batch_size=size)):
+            assert found(one) == found(many)
+            numpy.testing.assert_allclose(one.spans["sc"].attrs["scores"], many.spans["sc"].attrs["scores"], atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*LN104")
+def test_odd_docs(nlp, examples, train):
+    train(nlp, examples, steps=2)
+    for doc in nlp.pipe(["", " ", "\n\t\n", "a", "Ada " * 300, "é" * 50]):
+        assert all(not token.is_space for ent in doc.ents for token in (ent[0], ent[-1]))
+    assert [list(doc.ents) for doc in nlp.pipe(["", ""])] == [[], []]
+
+
+def test_spans_tell_neighbours_of_one_type_apart(nlp, make_doc, make_example, train):
+    text, spans = "Ada Bob Carl met", [(0, 1, "PER"), (1, 2, "PER"), (2, 3, "PER")]
+    examples = [gold(make_doc, make_example, text, spans)]
+    train(nlp, examples, candidates="spans", max_span_length=3, negative_ratio=10.0)
+    assert found(nlp(text)) == spans
+    words = spacy.blank("en")
+    train(words, [gold(make_doc, make_example, text, spans)])
+    assert found(words(text)) == [(0, 3, "PER")]
+
+
+def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tmp_path):
+    train(nlp, examples)
+    pipe = nlp.get_pipe(NAME)
+    text, spans = "we saw Rust and Lisp there", [(2, 3, "LANG"), (4, 5, "LANG")]
+    assert not found(nlp(text)) or "LANG" not in {ent.label_ for ent in nlp(text).ents}
+    before = pipe.support_summary()
+    weights = pipe.model.shims[0].to_bytes()
+    summary = pipe.add_support([gold(make_doc, make_example, text, spans)])
+    assert summary == {**before, "LANG": 2} and pipe.labels == ("LOC", "PER", "LANG")
+    assert pipe.model.shims[0].to_bytes() == weights
+    assert [span for span in found(nlp(text)) if span[2] == "LANG"] == spans
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert found(loaded(text)) == found(nlp(text)) and loaded.get_pipe(NAME).labels == pipe.labels
+    assert pipe.remove_support("LANG") == 2 and pipe.remove_support("PER") == 4
+    assert pipe.labels == ("LOC",) and set(pipe.support_summary()) == {"O", "LOC"}
+    assert {ent.label_ for ent in nlp(TEXTS[0][0]).ents} == {"LOC"}
+    nlp.to_disk(tmp_path)
+    assert {ent.label_ for ent in spacy.load(tmp_path)(TEXTS[0][0]).ents} == {"LOC"}
+    with pytest.raises(LownerError, match="LN014"):
+        pipe.remove_support("PER")
+
+
+def test_support_of_one_type_only(nlp, examples, train):
+    train(nlp, examples, steps=1)
+    pipe = nlp.get_pipe(NAME)
+    pipe.remove_support("PER")
+    pipe.support.remove("O")
+    pipe._index = None
+    assert found(nlp("any words")) == [(0, 2, "LOC")]
+    pipe.remove_support("LOC")
+    assert found(nlp("any words")) == []
+
+
+def test_five_hundred_labels(nlp, make_doc, make_example, add_pipe):
+    examples = [gold(make_doc, make_example, f"w{i} here", [(0, 1, f"L{i}")]) for i in range(500)]
+    add_pipe(nlp)
+    nlp.initialize(lambda: examples)
+    assert len(nlp.get_pipe(NAME).labels) == 500
+    nlp.update(examples[:4], sgd=create_grouped_adam(0.001))
+    assert len(nlp("w3 here").ents) <= 2
+
+
+def test_the_support_follows_the_encoder(nlp, examples, train):
+    train(nlp, examples, steps=2)
+    pipe = nlp.get_pipe(NAME)
+    nlp("Ada")
+    before = pipe.support.states.copy()
+    nlp.update(examples, sgd=create_grouped_adam(0.01))
+    nlp("Ada")
+    assert pipe.support.states.shape == before.shape and not numpy.array_equal(pipe.support.states, before)
+
+
+def test_training_goes_on_after_loading(nlp, examples, train, tmp_path):
+    first = train(nlp, examples, steps=5)[0]
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    optimizer = loaded.resume_training(sgd=create_grouped_adam(0.01, head_scale=1.0))
+    fresh = [Example(loaded.make_doc(example.text), example.reference) for example in examples]
+    losses = [loaded.update(fresh, sgd=optimizer, losses={})[NAME] for _ in range(15)]
+    assert losses[-1] < first
+    assert found(loaded(TEXTS[0][0])) == TEXTS[0][1]
+
+
+def test_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
+    train(nlp, examples, steps=0)
+    pipe = nlp.get_pipe(NAME)
+    asked, types = pipe._lesson([examples[1]])
+    place = pipe.cfg["types"].index("LOC")
+    assert types.count(place) == 2 and asked[-1][0].text != examples[1].text
+    assert sum(len(places) for _, places in asked) == len(types)
+
+
+def test_negatives_are_subsampled_and_missing_annotation_is_left_out(nlp, examples, train, make_doc, make_example):
+    train(nlp, examples, steps=0, negative_ratio=0.4)
+    pipe = nlp.get_pipe(NAME)
+    _, types = pipe._lesson([examples[0]])
+    counts = {name: types.count(i) for i, name in enumerate(pipe.cfg["types"])}
+    assert counts == {"O": 2, "PER": 4, "LOC": 2}
+    missing = make_example(make_doc("Ada sang in Rome"))
+    assert pipe._lesson([missing]) == ([(missing.predicted, [])], [])
+    assert nlp.update([missing], losses={}) == {NAME: 0.0}
+
+
+def test_support_size_caps_each_type(nlp, examples, train):
+    train(nlp, examples, steps=0, support_size=2)
+    assert nlp.get_pipe(NAME).support_summary() == {"O": 2, "PER": 2, "LOC": 2}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"k": 0}, {"candidates": "letters"}, {"temperature": 0.0}, {"contrast_weight": 2.0}, {"support_size": 0}]
+)
+def test_bad_settings_are_refused(nlp, add_pipe, settings):
+    with pytest.raises(LownerError, match=next(iter(settings))):
+        add_pipe(nlp, **settings)
+
+
+def test_no_entities_and_unknown_labels_are_refused(nlp, examples, train, make_doc, make_example, add_pipe):
+    add_pipe(nlp)
+    with pytest.raises(LownerError, match="LN054"):
+        nlp.initialize(lambda: [gold(make_doc, make_example, "nothing", [])])
+    nlp.remove_pipe(NAME)
+    train(nlp, examples, steps=0)
+    with pytest.raises(LownerError, match="LN053"):
+        nlp.update([gold(make_doc, make_example, "Rust", [(0, 1, "LANG")])])
+    with pytest.raises(LownerError, match="LN053"):
+        nlp.get_pipe(NAME).add_label("LANG")
+
+
+def test_support_keeps_order_whatever_the_order_of_places(nlp):
+    support = Support()
+    docs = [Doc(nlp.vocab, words=words.split()) for words in ("a b c", "d e")]
+    support.add(docs[0], [((0, 1), "x"), ((2, 3), "y")])
+    support.add(docs[1], [((1, 2), "x")])
+    support.add(docs[0], [((1, 2), "y")])
+
+    def encode(asked):
+        return numpy.asarray([[ord(doc[start].text)] for doc, places in asked for start, _ in places], dtype="float32")
+
+    support.encode(encode)
+    assert support.states[:, 0].tolist() == [97, 99, 101, 98]
+    again = Support().from_bytes(support.to_bytes(), nlp.vocab)
+    assert again.summary() == support.summary() == {"x": 2, "y": 2}
+    assert (again.places == support.places).all() and [doc.text for doc in again.texts] == ["a b c ", "d e ", "a b c "]
+    again.remove("x")
+    assert again.states[:, 0].tolist() == [99, 98] and [doc[0].text for doc in again.texts] == ["a", "a"]
