@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
@@ -28,8 +28,8 @@ FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split
 OVERLAP = 0.25
 # With a mask of blocks, plain products are as fast as the fused kernel on a CPU, and faster in training.
 ATTENTION = "eager"
-# A reader is made of what a module and its thinc node hold, so it is not stored with them.
-_readers: "WeakKeyDictionary[PromptEncoder, PromptReader]" = WeakKeyDictionary()
+# A reader is made of what a thinc node and its module hold, so it is not stored with them.
+_readers: "WeakKeyDictionary[PyTorchShim, PromptReader]" = WeakKeyDictionary()
 
 
 def build_contrast_ner(
@@ -154,6 +154,7 @@ class PromptReader:
     """
 
     def __init__(self, module: PromptEncoder, attrs: Dict[str, Any]):
+        self.module = module
         self.tokenizer = tokenizer_from_files(module.settings["tokenizer"])
         config = module.encoder.config
         positions = module.encoder.embeddings.position_embeddings
@@ -226,12 +227,13 @@ def _group(rows: Sequence[Row], budget: int) -> List[List[Row]]:
 
 
 def _reader(model: PromptModelT) -> PromptReader:
-    module = get_module(model.shims[0])
+    shim = model.shims[0]
+    module = get_module(shim)
     if module is None:
         raise LownerError(Errors.LN042.format(name=model.name))
-    if module not in _readers:
-        _readers[module] = PromptReader(module, model.attrs)
-    return _readers[module]
+    if shim not in _readers or _readers[shim].module is not module:
+        _readers[shim] = PromptReader(module, model.attrs)
+    return _readers[shim]
 
 
 def _forward(
