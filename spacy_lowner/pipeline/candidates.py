@@ -24,14 +24,15 @@ def candidates_of(doc: Doc, kind: str, max_length: int) -> List[CandidateT]:
     ]
 
 
-def gold_types(example: Example, candidates: Sequence[CandidateT]) -> Dict[CandidateT, str]:
+def gold_types(example: Example, candidates: Sequence[CandidateT], kind: str) -> Dict[CandidateT, str]:
     """The type of each candidate: a word's is that of the entity it is in, a span's that of the entity it is.
 
     example (Example): Its reference has the entities. candidates (Sequence[CandidateT]): Of its predicted Doc.
+    kind (str): "words" or "spans".
     RETURNS (Dict[CandidateT, str]): "O" for none; candidates whose annotation is missing or does not align are left out.
     """
     tags = example.get_aligned_ner()
-    if all(end - start == 1 for start, end in candidates):
+    if kind == "words":
         return {place: _type(tags[place[0]]) for place in candidates if tags[place[0]] not in (None, "-", "")}
     entities = {(span.start, span.end): span.label_ for span in example.get_aligned_spans_y2x(example.reference.ents)}
     known = [tag not in (None, "-", "") for tag in tags]

@@ -196,6 +196,8 @@ class ContrastEntityRecognizer(TrainablePipe):
             self.add_label(label)
         if not self.labels:
             raise LownerError(Errors.LN054.format(name=self.name))
+        for name in set(self.support.types) - {OUTSIDE, *self.labels}:
+            self.support.remove(name)
         if self.cfg["support_size"] is not None:
             self.support.cap(self.cfg["support_size"])
         self.cfg["types"] = [OUTSIDE, *self.labels]
@@ -347,7 +349,7 @@ class ContrastEntityRecognizer(TrainablePipe):
         return candidates_of(doc, self.cfg["candidates"], self.cfg["max_span_length"])
 
     def _gold(self, example: Example) -> Dict[CandidateT, str]:
-        return gold_types(example, self._candidates(example.predicted))
+        return gold_types(example, self._candidates(example.predicted), self.cfg["candidates"])
 
     def _lesson(self, examples: Sequence[Example]) -> Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]:
         """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would

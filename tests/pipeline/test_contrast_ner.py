@@ -111,6 +111,15 @@ def test_spans_tell_neighbours_of_one_type_apart(nlp, make_doc, make_example, tr
     assert found(words(text)) == [(0, 3, "PER")]
 
 
+def test_labels_can_be_given(nlp, examples, add_pipe):
+    pipe = add_pipe(nlp)
+    pipe.initialize(lambda: examples, labels=["PER", "ORG"])
+    assert pipe.labels == ("PER", "ORG") and set(pipe.support_summary()) == {"O", "PER"}
+    assert {ent.label_ for ent in nlp(TEXTS[0][0]).ents} <= {"PER"}
+    with pytest.raises(LownerError, match="'LOC' is not among"):
+        nlp.update(examples)
+
+
 def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tmp_path):
     train(nlp, examples)
     pipe = nlp.get_pipe(NAME)
