@@ -1,4 +1,5 @@
-"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER, and GENIA where LOWNER_DATA has it."""
+"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA and the few-shot corpora where
+LOWNER_DATA has them."""
 
 import os
 import sys
@@ -10,33 +11,58 @@ from wasabi import msg
 
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.docs import write_docs
-from spacy_lowner.corpus.sampling import split_docs
+from spacy_lowner.corpus.sampling import sample_size, split_docs
 from spacy_lowner.errors import LownerError
 
 DOMAINS = sorted({name.split("/")[1] for name in MD5 if name.startswith("crossner/")})
+FEW_SHOT = {
+    "mit_movie": ("trivia10k13train.bio.txt", "trivia10k13test.bio.txt"),
+    "mit_restaurant": ("train.txt", "test.txt"),
+    "atis": ("atis-2.train.w-intent.iob", "atis.test.w-intent.iob"),
+}
+# A tenth of the training sentences, and of these so many, are dev; of the test sentences, so many are test.
+DEV_SENTENCES, TEST_SENTENCES = 100, 500
 
 
 def main(output: Path) -> None:
     """output (Path): The folder for the converted corpora."""
-    try:
-        for domain in DOMAINS:
-            with tempfile.TemporaryDirectory() as folder:
-                fetch_crossner(domain, Path(folder))
-                for role, name in (("source", "conll2003"), ("target", f"crossner/{domain}")):
-                    for split in SPLITS:
-                        write_docs(load_corpus(Path(folder) / role / f"{split}.txt"), output / name / f"{split}.spacy")
-            msg.good(f"{output}/crossner/{domain}")
-    except LownerError as error:
-        msg.fail(str(error), exits=1)
-    genia = Path(os.environ.get("LOWNER_DATA", "")) / "genia_nested" / "dev.jsonlines"
+    for domain in DOMAINS:
+        with tempfile.TemporaryDirectory() as folder:
+            fetch_crossner(domain, Path(folder))
+            convert(Path(folder) / "target", output / "crossner" / domain)
+            # Every domain comes with the same source.
+            if domain == DOMAINS[0]:
+                convert(Path(folder) / "source", output / "conll2003")
+    data = Path(os.environ.get("LOWNER_DATA", ""))
+    genia = data / "genia_nested" / "dev.jsonlines"
     if genia.is_file():
         rest, test = split_docs(load_corpus(genia), 0.2)
-        for split, docs in zip(SPLITS, (*split_docs(rest, 0.2), test)):
-            write_docs(docs, output / "genia" / f"{split}.spacy")
-        msg.good(f"{output}/genia")
+        write(output / "genia", *split_docs(rest, 0.2), test)
     else:
         msg.warn("GENIA is left out: LOWNER_DATA names no folder with genia_nested/dev.jsonlines")
+    for name, (train_file, test_file) in FEW_SHOT.items():
+        if (data / name / train_file).is_file():
+            train, rest = split_docs(load_corpus(data / name / train_file), 0.1)
+            test = load_corpus(data / name / test_file)
+            write(output / name, train, sample_size(rest, DEV_SENTENCES, 0), sample_size(test, TEST_SENTENCES, 0))
+        else:
+            msg.warn(f"{name} is left out: LOWNER_DATA names no folder with {name}/{train_file}")
+
+
+def convert(folder: Path, output: Path) -> None:
+    """Convert the three splits in a folder."""
+    write(output, *(load_corpus(folder / f"{split}.txt") for split in SPLITS))
+
+
+def write(output: Path, *splits: list) -> None:
+    """Write train, dev and test."""
+    for name, docs in zip(SPLITS, splits):
+        write_docs(docs, output / f"{name}.spacy")
+    msg.good(f"{output}: {', '.join(str(len(docs)) for docs in splits)} sentences")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except LownerError as error:
+        msg.fail(str(error), exits=1)
