@@ -20,6 +20,7 @@ from ..models.contrast import contrast_loss
 from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
 from ..nn.neighbours import NeighbourIndex
+from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateT, PromptModelT, ScoredSpan
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
 from .labels import readable_name
@@ -52,6 +53,7 @@ OUTSIDE_NAME = "nothing"
         "candidates": "words",
         "max_span_length": 6,
         "k": 5,
+        "transition_weight": 0.5,
         "negative_ratio": 3.0,
         "contrast_weight": 0.5,
         "temperature": 0.1,
@@ -68,6 +70,7 @@ def make_contrast_ner(
     candidates: str,
     max_span_length: int,
     k: int,
+    transition_weight: float,
     negative_ratio: float,
     contrast_weight: float,
     temperature: float,
@@ -83,6 +86,7 @@ def make_contrast_ner(
         candidates=candidates,
         max_span_length=max_span_length,
         k=k,
+        transition_weight=transition_weight,
         negative_ratio=negative_ratio,
         contrast_weight=contrast_weight,
         temperature=temperature,
@@ -104,6 +108,7 @@ class ContrastEntityRecognizer(TrainablePipe):
         candidates: str = "words",
         max_span_length: int = 6,
         k: int = 5,
+        transition_weight: float = 0.5,
         negative_ratio: float = 3.0,
         contrast_weight: float = 0.5,
         temperature: float = 0.1,
@@ -118,6 +123,8 @@ class ContrastEntityRecognizer(TrainablePipe):
             neighbouring entities of one type can be told apart.
         max_span_length (int): Words of the longest candidate span.
         k (int): Neighbours that vote.
+        transition_weight (float): How much it counts which type follows which, of words. 0 takes each word alone, as the
+            paper does.
         negative_ratio (float): Candidates outside of entities in training, for each one that is an entity or a part of one.
         contrast_weight (float): lambda, the share of L_C in the loss. temperature (float): tau of L_C.
         support_size (Optional[int]): Candidates of each type to compare with at most; null keeps all.
@@ -127,6 +134,7 @@ class ContrastEntityRecognizer(TrainablePipe):
             ("candidates", candidates, candidates in CANDIDATES, f"one of {', '.join(CANDIDATES)}"),
             ("max_span_length", max_span_length, max_span_length > 0, "positive"),
             ("k", k, k > 0, "positive"),
+            ("transition_weight", transition_weight, transition_weight >= 0, "at least 0"),
             ("negative_ratio", negative_ratio, negative_ratio > 0, "positive"),
             ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),
             ("temperature", temperature, temperature > 0, "positive"),
@@ -149,6 +157,8 @@ class ContrastEntityRecognizer(TrainablePipe):
             "candidates": candidates,
             "max_span_length": max_span_length,
             "k": k,
+            "transition_weight": transition_weight,
+            "transitions": count_transitions([], 0),
             "negative_ratio": negative_ratio,
             "contrast_weight": contrast_weight,
             "temperature": temperature,
@@ -190,8 +200,13 @@ class ContrastEntityRecognizer(TrainablePipe):
         """
         validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
         self.support, self.cfg["types"] = Support(), []
+        rows = []
         for example in get_examples():
-            self.support.add(example.predicted, list(self._gold(example).items()))
+            gold = self._gold(example)
+            self.support.add(example.predicted, list(gold.items()))
+            rows.append([self.support.types.index(name) for name in gold.values()])
+        if self.cfg["candidates"] == "words" and OUTSIDE in self.support.types:
+            self.cfg["transitions"] = count_transitions(rows, self.support.types.index(OUTSIDE))
         for label in sorted(set(self.support.types) - {OUTSIDE}) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
@@ -215,17 +230,11 @@ class ContrastEntityRecognizer(TrainablePipe):
         if self._index is None:
             self._index = index_support(self.support.states, self.support.labels)
         shares = vote(states, self._index, len(self.support.types), self.cfg["k"])
-        best = shares.argmax(-1)
-        predicted, first = [], 0
-        for doc, candidates in asked:
-            found = []
-            for (start, end), row, index in zip(candidates, shares[first:], best[first:]):
-                name = self.support.types[index]
-                if name != OUTSIDE:
-                    found.append(ScoredSpan(start, end, self.cfg["labels"].index(name), float(row[index])))
-            first += len(candidates)
-            predicted.append(join_words(found) if self.cfg["candidates"] == "words" else decode(found, "flat"))
-        return predicted
+        ends = numpy.cumsum([len(candidates) for _, candidates in asked])
+        return [
+            self._choose(candidates, votes)
+            for (_, candidates), votes in zip(asked, numpy.split(shares, ends[:-1]))
+        ]
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
         """Write entities to `doc.ents`, and with their mean votes as scores to `doc.spans`."""
@@ -344,6 +353,24 @@ class ContrastEntityRecognizer(TrainablePipe):
 
     def _states(self, asked: List[Tuple[Doc, List[CandidateT]]]) -> numpy.ndarray:
         return self.model.ops.to_numpy(self.model.predict(asked).states)
+
+    def _choose(self, candidates: Sequence[CandidateT], shares: numpy.ndarray) -> List[ScoredSpan]:
+        words = self.cfg["candidates"] == "words"
+        chosen = self._path(shares) if words else shares.argmax(-1)
+        found = [
+            ScoredSpan(start, end, self.cfg["labels"].index(self.support.types[index]), float(row[index]))
+            for (start, end), row, index in zip(candidates, shares, chosen)
+            if self.support.types[index] != OUTSIDE
+        ]
+        return join_words(found) if words else decode(found, "flat")
+
+    def _path(self, shares: numpy.ndarray) -> Iterable[int]:
+        weight = self.cfg["transition_weight"]
+        if not weight or OUTSIDE not in self.support.types:
+            return shares.argmax(-1)
+        outside = self.support.types.index(OUTSIDE)
+        transitions = weight * log_transitions(self.cfg["transitions"], shares.shape[1], outside)
+        return best_path(shares, transitions, outside)
 
     def _candidates(self, doc: Doc) -> List[CandidateT]:
         return candidates_of(doc, self.cfg["candidates"], self.cfg["max_span_length"])

@@ -1,7 +1,9 @@
 """ContrastNER's losses, mask and vote, against loops written from the equations."""
 
+import itertools
 import math
 
+import numpy
 import pytest
 import torch
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from spacy_lowner.nn import neighbours
 from spacy_lowner.nn.contrast import prompt_loss, supervised_contrastive
 from spacy_lowner.nn.neighbours import build_index, nearest_vote
 from spacy_lowner.nn.prompts import block_mask
+from spacy_lowner.nn.transitions import SMOOTHING, best_path, count_transitions, log_transitions
 
 
 def contrastive_by_hand(states, types, temperature):
@@ -69,6 +72,31 @@ def test_block_mask():
         [0, 0, 0, 0, 0, 0, 1],
     ]
     assert block_mask(texts, prompts)[0].tolist() == expected
+
+
+def test_transitions_are_counted_and_fit_any_types():
+    counts = count_transitions([[0, 1, 1, 2, 0], [2]], outside=0)
+    assert counts == [[1.5, 2.5], [1.5, 1.5, 1.5]]
+    matrix = numpy.exp(log_transitions(counts, 4, outside=0))
+    assert matrix.sum(-1) == pytest.approx([1, 1, 1, 1])
+    assert matrix[0] == pytest.approx([0.375, *3 * [0.625 / 3]])
+    assert matrix[2] == pytest.approx([1 / 3, 1 / 6, 1 / 3, 1 / 6])
+    assert numpy.isfinite(log_transitions(counts, 1, outside=0)).all()
+
+
+def test_best_path_is_the_best_of_all_paths():
+    generator = numpy.random.default_rng(0)
+    shares, transitions = generator.dirichlet([1, 1, 1], size=5), numpy.log(generator.dirichlet([1, 1, 1], size=3))
+    emissions = numpy.log(shares + SMOOTHING)
+
+    def score(path):
+        steps = zip([0, *path], path)
+        return sum(emissions[i, here] + transitions[before, here] for i, (before, here) in enumerate(steps))
+
+    best = max(itertools.product(range(3), repeat=5), key=score)
+    assert best_path(shares, transitions, outside=0) == list(best)
+    assert best_path(shares, transitions * 0, outside=0) == shares.argmax(-1).tolist()
+    assert best_path(shares[:0], transitions, outside=0) == []
 
 
 def vote_by_hand(query, support, types, n_types, k):
