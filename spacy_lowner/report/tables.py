@@ -1,6 +1,6 @@
 """Tables drawn from result lines alone."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from statistics import mean, stdev
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -73,7 +73,16 @@ def _origin(lines: Sequence[LineT]) -> str:
         "Spans must match in both boundaries and type.",
         "Made by `python -m spacy lowner experiment` and `report`; each run's config, overrides and data stand in its line.",
     ]
+    unfinished = _unfinished(lines)
+    if unfinished:
+        facts.insert(1, f"Unfinished: {', '.join(unfinished)}. A cell without a deviation is of one seed.")
     return "\n".join(f"- {fact}" for fact in facts)
+
+
+def _unfinished(lines: Sequence[LineT]) -> List[str]:
+    cells = {(line["corpus"], line["sample"], line["seed"]) for line in lines}
+    counts = Counter(line["system"] for line in lines)
+    return [f"{system} has {n} of {len(cells)} runs" for system, n in counts.items() if n < len(cells)]
 
 
 def in_order(items: Any) -> List[Any]:

@@ -130,7 +130,8 @@ def test_tables_hold_mean_and_deviation(grid_path):
     assert "| one | 55.0 ± 7.1 | 55.0 ± 7.1 | 55.0 |" in table
     assert "| two | **75.0 ± 7.1** | **75.0 ± 7.1** | 75.0 |" in table
     page = render_report("A grid", lines)
-    assert page.startswith("# A grid") and "seeds 0, 1" in page
+    assert page.startswith("# A grid") and "seeds 0, 1" in page and "Unfinished" not in page
+    assert "Unfinished: two has 3 of 4 runs." in render_report("A grid", [one for one in lines if one is not lines[-1]])
 
 
 def test_plots_are_drawn(grid_path, tmp_path):
