@@ -28,6 +28,8 @@ FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split
 OVERLAP = 0.25
 # With a mask of blocks, plain products are as fast as the fused kernel on a CPU, and faster in training.
 ATTENTION = "eager"
+# How much longer the longest row of a batch may be than its shortest.
+PADDING = 1.25
 # A reader is made of what a thinc node and its module hold, so it is not stored with them.
 _readers: "WeakKeyDictionary[PyTorchShim, PromptReader]" = WeakKeyDictionary()
 
@@ -217,9 +219,11 @@ class PromptReader:
 
 
 def _group(rows: Sequence[Row], budget: int) -> List[List[Row]]:
+    """RETURNS (List[List[Row]]): Rows, which come by length, in batches with little padding under a budget of pieces."""
     groups: List[List[Row]] = []
     for row in rows:
-        if groups and (len(groups[-1]) + 1) * len(row.ids) <= budget:
+        size = len(row.ids)
+        if groups and (len(groups[-1]) + 1) * size <= budget and size <= PADDING * len(groups[-1][0].ids):
             groups[-1].append(row)
         else:
             groups.append([row])
