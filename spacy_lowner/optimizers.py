@@ -1,7 +1,7 @@
 """Adam with a rate for the encoder and one for the heads, and no decay where there should be none."""
 
 import re
-from typing import Any, Tuple, Union
+from typing import Any, Tuple
 
 from thinc.api import Optimizer
 

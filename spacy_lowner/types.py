@@ -1,7 +1,7 @@
 """Names for what travels between the parts."""
 
-from dataclasses import dataclass, field
-from typing import Any, List, NamedTuple, Optional, Tuple
+from dataclasses import dataclass
+from typing import List, NamedTuple, Optional, Tuple
 
 from spacy.tokens import Doc
 from thinc.api import Model

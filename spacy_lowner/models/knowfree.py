@@ -9,11 +9,12 @@ from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d, Ints1d
 
 from ..errors import Errors, LownerError
+from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
-from ..nn.band import band_mask
 from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
-from .shapes import N_SHAPES, word_shapes as shapes_of
+from .shapes import N_SHAPES
+from .shapes import word_shapes as shapes_of
 from .torch_shim import Head, get_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")

@@ -11,7 +11,6 @@ import srsly
 
 from ..errors import Errors, LownerError
 
-
 # They say what a run is called, not what it does.
 NAMES = ("grid", "system", "corpus")
 

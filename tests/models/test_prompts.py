@@ -5,8 +5,9 @@ import torch
 from spacy.tokens import Doc
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.contrast import PromptReader, build_contrast_ner
+from spacy_lowner.models.contrast import build_contrast_ner
 from spacy_lowner.models.packing import PromptWriter, Text
+from spacy_lowner.models.prompt_reader import PromptReader
 from spacy_lowner.models.templates import TEMPLATES, check_template, parse_template
 from spacy_lowner.models.torch_shim import get_module
 

@@ -1,0 +1,99 @@
+"""Docs and candidates to batches of rows of word pieces."""
+
+import warnings
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+from spacy.tokens import Doc
+
+from ..errors import Warnings
+from ..nn.prompts import PromptEncoder
+from ..types import CandidateT
+from .packing import PromptWriter, Row, Text, pad_rows
+from .pieces import pieces_of_words, tokenizer_from_files
+from .templates import parse_template
+from .windows import cut_windows
+
+OVERLAP = 0.25
+# How much longer the longest row of a batch may be than its shortest.
+PADDING = 1.25
+
+
+class PromptReader:
+    """Turns Docs and candidates into batches of rows for one module.
+
+    module (PromptEncoder): The module. attrs (Dict[str, Any]): Of the model.
+    """
+
+    def __init__(self, module: PromptEncoder, attrs: Dict[str, Any]):
+        self.module = module
+        self.tokenizer = tokenizer_from_files(module.settings["tokenizer"])
+        config = module.encoder.config
+        positions = module.encoder.embeddings.position_embeddings
+        first = 0 if positions.padding_idx is None else positions.padding_idx + 1
+        n_words = module.get_input_embeddings().num_embeddings
+        self.writer = PromptWriter(
+            parse_template(attrs["template"], self._pieces_of),
+            soft=list(range(n_words, n_words + module.settings["soft_tokens"])),
+            cls=self.tokenizer.cls_token_id,
+            sep=self.tokenizer.sep_token_id,
+            mask=self.tokenizer.mask_token_id,
+            first_position=first,
+            row_size=attrs["row_size"],
+        )
+        room = config.max_position_embeddings - first - self.writer.overhead
+        self.window = min(attrs["window"], 2 * room // 3)
+        self.longest_word = self.writer.longest_candidate = min(self.window, room - self.window)
+        self.rows: Callable[[Sequence[Text]], Any] = getattr(self.writer, attrs["packing"])
+        self.batch_size = attrs["batch_size"]
+
+    def read(self, asked: Sequence[Tuple[Doc, Sequence[CandidateT]]]) -> Tuple[List[dict], List[int]]:
+        """RETURNS (Tuple[List[dict], List[int]]): Batches for the module, and the number of the candidate of each mask."""
+        texts: List[Text] = []
+        numbers: List[int] = []
+        total = cut = 0
+        for doc, candidates in asked:
+            words = pieces_of_words(self.tokenizer, [token.text for token in doc])
+            cut += sum(len(word) > self.longest_word for word in words)
+            words = [word[: self.longest_word] for word in words]
+            sizes = [len(word) for word in words]
+            cut += sum(sum(sizes[start:end]) > self.longest_word for start, end in candidates)
+            for start, end, inside in self._windows(words, candidates):
+                texts.append(Text(words[start:end], [(a - start, b - start) for _, (a, b) in inside]))
+                numbers += [total + number for number, _ in inside]
+            total += len(candidates)
+        if cut:
+            warnings.warn(Warnings.LN104.format(count=cut, limit=self.longest_word))
+        rows = sorted(self.rows(texts), key=lambda row: len(row.ids))
+        batches, order = [], []
+        for group in _group(rows, self.batch_size):
+            batches.append(pad_rows(group, self.tokenizer.pad_token_id))
+            order += [numbers[number] for row in group for _, number in row.masks]
+        return batches, order
+
+    def _windows(self, words: List[List[int]], candidates: Sequence[CandidateT]) -> List[tuple]:
+        sizes = [len(word) for word in words]
+        if sum(sizes) <= self.window:
+            return [(0, len(words), list(enumerate(candidates)))]
+        windows = list(cut_windows(sizes, self.window, OVERLAP))
+        inside: Dict[Tuple[int, int], list] = {}
+        for number, (start, end) in enumerate(candidates):
+            best = max(windows, key=lambda window: min(start - window[0], window[1] - end))
+            if not best[0] <= start < end <= best[1]:
+                best = (start, start + next(cut_windows(sizes[start:], self.window, 0.0))[1])
+            inside.setdefault(best, []).append((number, (start, min(end, best[1]))))
+        return [(start, end, inside[start, end]) for start, end in sorted(inside)]
+
+    def _pieces_of(self, text: str) -> List[int]:
+        return [piece for pieces in pieces_of_words(self.tokenizer, text.split()) for piece in pieces]
+
+
+def _group(rows: Sequence[Row], budget: int) -> List[List[Row]]:
+    """RETURNS (List[List[Row]]): Rows, which come by length, in batches with little padding under a budget of pieces."""
+    groups: List[List[Row]] = []
+    for row in rows:
+        size = len(row.ids)
+        if groups and (len(groups[-1]) + 1) * size <= budget and size <= PADDING * len(groups[-1][0].ids):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
