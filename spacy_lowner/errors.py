@@ -1,5 +1,7 @@
 """Every message of the package, by code: what was found, where, and what to do."""
 
+from typing import Any, Tuple
+
 
 class LownerError(ValueError):
     """Input or settings that cannot be used. The command line prints its message without a traceback."""
@@ -126,3 +128,14 @@ class Warnings(metaclass=_WithCodes):
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokenizer's words and are left out."
     LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut, inside, where prompts ask about them."
     LN103 = "{name}: no description for {labels}; their readable names are used."
+
+
+def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:
+    """Refuse a setting of a config that cannot be used.
+
+    name (str): Whose settings. rules (Tuple[str, Any, bool, str]): The setting, its value, whether that holds, what is expected.
+    RAISES (LownerError): For the first rule that does not hold.
+    """
+    for setting, value, holds, expected in rules:
+        if not holds:
+            raise LownerError(Errors.LN040.format(name=name, setting=setting, expected=expected, value=value))

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d, Ints1d
 
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, check_settings
 from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
@@ -49,12 +49,15 @@ def build_knowfree(
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (SpanModelT): A model of Docs to `SpanLogits`.
     """
-    _check(hidden % biaffine_heads == 0, "biaffine_heads", f"a divisor of hidden = {hidden}", biaffine_heads)
-    _check(biaffine % biaffine_heads == 0, "biaffine_heads", f"a divisor of biaffine = {biaffine}", biaffine_heads)
-    _check(biaffine % heads == 0, "heads", f"a divisor of biaffine = {biaffine}", heads)
-    _check(interaction in INTERACTIONS, "interaction", f"one of {', '.join(INTERACTIONS)}", interaction)
-    _check(0 <= dropout < 1, "dropout", "in [0, 1)", dropout)
-    _check(window >= 0, "window", ">= 0", window)
+    check_settings(
+        "KnowFREE",
+        ("biaffine_heads", biaffine_heads, hidden % biaffine_heads == 0, f"a divisor of hidden = {hidden}"),
+        ("biaffine_heads", biaffine_heads, biaffine % biaffine_heads == 0, f"a divisor of biaffine = {biaffine}"),
+        ("heads", heads, biaffine % heads == 0, f"a divisor of biaffine = {biaffine}"),
+        ("interaction", interaction, interaction in INTERACTIONS, f"one of {', '.join(INTERACTIONS)}"),
+        ("dropout", dropout, 0 <= dropout < 1, "in [0, 1)"),
+        ("window", window, window >= 0, ">= 0"),
+    )
     settings = {
         "hidden": hidden,
         "biaffine": biaffine,
@@ -105,11 +108,6 @@ def spans_over(prediction: SpanLogits, threshold: float) -> Tuple[Any, Any]:
     scores = logits.float().sigmoid() * mask[..., None]
     cells = ((scores >= threshold) & mask[..., None]).nonzero()
     return cells.cpu().numpy(), scores[tuple(cells.T)].cpu().numpy()
-
-
-def _check(holds: bool, setting: str, expected: str, value: Any) -> None:
-    if not holds:
-        raise LownerError(Errors.LN040.format(name="KnowFREE", setting=setting, expected=expected, value=value))
 
 
 def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[HeadShape] = None) -> None:

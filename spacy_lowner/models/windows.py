@@ -6,7 +6,7 @@ from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors, LownerError, Warnings
+from ..errors import Warnings, check_settings
 
 
 def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable[[Iterable[Doc]], List[List[Span]]]:
@@ -20,10 +20,11 @@ def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable
     overlap (float): Share of a window that the next one repeats, in [0, 1).
     RETURNS (Callable): A span getter for spacy-transformers.
     """
-    if max_bytes < 1 or not 0 <= overlap < 1:
-        setting = ("max_bytes", max_bytes, ">= 1") if max_bytes < 1 else ("overlap", overlap, "in [0, 1)")
-        name, value, expected = setting
-        raise LownerError(Errors.LN040.format(name="byte_windows", setting=name, value=value, expected=expected))
+    check_settings(
+        "byte_windows",
+        ("max_bytes", max_bytes, max_bytes >= 1, ">= 1"),
+        ("overlap", overlap, 0 <= overlap < 1, "in [0, 1)"),
+    )
     return partial(byte_windows, max_bytes=max_bytes, overlap=overlap)
 
 

@@ -15,7 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
 
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, check_settings
 from ..models.contrast import contrast_loss
 from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
@@ -130,7 +130,8 @@ class ContrastEntityRecognizer(TrainablePipe):
         support_size (Optional[int]): Candidates of each type to compare with at most; null keeps all.
         scorer (Optional[Callable]): Scoring method.
         """
-        for setting, value, holds, expected in (
+        check_settings(
+            name,
             ("candidates", candidates, candidates in CANDIDATES, f"one of {', '.join(CANDIDATES)}"),
             ("max_span_length", max_span_length, max_span_length > 0, "positive"),
             ("k", k, k > 0, "positive"),
@@ -139,9 +140,7 @@ class ContrastEntityRecognizer(TrainablePipe):
             ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),
             ("temperature", temperature, temperature > 0, "positive"),
             ("support_size", support_size, support_size is None or support_size > 0, "null or positive"),
-        ):
-            if not holds:
-                raise LownerError(Errors.LN040.format(name=name, setting=setting, expected=expected, value=value))
+        )
         self.vocab = vocab
         self.model = model
         self.name = name

@@ -11,7 +11,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
 
-from ..errors import Errors, LownerError, Warnings
+from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.encoder import embed_texts
 from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
@@ -139,13 +139,12 @@ class KnowFREESpanCategorizer(TrainablePipe):
         extension_key (Optional[str]): Key of extension spans, which train and are never predicted; null ignores them.
         scorer (Optional[Callable]): Scoring method.
         """
-        for setting, value, holds, expected in (
+        check_settings(
+            name,
             ("threshold", threshold, 0 <= threshold <= 1, "in [0, 1]"),
             ("decoding", decoding, decoding in DECODINGS, f"one of {', '.join(DECODINGS)}"),
             ("max_span_length", max_span_length, max_span_length is None or max_span_length > 0, "null or positive"),
-        ):
-            if not holds:
-                raise LownerError(Errors.LN040.format(name=name, setting=setting, expected=expected, value=value))
+        )
         self.vocab = vocab
         self.model = model
         self.name = name
