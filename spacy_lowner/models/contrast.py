@@ -10,9 +10,9 @@ from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp
 from thinc.types import ArgsKwargs
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, check_settings
 from ..nn.contrast import prompt_loss
-from ..nn.prompts import PromptEncoder, PromptHead
+from ..nn.prompts import STATES, PromptEncoder, PromptHead
 from ..types import CandidateT, PromptModelT, PromptStates
 from .encoder import encoder_path
 from .packing import PACKINGS
@@ -34,6 +34,8 @@ def build_contrast_ner(
     template: str = "is_a",
     soft_tokens: int = 8,
     packing: str = "packed",
+    state: str = "mask_and_word",
+    anchored: bool = True,
     row_size: int = 256,
     window: int = 192,
     batch_size: int = 4096,
@@ -47,24 +49,30 @@ def build_contrast_ner(
         {candidate} and {mask} once.
     soft_tokens (int): p.
     packing (str): "packed": a text once with all its prompts; "paper": a row a prompt, in which the text sees the prompt.
+    state (str): What is compared: "mask", the state of [MASK], as in the paper; "mask_and_word", its mean with the state of the
+        candidate in the text.
+    anchored (bool): Whether a prompt repeats its candidate at the positions that it has in the text, by which the encoder finds
+        it; otherwise it only knows the words, as in the paper.
     row_size (int): Pieces of a packed row. window (int): Pieces of a text that prompts see; longer ones are cut into
         overlapping windows. batch_size (int): Pieces computed at once.
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (PromptModelT): A model of Docs and candidates to `PromptStates`.
     """
     check_template(template)
-    for setting, value, holds, expected in (
+    check_settings(
+        "ContrastNER",
         ("soft_tokens", soft_tokens, soft_tokens >= 0, ">= 0"),
         ("packing", packing, packing in PACKINGS, f"one of {', '.join(PACKINGS)}"),
+        ("state", state, state in STATES, f"one of {', '.join(STATES)}"),
         ("window", window, window >= 8, ">= 8"),
-    ):
-        if not holds:
-            raise LownerError(Errors.LN040.format(name="ContrastNER", setting=setting, expected=expected, value=value))
+    )
     attrs = {
         "encoder": encoder,
         "template": template,
         "soft_tokens": soft_tokens,
         "packing": packing,
+        "state": state,
+        "anchored": anchored,
         "row_size": row_size,
         "window": window,
         "batch_size": batch_size,
@@ -110,8 +118,9 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
         "tokenizer": tokenizer_files(tokenizer),
         "soft_tokens": len(soft),
         "types": len(types),
+        "state": model.attrs["state"],
     }
-    module = PromptEncoder(encoder, PromptHead(soft, types), settings)
+    module = PromptEncoder(encoder, PromptHead(soft, types), model.attrs["state"], settings)
     set_module(model.shims[0], module, get_torch_default_device())
 
 
@@ -120,13 +129,14 @@ def _mean_embedding(words: torch.Tensor, tokenizer: PreTrainedTokenizerFast, tex
     return words[ids or [tokenizer.unk_token_id]].mean(0)
 
 
-def rebuild(encoder: Dict[str, Any], tokenizer: Dict[str, str], soft_tokens: int, types: int) -> PromptEncoder:
+def rebuild(encoder: Dict[str, Any], tokenizer: Dict[str, str], soft_tokens: int, types: int, state: str) -> PromptEncoder:
     """Build a module whose state is about to be loaded. RETURNS (PromptEncoder): As the one with these `settings`."""
     config: PretrainedConfig = AutoConfig.for_model(**encoder)
     module = AutoModel.from_config(config, attn_implementation=ATTENTION)
     width = module.get_input_embeddings().embedding_dim
-    settings = {"encoder": encoder, "tokenizer": tokenizer, "soft_tokens": soft_tokens, "types": types}
-    return PromptEncoder(module, PromptHead(torch.zeros(soft_tokens, width), torch.zeros(types, width)), settings)
+    settings = {"encoder": encoder, "tokenizer": tokenizer, "soft_tokens": soft_tokens, "types": types, "state": state}
+    head = PromptHead(torch.zeros(soft_tokens, width), torch.zeros(types, width))
+    return PromptEncoder(module, head, state, settings)
 
 
 def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:

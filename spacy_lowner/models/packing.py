@@ -1,7 +1,7 @@
 """Prompts of many texts in rows of word pieces."""
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy
 
@@ -21,26 +21,42 @@ class Text:
     words: List[List[int]]
     candidates: List[Tuple[int, int]]
 
+    def pieces_of(self, candidate: Tuple[int, int]) -> range:
+        """RETURNS (range): Where the pieces of a candidate are among those of the text."""
+        sizes = [len(word) for word in self.words[: candidate[1]]]
+        return range(sum(sizes[: candidate[0]]), sum(sizes))
+
+
+class Prompt(NamedTuple):
+    """Where in a row a prompt is.
+
+    number (int): Of its candidate over all texts. mask (int): Column of its [MASK]. word (range): Columns of its candidate in
+    the text.
+    """
+
+    number: int
+    mask: int
+    word: range
+
 
 @dataclass
 class Row:
-    """One row of pieces; see `nn.prompts.PromptEncoder` for what its columns mean.
-
-    masks (List[Tuple[int, int]]): Column of a [MASK], and the number of its candidate over all texts.
-    """
+    """One row of pieces; see `nn.prompts.PromptEncoder` for what its columns mean."""
 
     ids: List[int] = field(default_factory=list)
     positions: List[int] = field(default_factory=list)
     texts: List[int] = field(default_factory=list)
-    prompts: List[int] = field(default_factory=list)
-    masks: List[Tuple[int, int]] = field(default_factory=list)
+    owners: List[int] = field(default_factory=list)
+    prompts: List[Prompt] = field(default_factory=list)
 
-    def add(self, ids: Sequence[int], *, start: int, text: int, prompt: int) -> None:
-        """Append pieces whose positions count from `start`."""
+    def add(self, ids: Sequence[int], *, start: int, text: int, owner: int) -> int:
+        """Append pieces whose positions count from `start`. RETURNS (int): The column of the first."""
+        column = len(self.ids)
         self.ids += ids
         self.positions += range(start, start + len(ids))
         self.texts += [text] * len(ids)
-        self.prompts += [prompt] * len(ids)
+        self.owners += [owner] * len(ids)
+        return column
 
 
 @dataclass
@@ -50,6 +66,7 @@ class PromptWriter:
     template (Template): Parsed. soft (List[int]): Ids of the soft tokens. cls, sep, mask (int): Ids of special tokens.
     first_position (int): Of a row: 0 for BERT, 2 for RoBERTa.
     row_size (int): Pieces of a packed row; a row holds one text with one prompt at least, whatever their size.
+    anchored (bool): Whether the candidate has in its prompt the positions that it has in the text, by which the encoder finds it.
     longest_candidate (int): Pieces of a candidate that a prompt repeats.
     """
 
@@ -60,6 +77,7 @@ class PromptWriter:
     mask: int
     first_position: int
     row_size: int
+    anchored: bool = True
     longest_candidate: int = 512
 
     @property
@@ -74,9 +92,9 @@ class PromptWriter:
         for text in texts:
             for candidate in text.candidates:
                 row = Row()
-                ids = [self.cls, *self._fill(self.template.literal, text, candidate), self.sep]
-                row.add(ids, start=self.first_position, text=0, prompt=0)
-                row.masks.append((ids.index(self.mask), number))
+                ids, slots = self._fill(self.template.literal, text, candidate)
+                row.add([self.cls, *ids, self.sep], start=self.first_position, text=0, owner=0)
+                self._ask(row, number, text.pieces_of(candidate), 1 + slots["text"], 1, slots)
                 number += 1
                 yield row
 
@@ -84,44 +102,59 @@ class PromptWriter:
         """Each text once, with what its prompts share, then a prompt a candidate whose positions restart after it:
 
             pieces     [CLS] Jobs left Rome [h1] [h2] | Jobs is a [MASK] entity . [SEP] | Rome is a [MASK] entity . [SEP]
-            positions    0    1    2    3    4    5   |  6   7  8   9      10  11  12   |  6   7  8   9      10  11  12
-            prompts      0    0    0    0    0    0   |  1   1  1   1       1   1   1   |  2   2  2   2       2   2   2
+            positions    0    1    2    3    4    5   |  1   7  8   9      10  11  12   |  3   7  8   9      10  11  12
+            owners       0    0    0    0    0    0   |  1   1  1   1       1   1   1   |  2   2  2   2       2   2   2
 
-        A row holds as many texts as fit; a text whose prompts do not fit one row begins again in the next.
+        A candidate has the position it has in the text, and the next piece goes on as if it had not. A row holds as many texts
+        as fit; a text whose prompts do not fit one row begins again in the next.
 
         YIELDS (Row): The rows.
         """
         row, number, count = Row(), 0, 0
         for text in texts:
-            shared = [self.cls, *self._fill(self.template.shared, text, (0, 0))]
-            start, prompt = self.first_position + len(shared), 0
+            shared = [self.cls, *self._fill(self.template.shared, text, (0, 0))[0]]
+            start, prompt, text_at = self.first_position + len(shared), 0, 0
             for candidate in text.candidates:
-                own = [*self._fill(self.template.own, text, candidate), self.sep]
-                needed = len(own) + (0 if prompt else len(shared))
+                ids, slots = self._fill(self.template.own, text, candidate)
+                needed = len(ids) + 1 + (0 if prompt else len(shared))
                 if row.ids and len(row.ids) + needed > self.row_size:
                     yield row
                     row, count, prompt = Row(), 0, 0
                 if not prompt:
                     count += 1
-                    row.add(shared, start=self.first_position, text=count, prompt=0)
+                    text_at = 1 + row.add(shared, start=self.first_position, text=count, owner=0)
                 prompt += 1
-                row.masks.append((len(row.ids) + own.index(self.mask), number))
-                row.add(own, start=start, text=count, prompt=prompt)
+                column = row.add([*ids, self.sep], start=start, text=count, owner=prompt)
+                self._ask(row, number, text.pieces_of(candidate), text_at, column, slots)
                 number += 1
         if row.ids:
             yield row
 
-    def _fill(self, parts: Iterable[Tuple[str, List[int]]], text: Text, candidate: Tuple[int, int]) -> List[int]:
+    def _ask(self, row: Row, number: int, pieces: range, text_at: int, column: int, slots: Dict[str, int]) -> None:
+        word = range(text_at + pieces.start, text_at + pieces.stop)
+        row.prompts.append(Prompt(number, column + slots["mask"], word))
+        if self.anchored:
+            repeated = word[: self.longest_candidate]
+            first = column + slots["candidate"]
+            row.positions[first : first + len(repeated)] = [row.positions[place] for place in repeated]
+
+    def _fill(
+        self, parts: Iterable[Tuple[str, List[int]]], text: Text, candidate: Tuple[int, int]
+    ) -> Tuple[List[int], Dict[str, int]]:
+        """RETURNS (Tuple[List[int], Dict[str, int]]): Pieces, and where among them each slot begins."""
+        pieces = [piece for word in text.words for piece in word]
+        filled = {
+            "text": pieces,
+            "candidate": [pieces[place] for place in text.pieces_of(candidate)[: self.longest_candidate]],
+            "soft": self.soft,
+            "mask": [self.mask],
+        }
         ids: List[int] = []
+        slots: Dict[str, int] = {}
         for name, hard in parts:
-            if name == "text":
-                ids += [piece for word in text.words for piece in word]
-            elif name == "candidate":
-                repeated = [piece for word in text.words[slice(*candidate)] for piece in word]
-                ids += repeated[: self.longest_candidate]
-            else:
-                ids += {"soft": self.soft, "mask": [self.mask], "hard": hard}[name]
-        return ids
+            slots[name] = len(ids)
+            ids += filled.get(name, hard)
+        return ids, slots
 
 
 def pad_rows(rows: Sequence[Row], pad: int) -> Dict[str, numpy.ndarray]:
@@ -131,11 +164,14 @@ def pad_rows(rows: Sequence[Row], pad: int) -> Dict[str, numpy.ndarray]:
     def stack(name: str, fill: int) -> numpy.ndarray:
         return numpy.asarray([getattr(row, name) + [fill] * (length - len(row.ids)) for row in rows], dtype="int64")
 
-    masks = [i * length + column for i, row in enumerate(rows) for column, _ in row.masks]
+    prompts = [(i * length, prompt) for i, row in enumerate(rows) for prompt in row.prompts]
+    masks = [first + prompt.mask for first, prompt in prompts]
+    words = [(number, first + column) for number, (first, prompt) in enumerate(prompts) for column in prompt.word]
     return {
         "ids": stack("ids", pad),
         "positions": stack("positions", rows[0].positions[0]),
         "texts": stack("texts", -1),
-        "prompts": stack("prompts", 0),
+        "owners": stack("owners", 0),
         "masks": numpy.asarray(masks, dtype="int64"),
+        "words": numpy.asarray(words, dtype="int64").reshape(-1, 2),
     }

@@ -39,6 +39,7 @@ class PromptReader:
             mask=self.tokenizer.mask_token_id,
             first_position=first,
             row_size=attrs["row_size"],
+            anchored=attrs["anchored"],
         )
         room = config.max_position_embeddings - first - self.writer.overhead
         self.window = min(attrs["window"], 2 * room // 3)
@@ -67,7 +68,7 @@ class PromptReader:
         batches, order = [], []
         for group in _group(rows, self.batch_size):
             batches.append(pad_rows(group, self.tokenizer.pad_token_id))
-            order += [numbers[number] for row in group for _, number in row.masks]
+            order += [numbers[prompt.number] for row in group for prompt in row.prompts]
         return batches, order
 
     def _windows(self, words: List[List[int]], candidates: Sequence[CandidateT]) -> List[tuple]:

@@ -54,21 +54,25 @@ def build_index(states: Tensor, types: Tensor) -> NeighbourIndex:
     return NeighbourIndex(states[order], types[order], centroids, starts)
 
 
-def nearest_vote(queries: Tensor, index: NeighbourIndex, n_types: int, k: int) -> Tensor:
-    """The share of each type in the vote of a query's k nearest neighbours, which count by (1 + cosine) / 2.
+def nearest_vote(queries: Tensor, index: NeighbourIndex, n_types: int, k: int, temperature: float) -> Tensor:
+    """The share of each type in the vote of a query's k nearest neighbours, which count by exp(cosine / temperature).
 
-    All that are as near as the k-th vote, so the result does not depend on the order of the support.
+    That is the weight that L_C (eq. 2) gives them. All that are as near as the k-th vote, so the result does not depend on
+    the order of the support.
 
     queries (Tensor): Shape: (queries, dim)
     index (NeighbourIndex): Of the support. n_types (int): Number of types. k (int): Number of neighbours.
+    temperature (float): tau.
     RETURNS (Tensor): Shares that sum to 1. Shape: (queries, n_types)
     """
     queries = F.normalize(queries.float(), dim=-1)
     found = [_in_cell(queries, rows, index, cell, k) for cell, rows in _probe(queries, index)]
     query, similarity, types = (torch.cat(parts) for parts in zip(*found))
     near = similarity >= _kth(query, similarity, len(queries), k)[query]
+    query, similarity, types = query[near], similarity[near], types[near]
+    best = queries.new_full((len(queries),), -1.0).scatter_reduce(0, query, similarity, "amax")
     vote = queries.new_zeros(len(queries) * n_types)
-    vote.index_add_(0, (query * n_types + types)[near], (1 + similarity[near]) / 2)
+    vote.index_add_(0, query * n_types + types, ((similarity - best[query]) / temperature).exp())
     return F.normalize(vote.view(-1, n_types), p=1, dim=-1)
 
 

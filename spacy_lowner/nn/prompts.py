@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+STATES = ("mask", "mask_and_word")
 # First value of the learned factor on the cosine of a state and a type.
 TYPE_SCALE = 10.0
 
@@ -35,13 +36,15 @@ class PromptEncoder(nn.Module):
 
     encoder (nn.Module): A BERT-like model of Hugging Face, with absolute positions.
     head (PromptHead): Soft tokens and types.
+    state (str): "mask": of the [MASK]; "mask_and_word": its mean with that of the candidate in the text.
     settings (Dict[str, Any]): From which the caller can build this module again.
     """
 
-    def __init__(self, encoder: nn.Module, head: PromptHead, settings: Dict[str, Any]):
+    def __init__(self, encoder: nn.Module, head: PromptHead, state: str, settings: Dict[str, Any]):
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.state = state
         self.settings = settings
 
     def get_input_embeddings(self) -> nn.Embedding:
@@ -60,8 +63,9 @@ class PromptEncoder(nn.Module):
             ids: Pieces; from the size of the vocabulary on, soft tokens. Shape: (rows, length)
             positions: Their positions. Shape: (rows, length)
             texts: Which text of its row a piece belongs to, -1 for padding. Shape: (rows, length)
-            prompts: Which prompt of its text, 0 for what all prompts of the text share. Shape: (rows, length)
+            owners: Which prompt of its text has it, 0 for what all prompts of the text share. Shape: (rows, length)
             masks: Places of the [MASK] pieces in the flattened batch. Shape: (prompts,)
+            words: A prompt and the place of a piece of its candidate in the text. Shape: (pieces of candidates, 2)
         RETURNS (Tuple[Tensor, Tensor]): States (prompts, dim) and logits (prompts, types), in the order of batches and masks.
         """
         states = torch.cat([self._encode(batch) for batch in batches])
@@ -72,9 +76,15 @@ class PromptEncoder(nn.Module):
             inputs_embeds=self._embed(batch["ids"]),
             position_ids=batch["positions"],
             token_type_ids=torch.zeros_like(batch["ids"]),
-            attention_mask=block_mask(batch["texts"], batch["prompts"]),
+            attention_mask=block_mask(batch["texts"], batch["owners"]),
         )
-        return output.last_hidden_state.flatten(0, 1)[batch["masks"]].float()
+        pieces = output.last_hidden_state.flatten(0, 1).float()
+        states = pieces[batch["masks"]]
+        if self.state == "mask":
+            return states
+        prompt, place = batch["words"].unbind(-1)
+        sums = torch.zeros_like(states).index_add(0, prompt, pieces[place])
+        return (states + sums / torch.bincount(prompt, minlength=len(states))[:, None]) / 2
 
     def _embed(self, ids: Tensor) -> Tensor:
         words = self.get_input_embeddings()
@@ -83,7 +93,7 @@ class PromptEncoder(nn.Module):
         return embedded.masked_scatter(soft[..., None], self.head.soft[ids[soft] - words.num_embeddings].to(embedded))
 
 
-def block_mask(texts: Tensor, prompts: Tensor) -> Tensor:
+def block_mask(texts: Tensor, owners: Tensor) -> Tensor:
     """Who sees whom in a row that holds several texts with several prompts each.
 
     A text, with all that its prompts share, sees itself; a prompt sees its text and itself:
@@ -97,9 +107,9 @@ def block_mask(texts: Tensor, prompts: Tensor) -> Tensor:
     Padding sees padding only, for a row without any key would be NaN.
 
     texts (Tensor): Text of each piece, -1 for padding. Shape: (rows, length)
-    prompts (Tensor): Prompt of each piece within its text, 0 for the shared part. Shape: (rows, length)
+    owners (Tensor): Prompt of each piece within its text, 0 for the shared part. Shape: (rows, length)
     RETURNS (Tensor): 1 where the query (second dimension) sees the key (third). Shape: (rows, length, length)
     """
     same_text = texts[:, :, None] == texts[:, None, :]
-    seen = (prompts[:, None, :] == 0) | (prompts[:, :, None] == prompts[:, None, :])
+    seen = (owners[:, None, :] == 0) | (owners[:, :, None] == owners[:, None, :])
     return (same_text & seen).long()

@@ -32,6 +32,8 @@ contrast_default_config = """
 template = "is_a"
 soft_tokens = 8
 packing = "packed"
+state = "mask_and_word"
+anchored = true
 row_size = 256
 window = 192
 batch_size = 4096
@@ -126,7 +128,7 @@ class ContrastEntityRecognizer(TrainablePipe):
         transition_weight (float): How much it counts which type follows which, of words. 0 takes each word alone, as the
             paper does.
         negative_ratio (float): Candidates outside of entities in training, for each one that is an entity or a part of one.
-        contrast_weight (float): lambda, the share of L_C in the loss. temperature (float): tau of L_C.
+        contrast_weight (float): lambda, the share of L_C in the loss. temperature (float): tau, of L_C and of the vote.
         support_size (Optional[int]): Candidates of each type to compare with at most; null keeps all.
         scorer (Optional[Callable]): Scoring method.
         """
@@ -228,7 +230,7 @@ class ContrastEntityRecognizer(TrainablePipe):
         states = self.model.predict(asked).states
         if self._index is None:
             self._index = index_support(self.support.states, self.support.labels)
-        shares = vote(states, self._index, len(self.support.types), self.cfg["k"])
+        shares = vote(states, self._index, len(self.support.types), self.cfg["k"], self.cfg["temperature"])
         ends = numpy.cumsum([len(candidates) for _, candidates in asked])
         return [
             self._choose(candidates, votes)

@@ -15,10 +15,10 @@ CLS, SEP, MASK = 1, 2, 3
 WORDS = {"is": 11, "a": 12, "entity.": 13, "What": 14}
 
 
-def writer(template="is_a", row_size=64, soft=(90, 91)):
+def writer(template="is_a", row_size=64, soft=(90, 91), anchored=False):
     parsed = parse_template(template, lambda text: [WORDS.get(word, 10) for word in text.split()])
     return PromptWriter(
-        parsed, soft=list(soft), cls=CLS, sep=SEP, mask=MASK, first_position=2, row_size=row_size
+        parsed, soft=list(soft), cls=CLS, sep=SEP, mask=MASK, first_position=2, row_size=row_size, anchored=anchored
     )
 
 
@@ -53,8 +53,12 @@ TEXTS = [Text([[21], [22, 23], [24]], [(1, 2), (0, 1)]), Text([[25]], [(0, 1)])]
 def test_paper_rows():
     first, second, third = writer().paper(TEXTS)
     assert first.ids == [CLS, 21, 22, 23, 24, 90, 91, 22, 23, 11, 12, MASK, 13, SEP]
-    assert first.positions == list(range(2, 16)) and set(first.prompts) == set(first.texts) == {0}
-    assert first.masks == [(11, 0)] and second.masks == [(10, 1)] and third.masks == [(7, 2)]
+    assert first.positions == list(range(2, 16)) and set(first.owners) == set(first.texts) == {0}
+    assert [first.prompts, second.prompts, third.prompts] == [
+        [(0, 11, range(2, 4))],
+        [(1, 10, range(1, 2))],
+        [(2, 7, range(1, 2))],
+    ]
 
 
 def test_packed_rows_hold_a_text_once():
@@ -63,16 +67,28 @@ def test_packed_rows_hold_a_text_once():
     assert row.ids == shared + one + two + [CLS, 25, 90, 91] + [25, 11, 12, MASK, 13, SEP]
     assert row.positions[:7] == list(range(2, 9)) and row.positions[7:14] == list(range(9, 16))
     assert row.positions[14:20] == list(range(9, 15)) and row.positions[20:24] == [2, 3, 4, 5]
-    assert row.prompts == [0] * 7 + [1] * 7 + [2] * 6 + [0] * 4 + [1] * 6
+    assert row.owners == [0] * 7 + [1] * 7 + [2] * 6 + [0] * 4 + [1] * 6
     assert row.texts == [1] * 20 + [2] * 10
-    assert [(row.ids[column], number) for column, number in row.masks] == [(MASK, 0), (MASK, 1), (MASK, 2)]
+    assert [(one.number, row.ids[one.mask]) for one in row.prompts] == [(0, MASK), (1, MASK), (2, MASK)]
+    assert [[row.ids[column] for column in one.word] for one in row.prompts] == [[22, 23], [21], [25]]
+
+
+def test_an_anchored_candidate_has_the_positions_of_its_word():
+    (row,) = writer(anchored=True).packed(TEXTS)
+    assert row.positions[:7] == list(range(2, 9)) and row.positions[7:14] == [4, 5, 11, 12, 13, 14, 15]
+    assert row.positions[14:20] == [3, 10, 11, 12, 13, 14]
+    first, second, third = writer(anchored=True).paper(TEXTS)
+    assert first.positions == [*range(2, 9), 4, 5, *range(11, 16)]
+    assert second.positions[7] == 3 and third.positions[4] == 3
+    (row,) = writer("What {mask} {soft} is {candidate} {text}", anchored=True).packed(TEXTS[:1])
+    assert row.positions[:5] == [2, 3, 4, 5, 6] and row.positions[10:12] == [4, 5]
 
 
 @pytest.mark.parametrize("size", [1, 16, 20, 30])
 def test_a_text_whose_prompts_do_not_fit_is_split_and_nothing_is_dropped(size):
     rows = list(writer(row_size=size).packed(TEXTS))
-    assert sorted(number for row in rows for _, number in row.masks) == [0, 1, 2]
-    assert all(len(row.ids) <= size or len(row.masks) == 1 for row in rows)
+    assert sorted(number for row in rows for number, _, _ in row.prompts) == [0, 1, 2]
+    assert all(len(row.ids) <= size or len(row.prompts) == 1 for row in rows)
     assert len(rows) == {1: 3, 16: 3, 20: 2, 30: 1}[size]
 
 
@@ -116,26 +132,30 @@ def test_a_packed_state_is_that_of_the_prompt_alone(build, doc, nlp):
     assert abs(together[0] - together[1]).max() > 0.1
 
 
-def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, nlp):
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, nlp, anchored):
     """The same mask, written out for one prompt in a plain row: text and soft tokens see themselves, the prompt all."""
-    model = build()
+    model = build(anchored=anchored)
     module = get_module(model.shims[0]).eval()
     batches, _ = PromptReader(module, model.attrs).read([(doc, [(2, 3)])])
     batch = {name: torch.as_tensor(array) for name, array in batches[0].items()}
-    length, own = batch["ids"].shape[1], int((batch["prompts"] == 0).sum())
+    length, own = batch["ids"].shape[1], int((batch["owners"] == 0).sum())
     mask = torch.ones(1, length, length, dtype=torch.long)
     mask[:, :own, own:] = 0
     with torch.no_grad():
         states = module.encoder(
             inputs_embeds=module._embed(batch["ids"]),
-            position_ids=torch.arange(length)[None],
+            position_ids=batch["positions"],
             attention_mask=mask,
-        ).last_hidden_state[0, batch["masks"][0]]
-    assert model.predict([(doc, [(2, 3)])]).states[0] == pytest.approx(states.numpy(), abs=1e-4)
+        ).last_hidden_state[0]
+    assert batch["positions"].tolist() == [[*range(length)]] or anchored
+    word = states[batch["words"][:, 1]].mean(0)
+    both = (states[batch["masks"][0]] + word) / 2
+    assert model.predict([(doc, [(2, 3)])]).states[0] == pytest.approx(both.numpy(), abs=1e-4)
 
 
 def test_paper_form_is_what_the_encoder_gives_for_the_whole_prompt(build, doc):
-    model = build(packing="paper")
+    model = build(packing="paper", state="mask", anchored=False)
     module = get_module(model.shims[0])
     batches, order = PromptReader(module, model.attrs).read([(doc, EACH_WORD)])
     states = model.predict([(doc, EACH_WORD)]).states

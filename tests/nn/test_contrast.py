@@ -99,36 +99,37 @@ def test_best_path_is_the_best_of_all_paths():
     assert best_path(shares[:0], transitions, outside=0) == []
 
 
-def vote_by_hand(query, support, types, n_types, k):
+def vote_by_hand(query, support, types, n_types, k, temperature):
     cosines = [float(F.cosine_similarity(query, one, dim=0)) for one in support]
     kth = sorted(cosines, reverse=True)[min(k, len(cosines)) - 1]
     votes = [0.0] * n_types
     for cosine, kind in zip(cosines, types):
         if cosine >= kth - 1e-9:
-            votes[kind] += (1 + cosine) / 2
+            votes[kind] += math.exp(cosine / temperature)
     return [vote / math.fsum(votes) for vote in votes]
 
 
-@pytest.mark.parametrize("k", [1, 3, 50])
-def test_vote(k, monkeypatch):
+@pytest.mark.parametrize("k, temperature", [(1, 0.1), (3, 2.0), (50, 0.1), (50, 0.005)])
+def test_vote(k, temperature, monkeypatch):
     torch.manual_seed(3)
     queries, support = torch.randn(7, 8), torch.randn(20, 8)
     types = torch.randint(0, 4, (20,))
     for chunk in (neighbours.CHUNK, 40):
         monkeypatch.setattr(neighbours, "CHUNK", chunk)
-        shares = nearest_vote(queries, build_index(support, types), 4, k)
+        shares = nearest_vote(queries, build_index(support, types), 4, k, temperature)
         for row, query in zip(shares, queries):
-            assert row.tolist() == pytest.approx(vote_by_hand(query, support, types.tolist(), 4, k), abs=1e-6)
+            by_hand = vote_by_hand(query, support, types.tolist(), 4, k, temperature)
+            assert row.tolist() == pytest.approx(by_hand, abs=1e-4)
 
 
 def test_vote_counts_all_ties_and_ignores_order():
     near, far = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     support, types = torch.stack([near, near, near, far]), torch.tensor([0, 1, 1, 2])
     for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
-        shares = nearest_vote(near[None], build_index(support[order], types[order]), 3, k=1)
+        shares = nearest_vote(near[None], build_index(support[order], types[order]), 3, k=1, temperature=0.1)
         assert shares[0].tolist() == pytest.approx([1 / 3, 2 / 3, 0])
-    assert nearest_vote(near[None], build_index(support[:1], types[:1]), 3, k=5)[0].tolist() == [1, 0, 0]
-    assert nearest_vote(torch.zeros(0, 2), build_index(support, types), 3, k=5).shape == (0, 3)
+    assert nearest_vote(near[None], build_index(support[:1], types[:1]), 3, k=5, temperature=0.1)[0].tolist() == [1, 0, 0]
+    assert nearest_vote(torch.zeros(0, 2), build_index(support, types), 3, k=5, temperature=0.1).shape == (0, 3)
 
 
 def test_a_large_support_is_searched_in_cells(monkeypatch):
@@ -136,13 +137,13 @@ def test_a_large_support_is_searched_in_cells(monkeypatch):
     centres = 4 * torch.randn(30, 16)
     types = torch.arange(3000) % 30
     support, queries = centres[types] + torch.randn(3000, 16), centres + torch.randn(30, 16)
-    whole = nearest_vote(queries, build_index(support, types), 30, k=5)
+    whole = nearest_vote(queries, build_index(support, types), 30, k=5, temperature=0.5)
     monkeypatch.setattr(neighbours, "WHOLE", 1000)
     index = build_index(support, types)
     assert len(index.centroids) == 55 and index.starts[-1] == 3000
     assert torch.equal(index.states.sort(0).values, torch.nn.functional.normalize(support, dim=-1).sort(0).values)
-    in_cells = nearest_vote(queries, index, 30, k=5)
+    in_cells = nearest_vote(queries, index, 30, k=5, temperature=0.5)
     assert torch.equal(in_cells.argmax(-1), torch.arange(30)) and torch.allclose(in_cells, whole, atol=0.05)
     monkeypatch.setattr(neighbours, "PROBES", 55)
-    assert torch.allclose(nearest_vote(queries, index, 30, k=5), whole, atol=1e-6)
+    assert torch.allclose(nearest_vote(queries, index, 30, k=5, temperature=0.5), whole, atol=1e-6)
     assert torch.equal(build_index(support, types).states, index.states)
