@@ -1,6 +1,7 @@
 """k nearest neighbours by cosine, and their vote."""
 
-from typing import List, NamedTuple, Tuple
+from functools import partial
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -54,26 +55,47 @@ def build_index(states: Tensor, types: Tensor) -> NeighbourIndex:
     return NeighbourIndex(states[order], types[order], centroids, starts)
 
 
-def nearest_vote(queries: Tensor, index: NeighbourIndex, n_types: int, k: int, temperature: float) -> Tensor:
-    """The share of each type in the vote of a query's k nearest neighbours, which count by exp(cosine / temperature).
+def nearest_vote(
+    queries: Tensor, index: NeighbourIndex, n_types: int, k: Optional[int], temperature: float
+) -> Tensor:
+    """The share of each type in the vote of a query's nearest neighbours, which count by exp(cosine / temperature).
 
     That is the weight that L_C (eq. 2) gives them. All that are as near as the k-th vote, so the result does not depend on
     the order of the support.
 
     queries (Tensor): Shape: (queries, dim)
-    index (NeighbourIndex): Of the support. n_types (int): Number of types. k (int): Number of neighbours.
-    temperature (float): tau.
+    index (NeighbourIndex): Of the support. n_types (int): Number of types.
+    k (Optional[int]): Number of neighbours; None for all that are searched. temperature (float): tau.
     RETURNS (Tensor): Shares that sum to 1. Shape: (queries, n_types)
     """
     queries = F.normalize(queries.float(), dim=-1)
+    vote = _vote_of_all if k is None else partial(_vote_of_nearest, k=k)
+    return F.normalize(vote(queries, index, n_types, temperature), p=1, dim=-1)
+
+
+def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float) -> Tensor:
+    types = F.one_hot(index.types, n_types).float()
+    votes = queries.new_zeros(len(queries), n_types)
+    best = queries.new_full((len(queries), 1), -1.0)
+    for cell, rows in _probe(queries, index):
+        members = slice(index.starts[cell], index.starts[cell + 1])
+        similarity = queries[rows] @ index.states[members].T
+        before, now = best[rows], similarity.amax(-1, keepdim=True).maximum(best[rows])
+        votes[rows] = votes[rows] * ((before - now) / temperature).exp()
+        votes[rows] += ((similarity - now) / temperature).exp() @ types[members]
+        best[rows] = now
+    return votes
+
+
+def _vote_of_nearest(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float, k: int) -> Tensor:
     found = [_in_cell(queries, rows, index, cell, k) for cell, rows in _probe(queries, index)]
     query, similarity, types = (torch.cat(parts) for parts in zip(*found))
     near = similarity >= _kth(query, similarity, len(queries), k)[query]
     query, similarity, types = query[near], similarity[near], types[near]
     best = queries.new_full((len(queries),), -1.0).scatter_reduce(0, query, similarity, "amax")
-    vote = queries.new_zeros(len(queries) * n_types)
-    vote.index_add_(0, query * n_types + types, ((similarity - best[query]) / temperature).exp())
-    return F.normalize(vote.view(-1, n_types), p=1, dim=-1)
+    votes = queries.new_zeros(len(queries) * n_types)
+    votes.index_add_(0, query * n_types + types, ((similarity - best[query]) / temperature).exp())
+    return votes.view(-1, n_types)
 
 
 def _nearest(states: Tensor, centroids: Tensor) -> Tensor:

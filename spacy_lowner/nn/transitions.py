@@ -5,7 +5,7 @@ from typing import List, Sequence
 import numpy
 
 # Share of the vote that each type is given beside what it has, so that no word forbids a path.
-SMOOTHING = 0.01
+SMOOTHING = 1e-4
 
 
 def count_transitions(rows: Sequence[Sequence[int]], outside: int) -> List[List[float]]:

@@ -54,8 +54,8 @@ OUTSIDE_NAME = "nothing"
         "spans_key": "sc",
         "candidates": "words",
         "max_span_length": 6,
-        "k": 5,
-        "transition_weight": 0.5,
+        "k": None,
+        "transition_weight": 1.0,
         "negative_ratio": 3.0,
         "contrast_weight": 0.5,
         "temperature": 0.1,
@@ -71,7 +71,7 @@ def make_contrast_ner(
     spans_key: str,
     candidates: str,
     max_span_length: int,
-    k: int,
+    k: Optional[int],
     transition_weight: float,
     negative_ratio: float,
     contrast_weight: float,
@@ -109,8 +109,8 @@ class ContrastEntityRecognizer(TrainablePipe):
         spans_key: str = "sc",
         candidates: str = "words",
         max_span_length: int = 6,
-        k: int = 5,
-        transition_weight: float = 0.5,
+        k: Optional[int] = None,
+        transition_weight: float = 1.0,
         negative_ratio: float = 3.0,
         contrast_weight: float = 0.5,
         temperature: float = 0.1,
@@ -124,7 +124,7 @@ class ContrastEntityRecognizer(TrainablePipe):
         candidates (str): "words" asks about each word and joins neighbours of one type; "spans" asks about each span, so that
             neighbouring entities of one type can be told apart.
         max_span_length (int): Words of the longest candidate span.
-        k (int): Neighbours that vote.
+        k (Optional[int]): Neighbours that vote; null lets the whole support vote, each by its nearness.
         transition_weight (float): How much it counts which type follows which, of words. 0 takes each word alone, as the
             paper does.
         negative_ratio (float): Candidates outside of entities in training, for each one that is an entity or a part of one.
@@ -136,7 +136,7 @@ class ContrastEntityRecognizer(TrainablePipe):
             name,
             ("candidates", candidates, candidates in CANDIDATES, f"one of {', '.join(CANDIDATES)}"),
             ("max_span_length", max_span_length, max_span_length > 0, "positive"),
-            ("k", k, k > 0, "positive"),
+            ("k", k, k is None or k > 0, "null or positive"),
             ("transition_weight", transition_weight, transition_weight >= 0, "at least 0"),
             ("negative_ratio", negative_ratio, negative_ratio > 0, "positive"),
             ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),

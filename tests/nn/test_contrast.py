@@ -101,7 +101,7 @@ def test_best_path_is_the_best_of_all_paths():
 
 def vote_by_hand(query, support, types, n_types, k, temperature):
     cosines = [float(F.cosine_similarity(query, one, dim=0)) for one in support]
-    kth = sorted(cosines, reverse=True)[min(k, len(cosines)) - 1]
+    kth = sorted(cosines, reverse=True)[min(k or len(cosines), len(cosines)) - 1]
     votes = [0.0] * n_types
     for cosine, kind in zip(cosines, types):
         if cosine >= kth - 1e-9:
@@ -109,7 +109,7 @@ def vote_by_hand(query, support, types, n_types, k, temperature):
     return [vote / math.fsum(votes) for vote in votes]
 
 
-@pytest.mark.parametrize("k, temperature", [(1, 0.1), (3, 2.0), (50, 0.1), (50, 0.005)])
+@pytest.mark.parametrize("k, temperature", [(1, 0.1), (3, 2.0), (50, 0.1), (50, 0.005), (None, 0.1), (None, 0.005)])
 def test_vote(k, temperature, monkeypatch):
     torch.manual_seed(3)
     queries, support = torch.randn(7, 8), torch.randn(20, 8)
@@ -137,13 +137,15 @@ def test_a_large_support_is_searched_in_cells(monkeypatch):
     centres = 4 * torch.randn(30, 16)
     types = torch.arange(3000) % 30
     support, queries = centres[types] + torch.randn(3000, 16), centres + torch.randn(30, 16)
-    whole = nearest_vote(queries, build_index(support, types), 30, k=5, temperature=0.5)
+    whole = [nearest_vote(queries, build_index(support, types), 30, k=k, temperature=0.1) for k in (5, None)]
     monkeypatch.setattr(neighbours, "WHOLE", 1000)
     index = build_index(support, types)
     assert len(index.centroids) == 55 and index.starts[-1] == 3000
     assert torch.equal(index.states.sort(0).values, torch.nn.functional.normalize(support, dim=-1).sort(0).values)
-    in_cells = nearest_vote(queries, index, 30, k=5, temperature=0.5)
-    assert torch.equal(in_cells.argmax(-1), torch.arange(30)) and torch.allclose(in_cells, whole, atol=0.05)
+    for k, shares in zip((5, None), whole):
+        in_cells = nearest_vote(queries, index, 30, k=k, temperature=0.1)
+        assert torch.equal(in_cells.argmax(-1), torch.arange(30)) and torch.allclose(in_cells, shares, atol=0.05)
     monkeypatch.setattr(neighbours, "PROBES", 55)
-    assert torch.allclose(nearest_vote(queries, index, 30, k=5, temperature=0.5), whole, atol=1e-6)
+    for k, shares in zip((5, None), whole):
+        assert torch.allclose(nearest_vote(queries, index, 30, k=k, temperature=0.1), shares, atol=1e-5)
     assert torch.equal(build_index(support, types).states, index.states)
