@@ -4,6 +4,7 @@ LOWNER_DATA has them."""
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from fetch_corpus import MD5, SPLITS, fetch_crossner
@@ -22,6 +23,8 @@ FEW_SHOT = {
 }
 # A tenth of the training sentences, and of these so many, are dev; of the test sentences, so many are test.
 DEV_SENTENCES, TEST_SENTENCES = 100, 500
+# Section V.C of ContrastNER: two types are rich, two have 100 mentions.
+LOW = {"person": 3836, "organisation": 1924, "misc": 100, "location": 100}
 
 
 def main(output: Path) -> None:
@@ -33,6 +36,7 @@ def main(output: Path) -> None:
             # Every domain comes with the same source.
             if domain == DOMAINS[0]:
                 convert(Path(folder) / "source", output / "conll2003")
+                write_low_resource(Path(folder) / "source", output / "conll2003_low")
     data = Path(os.environ.get("LOWNER_DATA", ""))
     genia = data / "genia_nested" / "dev.jsonlines"
     if genia.is_file():
@@ -52,6 +56,18 @@ def main(output: Path) -> None:
 def convert(folder: Path, output: Path) -> None:
     """Convert the three splits in a folder."""
     write(output, *(load_corpus(folder / f"{split}.txt") for split in SPLITS))
+
+
+def write_low_resource(folder: Path, output: Path) -> None:
+    """CoNLL-2003 with few sentences of two of its types. Sentences without an entity are left out, as the paper counts none."""
+    train, dev, test = (load_corpus(folder / f"{split}.txt") for split in SPLITS)
+    chosen, counts = [], Counter()
+    for doc in sample_size(train, len(train), 0):
+        more = Counter(span.label_ for span in doc.spans["sc"])
+        if more and all(counts[label] + n <= LOW[label] for label, n in more.items()):
+            chosen.append(doc)
+            counts += more
+    write(output, chosen, sample_size(dev, TEST_SENTENCES, 0), test)
 
 
 def write(output: Path, *splits: list) -> None:

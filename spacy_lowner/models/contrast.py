@@ -99,7 +99,7 @@ def contrast_loss(
 
 
 def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None) -> None:
-    """Y (Sequence[str]): The readable name of each type."""
+    """Y (Sequence[str]): What each type means, in words."""
     if Y is None or get_module(model.shims[0]) is not None:
         return
     name = model.attrs["encoder"]
@@ -112,7 +112,7 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
     words = encoder.get_input_embeddings().weight.detach()
     start = words[[piece[0] for piece in pieces_of_words(tokenizer, FREQUENT_WORDS)]]
     soft = start[torch.arange(model.attrs["soft_tokens"]) % len(start)]
-    types = torch.stack([_mean_embedding(words, tokenizer, one) for one in Y])
+    types = _embed_texts(encoder, tokenizer, list(Y))
     settings = {
         "encoder": encoder.config.to_dict(),
         "tokenizer": tokenizer_files(tokenizer),
@@ -124,9 +124,14 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
     set_module(model.shims[0], module, get_torch_default_device())
 
 
-def _mean_embedding(words: torch.Tensor, tokenizer: PreTrainedTokenizerFast, text: str) -> torch.Tensor:
-    ids = [piece for pieces in pieces_of_words(tokenizer, text.split()) for piece in pieces]
-    return words[ids or [tokenizer.unk_token_id]].mean(0)
+def _embed_texts(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: List[str]) -> torch.Tensor:
+    """Mean states, of a length at which the head's learning rate turns them slowly. Shape: (texts, dim)"""
+    encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        states = encoder(**encoded).last_hidden_state
+    mask = encoded["attention_mask"][..., None]
+    means = (states * mask).sum(1) / mask.sum(1)
+    return torch.nn.functional.normalize(means, dim=-1) * means.shape[-1] ** 0.5
 
 
 def rebuild(encoder: Dict[str, Any], tokenizer: Dict[str, str], soft_tokens: int, types: int, state: str) -> PromptEncoder:

@@ -61,7 +61,7 @@ def nearest_vote(
     """The share of each type in the vote of a query's nearest neighbours, which count by exp(cosine / temperature).
 
     That is the weight that L_C (eq. 2) gives them. All that are as near as the k-th vote, so the result does not depend on
-    the order of the support.
+    the order of the support. Where all vote, a type of n examples has sqrt(n) votes, so that a rare one is heard.
 
     queries (Tensor): Shape: (queries, dim)
     index (NeighbourIndex): Of the support. n_types (int): Number of types.
@@ -75,6 +75,7 @@ def nearest_vote(
 
 def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float) -> Tensor:
     types = F.one_hot(index.types, n_types).float()
+    types = types / types.sum(0).clamp_min(1).sqrt()
     votes = queries.new_zeros(len(queries), n_types)
     best = queries.new_full((len(queries), 1), -1.0)
     for cell, rows in _probe(queries, index):

@@ -105,7 +105,7 @@ def vote_by_hand(query, support, types, n_types, k, temperature):
     votes = [0.0] * n_types
     for cosine, kind in zip(cosines, types):
         if cosine >= kth - 1e-9:
-            votes[kind] += math.exp(cosine / temperature)
+            votes[kind] += math.exp(cosine / temperature) / (types.count(kind) ** 0.5 if k is None else 1)
     return [vote / math.fsum(votes) for vote in votes]
 
 
