@@ -42,6 +42,7 @@ def main() -> None:
         nlp = trained([doc for doc in docs if not mentions(doc, name)], arguments)
         rows.append(row(f"{name}, not known", per_type(nlp, test), name))
         examples = [doc for doc in docs if mentions(doc, name)]
+        added: List[Doc] = []
         for shots in SHOTS:
             nlp.get_pipe("contrast_ner").remove_support(name) if shots != SHOTS[0] else None
             chosen = first_mentions(examples, name, shots)

@@ -117,6 +117,19 @@ class Errors(metaclass=_WithCodes):
     LN061 = "This command ended with status {code}; mend what it says and start the grid again, done runs are kept:\n{command}\n{tail}"
     LN062 = "{path} holds no results yet. Run a grid first: python -m spacy lowner experiment GRID {path}."
 
+    # Augmentation
+    LN070 = (
+        "{path}: cannot be read as mentions by type: {reason}. Write JSON such as "
+        '{{"person": ["Ada Lovelace", "Grace Hopper"]}}.'
+    )
+    LN071 = "{path} was begun with other settings or another corpus. Delete it, name another output, or set them back."
+    LN072 = "{path}: augmented corpora are DocBins. Name an output that ends in .spacy."
+    LN073 = "--search trains with each pair of ratios: name a training --config and a --dev corpus."
+    LN074 = (
+        "{path} is missing: the packaged encoder is no masked language model without it. Train it with "
+        "scripts/train_mlm_adapter.py, or name a masked language model of Hugging Face."
+    )
+
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings; each is given once, with numbers."""
@@ -126,8 +139,12 @@ class Warnings(metaclass=_WithCodes):
         "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or predicted."
     )
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokenizer's words and are left out."
-    LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut, inside, where prompts ask about them."
     LN103 = "{name}: no description for {labels}; their readable names are used."
+    LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut, inside, where prompts ask about them."
+    LN105 = (
+        "FactMix has no filter_model: what it makes is not checked. Name a pipeline that was trained on the original data to "
+        "drop examples that it labels differently."
+    )
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

@@ -50,11 +50,11 @@ def make_example(nlp):
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory):
-    """A BERT of random weights and 64 positions, whose word pieces are letters: a folder as Hugging Face has them."""
+    """A masked language model of random weights and 64 positions, whose word pieces are letters: a folder as Hugging Face has them."""
     import string
 
     import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("tiny-bert")
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.printable.strip(), *(f"##{c}" for c in string.ascii_lowercase)]
@@ -69,5 +69,5 @@ def tiny_encoder(tmp_path_factory):
         intermediate_size=16,
         max_position_embeddings=64,
     )
-    BertModel(config).save_pretrained(folder)
+    BertForMaskedLM(config).save_pretrained(folder)
     return str(folder)

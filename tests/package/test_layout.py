@@ -3,7 +3,10 @@
 import ast
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
+
+import pytest
 
 import spacy_lowner
 
@@ -14,13 +17,15 @@ ALLOWED = {
     "types": set(),
     "corpus": {"errors", "types"},
     "nn": set(),
+    "assets": set(),
     "models": {"nn"} | EVERYONE,
     "optimizers": {"models"},
     "scorers": set(),
     "callbacks": {"models"} | EVERYONE,
+    "augment": {"models"} | EVERYONE,
     "pipeline": {"models", "nn", "scorers"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "augment", "pipeline", "models", "scorers"} | EVERYONE,
 }
 
 
@@ -66,3 +71,12 @@ def test_import_is_silent_and_light():
 
 def test_typed():
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_setup_names_every_package():
+    configuration = ConfigParser()
+    if not configuration.read(Path(__file__).parents[2] / "setup.cfg"):
+        pytest.skip("the source tree is not here")
+    named = set(configuration["options"]["packages"].split())
+    folders = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
+    assert named == {".".join(folder.parts) for folder in folders} | {"spacy_lowner.assets"}

@@ -7,6 +7,7 @@ import spacy
 
 GOLDEN = {
     "spacy_architectures": ["spacy-lowner.ContrastNER.v1", "spacy-lowner.KnowFREE.v1"],
+    "spacy_augmenters": ["spacy-lowner.FactMix.v1"],
     "spacy_callbacks": ["spacy-lowner.fast_training.v1", "spacy-lowner.start_from.v1"],
     "spacy_cli": ["lowner"],
     "spacy_factories": ["contrast_ner", "knowfree_spancat"],

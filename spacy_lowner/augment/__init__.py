@@ -1,0 +1,1 @@
+"""FactMix: semi-factual examples of a corpus."""

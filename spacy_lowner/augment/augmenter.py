@@ -1,0 +1,100 @@
+"""FactMix for `[corpora.train.augmenter]`."""
+
+import warnings
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..corpus.docs import read_docs
+from ..errors import Warnings, check_settings
+from .denoising import Denoiser
+from .factmix import FactMix
+from .infill import Infill
+from .mentions import MentionBase
+
+
+def build_factmix(
+    originals: Path,
+    *,
+    masked_lm: str = "minilm",
+    context_ratio: int = 5,
+    entity_ratio: int = 8,
+    entity_base: Optional[Path] = None,
+    filter_model: Optional[str] = None,
+    spans_key: str = "sc",
+    seed: int = 0,
+    device: str = "cpu",
+) -> FactMix:
+    """Set up FactMix for a corpus.
+
+    originals (Path): The corpus, a DocBin. masked_lm (str): "minilm", a Hugging Face name, or a path.
+    context_ratio (int), entity_ratio (int): New examples for each Doc, at most.
+    entity_base (Optional[Path]): JSON of mentions by type; by default those of the corpus.
+    filter_model (Optional[str]): A pipeline trained on the originals, that must label each example as it is labelled.
+    spans_key (str): Of the entities. seed (int): Of all choices. device (str): Of the masked language model.
+    RETURNS (FactMix): It knows the originals and makes none of them.
+    """
+    check_settings(
+        "FactMix",
+        ("context_ratio", context_ratio, context_ratio >= 0, "at least 0"),
+        ("entity_ratio", entity_ratio, entity_ratio >= 0, "at least 0"),
+    )
+    base = MentionBase.from_docs(read_docs(originals), spans_key) if entity_base is None else MentionBase.from_file(entity_base)
+    if not filter_model:
+        warnings.warn(Warnings.LN105)
+    factmix = FactMix(
+        Infill(masked_lm, device) if context_ratio else None,
+        base,
+        context_ratio=context_ratio,
+        entity_ratio=entity_ratio,
+        denoiser=Denoiser(filter_model, spans_key) if filter_model else None,
+        spans_key=spans_key,
+        seed=seed,
+    )
+    factmix.know(read_docs(originals))
+    return factmix
+
+
+def create_factmix_augmenter(
+    originals: Path,
+    masked_lm: str = "minilm",
+    context_ratio: int = 5,
+    entity_ratio: int = 8,
+    entity_base: Optional[Path] = None,
+    filter_model: Optional[str] = None,
+    spans_key: str = "sc",
+    seed: int = 0,
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """Yield each example and what FactMix makes of it, which is made once and remembered. Arguments as for `build_factmix`.
+
+    RETURNS (Callable): An augmenter of spaCy.
+    """
+    made: Dict[str, List[Doc]] = {}
+    factmix: List[FactMix] = []
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        yield example
+        if not factmix:
+            factmix.append(
+                build_factmix(
+                    Path(originals),
+                    masked_lm=masked_lm,
+                    context_ratio=context_ratio,
+                    entity_ratio=entity_ratio,
+                    entity_base=entity_base and Path(entity_base),
+                    filter_model=filter_model,
+                    spans_key=spans_key,
+                    seed=seed,
+                )
+            )
+        reference = example.reference
+        if reference.text not in made:
+            made[reference.text] = factmix[0].make([reference])[0]
+        for doc in made[reference.text]:
+            bare = Doc(nlp.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc])
+            yield Example(bare, doc)
+
+    return augment

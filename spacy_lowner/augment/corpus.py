@@ -1,0 +1,113 @@
+"""A whole corpus through FactMix, part by part: an interrupted run goes on where it stopped."""
+
+import hashlib
+import json
+import random
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import srsly
+from spacy.tokens import Doc, DocBin
+
+from ..corpus.convert import load_corpus
+from ..corpus.docs import read_docs, write_docs
+from ..corpus.files import atomic_path
+from ..errors import Errors, LownerError
+from ..types import ORIGIN_KEY
+from .augmenter import build_factmix
+
+# Docs of a part, which is done or not done.
+PART = 200
+
+
+@dataclass
+class PartFiles:
+    """Where the parts of an output are while it is made.
+
+    folder (Path): Beside the output.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, output: Path, settings: Dict[str, Any]) -> "PartFiles":
+        """RETURNS (PartFiles): Old ones of the same settings, or new ones. RAISES (LownerError): If there are others."""
+        folder = output.with_name(f"{output.name}.parts")
+        manifest = folder / "settings.json"
+        if manifest.exists() and srsly.read_json(manifest) != json.loads(json.dumps(settings)):
+            raise LownerError(Errors.LN071.format(path=folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(manifest, settings)
+        return cls(folder)
+
+    def docs(self, number: int) -> Path:
+        """RETURNS (Path): Docs of a part."""
+        return self.folder / f"{number:05}.spacy"
+
+    def counts(self, number: int) -> Path:
+        """RETURNS (Path): Counts of a part, written last."""
+        return self.folder / f"{number:05}.json"
+
+
+def augment_corpus(
+    source: Path, output: Path, settings: Dict[str, Any], *, device: str = "cpu", on_part: Callable[[int], None] = lambda docs: None
+) -> Dict[str, Any]:
+    """Write a corpus with what FactMix makes of it, mixed, as a DocBin, and counts beside it as JSON.
+
+    source (Path): A corpus of any known format. output (Path): A `.spacy` file.
+    settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus. device (str): Of the masked language model.
+    on_part (Callable): Told the number of originals each time that a part is done.
+    RETURNS (Dict[str, Any]): What was written beside the output: counts and settings.
+    RAISES (LownerError): If an interrupted run with other settings left its parts.
+    """
+    asked = {**settings, "source": hashlib.sha256(source.read_bytes()).hexdigest()} if source.is_file() else settings
+    parts = PartFiles.open(output, asked)
+    originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
+    factmix = build_factmix(originals, device=device, **settings)
+    counts: Counter = Counter()
+    number = 0
+    for number, docs in enumerate(_chunks(read_docs(originals)), start=1):
+        if parts.counts(number).exists():
+            factmix.know(read_docs(parts.docs(number)))
+            counts.update(srsly.read_json(parts.counts(number)))
+        else:
+            factmix.counts.clear()
+            made = [doc for own in factmix.make(docs) for doc in own]
+            mixed = [*docs, *made]
+            random.Random(number).shuffle(mixed)
+            write_docs(mixed, parts.docs(number))
+            own = {**factmix.counts, "originals": len(docs), **Counter(doc.user_data[ORIGIN_KEY] for doc in made)}
+            srsly.write_json(parts.counts(number), own)
+            counts.update(own)
+        on_part(len(docs))
+    _merge([parts.docs(i) for i in range(1, number + 1)], output)
+    report = {"counts": dict(counts), "settings": asked}
+    srsly.write_json(output.with_suffix(".json"), report)
+    shutil.rmtree(parts.folder)
+    return report
+
+
+def _as_docbin(source: Path, parts: PartFiles, spans_key: str) -> Path:
+    if source.suffix == ".spacy":
+        return source
+    path = parts.folder / "originals.spacy"
+    if not path.exists():
+        write_docs(load_corpus(source, spans_key=spans_key), path)
+    return path
+
+
+def _chunks(docs: Iterator[Doc]) -> Iterator[List[Doc]]:
+    while chunk := list(islice(docs, PART)):
+        yield chunk
+
+
+def _merge(paths: List[Path], output: Path) -> None:
+    merged = DocBin(store_user_data=True)
+    for path in paths:
+        merged.merge(DocBin(store_user_data=True).from_disk(path))
+    with atomic_path(output) as draft:
+        merged.to_disk(draft)

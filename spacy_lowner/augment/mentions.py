@@ -1,0 +1,109 @@
+"""Entity_Base: mentions by type, and how one takes the place of another."""
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
+
+import srsly
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors, LownerError
+from .rewrite import Edit, LayersT, crosses, inner_spans
+
+
+class Mention(NamedTuple):
+    """Words of an entity, whether a space follows each but the last, and the spans inside."""
+
+    words: List[str]
+    spaces: List[bool]
+    inner: LayersT
+
+
+@dataclass
+class MentionBase:
+    """Mentions by type, each form once. Case is kept, but does not tell forms apart."""
+
+    mentions: Dict[str, Dict[Tuple[str, ...], Mention]] = field(default_factory=dict)
+
+    @classmethod
+    def from_docs(cls, docs: Iterable[Doc], spans_key: str = "sc") -> "MentionBase":
+        """RETURNS (MentionBase): Of all entities of a corpus."""
+        base = cls()
+        for doc in docs:
+            for span in entities(doc, spans_key):
+                base._add(span.label_, span_mention(span))
+        return base
+
+    @classmethod
+    def from_file(cls, path: Path) -> "MentionBase":
+        """Read JSON: {"type": ["a mention", …], …}, words separated by spaces. RETURNS (MentionBase): The base.
+        RAISES (LownerError): If it is anything else."""
+        try:
+            data = srsly.read_json(path)
+        except (OSError, ValueError) as error:
+            raise LownerError(Errors.LN070.format(path=path, reason=error)) from error
+        if not isinstance(data, dict) or not all(isinstance(texts, list) for texts in data.values()):
+            raise LownerError(Errors.LN070.format(path=path, reason="it is not an object of lists"))
+        base = cls()
+        for label, texts in data.items():
+            for text in texts:
+                words = str(text).split()
+                if words:
+                    base._add(label, Mention(words, [True] * (len(words) - 1), {}))
+        return base
+
+    def choose(self, doc: Doc, span: Span, count: int, draw: random.Random) -> Iterator[Edit]:
+        """Put other mentions of its type in the place of one.
+
+        doc (Doc): The Doc. span (Span): Its entity. count (int): How many others. draw (random.Random): Chooses them.
+        YIELDS (Edit): At most `count`, each with another mention, its case fit to the place.
+        """
+        forms = self.mentions.get(span.label_, {})
+        others = [forms[form] for form in sorted(forms) if form != _form(span)]
+        needs_inner = any(inner_spans(doc, span.start, span.end).values())
+        for mention in draw.sample(others, min(count, len(others))):
+            if not needs_inner or mention.inner or len(mention.words) == 1:
+                yield Edit(span.start, span.end, fit_case(mention.words, doc, span), mention.spaces, mention.inner)
+
+    def _add(self, label: str, mention: Mention) -> None:
+        form = tuple(word.lower() for word in mention.words)
+        self.mentions.setdefault(label, {}).setdefault(form, mention)
+
+
+def entities(doc: Doc, spans_key: str = "sc") -> List[Span]:
+    """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`, that can be replaced."""
+    spans = doc.spans[spans_key] if spans_key in doc.spans else doc.ents
+    return [span for span in spans if not crosses(doc, span.start, span.end)]
+
+
+def span_mention(span: Span) -> Mention:
+    """RETURNS (Mention): What a span says."""
+    return Mention(
+        [token.text for token in span],
+        [bool(token.whitespace_) for token in span][:-1],
+        {key: spans for key, spans in inner_spans(span.doc, span.start, span.end).items() if spans},
+    )
+
+
+def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
+    """Write words in the case of the place that they take.
+
+    In a text without capitals all is lower, in one of capitals all is upper; the first word of a text has a capital where the
+    old one had.
+
+    RETURNS (List[str]): The words.
+    """
+    rest = [token.text for token in doc if token.is_alpha and not span.start <= token.i < span.end]
+    old = "".join(token.text for token in span)
+    if old.lower() == old and all(word.islower() for word in rest):
+        return [word.lower() for word in words]
+    if len(old) > 1 and old.isupper() and len(rest) > 1 and all(word.isupper() for word in rest):
+        return [word.upper() for word in words]
+    if span.start == 0 and old[:1].isupper():
+        return [words[0][:1].upper() + words[0][1:], *words[1:]]
+    return list(words)
+
+
+def _form(span: Span) -> Tuple[str, ...]:
+    return tuple(token.text.lower() for token in span)

@@ -1,0 +1,119 @@
+"""`spacy lowner augment`: more examples from few."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import typer
+from tqdm import tqdm
+from wasabi import msg
+
+from ..augment.corpus import augment_corpus
+from ..corpus.docs import read_docs
+from ..corpus.files import atomic_path
+from ..errors import Errors, LownerError
+from ..report.grid import Run, append_line, pending, read_lines
+from ..report.runner import run_one
+from . import lowner
+from ._util import friendly
+
+CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
+
+
+@lowner.command("augment")
+@friendly
+def augment_cli(
+    input_path: Path = typer.Argument(..., help="A corpus of any known format"),
+    output_path: Path = typer.Argument(..., help="Where to write originals and new examples (.spacy); counts go beside it"),
+    context_ratio: int = typer.Option(5, min=0, help="New examples a sentence by another word of its context"),
+    entity_ratio: int = typer.Option(8, min=0, help="New examples a sentence by another entity of the same type"),
+    masked_lm: str = typer.Option("minilm", help="Masked language model: minilm, a Hugging Face name, or a path"),
+    entity_base: Optional[Path] = typer.Option(None, help="JSON of mentions by type; by default those of the corpus"),
+    filter_model: Optional[str] = typer.Option(None, help="Pipeline trained on the originals, which must agree with each example"),
+    spans_key: str = typer.Option("sc", help="Key of the entities in doc.spans"),
+    seed: int = typer.Option(0, help="Seed of all choices"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
+    search: bool = typer.Option(False, help="Choose both ratios on dev: train --config with each pair, write the table, take the best"),
+    config: Optional[Path] = typer.Option(None, help="Training config for --search"),
+    dev: Optional[Path] = typer.Option(None, help="Dev corpus (.spacy) for --search"),
+    source: str = typer.Option("", help="Trained source pipeline that the config starts from, for --search"),
+):
+    """Make semi-factual examples (FactMix). Interrupt it at any time: it goes on where it stopped."""
+    if not input_path.exists():
+        raise LownerError(Errors.LN010.format(path=input_path))
+    if output_path.suffix != ".spacy":
+        raise LownerError(Errors.LN072.format(path=output_path))
+    settings: Dict[str, Any] = {
+        "masked_lm": masked_lm,
+        "context_ratio": context_ratio,
+        "entity_ratio": entity_ratio,
+        "entity_base": entity_base,
+        "filter_model": filter_model,
+        "spans_key": spans_key,
+        "seed": seed,
+    }
+    settings = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    if search:
+        if config is None or dev is None:
+            raise LownerError(Errors.LN073)
+        settings.update(_search(input_path, output_path, settings, config, dev, source, gpu_id))
+    report = _augment(input_path, output_path, settings, gpu_id)
+    counts = report["counts"]
+    msg.good(
+        f"{output_path}: {counts['originals']} originals and {counts.get('kept', 0)} new ones "
+        f"({counts.get('made', 0)} made, {counts.get('double', 0)} double, {counts.get('filtered', 0)} filtered)"
+    )
+
+
+def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any], gpu_id: int) -> Dict[str, Any]:
+    total = sum(1 for _ in read_docs(input_path)) if input_path.suffix == ".spacy" else None
+    device = f"cuda:{gpu_id}" if gpu_id >= 0 else "cpu"
+    with tqdm(total=total, unit="doc", desc=output_path.name) as bar:
+        return augment_corpus(input_path, output_path, settings, device=device, on_part=bar.update)
+
+
+def _search(
+    input_path: Path, output_path: Path, settings: Dict[str, Any], config: Path, dev: Path, source: str, gpu_id: int
+) -> Dict[str, int]:
+    """RETURNS (Dict[str, int]): The pair of ratios with the best F1 on dev; the table is written beside the output."""
+    folder = output_path.with_name(f"{output_path.stem}.search")
+    lines_path = folder / "lines.jsonl"
+    rows: List[tuple] = []
+    for context_ratio, entity_ratio in product(CONTEXT_RATIOS, ENTITY_RATIOS):
+        pair = {"context_ratio": context_ratio, "entity_ratio": entity_ratio}
+        train = folder / f"context{context_ratio}_entity{entity_ratio}.spacy"
+        if not train.exists():
+            _augment(input_path, train, {**settings, **pair}, gpu_id)
+        run = Run(
+            grid="FactMix ratios",
+            system=f"1:{context_ratio} context, 1:{entity_ratio} entity",
+            corpus=input_path.stem,
+            sample="full",
+            seed=settings["seed"],
+            config=str(config),
+            overrides={"paths.source": source} if source else {},
+            train=str(train),
+            dev=str(dev),
+            test=str(dev),
+        )
+        todo, _ = pending([run], read_lines(lines_path))
+        for one in todo:
+            append_line(run_one(one, gpu_id=gpu_id), lines_path)
+        line = next(line for line in read_lines(lines_path) if line["key"] == run.key)
+        rows.append((line["scores"]["dev"]["f"], context_ratio, entity_ratio))
+        msg.text(f"{run.system}: dev F1 {100 * rows[-1][0]:.1f}")
+    best = max(rows, key=lambda row: (row[0], -row[1] - row[2]))
+    with atomic_path(output_path.with_name(f"{output_path.stem}.search.md")) as draft:
+        draft.write_text(_table(rows), encoding="utf8")
+    msg.good(f"1:{best[1]} context and 1:{best[2]} entity, dev F1 {100 * best[0]:.1f}")
+    return {"context_ratio": best[1], "entity_ratio": best[2]}
+
+
+def _table(rows: List[tuple]) -> str:
+    scores = {(context, entity): f for f, context, entity in rows}
+    header = "| context \\ entity | " + " | ".join(f"1:{entity}" for entity in ENTITY_RATIOS) + " |\n"
+    header += "|---" * (len(ENTITY_RATIOS) + 1) + "|\n"
+    return "# F1 on dev by ratios of FactMix\n\n" + header + "".join(
+        f"| 1:{context} | " + " | ".join(f"{100 * scores[context, entity]:.1f}" for entity in ENTITY_RATIOS) + " |\n"
+        for context in CONTEXT_RATIOS
+    )

@@ -1,0 +1,86 @@
+"""Masked language models, by name; the packaged encoder becomes one with a small adapter."""
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Dict, Tuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
+
+from ..errors import Errors, LownerError
+from ..nn.low_rank import add_updates, merge_updates
+from .encoder import encoder_path
+from .pieces import load_tokenizer
+
+ADAPTER = "minilm_mlm.safetensors"
+
+
+def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Load a masked language model, ready to predict.
+
+    name (str): "minilm", a Hugging Face name, or a path.
+    RETURNS (Tuple[PreTrainedModel, PreTrainedTokenizerFast]): The model on the CPU, and its tokenizer for words one by one.
+    RAISES (LownerError): If its tokenizer has no mask token.
+    """
+    tokenizer = load_tokenizer(encoder_path(name))
+    if tokenizer.mask_token_id is None:
+        raise LownerError(Errors.LN051.format(name=name, reason="its tokenizer has no mask token"))
+    if name == "minilm":
+        with as_file(files("spacy_lowner.assets") / ADAPTER) as path:
+            if not path.exists():
+                raise LownerError(Errors.LN074.format(path=path))
+            model = load_adapter(path)
+    else:
+        model = AutoModelForMaskedLM.from_pretrained(name)
+    return model.eval(), tokenizer
+
+
+def with_adapter(rank: int) -> BertForMaskedLM:
+    """The packaged encoder with a new adapter, whose parts alone require gradients.
+
+    Those are low-rank updates of the encoder's linear layers, its LayerNorms, and a head tied to the embeddings.
+
+    rank (int): Of the updates.
+    RETURNS (BertForMaskedLM): The model.
+    """
+    path = encoder_path("minilm")
+    model = BertForMaskedLM.from_pretrained(path, config=AutoConfig.from_pretrained(path))
+    model.requires_grad_(False)
+    add_updates(model.bert.encoder, rank)
+    torch.nn.init.eye_(model.cls.predictions.transform.dense.weight)
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(name.endswith((".a", ".b")) or "LayerNorm" in name or _in_head(name))
+    return model
+
+
+def adapter_weights(model: BertForMaskedLM) -> Dict[str, Tensor]:
+    """RETURNS (Dict[str, Tensor]): What a model `with_adapter` has learned, by name, in half precision."""
+    return {name: w.detach().half().contiguous() for name, w in model.named_parameters() if w.requires_grad}
+
+
+def save_adapter(model: BertForMaskedLM, path: Path, provenance: Dict[str, str]) -> None:
+    """Write the adapter of a model. provenance (Dict[str, str]): From what and how it was made."""
+    save_file(adapter_weights(model), path, metadata=provenance)
+
+
+def load_adapter(path: Path) -> BertForMaskedLM:
+    """RETURNS (BertForMaskedLM): The packaged encoder with an adapter merged into it."""
+    weights = load_file(path)
+    rank = next(len(weight) for name, weight in weights.items() if name.endswith(".a"))
+    model = with_adapter(rank)
+    model.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
+    merge_updates(model)
+    return model
+
+
+def adapter_provenance(path: Path) -> Dict[str, str]:
+    """RETURNS (Dict[str, str]): What `save_adapter` was told."""
+    with safe_open(path, "pt") as file:
+        return file.metadata()
+
+
+def _in_head(name: str) -> bool:
+    return name.startswith("cls.") and "decoder.weight" not in name

@@ -1,0 +1,280 @@
+"""FactMix on Docs by hand, with a tiny masked language model."""
+
+import random
+
+import pytest
+import spacy
+import srsly
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc, Span
+from spacy.training import Corpus
+from typer.testing import CliRunner
+
+from spacy_lowner.augment import infill as infill_module
+from spacy_lowner.augment.augmenter import build_factmix, create_factmix_augmenter
+from spacy_lowner.augment.corpus import augment_corpus
+from spacy_lowner.augment.factmix import CONTEXT, ENTITY, FactMix
+from spacy_lowner.augment.infill import Gap, Infill, fit
+from spacy_lowner.augment.mentions import MentionBase, fit_case
+from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.errors import LownerError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LN105")
+
+
+@pytest.fixture(scope="module")
+def filler(tiny_encoder):
+    return Infill(tiny_encoder)
+
+
+@pytest.fixture
+def corpus(make_doc):
+    docs = [
+        make_doc("Ann met Bob in Rome .", (0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC")),
+        make_doc("we saw New York and Ada Lovelace", (2, 4, "LOC"), (5, 7, "PER")),
+        make_doc("nothing to see here"),
+    ]
+    for doc in docs:
+        doc.set_ents(list(doc.spans["sc"]), default="outside")
+    return docs
+
+
+def spans(doc):
+    return [(span.text, span.label_) for span in doc.spans["sc"]]
+
+
+def test_entity_level_takes_whole_mentions_of_the_same_type(corpus):
+    made = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0, entity_ratio=8).make(corpus)
+    base = {"PER": {"Ann", "Bob", "Ada Lovelace"}, "LOC": {"Rome", "New York"}}
+    assert [len(own) for own in made] == [5, 3, 0]
+    for doc, own in zip(corpus, made):
+        for new in own:
+            assert sum(a != b for a, b in zip(spans(doc), spans(new))) == 1
+            assert all(text in base[label] for text, label in spans(new))
+            assert new.user_data["lowner_origin"] == ENTITY
+            assert [(ent.text, ent.label_) for ent in new.ents] == spans(new)
+    assert "Ann met Ada Lovelace in Rome ." in {new.text for new in made[0]}
+
+
+def test_context_level_changes_words_outside_only(corpus, filler):
+    made = FactMix(filler, MentionBase(), context_ratio=3, entity_ratio=0).make(corpus)
+    assert [len(own) for own in made] == [3, 3, 3]
+    for doc, own in zip(corpus, made):
+        assert len({new.text for new in own}) == 3
+        for new in own:
+            assert spans(new) == spans(doc) and len(new) == len(doc)
+            changed = [i for i, (a, b) in enumerate(zip(doc, new)) if a.text != b.text]
+            assert 1 <= len(changed) <= 2 and new.user_data["lowner_origin"] == CONTEXT
+            assert all(new[i].is_alpha or new[i].is_digit for i in changed)
+
+
+def test_short_texts_reach_the_ratio_by_the_next_best_fills(make_doc, filler):
+    doc = make_doc(["go", "Ann"], (1, 2, "PER"))
+    (own,) = FactMix(filler, MentionBase(), context_ratio=4, entity_ratio=0).make([doc])
+    assert len({new[0].text for new in own}) == 4 and all(new[1].text == "Ann" for new in own)
+
+
+def test_the_same_is_made_of_a_doc_wherever_it_stands(corpus, filler):
+    def made(docs, seed=0):
+        mix = FactMix(filler, MentionBase.from_docs(corpus), seed=seed)
+        return {doc.text: [new.text for new in own] for doc, own in zip(docs, mix.make(docs))}
+
+    assert made(corpus) == made(corpus[::-1]) and made(corpus[:1])[corpus[0].text] == made(corpus)[corpus[0].text]
+    assert made(corpus) != made(corpus, seed=1)
+
+
+def test_neither_originals_nor_doubles_are_made(corpus, make_doc):
+    twin = make_doc("Bob met Bob in Rome .", (0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC"))
+    twin.set_ents(list(twin.spans["sc"]), default="outside")
+    mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0)
+    made = [new.text for own in mix.make([*corpus, twin, corpus[0]]) for new in own]
+    assert "Bob met Bob in Rome ." not in made and len(made) == len(set(made))
+    assert mix.counts["made"] == mix.counts["double"] + mix.counts["kept"] and mix.counts["double"] > 5
+
+
+@pytest.mark.parametrize(
+    "words, labelled",
+    [
+        ([], []),
+        (["Ann"], [(0, 1, "PER")]),
+        (["Ann", "Bob"], [(0, 1, "PER"), (1, 2, "PER")]),
+        ([".", "!"], []),
+        ([" ", "go", "\n"], []),
+    ],
+)
+def test_odd_docs(words, labelled, make_doc, filler):
+    doc = make_doc(words, *labelled)
+    base = MentionBase.from_docs([doc])
+    for own in FactMix(filler, base).make([doc]):
+        for new in own:
+            assert [span.label_ for span in new.spans["sc"]] == [label for _, _, label in labelled]
+
+
+def test_words_without_annotation_are_left_alone(nlp, filler):
+    doc = Doc(nlp.vocab, words="Ann may sing".split(), ents=["B-PER", "", "O"])
+    for own in FactMix(filler, MentionBase(), entity_ratio=0).make([doc]):
+        assert own and all(new[1].text == "may" and new[1].ent_iob == 0 for new in own)
+
+
+@pytest.mark.parametrize(
+    "words, place, mention, expected",
+    [
+        ("we saw rome today".split(), (2, 3), ["New", "York"], ["new", "york"]),
+        ("WE SAW ROME".split(), (2, 3), ["New", "York"], ["NEW", "YORK"]),
+        ("The king slept".split(), (0, 2), ["a", "queen"], ["A", "queen"]),
+        ("We saw Rome".split(), (2, 3), ["eBay"], ["eBay"]),
+    ],
+)
+def test_case_fits_the_place(words, place, mention, expected, make_doc):
+    doc = make_doc(words, (*place, "X"))
+    assert fit_case(mention, doc, doc.spans["sc"][0]) == expected
+    assert (fit("coffee", "SHEEP"), fit("coffee", "Sheep"), fit("coffee", "sheep")) == ("COFFEE", "Coffee", "coffee")
+
+
+def test_nested_mentions_bring_what_is_inside_them(make_doc):
+    docs = [
+        make_doc("the University of Rome opened", (1, 4, "ORG"), (3, 4, "LOC")),
+        make_doc("at Bonn College", (1, 3, "ORG"), (1, 2, "LOC")),
+    ]
+    made = FactMix(None, MentionBase.from_docs(docs), context_ratio=0, seed=3).make(docs)
+    texts = {new.text: spans(new) for own in made for new in own}
+    assert texts["the Bonn College opened"] == [("Bonn College", "ORG"), ("Bonn", "LOC")]
+    assert texts["the University of Bonn opened"] == [("University of Bonn", "ORG"), ("Bonn", "LOC")]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(["Ann", "Rome", "go", "Bob", ".", "New York"]), max_size=7))
+def test_labels_always_cover_the_words_they_should(filler, words):
+    nlp = spacy.blank("en")
+    types = {"Ann": "PER", "Bob": "PER", "Rome": "LOC", "New": "LOC", "York": "LOC"}
+    tokens = [token for word in words for token in word.split()]
+    doc, start, found = Doc(nlp.vocab, words=tokens), 0, []
+    for word in words:
+        length = len(word.split())
+        if word.split()[0] in types:
+            found.append(Span(doc, start, start + length, types[word.split()[0]]))
+        start += length
+    doc.spans["sc"] = found
+    doc.set_ents(found, default="outside")
+    base = MentionBase.from_docs([doc])
+    for new in FactMix(filler, base, context_ratio=2, entity_ratio=3).make([doc])[0]:
+        covered = {i: span.label_ for span in new.spans["sc"] for i in range(span.start, span.end)}
+        for token in new:
+            assert covered.get(token.i) == types.get(token.text)
+
+
+def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
+    fills = Infill(tiny_encoder)
+    gaps = [Gap(tuple("abcde"[:size]), size - 1, size) for size in (5, 2, 4)] + [Gap(("a", "b", "c"), 0, 2)]
+    alone = [fills.fill([gap])[0] for gap in gaps]
+    again = Infill(tiny_encoder)
+    calls = []
+    monkeypatch.setattr(again, "_predict", lambda batch, real=again._predict: (calls.append(len(batch)), real(batch))[1])
+    assert again.fill(gaps) == alone and calls == [4]
+    assert again.fill(gaps[::-1]) == alone[::-1] and calls == [4]
+    assert len(alone[3]) == 2 and all(len(words) == infill_module.TOP for words in alone[3])
+    assert "a" not in alone[3][0] and "##a" not in alone[0][0]
+
+
+def test_a_gap_of_a_long_text_is_seen_with_what_is_around_it(filler):
+    words = tuple(random.Random(0).choices("abcdefgh", k=400))
+    near = words[150:250]
+    assert filler.fill([Gap(words, 200, 201)]) == filler.fill([Gap(near, 50, 51)])
+    for start in (0, 399):
+        assert len(filler.fill([Gap(words, start, start + 1)])[0][0]) == infill_module.TOP
+
+
+class Picky:
+    """Keeps what does not say Ada."""
+
+    def keeps(self, docs):
+        return ["Ada" not in doc.text for doc in docs]
+
+
+def test_denoising_counts(corpus):
+    mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0, denoiser=Picky())
+    made = [new.text for own in mix.make(corpus) for new in own]
+    assert made and not any("Ada" in text and text.startswith("Ann") for text in made)
+    assert mix.counts["made"] == mix.counts["kept"] + mix.counts["filtered"] + mix.counts["double"] and mix.counts["filtered"]
+
+
+@pytest.fixture
+def ruler(tmp_path):
+    """A trained pipeline, as far as others can tell: it knows Ann, Bob and Rome."""
+    nlp = spacy.blank("en")
+    patterns = [{"label": "PER", "pattern": "Ann"}, {"label": "PER", "pattern": "Bob"}, {"label": "LOC", "pattern": "Rome"}]
+    nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.to_disk(tmp_path / "ruler")
+    return str(tmp_path / "ruler")
+
+
+def test_only_what_the_filter_model_labels_alike_stays(corpus, ruler, tmp_path, filler):
+    write_docs(corpus, tmp_path / "train.spacy")
+    mix = build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=ruler)
+    (own, *_) = mix.make(corpus)
+    assert {new.text for new in own} == {"Bob met Bob in Rome .", "Ann met Ann in Rome ."}
+    with pytest.raises(LownerError, match="LN046"):
+        build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=str(tmp_path / "none"))
+
+
+def test_augmenter_in_a_corpus(corpus, tmp_path, tiny_encoder):
+    write_docs(corpus, tmp_path / "train.spacy")
+    nlp = spacy.blank("en")
+    augment = create_factmix_augmenter(tmp_path / "train.spacy", masked_lm=tiny_encoder, context_ratio=1, entity_ratio=2)
+    reader = Corpus(tmp_path / "train.spacy", augmenter=augment)
+    first, second = ([(eg.reference.text, spans(eg.reference)) for eg in reader(nlp)] for _ in range(2))
+    assert len(first) == 4 + 4 + 2 and first == second
+
+
+def test_command(corpus, tmp_path, tiny_encoder, ruler):
+    write_docs(corpus, tmp_path / "train.spacy")
+    out = tmp_path / "more.spacy"
+    options = ["--masked-lm", tiny_encoder, "--context-ratio", "2", "--entity-ratio", "2", "--filter-model", ruler]
+    result = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(out), *options])
+    assert result.exit_code == 0, result.output
+    docs = list(read_docs(out))
+    report = srsly.read_json(out.with_suffix(".json"))
+    assert report["counts"]["originals"] == 3 and report["counts"]["kept"] == len(docs) - 3
+    assert {doc.text for doc in corpus} <= {doc.text for doc in docs}
+    assert not (tmp_path / "more.spacy.parts").exists()
+    bad = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "x.jsonl")])
+    assert bad.exit_code == 1
+
+
+def test_an_interrupted_run_goes_on(corpus, tmp_path, tiny_encoder, monkeypatch):
+    monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
+    write_docs(corpus, tmp_path / "train.spacy")
+    options = {"masked_lm": tiny_encoder, "context_ratio": 2, "entity_ratio": 2}
+    augment_corpus(tmp_path / "train.spacy", tmp_path / "whole.spacy", options)
+    done = []
+
+    def stop(docs):
+        done.append(docs)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", options, on_part=stop)
+    assert not (tmp_path / "out.spacy").exists()
+    with pytest.raises(LownerError, match="LN071"):
+        augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", {**options, "seed": 1})
+    calls = []
+    real = FactMix.make
+    monkeypatch.setattr(FactMix, "make", lambda self, docs: (calls.append(len(docs)), real(self, docs))[1])
+    report = augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", options)
+    assert calls == [1]
+    whole, out = ([doc.text for doc in read_docs(tmp_path / f"{name}.spacy")] for name in ("whole", "out"))
+    assert whole == out and report["counts"] == srsly.read_json(tmp_path / "whole.json")["counts"]
+
+
+def test_mentions_from_a_file(tmp_path, corpus):
+    srsly.write_json(tmp_path / "base.json", {"PER": ["Grace Hopper"]})
+    base = MentionBase.from_file(tmp_path / "base.json")
+    made = FactMix(None, base, context_ratio=0).make(corpus)
+    assert {new.text for new in made[0]} == {"Grace Hopper met Bob in Rome .", "Ann met Grace Hopper in Rome ."}
+    for bad in ("[1]", "{"):
+        (tmp_path / "bad.json").write_text(bad)
+        with pytest.raises(LownerError, match="LN070"):
+            MentionBase.from_file(tmp_path / "bad.json")
