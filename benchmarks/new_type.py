@@ -44,7 +44,6 @@ def main() -> None:
         examples = [doc for doc in docs if mentions(doc, name)]
         added: List[Doc] = []
         for shots in SHOTS:
-            nlp.get_pipe("contrast_ner").remove_support(name) if shots != SHOTS[0] else None
             chosen = first_mentions(examples, name, shots)
             given = sum(mentions(doc, name) for doc in chosen)
             new, added = chosen[len(added) :], chosen
