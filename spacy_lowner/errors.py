@@ -130,6 +130,15 @@ class Errors(metaclass=_WithCodes):
         "scripts/train_mlm_adapter.py, or name a masked language model of Hugging Face."
     )
 
+    # Language models
+    LN080 = (
+        "{url} refuses all requests for the model {model!r} (status {status}: {reason}). Check base_url, the model's name, and "
+        "the key in the environment variable {variable}."
+    )
+    LN081 = (
+        '{path}: cannot be read as written-down replies: {reason}. Write JSON lines of {{"prompt": "…", "reply": "…"}}.'
+    )
+
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings; each is given once, with numbers."""
@@ -145,6 +154,7 @@ class Warnings(metaclass=_WithCodes):
         "FactMix has no filter_model: what it makes is not checked. Name a pipeline that was trained on the original data to "
         "drop examples that it labels differently."
     )
+    LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

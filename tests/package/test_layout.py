@@ -19,6 +19,7 @@ ALLOWED = {
     "nn": set(),
     "assets": set(),
     "models": {"nn"} | EVERYONE,
+    "llm": set(EVERYONE),
     "optimizers": {"models"},
     "scorers": set(),
     "callbacks": {"models"} | EVERYONE,

@@ -11,7 +11,7 @@ GOLDEN = {
     "spacy_callbacks": ["spacy-lowner.fast_training.v1", "spacy-lowner.start_from.v1"],
     "spacy_cli": ["lowner"],
     "spacy_factories": ["contrast_ner", "knowfree_spancat"],
-    "spacy_misc": ["spacy-lowner.encoder_path.v1"],
+    "spacy_misc": ["spacy-lowner.OpenAI.v1", "spacy-lowner.ReplayLLM.v1", "spacy-lowner.encoder_path.v1"],
     "spacy_scorers": ["spacy-lowner.span_scorer.v1"],
     "spacy_span_getters": ["spacy-lowner.byte_windows.v1"],
     "thinc_layers": ["spacy-lowner.reduce_max.v1"],

@@ -1,0 +1,56 @@
+"""Replies that were paid for once."""
+
+import json
+import sqlite3
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Optional
+
+from .messages import Reply
+
+SECONDS_TO_WAIT = 60.0
+
+
+class ReplyCache:
+    """Replies by the key of their request, in a SQLite file that several threads and processes may use at once.
+
+    path (Optional[Path]): The file; None keeps replies in memory.
+    """
+
+    def __init__(self, path: Optional[Path] = None):
+        self.path = path
+        self._lock = threading.Lock()
+        self._opened: Optional[sqlite3.Connection] = None
+
+    def get(self, key: str) -> Optional[Reply]:
+        """RETURNS (Optional[Reply]): What is known."""
+        with self._lock:
+            row = self._file().execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        return None if row is None else Reply(**{**json.loads(row[0]), "cached": True})
+
+    def put(self, key: str, model: str, reply: Reply) -> None:
+        """Keep a reply from now on, whatever happens next."""
+        with self._lock, self._file() as file:
+            file.execute(
+                "INSERT OR IGNORE INTO replies (key, model, reply) VALUES (?, ?, ?)",
+                (key, model, json.dumps(asdict(reply), ensure_ascii=False)),
+            )
+
+    def close(self) -> None:
+        """Close the file. It is opened again when needed."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def _file(self) -> sqlite3.Connection:
+        if self._opened is None:
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._opened = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
+            self._opened.execute("PRAGMA journal_mode = WAL")
+            self._opened.execute("PRAGMA synchronous = NORMAL")
+            with self._opened:
+                self._opened.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT, reply TEXT)")
+        return self._opened

@@ -1,0 +1,248 @@
+"""A client for any OpenAI-compatible server."""
+
+import os
+import re
+import threading
+import time
+import warnings
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from tqdm import tqdm
+
+from ..errors import Errors, LownerError, Warnings, check_settings
+from .cache import ReplyCache
+from .messages import Reply, Request, request_key
+from .retrying import Patience, may_pass, seconds_asked
+from .usage import Usage
+
+# Statuses that every further request would get too.
+HOPELESS = {401, 403, 404}
+# Requests read ahead of those in flight, so that a slow first one does not keep the others from being asked.
+AHEAD = 4
+
+
+class OpenAIClient:
+    """Answers requests by a server, many at once; what was answered before is not asked again."""
+
+    def __init__(
+        self,
+        model: str,
+        base_url: Optional[str] = None,
+        *,
+        api_key_variable: str = "OPENAI_API_KEY",
+        cache: Optional[Path] = None,
+        in_flight: int = 16,
+        timeout: float = 120.0,
+        patience: Patience = Patience(),
+        parameters: Optional[Dict[str, Any]] = None,
+        prompt_price: float = 0.0,
+        completion_price: float = 0.0,
+    ):
+        """Create the client; no server is talked to before the first request.
+
+        model (str): The server's name for it. base_url (Optional[str]): Of the server; None is OpenAI's.
+        api_key_variable (str): Environment variable of the key; where it is not set, none is sent that means anything.
+        cache (Optional[Path]): SQLite file of replies; None keeps them as long as the client.
+        in_flight (int): Requests at once. timeout (float): Seconds for one attempt. patience (Patience): With failing ones.
+        parameters (Optional[Dict[str, Any]]): Sent with each request, as temperature or max_tokens.
+        prompt_price (float), completion_price (float): Of a million tokens, for `usage.cost`.
+        """
+        check_settings(
+            "the language model",
+            ("model", model, bool(model), "the name of a model"),
+            ("in_flight", in_flight, in_flight > 0, "positive"),
+            ("timeout", timeout, timeout > 0, "positive"),
+        )
+        self.model = model
+        self.base_url = base_url
+        self.usage = Usage(prompt_price, completion_price)
+        self.cache = ReplyCache(cache)
+        self._api_key_variable = api_key_variable
+        self._in_flight = in_flight
+        self._timeout = timeout
+        self._patience = patience
+        self._parameters = dict(parameters or {})
+        self._server: Any = None
+        self._lock = threading.Lock()
+        self._takes_schemas = True
+
+    def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
+        """Answer requests, with a progress bar.
+
+        requests (Iterable[Request]): The requests. description (Optional[str]): For the bar; None shows none.
+        RETURNS (List[Reply]): One a request, in their order. RAISES (LownerError): If the server refuses every request.
+        """
+        requests = list(requests)
+        replies = self.stream(requests)
+        return list(tqdm(replies, total=len(requests), desc=description, unit="call", disable=description is None))
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """As `ask`, without end and without holding all of it.
+
+        requests (Iterable[Request]): The requests.
+        YIELDS (Reply): One a request, in their order, as soon as it and all before it are there.
+        """
+        waiting: Deque[Tuple[str, Future]] = deque()
+        running: Dict[str, Future] = {}
+        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="lowner-llm")
+        stopped = threading.Event()
+        try:
+            for request in requests:
+                key = request_key(request.body(self.model, self._parameters))
+                if key not in running:
+                    running[key] = pool.submit(self._answer, request, key, stopped)
+                waiting.append((key, running[key]))
+                while len(waiting) > AHEAD * self._in_flight or (waiting and waiting[0][1].done()):
+                    yield self._next(waiting, running)
+            while waiting:
+                yield self._next(waiting, running)
+        except BaseException:
+            # What waits for a server must not keep an interrupted program from ending.
+            stopped.set()
+            self._disconnect()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _next(self, waiting: Deque[Tuple[str, Future]], running: Dict[str, Future]) -> Reply:
+        key, future = waiting.popleft()
+        reply = future.result()
+        if all(key != other for other, _ in waiting):
+            running.pop(key, None)
+        self.usage.count(reply)
+        return reply
+
+    def _answer(self, request: Request, key: str, stopped: threading.Event) -> Reply:
+        known = self.cache.get(key)
+        if known is not None:
+            return known
+        reply = self._insist(request, stopped)
+        if reply.error is None:
+            self.cache.put(key, self.model, reply)
+        return reply
+
+    def _insist(self, request: Request, stopped: threading.Event) -> Reply:
+        """RETURNS (Reply): Of the server, as often asked as patience allows."""
+        import openai
+
+        deadline = time.monotonic() + self._patience.deadline
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._once(request, deadline)
+            except openai.APIStatusError as error:
+                if error.status_code in HOPELESS:
+                    raise self._refused(error) from None
+                if self._refuses_schemas(request, error):
+                    continue
+                if not may_pass(error.status_code):
+                    return Reply("", error=f"the server says {error.status_code}: {self._clean(error)}")
+                asked, reason = seconds_asked(error.response.headers), f"the server says {error.status_code}"
+            except (openai.APITimeoutError, TimeoutError):
+                asked, reason = None, f"no answer in {self._timeout:g} seconds"
+            except (openai.APIError, ValueError) as error:
+                asked, reason = None, self._clean(error)
+            pause = self._patience.pause(attempt, asked)
+            if time.monotonic() + pause >= deadline:
+                return Reply("", error=f"{reason}; given up after {attempt} attempt(s)")
+            if stopped.wait(pause):
+                return Reply("", error="interrupted")
+            self.usage.retried()
+
+    def _once(self, request: Request, deadline: float) -> Reply:
+        shown = request if self._takes_schemas else Request(request.messages)
+        timeout = max(0.1, min(self._timeout, deadline - time.monotonic()))
+        body = shown.body(self.model, self._parameters)
+        answer = self._connect().chat.completions.create(**body, timeout=timeout)
+        choices = getattr(answer, "choices", None)
+        if not choices or choices[0].message is None:
+            raise ValueError("the answer has no choices")
+        message = choices[0].message
+        if getattr(message, "refusal", None):
+            return Reply("", error=f"the model refuses: {message.refusal}")
+        if not isinstance(message.content, str):
+            raise ValueError("the answer has no text")
+        used = answer.usage
+        return Reply(
+            message.content,
+            truncated=choices[0].finish_reason == "length",
+            prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
+            completion_tokens=getattr(used, "completion_tokens", 0) or 0,
+        )
+
+    def _connect(self) -> Any:
+        with self._lock:
+            if self._server is None:
+                import openai
+
+                key = os.environ.get(self._api_key_variable) or "none"
+                self._server = openai.OpenAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=self._timeout)
+            return self._server
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    def _refuses_schemas(self, request: Request, error: Any) -> bool:
+        if error.status_code not in (400, 422) or request.schema is None or not self._takes_schemas:
+            return False
+        if not re.search("response_format|json_schema|schema|grammar", str(error)):
+            return False
+        self._takes_schemas = False
+        warnings.warn(Warnings.LN106.format(model=self.model))
+        return True
+
+    def _refused(self, error: Any) -> LownerError:
+        return LownerError(
+            Errors.LN080.format(
+                url=self.base_url or "api.openai.com",
+                status=error.status_code,
+                reason=self._clean(error),
+                variable=self._api_key_variable,
+                model=self.model,
+            )
+        )
+
+    def _clean(self, error: Exception) -> str:
+        """RETURNS (str): What an error says, in one line and without keys."""
+        text = " ".join(str(error).split()) or type(error).__name__
+        key = os.environ.get(self._api_key_variable)
+        if key:
+            text = text.replace(key, "***")
+        return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", text)[:300]
+
+
+def create_openai_client(
+    model: str,
+    base_url: Optional[str] = None,
+    api_key_variable: str = "OPENAI_API_KEY",
+    cache: Optional[str] = None,
+    in_flight: int = 16,
+    timeout: float = 120.0,
+    deadline: float = 600.0,
+    parameters: Optional[Dict[str, Any]] = None,
+    prompt_price: float = 0.0,
+    completion_price: float = 0.0,
+) -> OpenAIClient:
+    """A client from a config. Arguments as for `OpenAIClient`; deadline (float): Seconds for a request with all its pauses.
+
+    RETURNS (OpenAIClient): The client.
+    """
+    return OpenAIClient(
+        model,
+        base_url,
+        api_key_variable=api_key_variable,
+        cache=Path(cache) if cache else None,
+        in_flight=in_flight,
+        timeout=timeout,
+        patience=Patience(deadline=deadline),
+        parameters=parameters,
+        prompt_price=prompt_price,
+        completion_price=completion_price,
+    )

@@ -1,0 +1,94 @@
+"""Reading replies: JSON as models write it, and mentions as they quote them."""
+
+import ast
+import json
+import re
+from typing import Any, List, Optional, Sequence, Tuple
+
+# Brackets tried as the beginning of a reply's JSON.
+MOST_STARTS = 100
+# Brackets are closed where a reply was cut.
+CLOSING = {"{": "}", "[": "]"}
+
+
+def read_json(text: str) -> Any:
+    """Read the first JSON object or array of a reply, whatever stands around it.
+
+    Code fences, words before and after, commas before a closing bracket, Python's quotes and constants, and a missing end are
+    forgiven; nothing is guessed.
+
+    text (str): The reply. RETURNS (Any): A dictionary or a list. RAISES (ValueError): If there is none.
+    """
+    starts = [match.start() for match in re.finditer(r"[{\[]", text)]
+    for start in starts[:MOST_STARTS]:
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text[start:])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, (dict, list)):
+            return value
+    for start in starts[:1]:
+        body = _to_the_end(text[start:])
+        for candidate in (re.sub(r",\s*([}\]])", r"\1", body), body):
+            for read in (json.loads, ast.literal_eval):
+                try:
+                    value = read(candidate)
+                except (ValueError, SyntaxError, RecursionError, MemoryError):
+                    continue
+                if isinstance(value, (dict, list)):
+                    return value
+    raise ValueError("no JSON object or array can be read")
+
+
+def align_mentions(words: Sequence[str], mentions: Sequence[str]) -> List[Optional[Tuple[int, int]]]:
+    """Find quoted mentions among the words of a text: each after the one before, or else anywhere that is not taken by an equal one.
+
+    White space does not matter, and case only where a mention stands there as it is written.
+
+    words (Sequence[str]): Of the text. mentions (Sequence[str]): As a model quotes them, in its order.
+    RETURNS (List[Optional[Tuple[int, int]]]): Words start..end (end excluded) of each; None for one that is not in the text.
+    """
+    exact = ["".join(word.split()) for word in words]
+    folded = [word.casefold() for word in exact]
+    found: List[Optional[Tuple[int, int]]] = []
+    after = 0
+    for mention in mentions:
+        wanted = "".join(mention.split())
+        place = None
+        for text, target in ((exact, wanted), (folded, wanted.casefold())):
+            taken = {one for one in found if one is not None and "".join(text[slice(*one)]) == target}
+            for first in (after, 0):
+                place = place or _find(text, target, first, taken)
+        found.append(place)
+        after = place[0] if place is not None else after
+    return found
+
+
+def _find(words: Sequence[str], target: str, first: int, taken: set) -> Optional[Tuple[int, int]]:
+    for start in range(first, len(words)):
+        rest, end = target, start
+        while rest and end < len(words) and rest.startswith(words[end]):
+            rest, end = rest[len(words[end]) :], end + 1
+        if target and not rest and words[start] and (start, end) not in taken:
+            return start, end
+    return None
+
+
+def _to_the_end(text: str) -> str:
+    """RETURNS (str): The text up to where its first bracket closes, or closed where it was cut."""
+    open_brackets: List[str] = []
+    quote, escaped = "", False
+    for i, letter in enumerate(text):
+        if quote:
+            if letter == quote and not escaped:
+                quote = ""
+            escaped = letter == "\\" and not escaped
+        elif letter == '"' or (letter == "'" and not text[i - 1].isalnum()):
+            quote = letter
+        elif letter in CLOSING:
+            open_brackets.append(CLOSING[letter])
+        elif open_brackets and letter == open_brackets[-1]:
+            open_brackets.pop()
+            if not open_brackets:
+                return text[: i + 1]
+    return re.sub(r"[,:]\s*$", "", text.rstrip() + quote) + "".join(reversed(open_brackets))

@@ -1,0 +1,50 @@
+"""When to ask a server again, and when to give up."""
+
+import random
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Callable, Mapping, Optional
+
+# Statuses that may pass: too early, too many, conflict, timeouts and faults of the server.
+PASSING = {408, 409, 425, 429}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a request is tried.
+
+    first (float), longest (float): Seconds of the first and of the longest pause; each is twice the one before, less a random half.
+    deadline (float): Seconds for a request with all its pauses.
+    """
+
+    first: float = 1.0
+    longest: float = 60.0
+    deadline: float = 600.0
+
+    def pause(self, attempt: int, asked: Optional[float], draw: Callable[[], float] = random.random) -> float:
+        """How long to wait before the next attempt.
+
+        attempt (int): How many there were. asked (Optional[float]): Seconds that the server asks to wait.
+        RETURNS (float): Seconds; never less than what the server asks.
+        """
+        longest = min(self.longest, self.first * 2 ** (attempt - 1))
+        return max(longest * (0.5 + draw() / 2), asked or 0.0)
+
+
+def may_pass(status: int) -> bool:
+    """RETURNS (bool): Whether a request with this HTTP status may succeed later."""
+    return status in PASSING or status >= 500
+
+
+def seconds_asked(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> Optional[float]:
+    """RETURNS (Optional[float]): Seconds of `Retry-After`, a number or a date; None where there is none that can be read."""
+    value = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now())
+    except (TypeError, ValueError):
+        return None

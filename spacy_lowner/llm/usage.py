@@ -1,0 +1,58 @@
+"""What talking to a model cost."""
+
+import threading
+from dataclasses import dataclass, field
+
+from .messages import Reply
+
+
+@dataclass
+class Usage:
+    """Counters over all requests of a client.
+
+    calls (int): Requests that a server answered. cached (int): Requests answered without it. retries (int): Further attempts.
+    failed (int): Requests without an answer. truncated (int): Answers cut at the limit of tokens.
+    prompt_tokens, completion_tokens (int): Of the calls. prompt_price, completion_price (float): Of a million of them.
+    """
+
+    prompt_price: float = 0.0
+    completion_price: float = 0.0
+    calls: int = 0
+    cached: int = 0
+    retries: int = 0
+    failed: int = 0
+    truncated: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def cost(self) -> float:
+        """RETURNS (float): In the currency of the prices."""
+        return (self.prompt_tokens * self.prompt_price + self.completion_tokens * self.completion_price) / 1e6
+
+    def retried(self) -> None:
+        """Count another attempt."""
+        with self._lock:
+            self.retries += 1
+
+    def count(self, reply: Reply) -> None:
+        """Count a reply."""
+        with self._lock:
+            self.truncated += reply.truncated
+            if reply.error is not None:
+                self.failed += 1
+            elif reply.cached:
+                self.cached += 1
+            else:
+                self.calls += 1
+                self.prompt_tokens += reply.prompt_tokens
+                self.completion_tokens += reply.completion_tokens
+
+    def summary(self) -> str:
+        """RETURNS (str): One line for people."""
+        cost = f", cost {self.cost:.4f}" if self.cost else ""
+        return (
+            f"{self.calls} calls, {self.cached} cached, {self.retries} retries, {self.failed} failed, "
+            f"{self.prompt_tokens} + {self.completion_tokens} tokens{cost}"
+        )

@@ -1,0 +1,262 @@
+"""The client against a server that misbehaves."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import srsly
+
+from llm.server import completion, serve
+from spacy_lowner.errors import LownerError
+from spacy_lowner.llm.cache import ReplyCache
+from spacy_lowner.llm.client import OpenAIClient, create_openai_client
+from spacy_lowner.llm.messages import Reply, Request, request_key
+from spacy_lowner.llm.replay import ReplayLLM
+from spacy_lowner.llm.retrying import Patience, seconds_asked
+
+QUICK = Patience(first=0.01, longest=0.05, deadline=20)
+pytest.importorskip("openai")
+
+
+def client(url, **settings):
+    settings = {"patience": QUICK, "timeout": 5, **settings}
+    return OpenAIClient("m", url, **settings)
+
+
+def ask(model, *prompts):
+    return model.ask([Request.of(prompt) for prompt in prompts])
+
+
+def test_nothing_is_talked_to_in_the_constructor():
+    model = create_openai_client("m", "http://127.0.0.1:9/v1", cache="nowhere/at/all.sqlite")
+    assert not Path("nowhere").exists() and model.usage.calls == 0
+
+
+def test_replies_come_in_order_and_are_counted(tmp_path):
+    def slow_first(prompt, attempt):
+        time.sleep(0.2 if prompt == "0" else 0)
+        return f"re {prompt}"
+
+    prompts = [str(i) for i in range(40)]
+    with serve(slow_first) as (url, server):
+        model = client(url, in_flight=8, cache=tmp_path / "cache.sqlite", prompt_price=10, completion_price=20)
+        assert [reply.text for reply in ask(model, *prompts)] == [f"re {prompt}" for prompt in prompts]
+        assert 1 < server.most_busy <= 8 and len(server.seen) == 40
+        assert (model.usage.calls, model.usage.prompt_tokens, model.usage.completion_tokens) == (40, 280, 120)
+        assert model.usage.cost == pytest.approx((280 * 10 + 120 * 20) / 1e6) and "40 calls" in model.usage.summary()
+        again = client(url, cache=tmp_path / "cache.sqlite")
+        assert [reply.text for reply in ask(again, *prompts)] == [f"re {prompt}" for prompt in prompts]
+        assert len(server.seen) == 40 and again.usage.cached == 40 and again.usage.calls == 0
+
+
+def test_equal_requests_are_made_once_and_other_parameters_are_other_requests(tmp_path):
+    with serve(lambda prompt, attempt: prompt.upper()) as (url, server):
+        model = client(url, cache=tmp_path / "cache.sqlite")
+        assert [reply.text for reply in ask(model, "a", "b", "a", "a")] == ["A", "B", "A", "A"]
+        assert sorted(server.seen) == ["a", "b"]
+        ask(client(url, cache=tmp_path / "cache.sqlite", parameters={"temperature": 0.5}), "a")
+        assert server.seen.count("a") == 2 and server.bodies[-1]["temperature"] == 0.5
+
+
+BUSY = (429, {}, "{}")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        BUSY,
+        (500, {}, "{}"),
+        (503, {}, "down"),
+        (408, {}, "{}"),
+        ":drop",
+        ":half",
+        (200, {}, '{"choices": [{"mess'),
+        (200, {}, "not json"),
+        {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": []},
+        completion(None),
+    ],
+    ids=["429", "500", "503", "408", "drop", "half", "cut json", "no json", "no choices", "no text"],
+)
+def test_passing_trouble_is_tried_again(trouble):
+    with serve(lambda prompt, attempt: trouble if attempt < 3 else "fine") as (url, server):
+        model = client(url)
+        (reply,) = ask(model, "x")
+        assert (reply.text, reply.error) == ("fine", None)
+        assert len(server.seen) == 3 and model.usage.retries == 2
+
+
+def test_a_stalled_answer_is_tried_again():
+    with serve(lambda prompt, attempt: ":stall" if attempt == 1 else "fine") as (url, server):
+        assert ask(client(url, timeout=0.3), "x")[0].text == "fine"
+
+
+def test_retry_after_is_kept():
+    with serve(lambda prompt, attempt: (429, {"Retry-After": "0.6"}, "{}") if attempt == 1 else "fine") as (url, _):
+        started = time.monotonic()
+        assert ask(client(url), "x")[0].text == "fine"
+        assert time.monotonic() - started >= 0.6
+    assert seconds_asked({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=lambda: 20.0) == 40.0
+    assert seconds_asked({"retry-after": "soon"}) is None and seconds_asked({}) is None
+    pauses = [Patience(first=1, longest=8).pause(attempt, None, draw=lambda: 1.0) for attempt in range(1, 6)]
+    assert pauses == [1, 2, 4, 8, 8] and Patience().pause(1, None, draw=lambda: 0.0) == 0.5
+
+
+def test_the_deadline_ends_it_and_the_others_are_answered():
+    with serve(lambda prompt, attempt: BUSY if prompt == "bad" else "fine") as (url, _):
+        model = client(url, patience=Patience(first=0.05, longest=0.1, deadline=0.5))
+        good, bad, last = ask(model, "good", "bad", "last")
+        assert good.text == last.text == "fine" and bad.text == "" and "429" in bad.error and "attempt" in bad.error
+        assert model.usage.failed == 1
+
+
+def test_refusals_and_cut_answers_are_told_apart(tmp_path):
+    answers = {"no": completion(None, refusal="I will not."), "long": completion("and so", finish="length"), "odd": (400, {}, "{}")}
+    with serve(lambda prompt, attempt: answers[prompt]) as (url, server):
+        model = client(url, cache=tmp_path / "cache.sqlite")
+        no, long, odd = ask(model, "no", "long", "odd")
+        assert "refuses: I will not." in no.error and long.truncated and long.text == "and so" and "400" in odd.error
+        assert model.usage.truncated == 1 and model.usage.failed == 2 and len(server.seen) == 3
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_is_hopeless_stops_everything_and_no_key_is_told(status, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-1234")
+    body = json.dumps({"error": {"message": "Incorrect API key provided: sk-very-secret-1234, or sk-very-***1234"}})
+    with serve(lambda prompt, attempt: (status, {}, body)) as (url, server):
+        with pytest.raises(LownerError, match="LN080") as error:
+            ask(client(url, cache=tmp_path / "cache.sqlite"), *map(str, range(50)))
+        assert server.headers[0]["authorization"] == "Bearer sk-very-secret-1234"
+    assert "sk-very" not in str(error.value) and "OPENAI_API_KEY" in str(error.value) and str(status) in str(error.value)
+    assert "secret" not in caplog.text and all(b"secret" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+
+
+def test_schemas_are_sent_and_dropped_where_a_server_takes_none():
+    refusal = (400, {}, json.dumps({"error": {"message": "response_format is not supported"}}))
+
+    def strict(prompt, attempt):
+        return refusal if "response_format" in server_of[0].bodies[-1] else '{"a": "b"}'
+
+    server_of = []
+    with serve(strict) as (url, server):
+        server_of.append(server)
+        model = client(url, in_flight=1)
+        with pytest.warns(UserWarning, match="LN106"):
+            replies = model.ask([Request.of("x", schema=SCHEMA), Request.of("y", schema=SCHEMA)])
+        assert [reply.text for reply in replies] == ['{"a": "b"}'] * 2
+        assert [("response_format" in body) for body in server.bodies] == [True, False, False]
+        assert server.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMA
+
+
+def test_a_stream_does_not_hold_all_requests():
+    read = []
+
+    def requests():
+        for i in range(1000):
+            read.append(i)
+            yield Request.of(str(i))
+
+    with serve(lambda prompt, attempt: prompt) as (url, _):
+        replies = client(url, in_flight=4).stream(requests())
+        assert [next(replies).text for _ in range(3)] == ["0", "1", "2"]
+        assert len(read) < 100
+        replies.close()
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from spacy_lowner.llm.client import OpenAIClient
+from spacy_lowner.llm.messages import Request
+model = OpenAIClient("m", sys.argv[1], cache=Path(sys.argv[2]), in_flight=8)
+first, last = map(int, sys.argv[3:5])
+replies = model.ask([Request.of(str(i)) for i in range(first, last)])
+print(sum(reply.text == f"re {i}" for i, reply in enumerate(replies, first)), model.usage.calls, model.usage.cached)
+"""
+
+
+def child(url, cache, first, last):
+    command = [sys.executable, "-W", "ignore", "-c", CHILD, url, str(cache), str(first), str(last)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
+    def slowly(prompt, attempt):
+        time.sleep(0.02)
+        return f"re {prompt}"
+
+    with serve(slowly) as (url, server):
+        process = child(url, tmp_path / "cache.sqlite", 0, 200)
+        while len(server.seen) < 60:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        time.sleep(0.3)
+        finished = set()
+        cache = ReplyCache(tmp_path / "cache.sqlite")
+        for i in range(200):
+            if cache.get(request_key(Request.of(str(i)).body("m", {}))):
+                finished.add(str(i))
+        cache.close()
+        assert len(finished) >= 40
+        before = len(server.seen)
+        output, _ = child(url, tmp_path / "cache.sqlite", 0, 200).communicate()
+        right, calls, cached = map(int, output.split())
+        assert right == 200 and cached == len(finished) and calls == 200 - len(finished)
+        assert not finished & set(server.seen[before:])
+
+
+def test_two_processes_share_a_cache(tmp_path):
+    with serve(lambda prompt, attempt: f"re {prompt}") as (url, _):
+        processes = [child(url, tmp_path / "cache.sqlite", first, first + 150) for first in (0, 50)]
+        for process in processes:
+            output, _ = process.communicate()
+            assert output.split()[0] == "150"
+    with sqlite3.connect(tmp_path / "cache.sqlite") as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert file.execute("SELECT count(*) FROM replies").fetchone() == (200,)
+
+
+def test_an_interrupt_does_not_wait_for_the_server():
+    with serve(lambda prompt, attempt: ":stall") as (url, _):
+        replies = client(url, timeout=60).stream(Request.of(str(i)) for i in range(3))
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            next(replies)
+        assert time.monotonic() - started < 2
+
+
+def test_unicode_survives(tmp_path):
+    text = "İstanbul ẞ 東京 \u2028 😀"
+    with serve(lambda prompt, attempt: prompt) as (url, _):
+        for _ in range(2):
+            assert ask(client(url, cache=tmp_path / "cache.sqlite"), text)[0].text == text
+
+
+def test_replayed_replies(tmp_path):
+    srsly.write_jsonl(tmp_path / "replies.jsonl", [{"prompt": "a", "reply": "A"}])
+    replay = ReplayLLM(tmp_path / "replies.jsonl")
+    known, unknown = ask(replay, "a", "b")
+    assert known.text == "A" and unknown.error and replay.usage.failed == 1
+    (tmp_path / "bad.jsonl").write_text("{}\n")
+    with pytest.raises(LownerError, match="LN081"):
+        ask(ReplayLLM(tmp_path / "bad.jsonl"), "a")
+
+
+@pytest.mark.parametrize("settings", [{"in_flight": 0}, {"timeout": 0}])
+def test_bad_settings_are_refused(settings):
+    with pytest.raises(LownerError, match="LN040"):
+        OpenAIClient("m", **settings)
+    with pytest.raises(LownerError, match="model"):
+        OpenAIClient("")
+    assert Reply("x").error is None

@@ -1,0 +1,66 @@
+"""JSON as models write it, mentions as they quote them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_lowner.llm.parsing import align_mentions, read_json
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('Sure! Here it is:\n```json\n{"a": [1, 2]}\n```\nAnything else?', {"a": [1, 2]}),
+        ("[1, 2,]", [1, 2]),
+        ('{"a": "b",}', {"a": "b"}),
+        ("{'a': None, 'b': ['it\\'s', True]}", {"a": None, "b": ["it's", True]}),
+        ('{"a": ["x", "y', {"a": ["x", "y"]}),
+        ('{"a": {"b": ["x",', {"a": {"b": ["x"]}}),
+        ('use {braces} wisely: {"a": "}"}', {"a": "}"}),
+        ('{"a": "say \\"hi\\" {"}', {"a": 'say "hi" {'}),
+    ],
+)
+def test_read_json(text, value):
+    assert read_json(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "no", "{", "{nonsense: here}", "12", '"text"', "[" * 5000])
+def test_what_is_no_json_is_not_guessed(text):
+    if text == "{":
+        assert read_json(text) == {}
+    else:
+        with pytest.raises(ValueError):
+            read_json(text)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text):
+    try:
+        assert isinstance(read_json(text), (dict, list))
+    except ValueError:
+        pass
+
+
+def test_mentions_are_found_in_order():
+    words = "Ann met Bob , and Ann Lee met bob in New York".split()
+    assert align_mentions(words, ["Ann", "Bob", "Ann Lee", "bob", "New  York"]) == [(0, 1), (2, 3), (5, 7), (8, 9), (10, 12)]
+    assert align_mentions(words, ["Ann", "Ann", "Ann"]) == [(0, 1), (5, 6), None]
+    assert align_mentions(words, ["New York", "Ann"]) == [(10, 12), (0, 1)]
+    assert align_mentions(words, ["new york", "Rome", "", "An"]) == [(10, 12), None, None, None]
+    assert align_mentions([], ["x"]) == [None]
+
+
+def test_letters_that_change_length_in_lower_case():
+    words = ["İstanbul", "und", "STRASSE", "ẞ", "x"]
+    assert align_mentions(words, ["İstanbul", "straße", "x"]) == [(0, 1), (2, 3), (4, 5)]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "ab", "İ", "ß", "ss", "\u200b"]), max_size=8), st.data())
+def test_a_run_of_words_is_always_found(words, data):
+    if words:
+        start = data.draw(st.integers(0, len(words) - 1))
+        end = data.draw(st.integers(start + 1, len(words)))
+        mention = " ".join(words[start:end])
+        (place,) = align_mentions(words, [mention])
+        assert place is not None and "".join(words[slice(*place)]) == "".join(words[start:end])
