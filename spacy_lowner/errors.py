@@ -138,6 +138,11 @@ class Errors(metaclass=_WithCodes):
     LN081 = (
         '{path}: cannot be read as written-down replies: {reason}. Write JSON lines of {{"prompt": "…", "reply": "…"}}.'
     )
+    LN082 = (
+        "--from nltk needs the package nltk and its tagger: {reason}. Install them (pip install nltk; python -m nltk.downloader "
+        "averaged_perceptron_tagger_eng), or take the tags of a pipeline with --from spacy:NAME."
+    )
+    LN083 = "--from llm needs --model, the server's name for a language model, and --base-url unless the server is OpenAI's."
 
 
 class Warnings(metaclass=_WithCodes):

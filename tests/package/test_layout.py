@@ -20,13 +20,14 @@ ALLOWED = {
     "assets": set(),
     "models": {"nn"} | EVERYONE,
     "llm": set(EVERYONE),
+    "knowledge": {"llm"} | EVERYONE,
     "optimizers": {"models"},
     "scorers": set(),
     "callbacks": {"models"} | EVERYONE,
     "augment": {"models"} | EVERYONE,
     "pipeline": {"models", "nn", "scorers"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "augment", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "knowledge", "augment", "pipeline", "models", "scorers"} | EVERYONE,
 }
 
 

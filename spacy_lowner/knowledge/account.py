@@ -1,0 +1,27 @@
+"""What could not be used, by cause: nothing is dropped in silence, nothing is guessed."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Dict, List
+
+
+@dataclass
+class Account:
+    """Counts of a workflow.
+
+    used (Counter): Annotations by kind. unused (Counter): What could not be used, by cause.
+    cases (List[Dict[str, Any]]): Each of the latter: its cause, its text, and what was said.
+    """
+
+    used: Counter = field(default_factory=Counter)
+    unused: Counter = field(default_factory=Counter)
+    cases: List[Dict[str, Any]] = field(default_factory=list)
+
+    def refuse(self, cause: str, text: str, said: Any) -> None:
+        """Count a case."""
+        self.unused[cause] += 1
+        self.cases.append({"cause": cause, "text": text, "said": said})
+
+    def as_dict(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): JSON-ready."""
+        return {"used": dict(self.used), "unused": dict(self.unused), "cases": self.cases}

@@ -1,0 +1,155 @@
+"""Pipeline 1 of KnowFREE: extension labels from a language model (section 3.1)."""
+
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from spacy.tokens import Doc, Span, SpanGroup
+
+from ..corpus.sentence import LabeledSpan
+from ..llm.messages import LanguageModel, Reply, Request
+from ..llm.parsing import align_mentions, read_json
+from ..types import EXTENSION_KEY
+from .account import Account
+from .synonyms import EmbedT, merge_synonyms
+from .templates import render
+
+TEXT = {"type": "string"}
+PARTS = ("entities", "pos")
+
+
+def list_schema(*names: str) -> Dict[str, Any]:
+    """RETURNS (Dict[str, Any]): Schema of {"items": [{name: text, …}, …]}, for servers whose schemas begin with an object."""
+    item = {
+        "type": "object",
+        "properties": {name: TEXT for name in names},
+        "required": list(names),
+        "additionalProperties": False,
+    }
+    items = {"type": "array", "items": item if names else TEXT}
+    return {"type": "object", "properties": {"items": items}, "required": ["items"], "additionalProperties": False}
+
+
+def extension_requests(texts: Sequence[str], part: str, language: str) -> List[Request]:
+    """RETURNS (List[Request]): The first requests of a part for each text: of "entities", or of "pos", its segmentation."""
+    if part == "entities":
+        return [Request.of(render("entities", language, text=text), schema=list_schema("entity", "type")) for text in texts]
+    return [Request.of(render("segments", language, text=text), schema=list_schema()) for text in texts]
+
+
+def extend(
+    docs: Sequence[Doc],
+    model: LanguageModel,
+    *,
+    language: str = "en",
+    parts: Sequence[str] = PARTS,
+    embed: Optional[EmbedT] = None,
+    progress: bool = False,
+) -> Account:
+    """Write extension labels to `doc.spans["sc_ext"]` of Docs, in place of those that are there.
+
+    docs (Sequence[Doc]): The Docs. model (LanguageModel): Asked for each part. language (str): Of the prompts, "en" or "zh".
+    parts (Sequence[str]): "entities" and "pos"; parts of speech are asked for the words of a segmentation (eq. 1).
+    embed (Optional[EmbedT]): Sentence embedding that tests which labels the model merges (eq. 2-6); None merges none.
+    progress (bool): Whether to show bars.
+    RETURNS (Account): What was used, and what not.
+    """
+    account = Account()
+    found: List[List[LabeledSpan]] = [[] for _ in docs]
+    if "entities" in parts:
+        for own, spans in zip(found, _entities(docs, model, language, embed, progress, account)):
+            own += spans
+    if "pos" in parts:
+        for own, spans in zip(found, _parts_of_speech(docs, model, language, progress, account)):
+            own += spans
+    for doc, spans in zip(docs, found):
+        unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
+        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
+    return account
+
+
+def _entities(
+    docs: Sequence[Doc], model: LanguageModel, language: str, embed: Optional[EmbedT], progress: bool, account: Account
+) -> List[List[LabeledSpan]]:
+    requests = extension_requests([doc.text for doc in docs], "entities", language)
+    replies = model.ask(requests, description="entities" if progress else None)
+    found = [list(_labelled(doc, reply, "entity", "type", account)) for doc, reply in zip(docs, replies)]
+    if embed is not None:
+        found = _merged(docs, found, model, language, embed, account)
+    account.used["entities"] += sum(map(len, found))
+    return found
+
+
+def _merged(
+    docs: Sequence[Doc],
+    found: List[List[LabeledSpan]],
+    model: LanguageModel,
+    language: str,
+    embed: EmbedT,
+    account: Account,
+) -> List[List[LabeledSpan]]:
+    mentions = [(doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans]
+    labels = sorted({label for _, label in mentions})
+    if len(labels) < 2:
+        return found
+    (reply,) = model.ask([Request.of(render("merge", language, labels=labels))])
+    groups = _read(reply, "labels", account)
+    usable = {
+        str(name): [str(synonym) for synonym in synonyms]
+        for name, synonyms in (groups.items() if isinstance(groups, dict) else ())
+        if isinstance(synonyms, list)
+    }
+    merged = merge_synonyms(mentions, usable, embed)
+    account.used["merged labels"] += len(merged)
+    return [[span._replace(label=merged.get(span.label, span.label)) for span in spans] for spans in found]
+
+
+def _parts_of_speech(
+    docs: Sequence[Doc], model: LanguageModel, language: str, progress: bool, account: Account
+) -> Iterator[List[LabeledSpan]]:
+    texts = [doc.text for doc in docs]
+    replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
+    requests = []
+    for doc, reply in zip(docs, replies):
+        words = [item for item in _items(_read(reply, doc.text, account)) if isinstance(item, str) and item.strip()]
+        prompt = render("pos", language, text=doc.text, words=words or [token.text for token in doc])
+        requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
+    tagged = model.ask(requests, description="parts of speech" if progress else None)
+    for doc, reply in zip(docs, tagged):
+        spans = list(_labelled(doc, reply, "word", "pos", account))
+        covered = {i for span in spans for i in range(span.start, span.end)}
+        account.used["pos"] += len(spans)
+        account.unused["word without a part of speech"] += sum(t.i not in covered for t in doc if not t.is_space)
+        yield spans
+
+
+def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Iterator[LabeledSpan]:
+    pairs: List[Tuple[str, str]] = []
+    for item in _items(_read(reply, doc.text, account)):
+        if isinstance(item, dict) and str(item.get(mention) or "").strip() and str(item.get(label) or "").strip():
+            pairs.append((str(item[mention]), str(item[label]).strip()))
+        else:
+            account.refuse("item without text and label", doc.text, item)
+    places = align_mentions([token.text for token in doc], [text for text, _ in pairs])
+    for (text, name), place in zip(pairs, places):
+        if place is None:
+            account.refuse("not in the text", doc.text, {mention: text, label: name})
+        else:
+            yield LabeledSpan(*place, name)
+
+
+def _read(reply: Reply, text: str, account: Account) -> Any:
+    if reply.error is not None:
+        account.refuse("no answer", text, reply.error)
+        return []
+    try:
+        return read_json(reply.text)
+    except ValueError:
+        account.refuse("no JSON", text, reply.text)
+        return []
+
+
+def _items(value: Any) -> List[Any]:
+    """RETURNS (List[Any]): The items of a list, which some models wrap in an object."""
+    if isinstance(value, dict):
+        lists = [inner for inner in value.values() if isinstance(inner, list)]
+        return lists[0] if len(lists) == 1 else [value]
+    return value

@@ -1,0 +1,27 @@
+"""Prompts, as versioned templates that come with the package."""
+
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
+
+from ..errors import Errors, LownerError
+
+LANGUAGES = ("en", "zh")
+VERSION = "v1"
+_environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
+_environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+
+
+def render(name: str, language: str, **values: Any) -> str:
+    """Fill in a prompt.
+
+    name (str): "entities", "segments", "pos" or "merge". language (str): One of `LANGUAGES`. values (Any): For its gaps.
+    RETURNS (str): The prompt.
+    """
+    if language not in LANGUAGES:
+        raise LownerError(Errors.LN014.format(what="language of prompts", value=language, options=", ".join(LANGUAGES)))
+    text = (files(__package__) / "prompts" / f"{name}.{language}.{VERSION}.jinja").read_text(encoding="utf8")
+    template: Template = _environment.from_string(text)
+    return template.render(**values).strip()

@@ -1,0 +1,170 @@
+"""Extension labels from a scripted model, from a pipeline, and through the command."""
+
+import json
+
+import numpy
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.errors import LownerError
+from spacy_lowner.knowledge.extend import extend
+from spacy_lowner.knowledge.synonyms import merge_synonyms
+from spacy_lowner.knowledge.taggers import load_tagger
+from spacy_lowner.knowledge.templates import render
+from spacy_lowner.llm.messages import Reply
+
+
+class Scripted:
+    """Answers by the beginning of a prompt and the sentence at its end."""
+
+    def __init__(self, entities=None, segments=None, pos=None, merge="{}"):
+        self.answers = {"Please identify": entities or {}, "Please split": segments or {}, "Please give": pos or {}}
+        self.merge = merge
+        self.asked = []
+
+    def ask(self, requests, *, description=None):
+        return [self.answer(request.messages[-1][1]) for request in requests]
+
+    def answer(self, prompt):
+        self.asked.append(prompt)
+        if prompt.startswith("The following labels"):
+            return Reply(self.merge)
+        for beginning, answers in self.answers.items():
+            if prompt.startswith(beginning):
+                said = answers.get(prompt.rsplit("Sentence: ", 1)[1], "[]")
+                return said if isinstance(said, Reply) else Reply(said if isinstance(said, str) else json.dumps(said))
+
+
+def ext(doc):
+    return [(span.text, span.label_) for span in doc.spans["sc_ext"]]
+
+
+def test_entities_are_aligned_and_the_rest_is_counted(make_doc):
+    docs = [make_doc("Ann met Ann Lee in Rome"), make_doc("no one"), make_doc("a b"), make_doc("c d")]
+    said = [
+        {"entity": "Ann", "type": "person"},
+        {"entity": "Ann Lee", "type": "person"},
+        {"entity": "Paris", "type": "city"},
+        {"entity": "Rome"},
+        "Rome",
+    ]
+    model = Scripted({"Ann met Ann Lee in Rome": said, "no one": "None.", "a b": Reply("", error="the server is down")})
+    account = extend(docs, model, parts=["entities"])
+    assert [ext(doc) for doc in docs] == [[("Ann", "person"), ("Ann Lee", "person")], [], [], []]
+    assert account.used == {"entities": 2}
+    assert account.unused == {"item without text and label": 2, "not in the text": 1, "no JSON": 1, "no answer": 1}
+    assert {"cause": "no answer", "text": "a b", "said": "the server is down"} in account.cases
+
+
+def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
+    doc = make_doc("we saw New York")
+    model = Scripted(
+        segments={doc.text: ["we", "saw", "New York"]},
+        pos={doc.text: {"items": [{"word": "we", "pos": "PRON"}, {"word": "New York", "pos": "PROPN"}]}},
+    )
+    account = extend([doc], model, parts=["pos"])
+    assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and account.unused["word without a part of speech"] == 1
+    assert '["we", "saw", "New York"]' in model.asked[1]
+
+
+def by_hand(texts):
+    """Sentences about towns lie together, whatever the label; others by their letters."""
+    rows = {"Rome": [0.0, 0.1], "Paris": [0.0, -0.1], "Bonn": [0.02, 0.0], "Ann": [5.0, 5.0], "Lee": [5.0, 5.1]}
+    return numpy.asarray([rows[text.split()[0]] for text in texts])
+
+
+TOWNS = [("Rome", "city"), ("Paris", "city"), ("Bonn", "town"), ("Ann", "place"), ("Lee", "place")]
+
+
+def test_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
+    assert merge_synonyms(TOWNS, {"city": ["town", "place"]}, by_hand) == {"town": "city"}
+    assert merge_synonyms(TOWNS, {"town": ["city"]}, by_hand) == {"city": "town"}
+    assert merge_synonyms(TOWNS, {"settlement": ["town", "city"]}, by_hand) == {"town": "city"}
+    assert merge_synonyms(TOWNS, {"city": ["town"], "place": ["town", "city"]}, by_hand) == {"town": "city"}
+    assert merge_synonyms(TOWNS, {"city": ["unheard of"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
+    assert merge_synonyms(TOWNS, {"city": ["town"]}, by_hand, epsilon=0.1) == {}
+
+
+def test_the_radius_is_that_of_the_farthest():
+    vectors = {"a": [3.0], "b": [-3.0], "c": [0.0], "d": [0.0], "e": [0.0], "x": [4.0]}
+
+    def embed(texts):
+        return numpy.asarray([vectors[text.split()[0]] for text in texts])
+
+    mentions = [*((name, "big") for name in "abcde"), ("x", "far")]
+    assert merge_synonyms(mentions, {"big": ["far"]}, embed, top_p=2, epsilon=1.34) == {"far": "big"}
+    assert merge_synonyms(mentions, {"big": ["far"]}, embed, top_p=2, epsilon=1.33) == {}
+    assert merge_synonyms(mentions, {"big": ["far"]}, embed, top_p=4, epsilon=1.5) == {}
+
+
+def test_merged_labels_reach_the_docs(make_doc):
+    docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
+    said = {
+        "Rome and Paris": [{"entity": "Rome", "type": "city"}, {"entity": "Paris", "type": "city"}],
+        "Bonn": [{"entity": "Bonn", "type": "town"}],
+    }
+    account = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), parts=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "city")] and account.used["merged labels"] == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_prompts_of_both_languages(language):
+    for name, values in (("entities", {}), ("segments", {}), ("pos", {"words": ["東京"]})):
+        prompt = render(name, language, text="東京 {{ 1 }}", **values)
+        assert prompt.endswith("東京 {{ 1 }}") and ('["東京"]' in prompt or name != "pos")
+    assert '["a", "b"]' in render("merge", language, labels=["a", "b"])
+    with pytest.raises(LownerError, match="LN014"):
+        render("merge", "xx", labels=[])
+
+
+def test_tags_of_a_pipeline(make_doc, tmp_path):
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("attribute_ruler")
+    ruler.add(patterns=[[{"LOWER": "rome"}]], attrs={"POS": "PROPN"})
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Rome"}])
+    nlp.to_disk(tmp_path / "tagger")
+    (spans,) = load_tagger(f"spacy:{tmp_path / 'tagger'}")([make_doc("in Rome")])
+    assert [tuple(span) for span in spans] == [(1, 2, "PROPN"), (1, 2, "GPE")]
+    for name in ("spacy:none-such", "spacy:", "other"):
+        with pytest.raises(LownerError):
+            load_tagger(name)
+
+
+def test_command(make_doc, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Rome"}])
+    nlp.to_disk(tmp_path / "tagger")
+    write_docs([make_doc("Ann left Rome", (0, 1, "PER"))], tmp_path / "in.spacy")
+    paths = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy")]
+    done = CliRunner().invoke(lowner, ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}"])
+    assert done.exit_code == 0, done.output
+    (doc,) = read_docs(tmp_path / "out.spacy")
+    assert ext(doc) == [("Rome", "GPE")] and [span.label_ for span in doc.spans["sc"]] == ["PER"]
+    dry = CliRunner().invoke(lowner, ["extend", *paths, "--dry-run"])
+    assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "calls" in dry.output
+    assert CliRunner().invoke(lowner, ["extend", *paths]).exit_code == 1
+    assert CliRunner().invoke(lowner, ["extend", *paths, "--parts", "verbs"]).exit_code == 1
+
+
+def test_command_with_a_server(make_doc, tmp_path):
+    pytest.importorskip("openai")
+    from llm.server import serve
+
+    write_docs([make_doc("Ann left Rome"), make_doc("Bob stays")], tmp_path / "in.spacy")
+
+    def answer(prompt, attempt):
+        return '[{"entity": "Ann", "type": "person"}]' if "named entities" in prompt and "Ann" in prompt else "[]"
+
+    with serve(answer) as (url, server):
+        arguments = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--model", "m", "--base-url", url]
+        arguments += ["--cache", str(tmp_path / "cache.sqlite"), "--parts", "entities"]
+        for _ in range(2):
+            done = CliRunner().invoke(lowner, ["extend", *arguments])
+            assert done.exit_code == 0, done.output
+        assert len(server.seen) == 2
+    assert [ext(doc) for doc in read_docs(tmp_path / "out.spacy")] == [[("Ann", "person")], []]
+    assert srsly.read_json(tmp_path / "out.json")["used"] == {"entities": 1}
