@@ -33,6 +33,7 @@ def extend_cli(
     base_url: Optional[str] = typer.Option(None, help="An OpenAI-compatible server; by default OpenAI's"),
     cache: Path = typer.Option(Path("llm-cache.sqlite"), help="Replies, which are never asked for twice"),
     in_flight: int = typer.Option(16, min=1, help="Calls at once"),
+    max_tokens: int = typer.Option(2048, min=1, help="Of a reply"),
     language: str = typer.Option("en", help="Of the prompts: en or zh"),
     parts: str = typer.Option(",".join(PARTS), help="What to ask for: entities, pos, or both"),
     merge: bool = typer.Option(True, help="Merge labels that mean the same"),
@@ -52,15 +53,16 @@ def extend_cli(
             return
         if not model:
             raise LownerError(Errors.LN083)
+        parameters = {"temperature": 0, "max_tokens": max_tokens}
         create = registry.misc.get("spacy-lowner.OpenAI.v1")
-        client = create(model, base_url, cache=str(cache), in_flight=in_flight, parameters={"temperature": 0})
+        client = create(model, base_url, cache=str(cache), in_flight=in_flight, parameters=parameters)
         embed = (lambda texts: embed_texts(texts, embedding)) if merge else None
         account = extend(docs, client, language=language, parts=chosen, embed=embed, progress=True)
         report = output_path.with_suffix(".json")
         srsly.write_json(report, account.as_dict())
         msg.info(client.usage.summary())
         for cause, count in account.unused.most_common():
-            msg.warn(f"{cause}: {count} (listed in {report})")
+            msg.warn(f"{cause}: {count} (see {report})")
     else:
         for doc, spans in zip(docs, load_tagger(origin)(docs)):
             made = [Span(doc, start, end, label=label) for start, end, label in spans]

@@ -27,7 +27,7 @@ ALLOWED = {
     "augment": {"models"} | EVERYONE,
     "pipeline": {"models", "nn", "scorers"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "knowledge", "augment", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "knowledge", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
 }
 
 

@@ -1,0 +1,61 @@
+"""The client against a loopback server that answers after 200 ms: a thousand calls, 32 in flight, and the same again from the cache.
+
+    python benchmarks/llm.py
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from page import publish
+
+from spacy_lowner.llm.client import OpenAIClient
+from spacy_lowner.llm.messages import Request
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from llm.server import serve  # noqa: E402
+
+AIM, AIM_AGAIN = 1.2, 0.02
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--in-flight", type=int, default=32)
+    parser.add_argument("--latency", type=float, default=0.2, help="seconds")
+    parser.add_argument("--output", type=Path, help="write the table as a page")
+    arguments = parser.parse_args()
+
+    def answer(prompt: str, attempt: int) -> str:
+        time.sleep(arguments.latency)
+        return f"re {prompt}"
+
+    requests = [Request.of(f"prompt {i}") for i in range(arguments.calls)]
+    ideal = -(-arguments.calls // arguments.in_flight) * arguments.latency
+    with tempfile.TemporaryDirectory() as folder, serve(answer) as (url, server):
+        seconds = []
+        for _ in range(2):
+            client = OpenAIClient("m", url, cache=Path(folder) / "cache.sqlite", in_flight=arguments.in_flight)
+            started = time.perf_counter()
+            client.ask(requests)
+            seconds.append(time.perf_counter() - started)
+            client.cache.close()
+        calls = len(server.seen)
+    rows = [
+        ("ideal", f"{ideal:.2f} s", "", ""),
+        ("first run", f"{seconds[0]:.2f} s", f"{seconds[0] / ideal:.2f}", f"{arguments.calls}"),
+        ("second run", f"{seconds[1]:.2f} s", f"{seconds[1] / ideal:.3f}", f"{calls - arguments.calls}"),
+    ]
+    notes = (
+        f"{arguments.calls} calls, {arguments.in_flight} in flight, {1e3 * arguments.latency:.0f} ms each; client and server share the machine. "
+        f"Overhead {1e3 * (seconds[0] - ideal) / arguments.calls:.1f} ms a call. Second run over first: {100 * seconds[1] / seconds[0]:.1f}%. "
+        f"Aims: {AIM} of the ideal, and {100 * AIM_AGAIN:.0f}%."
+    )
+    publish("Calls of a language model", ("", "time", "of ideal", "calls"), rows, notes, arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""`spacy lowner serve`: a local language model."""
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Optional
+
+import typer
+from wasabi import msg
+
+from ..llm.local import local_server
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("serve")
+@friendly
+def serve_cli(
+    model: Optional[Path] = typer.Option(None, help="A GGUF file; by default SmolLM2 of the extra local-llm"),
+    port: int = typer.Option(0, min=0, help="Port on loopback; 0 takes a free one"),
+    parallel: int = typer.Option(2, min=1, help="Requests at once"),
+    context: int = typer.Option(8192, min=256, help="Tokens that they share"),
+    gpu_layers: int = typer.Option(0, min=0, help="Layers of the model on a GPU"),
+    run: Optional[str] = typer.Option(None, help="Serve while this command runs, with LOWNER_LLM_URL set, and end with its status"),
+):
+    """Serve a language model on loopback behind an OpenAI-compatible endpoint, until interrupted."""
+    stopped = threading.Event()
+    if run is None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+    with local_server(model, port=port, parallel=parallel, context=context, gpu_layers=gpu_layers) as url:
+        msg.good(f"Serving at {url}")
+        status = 0
+        if run is None:
+            stopped.wait()
+        else:
+            command = [part.replace("{url}", url) for part in shlex.split(run)]
+            status = subprocess.run(command, env={**os.environ, "LOWNER_LLM_URL": url}).returncode
+    msg.good("Stopped")
+    raise typer.Exit(status)

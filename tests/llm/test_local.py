@@ -1,0 +1,70 @@
+"""The real model in the box."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.errors import LownerError
+from spacy_lowner.llm import local
+from spacy_lowner.llm.client import OpenAIClient
+from spacy_lowner.llm.local import local_server
+from spacy_lowner.llm.messages import Request
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+def test_what_is_missing_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(local, "PACKAGE", "no_such_package")
+    with pytest.raises(LownerError, match="LN084"), local_server():
+        pass
+    with pytest.raises(LownerError, match="LN010"), local_server(tmp_path / "none.gguf"):
+        pass
+    assert CliRunner().invoke(lowner, ["serve", "--model", str(tmp_path / "none.gguf")]).exit_code == 1
+
+
+@pytest.fixture
+def box():
+    pytest.importorskip("xllamacpp")
+    pytest.importorskip("openai")
+
+
+@pytest.mark.slow
+def test_a_real_model_keeps_to_a_schema_and_stops(box):
+    with local_server() as url:
+        model = OpenAIClient("smollm2", url, parameters={"max_tokens": 60, "temperature": 0})
+        plain, planned = model.ask([Request.of("Name a city."), Request.of("Name a city.", schema=SCHEMA)])
+        assert plain.text and plain.prompt_tokens and planned.text.lstrip().startswith('{')
+    with local_server() as url:
+        assert url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.slow
+def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
+    write_docs([make_doc("Ann met Bob in Rome ."), make_doc("It rains .")], tmp_path / "in.spacy")
+    arguments = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--model", "smollm2", "--cache", str(tmp_path / "c.sqlite")]
+    with local_server() as url:
+        done = CliRunner().invoke(lowner, ["extend", *arguments, "--base-url", url, "--in-flight", "2", "--max-tokens", "200"])
+    assert done.exit_code == 0, done.output
+    assert all("sc_ext" in doc.spans for doc in read_docs(tmp_path / "out.spacy")) and (tmp_path / "out.json").exists()
+
+
+@pytest.mark.slow
+def test_serve_stops_cleanly(box):
+    command = [sys.executable, "-W", "ignore", "-m", "spacy", "lowner", "serve"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert "Serving at http://127.0.0.1" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Stopped" in output
+    again = subprocess.run([*command, "--run", f"{sys.executable} -c 'print(\"{{url}}\"); raise SystemExit(3)'"], capture_output=True, text=True)
+    assert again.returncode == 3 and "http://127.0.0.1" in again.stdout
