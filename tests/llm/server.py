@@ -40,6 +40,9 @@ def serve(answer):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body of an answer leave in one packet, or each call would wait for the system's delayed acknowledgement.
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -95,6 +98,7 @@ def serve(answer):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *arguments: None
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
