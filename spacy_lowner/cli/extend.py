@@ -57,7 +57,10 @@ def extend_cli(
         create = registry.misc.get("spacy-lowner.OpenAI.v1")
         client = create(model, base_url, cache=str(cache), in_flight=in_flight, parameters=parameters)
         embed = (lambda texts: embed_texts(texts, embedding)) if merge else None
-        account = extend(docs, client, language=language, parts=chosen, embed=embed, progress=True)
+        try:
+            account = extend(docs, client, language=language, parts=chosen, embed=embed, progress=True)
+        finally:
+            client.close()
         report = output_path.with_suffix(".json")
         srsly.write_json(report, account.as_dict())
         msg.info(client.usage.summary())

@@ -107,6 +107,11 @@ class OpenAIClient:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def close(self) -> None:
+        """Close connections and cache. They are opened again when needed."""
+        self._disconnect()
+        self.cache.close()
+
     def _next(self, waiting: Deque[Tuple[str, Future]], running: Dict[str, Future]) -> Reply:
         key, future = waiting.popleft()
         reply = future.result()

@@ -25,9 +25,20 @@ QUICK = Patience(first=0.01, longest=0.05, deadline=20)
 pytest.importorskip("openai")
 
 
+OPENED = []
+
+
+@pytest.fixture(autouse=True)
+def closed_afterwards():
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 def client(url, **settings):
     settings = {"patience": QUICK, "timeout": 5, **settings}
-    return OpenAIClient("m", url, **settings)
+    OPENED.append(OpenAIClient("m", url, **settings))
+    return OPENED[-1]
 
 
 def ask(model, *prompts):

@@ -43,6 +43,7 @@ def test_a_real_model_keeps_to_a_schema_and_stops(box):
     with local_server() as url:
         model = OpenAIClient("smollm2", url, parameters={"max_tokens": 60, "temperature": 0})
         plain, planned = model.ask([Request.of("Name a city."), Request.of("Name a city.", schema=SCHEMA)])
+        model.close()
         assert plain.text and plain.prompt_tokens and planned.text.lstrip().startswith('{')
     with local_server() as url:
         assert url.startswith("http://127.0.0.1:")
