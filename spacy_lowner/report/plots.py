@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, Sequence
 
-from .tables import in_order, spread, summarize
+from .tables import by_size, in_order, spread, summarize
 
 
 def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f") -> None:
@@ -16,7 +16,8 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
     from matplotlib import pyplot
 
     values = summarize(lines, measure)
-    systems, corpora, samples = (in_order(line[part] for line in lines) for part in ("system", "corpus", "sample"))
+    systems, corpora = (in_order(line[part] for line in lines) for part in ("system", "corpus"))
+    samples = by_size(line["sample"] for line in lines)
     if len(samples) > 1:
         figure, axes = pyplot.subplots(1, len(corpora), figsize=(4 * len(corpora), 3.4), squeeze=False, sharey=True)
         for axis, corpus in zip(axes[0], corpora):

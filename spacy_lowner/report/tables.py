@@ -37,7 +37,9 @@ def render_table(lines: Sequence[LineT], measure: str, split: str = "test") -> s
     """RETURNS (str): A Markdown table with a row a system and a column a corpus and sample; the best of each in bold."""
     values = summarize(lines, measure, split)
     systems = in_order(line["system"] for line in lines)
-    columns = in_order((line["corpus"], line["sample"]) for line in lines)
+    corpora = in_order(line["corpus"] for line in lines)
+    present = {(line["corpus"], line["sample"]) for line in lines}
+    columns = [(c, sample) for c in corpora for sample in by_size(line["sample"] for line in lines) if (c, sample) in present]
     means = {place: mean(scores) for place, scores in values.items()}
     best = {column: max(means[(s, *column)] for s in systems if (s, *column) in means) for column in columns}
     header = [corpus if sample == "full" else f"{corpus} {sample}" for corpus, sample in columns]
@@ -66,10 +68,11 @@ def _origin(lines: Sequence[LineT]) -> str:
     seeds = sorted({line["seed"] for line in lines})
     encoders = sorted({line["overrides"].get("paths.encoder", "minilm") for line in lines})
     dates = sorted({line["date"] for line in lines})
+    when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
     versions = sorted({", ".join(f"{k} {v}" for k, v in line["versions"].items()) for line in lines})
     facts = [
         f"Mean and standard deviation over the seeds {', '.join(map(str, seeds))}, in percent; {len(lines)} runs.",
-        f"Encoder: {', '.join(encoders)}. Trained {dates[0]} to {dates[-1]} with {'; or '.join(versions)}.",
+        f"Encoder: {', '.join(encoders)}. Trained {when} with {'; or '.join(versions)}.",
         "Spans must match in both boundaries and type.",
         "Made by `python -m spacy lowner experiment` and `report`; each run's config, overrides and data stand in its line.",
     ]
@@ -83,6 +86,11 @@ def _unfinished(lines: Sequence[LineT]) -> List[str]:
     cells = {(line["corpus"], line["sample"], line["seed"]) for line in lines}
     counts = Counter(line["system"] for line in lines)
     return [f"{system} has {n} of {len(cells)} runs" for system, n in counts.items() if n < len(cells)]
+
+
+def by_size(samples: Any) -> List[str]:
+    """RETURNS (List[str]): The distinct samples, "k5" before "k20", and "full" last."""
+    return sorted(set(samples), key=lambda sample: (sample == "full", sample[0], int(sample[1:]) if sample != "full" else 0))
 
 
 def in_order(items: Any) -> List[Any]:

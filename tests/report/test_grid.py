@@ -134,6 +134,13 @@ def test_tables_hold_mean_and_deviation(grid_path):
     assert "Unfinished: two has 3 of 4 runs." in render_report("A grid", [one for one in lines if one is not lines[-1]])
 
 
+def test_samples_stand_by_size(grid_path):
+    run = read_grid(grid_path).runs()[0]
+    lines = [{**line(run, 0.5), "corpus": "ai", "sample": sample} for sample in ("k50", "full", "k5", "k10")]
+    header = render_table(lines, "f").splitlines()[0]
+    assert header == "| System | ai k5 | ai k10 | ai k50 | ai | mean |"
+
+
 def test_plots_are_drawn(grid_path, tmp_path):
     runs = read_grid(grid_path).runs()
     for name, chosen in (("samples", runs), ("half", runs[1:3]), ("bars", [run for run in runs if run.sample == "full"])):
