@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import srsly
 from spacy.tokens import Doc, Span
@@ -13,11 +13,11 @@ from .rewrite import Edit, LayersT, crosses, inner_spans
 
 
 class Mention(NamedTuple):
-    """Words of an entity, whether a space follows each but the last, and the spans inside."""
+    """Words of an entity, whether a space follows each but the last, and the spans inside; None where nobody has looked."""
 
     words: List[str]
     spaces: List[bool]
-    inner: LayersT
+    inner: Optional[LayersT]
 
 
 @dataclass
@@ -50,7 +50,7 @@ class MentionBase:
             for text in texts:
                 words = str(text).split()
                 if words:
-                    base._add(label, Mention(words, [True] * (len(words) - 1), {}))
+                    base._add(label, Mention(words, [True] * (len(words) - 1), None))
         return base
 
     def choose(self, doc: Doc, span: Span, count: int, draw: random.Random) -> Iterator[Edit]:
@@ -63,8 +63,8 @@ class MentionBase:
         others = [forms[form] for form in sorted(forms) if form != _form(span)]
         needs_inner = any(inner_spans(doc, span.start, span.end).values())
         for mention in draw.sample(others, min(count, len(others))):
-            if not needs_inner or mention.inner or len(mention.words) == 1:
-                yield Edit(span.start, span.end, fit_case(mention.words, doc, span), mention.spaces, mention.inner)
+            if mention.inner is not None or not needs_inner:
+                yield Edit(span.start, span.end, fit_case(mention.words, doc, span), mention.spaces, mention.inner or {})
 
     def _add(self, label: str, mention: Mention) -> None:
         form = tuple(word.lower() for word in mention.words)
