@@ -246,3 +246,29 @@ def test_support_keeps_order_whatever_the_order_of_places(nlp):
     assert (again.places == support.places).all() and [doc.text for doc in again.texts] == ["a b c ", "d e ", "a b c "]
     again.remove("x")
     assert again.states[:, 0].tolist() == [99, 98] and [doc[0].text for doc in again.texts] == ["a", "a"]
+
+
+def test_the_whole_support_votes_by_default(nlp, examples, train, tmp_path):
+    train(nlp, examples, steps=60, k=None)
+    doc = nlp(TEXTS[0][0])
+    assert found(doc) == TEXTS[0][1]
+    nlp.to_disk(tmp_path)
+    again = spacy.load(tmp_path)(TEXTS[0][0])
+    assert found(again) == found(doc)
+    numpy.testing.assert_allclose(again.spans["sc"].attrs["scores"], doc.spans["sc"].attrs["scores"], atol=1e-3)
+
+
+@pytest.mark.gpu
+def test_gpu_predicts_what_cpu_predicts(nlp, examples, train, tmp_path):
+    train(nlp, examples, k=None)
+    nlp.to_disk(tmp_path)
+    on_cpu = nlp(TEXTS[0][0])
+    spacy.require_gpu()
+    try:
+        loaded = spacy.load(tmp_path)
+        on_gpu = loaded(TEXTS[0][0])
+        assert found(on_gpu) == found(on_cpu)
+        numpy.testing.assert_allclose(on_gpu.spans["sc"].attrs["scores"], on_cpu.spans["sc"].attrs["scores"], atol=1e-2)
+        loaded.update([Example(loaded.make_doc(eg.reference.text), eg.reference) for eg in examples], losses={})
+    finally:
+        spacy.require_cpu()
