@@ -17,6 +17,7 @@ def publish(title: str, header: Sequence[str], rows: Sequence[Sequence], notes: 
     msg.text(f"\n{title}\n")
     sys.stdout.write(f"{body}\n\n{notes}\n{where}\n")
     if output is not None:
-        command = " ".join(["python", *(part for part in sys.argv if part not in ("--output", str(output)))])
+        arguments = (part for part in sys.argv[1:] if part not in ("--output", str(output)))
+        command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments])
         page = f"# {title}\n\n```\n{body}\n```\n\n{notes}\n\n{where}. Made by `{command}`.\n"
         output.write_text(page, encoding="utf8")
