@@ -135,7 +135,7 @@ class OpenAIClient:
 
         deadline = time.monotonic() + self._patience.deadline
         attempt = 0
-        while True:
+        while not stopped.is_set():
             attempt += 1
             try:
                 return self._once(request, deadline)
@@ -154,9 +154,9 @@ class OpenAIClient:
             pause = self._patience.pause(attempt, asked)
             if time.monotonic() + pause >= deadline:
                 return Reply("", error=f"{reason}; given up after {attempt} attempt(s)")
-            if stopped.wait(pause):
-                return Reply("", error="interrupted")
-            self.usage.retried()
+            if not stopped.wait(pause):
+                self.usage.retried()
+        return Reply("", error="interrupted")
 
     def _once(self, request: Request, deadline: float) -> Reply:
         shown = request if self._takes_schemas else Request(request.messages)
