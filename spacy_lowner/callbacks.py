@@ -3,13 +3,13 @@
 import functools
 from typing import Any, Callable, Dict, List, Optional
 
-import spacy
 import torch
 from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 
 from .errors import Errors, LownerError
 from .models.torch_shim import get_module
+from .trained import load_pipeline
 
 
 def create_start_from(
@@ -29,10 +29,7 @@ def create_start_from(
     def start_from(nlp: Language) -> Language:
         if not path:
             return nlp
-        try:
-            source = spacy.load(path)
-        except OSError as error:
-            raise LownerError(Errors.LN046.format(path=path, reason=error)) from None
+        source = load_pipeline(path)
         wanted = nlp.pipe_names if pipes is None else pipes
         copied = [name for name in wanted if name in nlp.pipe_names and _copy(source, nlp, name)]
         missing = [name for name in pipes or () if name not in copied]

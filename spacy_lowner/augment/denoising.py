@@ -2,10 +2,9 @@
 
 from typing import List, Optional, Sequence, Set, Tuple
 
-import spacy
 from spacy.tokens import Doc
 
-from ..errors import Errors, LownerError
+from ..trained import load_pipeline
 
 
 class Denoiser:
@@ -15,10 +14,7 @@ class Denoiser:
     """
 
     def __init__(self, path: str, spans_key: str = "sc"):
-        try:
-            self.nlp = spacy.load(path)
-        except OSError as error:
-            raise LownerError(Errors.LN046.format(path=path, reason=error)) from None
+        self.nlp = load_pipeline(path)
         self.spans_key = spans_key
 
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:

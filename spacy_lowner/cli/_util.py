@@ -1,14 +1,11 @@
 """What the commands share."""
 
 import functools
-from pathlib import Path
-from typing import Callable, Union
+from typing import Callable
 
-import spacy
-from spacy.language import Language
 from wasabi import msg
 
-from ..errors import Errors, LownerError
+from ..errors import LownerError
 
 
 def friendly(command: Callable) -> Callable:
@@ -22,11 +19,3 @@ def friendly(command: Callable) -> Callable:
             msg.fail(str(error), exits=1)
 
     return run
-
-
-def load_pipeline(model: Union[str, Path]) -> Language:
-    """RETURNS (Language): The trained pipeline. RAISES (LownerError): If there is none."""
-    try:
-        return spacy.load(model)
-    except OSError as error:
-        raise LownerError(Errors.LN046.format(path=model, reason=error)) from None

@@ -12,8 +12,9 @@ from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
+from ..trained import load_pipeline
 from . import lowner
-from ._util import friendly, load_pipeline
+from ._util import friendly
 
 
 @lowner.command("card")

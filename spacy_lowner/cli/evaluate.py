@@ -10,8 +10,9 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..report.evaluation import Scores, evaluate_pipeline
+from ..trained import load_pipeline
 from . import lowner
-from ._util import friendly, load_pipeline
+from ._util import friendly
 
 
 @lowner.command("evaluate")

@@ -10,8 +10,9 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path
 from ..report.evaluation import tune_threshold
+from ..trained import load_pipeline
 from . import lowner
-from ._util import friendly, load_pipeline
+from ._util import friendly
 
 
 @lowner.command("threshold")

@@ -2,11 +2,11 @@
 
 from typing import Callable, Iterator, List, Sequence
 
-import spacy
 from spacy.tokens import Doc
 
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
+from ..trained import load_pipeline
 
 TaggerT = Callable[[Sequence[Doc]], Iterator[List[LabeledSpan]]]
 # A noun phrase of NLTK's chunk grammar.
@@ -29,10 +29,7 @@ def load_tagger(name: str) -> TaggerT:
 
 
 def _of_pipeline(name: str) -> TaggerT:
-    try:
-        nlp = spacy.load(name)
-    except OSError as error:
-        raise LownerError(Errors.LN046.format(path=name, reason=error)) from None
+    nlp = load_pipeline(name)
 
     def tag(docs: Sequence[Doc]) -> Iterator[List[LabeledSpan]]:
         bare = (Doc(nlp.vocab, [t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs)
