@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..models.masked_lm import load_masked_lm
-from ..models.pieces import pieces_of_words
+from ..models.pieces import first_position, pieces_of_words
 
 # Alternatives kept for each masked word.
 TOP = 8
@@ -37,6 +37,7 @@ class Infill:
         self.tokenizer: PreTrainedTokenizerFast
         self.model, self.tokenizer = load_masked_lm(name)
         self.model.to(device)
+        self.positions = self.model.config.max_position_embeddings - first_position(self.model.base_model)
         self.pieces = _words_of_vocabulary(self.tokenizer)
         self.barred = torch.tensor([word is None for word in self.pieces], device=device)
         self._remembered: "OrderedDict[Gap, List[List[str]]]" = OrderedDict()
@@ -69,18 +70,12 @@ class Infill:
             for words in (gap.words[: gap.start], gap.words[gap.end :])
         ]
         count = gap.end - gap.start
-        room = self._positions - 2 - count
+        room = self.positions - 2 - count
         left = max(room // 2, room - len(sides[1]))
         before = sides[0][-left:] if left < len(sides[0]) else sides[0]
         after = sides[1][: room - len(before)]
         ids = [self.tokenizer.cls_token_id, *before, *[self.tokenizer.mask_token_id] * count, *after, self.tokenizer.sep_token_id]
         return ids, list(range(1 + len(before), 1 + len(before) + count))
-
-    @property
-    def _positions(self) -> int:
-        padding = getattr(self.model.config, "pad_token_id", 0) or 0
-        reserved = padding + 1 if self.model.config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
-        return self.model.config.max_position_embeddings - reserved
 
     @torch.no_grad()
     def _predict(self, batch: List[Tuple[Gap, List[int], List[int]]]) -> Dict[Gap, List[List[str]]]:
@@ -97,8 +92,7 @@ class Infill:
         }
 
     def _logits(self, ids: Tensor, attention: Tensor, rows: List[int], places: List[int]) -> Tensor:
-        base = getattr(self.model, self.model.base_model_prefix)
-        states = base(ids, attention_mask=attention).last_hidden_state[rows, places]
+        states = self.model.base_model(ids, attention_mask=attention).last_hidden_state[rows, places]
         head = getattr(self.model, "cls", None) or getattr(self.model, "lm_head", None)
         if head is None:
             return self.model(ids, attention_mask=attention).logits[rows, places]

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
@@ -28,6 +28,13 @@ def tokenizer_from_files(files: Dict[str, str]) -> PreTrainedTokenizerFast:
         for name, text in files.items():
             (Path(folder) / name).write_text(text, encoding="utf8")
         return load_tokenizer(folder)
+
+
+def first_position(encoder: PreTrainedModel) -> int:
+    """RETURNS (int): Position of the first piece: 0 for BERT, 2 for RoBERTa, which counts from its padding."""
+    positions = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    padding = getattr(positions, "padding_idx", None)
+    return 0 if padding is None else padding + 1
 
 
 def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> List[List[int]]:

@@ -9,7 +9,7 @@ from ..errors import Warnings
 from ..nn.prompts import PromptEncoder
 from ..types import CandidateT
 from .packing import PromptWriter, Row, Text, pad_rows
-from .pieces import pieces_of_words, tokenizer_from_files
+from .pieces import first_position, pieces_of_words, tokenizer_from_files
 from .templates import parse_template
 from .windows import cut_windows
 
@@ -28,8 +28,7 @@ class PromptReader:
         self.module = module
         self.tokenizer = tokenizer_from_files(module.settings["tokenizer"])
         config = module.encoder.config
-        positions = module.encoder.embeddings.position_embeddings
-        first = 0 if positions.padding_idx is None else positions.padding_idx + 1
+        first = first_position(module.encoder)
         n_words = module.get_input_embeddings().num_embeddings
         self.writer = PromptWriter(
             parse_template(attrs["template"], self._pieces_of),
