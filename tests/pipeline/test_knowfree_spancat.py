@@ -6,6 +6,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from small_models import TOK2VEC
 from spacy_lowner.errors import LownerError
 from spacy_lowner.optimizers import create_grouped_adam
 from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, WEIGHT_KEY
@@ -17,16 +18,7 @@ SMALL = {
     "biaffine_heads": 2,
     "heads": 4,
     "dropout": 0.0,
-    "tok2vec": {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "width": 16,
-        "depth": 1,
-        "embed_size": 500,
-        "window_size": 1,
-        "maxout_pieces": 2,
-        "subword_features": True,
-        "pretrained_vectors": None,
-    },
+    "tok2vec": TOK2VEC,
 }
 TEXTS = [
     ("Ada Lovelace wrote to Charles Babbage in London", [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "LOC")]),

@@ -7,20 +7,11 @@ from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
+from small_models import TOK2VEC
 from spacy_lowner.optimizers import create_grouped_adam
 
 NAME = "knowfree_spancat"
 GOLD = [("Ada met Bob in Rome", [(0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC")]), ("Rome is old", [(0, 1, "LOC")])]
-TOK2VEC = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "width": 16,
-    "depth": 1,
-    "embed_size": 500,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": True,
-    "pretrained_vectors": None,
-}
 
 
 @pytest.fixture
