@@ -1,7 +1,7 @@
 """Names for what travels between the parts."""
 
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Set, Tuple
 
 from spacy.tokens import Doc
 from thinc.api import Model
@@ -76,7 +76,15 @@ class PromptStates:
     logits: Floats2d
 
 
+class LabelledWords(NamedTuple):
+    """A label in words, and the Docs that have it, with the numbers of the words that are in its entities."""
+
+    name: str
+    places: List[Tuple[Doc, Set[int]]]
+
+
 # Words start..end (end excluded) to ask about.
 CandidateT = Tuple[int, int]
 PromptModelT = Model[List[Tuple[Doc, List[CandidateT]]], PromptStates]
+WordScoresT = Model[List[Doc], List[Floats2d]]
 SpanModelT = Model[List[Doc], SpanLogits]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from ..batching import batch_by_padding
 from ..models.masked_lm import load_masked_lm
 from ..models.pieces import first_position, pieces_of_words
 
@@ -47,16 +48,9 @@ class Infill:
         one, best first."""
         new = list(dict.fromkeys(gap for gap in gaps if gap not in self._remembered))
         asked = [(gap, *self._read(gap)) for gap in new]
-        asked.sort(key=lambda one: len(one[1]))
         found: Dict[Gap, List[List[str]]] = {}
-        batch: List[tuple] = []
-        for one in asked:
-            if batch and (len(batch) + 1) * len(one[1]) > BATCH_PIECES:
-                found.update(self._predict(batch))
-                batch = []
-            batch.append(one)
-        if batch:
-            found.update(self._predict(batch))
+        for places in batch_by_padding([len(ids) for _, ids, _ in asked], BATCH_PIECES):
+            found.update(self._predict([asked[i] for i in places]))
         filled = [found[gap] if gap in found else self._remembered[gap] for gap in gaps]
         self._remembered.update(found)
         while len(self._remembered) > REMEMBERED:

@@ -5,10 +5,11 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
+from ..batching import batch_by_padding
 from ..errors import Warnings
 from ..nn.prompts import PromptEncoder
 from ..types import CandidateT
-from .packing import PromptWriter, Row, Text, pad_rows
+from .packing import PromptWriter, Text, pad_rows
 from .pieces import first_position, pieces_of_words, tokenizer_from_files
 from .templates import parse_template
 from .windows import cut_windows
@@ -63,11 +64,11 @@ class PromptReader:
             total += len(candidates)
         if cut:
             warnings.warn(Warnings.LN104.format(count=cut, limit=self.longest_word))
-        rows = sorted(self.rows(texts), key=lambda row: len(row.ids))
+        rows = list(self.rows(texts))
         batches, order = [], []
-        for group in _group(rows, self.batch_size):
-            batches.append(pad_rows(group, self.tokenizer.pad_token_id))
-            order += [numbers[prompt.number] for row in group for prompt in row.prompts]
+        for places in batch_by_padding([len(row.ids) for row in rows], self.batch_size, PADDING):
+            batches.append(pad_rows([rows[i] for i in places], self.tokenizer.pad_token_id))
+            order += [numbers[prompt.number] for i in places for prompt in rows[i].prompts]
         return batches, order
 
     def _windows(self, words: List[List[int]], candidates: Sequence[CandidateT]) -> List[tuple]:
@@ -85,15 +86,3 @@ class PromptReader:
 
     def _pieces_of(self, text: str) -> List[int]:
         return [piece for pieces in pieces_of_words(self.tokenizer, text.split()) for piece in pieces]
-
-
-def _group(rows: Sequence[Row], budget: int) -> List[List[Row]]:
-    """RETURNS (List[List[Row]]): Rows, which come by length, in batches with little padding under a budget of pieces."""
-    groups: List[List[Row]] = []
-    for row in rows:
-        size = len(row.ids)
-        if groups and (len(groups[-1]) + 1) * size <= budget and size <= PADDING * len(groups[-1][0].ids):
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    return groups

@@ -1,1 +1,1 @@
-"""spaCy components: labels, batching, annotation, scoring."""
+"""spaCy components: labels, annotation, scoring."""

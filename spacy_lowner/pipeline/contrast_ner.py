@@ -10,7 +10,7 @@ from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
@@ -22,6 +22,7 @@ from ..nn.decoding import decode
 from ..nn.neighbours import NeighbourIndex
 from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateT, PromptModelT, ScoredSpan
+from .annotation import write_spans
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
 from .labels import readable_name
 from .support import Support
@@ -240,11 +241,7 @@ class ContrastEntityRecognizer(TrainablePipe):
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
         """Write entities to `doc.ents`, and with their mean votes as scores to `doc.spans`."""
         for doc, spans in zip(docs, predicted):
-            ents = [Span(doc, span.start, span.end, label=self.labels[span.label]) for span in spans]
-            group = SpanGroup(doc, name=self.cfg["spans_key"], spans=ents)
-            group.attrs["scores"] = numpy.asarray([span.score for span in spans], dtype="float32")
-            doc.spans[self.cfg["spans_key"]] = group
-            doc.set_ents(ents, default="outside")
+            doc.set_ents(write_spans(doc, self.cfg["spans_key"], spans, self.labels), default="outside")
 
     def update(
         self,

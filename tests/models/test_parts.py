@@ -11,7 +11,7 @@ from spacy_lowner.models.pooling import reduce_max
 from spacy_lowner.models.shapes import N_SHAPES, word_shapes
 from spacy_lowner.models.windows import create_byte_windows
 from spacy_lowner.optimizers import create_grouped_adam
-from spacy_lowner.pipeline.batching import batch_by_padding
+from spacy_lowner.batching import batch_by_padding
 from spacy_lowner.pipeline.labels import readable_name
 
 

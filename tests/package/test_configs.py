@@ -23,7 +23,7 @@ def test_fill_config_has_nothing_of_ours_to_add(path, tmp_path, in_root):
     _, filled = fill_config(tmp_path / "filled.cfg", path)
     config = util.load_config(path)
     for name, component in config["components"].items():
-        if component["factory"] in ("knowfree_spancat", "contrast_ner"):
+        if component["factory"] in ("knowfree_spancat", "contrast_ner", "entlm_ner"):
             assert set(filled["components"][name]) - set(component) <= {"scorer", "description_encoder"}
 
 
@@ -37,7 +37,7 @@ def test_debug_config(path, in_root, tmp_path, capsys):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_pipeline_is_built_without_network(path, in_root):
     nlp = util.load_model_from_config(util.load_config(path), auto_fill=True)
-    assert nlp.pipe_names[0] in ("transformer", "contrast_ner")
+    assert nlp.pipe_names[0] in ("transformer", "contrast_ner", "entlm_ner")
     weights = nlp.config["training"]["score_weights"]
     assert sum(value or 0 for value in weights.values()) == 1.0
 

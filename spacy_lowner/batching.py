@@ -1,18 +1,20 @@
 """Batches of similar length under a budget of memory."""
 
+import math
 from typing import Iterator, List, Sequence
 
 
-def batch_by_padding(lengths: Sequence[int], budget: int) -> Iterator[List[int]]:
+def batch_by_padding(lengths: Sequence[int], budget: int, slack: float = math.inf) -> Iterator[List[int]]:
     """Cut positions into batches of similar length whose padded size stays under a budget.
 
-    lengths (Sequence[int]): Words of each Doc; empty Docs are left out.
-    budget (int): Words of a batch, padding included. A longer Doc is a batch of its own.
+    lengths (Sequence[int]): Of each text, in words or pieces; empty ones are left out.
+    budget (int): Of a batch, padding included. A longer text is a batch of its own.
+    slack (float): How many times as long as its shortest the longest text of a batch may be.
     YIELDS (List[int]): Positions in `lengths`, shortest first.
     """
     batch: List[int] = []
     for i in sorted((i for i, length in enumerate(lengths) if length), key=lambda i: lengths[i]):
-        if batch and lengths[i] * (len(batch) + 1) > budget:
+        if batch and (lengths[i] * (len(batch) + 1) > budget or lengths[i] > slack * lengths[batch[0]]):
             yield batch
             batch = []
         batch.append(i)

@@ -1,0 +1,198 @@
+"""The thinc side of EntLM: Docs in, scores of words out."""
+
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+from weakref import WeakKeyDictionary
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
+from thinc.types import ArgsKwargs, Floats2d
+from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
+
+from ..batching import batch_by_padding
+from ..errors import Errors, LownerError, check_settings
+from ..nn.entlm import EntLM
+from ..nn.label_words import rank_words
+from ..types import LabelledWords, WordScoresT
+from .masked_lm import load_masked_lm
+from .pieces import first_position, pieces_of_words, tokenizer_files, tokenizer_from_files
+from .torch_shim import get_module, module_shim, set_module
+from .windows import cut_windows
+
+LABEL_WORDS = ("word", "virtual")
+OVERLAP = 0.25
+# A tokenizer is made of what a module holds, so it is not stored with it.
+_tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()
+
+
+def build_entlm(
+    masked_lm: str,
+    label_words: str = "virtual",
+    top_words: int = 6,
+    purity: float = 0.6,
+    batch_size: int = 4096,
+    mixed_precision: bool = False,
+) -> WordScoresT:
+    """Build EntLM: template-free prompt tuning of a masked language model.
+
+    masked_lm (str): "minilm", a Hugging Face name, or a path. Its weights and tokenizer travel with the pipe.
+    label_words (str): What labels begin as: "word", the best of their words; "virtual", the mean of the embeddings of the best.
+    top_words (int): Words of a virtual one. purity (float): Share of a word's occurrences in entities that must be in those of
+        the label.
+    batch_size (int): Word pieces computed at once. mixed_precision (bool): Whether to compute in half precision on GPU.
+    RETURNS (WordScoresT): A model of Docs to the log-probabilities of each word: of no entity, and of each label.
+    """
+    check_settings(
+        "EntLM",
+        ("label_words", label_words, label_words in LABEL_WORDS, f"one of {', '.join(LABEL_WORDS)}"),
+        ("top_words", top_words, top_words > 0, "positive"),
+        ("purity", purity, 0 <= purity <= 1, "in [0, 1]"),
+    )
+    attrs = {
+        "masked_lm": masked_lm,
+        "words": top_words if label_words == "virtual" else 1,
+        "purity": purity,
+        "batch_size": batch_size,
+        # Filled at initialization, for a reader: the words that each label began as.
+        "label_words": [],
+    }
+    shim = module_shim(_rebuild, mixed_precision=mixed_precision)
+    model: WordScoresT = Model("entlm", _forward, init=_init, attrs=attrs, shims=[shim])
+    model.set_ref("torch", model)
+    return model
+
+
+def replacement_loss(prediction: List[Floats2d], columns: Sequence[Sequence[int]]) -> Tuple[float, List[Floats2d]]:
+    """L_RepLM (eq. 3), the mean over words of -log P(x_i = x_i^Rep | x), and its gradient.
+
+    prediction (List[Floats2d]): Log-probabilities of each Doc's words. columns (Sequence[Sequence[int]]): For each word 0 where it
+    stays itself, 1 + label where the label's word takes its place, -1 where that is not known.
+    RETURNS (Tuple[float, List[Floats2d]]): The loss, and the gradient in the shape of the prediction.
+    """
+    known = [[(word, column) for word, column in enumerate(own) if column >= 0] for own in columns]
+    count = max(1, sum(map(len, known)))
+    loss, gradients = 0.0, []
+    for scores, places in zip(prediction, known):
+        gradient = scores * 0.0
+        if places:
+            words, own = map(list, zip(*places))
+            gradient[words, own] = -1.0 / count
+            loss -= float(scores[words, own].sum()) / count
+        gradients.append(gradient)
+    return loss, gradients
+
+
+def _init(model: WordScoresT, X: Any = None, Y: Sequence[LabelledWords] = None) -> None:
+    """Y (Sequence[LabelledWords]): Each label, what it means, and where its words are."""
+    if Y is None or get_module(model.shims[0]) is not None:
+        return
+    name = model.attrs["masked_lm"]
+    lm, tokenizer = load_masked_lm(name)
+    if not lm.config.tie_word_embeddings or lm.get_output_embeddings() is None:
+        raise LownerError(Errors.LN051.format(name=name, reason="its decoder is not tied to its embeddings"))
+    chosen = _choose_words(lm, tokenizer, Y, model.attrs)
+    model.attrs["label_words"] = [tokenizer.convert_ids_to_tokens(words) for words in chosen]
+    vocabulary = lm.get_input_embeddings().weight.detach()
+    rows = torch.stack([vocabulary[words].mean(0) for words in chosen])
+    settings = {"lm": lm.config.to_dict(), "tokenizer": tokenizer_files(tokenizer), "labels": len(rows)}
+    set_module(model.shims[0], EntLM(lm, rows, settings), get_torch_default_device())
+
+
+@torch.no_grad()
+def _choose_words(
+    lm: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, labels: Sequence[LabelledWords], attrs: Dict[str, Any]
+) -> List[List[int]]:
+    """RETURNS (List[List[int]]): Vocabulary words of each label; those of its name where its entities have none."""
+    counts: List[Dict[int, int]] = [{} for _ in labels]
+    expected = torch.zeros(len(labels), lm.get_input_embeddings().num_embeddings)
+    for number, label in enumerate(labels):
+        asked = 0
+        for doc, places in label.places:
+            for ids, words in _windows(tokenizer, doc, _room(lm)):
+                wanted = [i for i, word in enumerate(words) if word in places]
+                if not wanted:
+                    continue
+                logits = lm(input_ids=torch.tensor([ids])).logits[0, wanted]
+                expected[number] += logits.float().softmax(-1).sum(0)[: expected.shape[1]]
+                asked += len(wanted)
+                for i in wanted:
+                    if words.count(words[i]) == 1 and doc[words[i]].is_alpha:
+                        counts[number][ids[i]] = counts[number].get(ids[i], 0) + 1
+        expected[number] /= max(1, asked)
+    names = [[piece for pieces in pieces_of_words(tokenizer, label.name.split()) for piece in pieces] for label in labels]
+    ranked = rank_words(counts, expected, attrs["purity"])
+    return [words[: attrs["words"]] or name for words, name in zip(ranked, names)]
+
+
+def _rebuild(lm: Dict[str, Any], tokenizer: Dict[str, str], labels: int) -> EntLM:
+    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**lm))
+    width = model.get_input_embeddings().embedding_dim
+    return EntLM(model.eval(), torch.zeros(labels, width), {"lm": lm, "tokenizer": tokenizer, "labels": labels})
+
+
+def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[Floats2d], Callable]:
+    shim: PyTorchShim = model.shims[0]
+    module = get_module(shim)
+    if module is None:
+        raise LownerError(Errors.LN042.format(name=model.name))
+    if module not in _tokenizers:
+        _tokenizers[module] = tokenizer_from_files(module.settings["tokenizer"])
+    tokenizer = _tokenizers[module]
+    rows = []
+    first = 0
+    for doc in docs:
+        rows += [
+            (ids, [-1 if word is None else first + word for word in words])
+            for ids, words in _windows(tokenizer, doc, _room(module.lm))
+        ]
+        first += len(doc)
+    total, steps = None, []
+    for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["batch_size"]):
+        batch = _pad([rows[i] for i in places], tokenizer.pad_token_id, shim.device)
+        scores, backprop = shim(ArgsKwargs(args=(*batch, first), kwargs={"normalize": is_train}), is_train)
+        total = scores.detach() if total is None else total + scores.detach()
+        steps.append((scores, backprop))
+    ends = [0]
+    for doc in docs:
+        ends.append(ends[-1] + len(doc))
+    if total is None:
+        total = torch.zeros(first, 1 + module.settings["labels"], device=shim.device)
+    scores = torch2xp(total)
+
+    def backprop(d_scores: List[Floats2d]) -> list:
+        gradient = xp2torch(model.ops.xp.vstack(d_scores), device=shim.device)
+        for output, step in steps:
+            step(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": gradient}))
+        return []
+
+    return [scores[start:end] for start, end in zip(ends, ends[1:])], backprop
+
+
+def _room(lm: PreTrainedModel) -> int:
+    """RETURNS (int): Word pieces that fit between [CLS] and [SEP]."""
+    return lm.config.max_position_embeddings - first_position(lm.base_model) - 2
+
+
+def _windows(tokenizer: PreTrainedTokenizerFast, doc: Doc, room: int) -> List[Tuple[List[int], List[Any]]]:
+    """RETURNS (List[Tuple[List[int], List[Optional[int]]]]): Rows of pieces, and the word of each piece that is scored there: each
+    word is scored in the window that has most around it. A word of more pieces than fit is cut inside."""
+    words = [pieces[:room] for pieces in pieces_of_words(tokenizer, [token.text for token in doc])]
+    windows = list(cut_windows([len(word) for word in words], room, OVERLAP))
+    rows = []
+    for start, end in windows:
+        ids, numbers = [tokenizer.cls_token_id], [None]
+        for i in range(start, end):
+            mine = (start, end) == max((w for w in windows if w[0] <= i < w[1]), key=lambda w: min(i - w[0], w[1] - i))
+            ids += words[i]
+            numbers += [i if mine else None] * len(words[i])
+        rows.append(([*ids, tokenizer.sep_token_id], [*numbers, None]))
+    return rows
+
+
+def _pad(rows: List[Tuple[List[int], List[int]]], pad: int, device: torch.device) -> Tuple[torch.Tensor, ...]:
+    """RETURNS (Tuple[torch.Tensor, ...]): Pieces, attention, words. Shapes: (rows, seq)"""
+    length = max(len(ids) for ids, _ in rows)
+    ids = torch.tensor([ids + [pad] * (length - len(ids)) for ids, _ in rows], device=device)
+    words = torch.tensor([words + [-1] * (length - len(words)) for _, words in rows], device=device)
+    attention = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for ids, _ in rows], device=device)
+    return ids, attention, words

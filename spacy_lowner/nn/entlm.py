@@ -1,0 +1,66 @@
+"""Template-free prompt tuning: a masked language model that says a label's word in the place of an entity (EntLM)."""
+
+from typing import Any, Dict
+
+import torch
+from torch import Tensor, nn
+
+
+class EntLM(nn.Module):
+    """Gives each word the log-probability that it is said itself, and that each label's word is said in its place.
+
+    Labels have rows of their own in the decoder, so that a word can be a label's word and still be said itself. They begin as
+    the embeddings of label words; no other parameter is new (FactMix, section 3.3).
+
+    lm (nn.Module): A Hugging Face masked language model whose decoder is tied to its embeddings. label_words (Tensor): The
+    labels' first rows. Shape: (labels, dim). settings (Dict[str, Any]): JSON values to build it again.
+    """
+
+    def __init__(self, lm: nn.Module, label_words: Tensor, settings: Dict[str, Any]):
+        super().__init__()
+        decoder = lm.get_output_embeddings()
+        bias = torch.zeros(len(decoder.weight)) if decoder.bias is None else decoder.bias.detach().clone()
+        lm.set_output_embeddings(_NoDecoder())
+        self.lm = lm
+        self.bias = nn.Parameter(bias)
+        self.labels = nn.Parameter(label_words.clone())
+        self.label_bias = nn.Parameter(torch.zeros(len(label_words)))
+        self.settings = settings
+
+    def get_input_embeddings(self) -> nn.Module:
+        """RETURNS (nn.Module): The embeddings of the vocabulary, which are the decoder too."""
+        return self.lm.get_input_embeddings()
+
+    def start_from(self, source: "EntLM") -> None:
+        """Take over all but the labels."""
+        self.lm.load_state_dict(source.lm.state_dict())
+        self.bias.data.copy_(source.bias.data)
+
+    def forward(self, ids: Tensor, attention: Tensor, words: Tensor, n_words: int, *, normalize: bool) -> Tensor:
+        """Score words.
+
+        ids (Tensor): Word pieces. attention (Tensor): 1 where there is a piece. words (Tensor): Number of the word that each piece
+        is of, -1 for none. Shapes: (rows, seq). n_words (int): Words of all rows.
+        normalize (bool): Whether to subtract the logarithm of the sum over vocabulary and labels, as the loss needs. What is
+        left out is the same for all columns of a piece.
+        RETURNS (Tensor): Means over each word's pieces: itself, then the labels. Shape: (n_words, 1 + labels)
+        """
+        states = self.lm(input_ids=ids, attention_mask=attention).logits
+        known = words >= 0
+        states, own, words = states[known], ids[known], words[known]
+        vocabulary = self.get_input_embeddings().weight
+        logits = torch.cat(
+            [(states * vocabulary[own]).sum(-1, keepdim=True) + self.bias[own, None], states @ self.labels.T + self.label_bias], dim=-1
+        ).float()
+        if normalize:
+            said = (states @ vocabulary.T + self.bias).float().logsumexp(-1)
+            logits = logits - torch.logaddexp(said, logits[:, 1:].logsumexp(-1))[:, None]
+        sums = logits.new_zeros(n_words, logits.shape[1]).index_add(0, words, logits)
+        counts = torch.bincount(words, minlength=n_words).clamp(min=1)
+        return sums / counts[:, None]
+
+
+class _NoDecoder(nn.Identity):
+    """Stands where the decoder was, so that the model gives the states that were decoded."""
+
+    bias = None

@@ -1,0 +1,184 @@
+"""The trainable pipe `entlm_ner`: a masked language model that says a label's word in the place of an entity."""
+
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
+
+from ..errors import Errors, LownerError
+from ..models.entlm import replacement_loss
+from ..types import LabelledWords, ScoredSpan, WordScoresT
+from .annotation import write_spans
+from .candidates import OUTSIDE, candidates_of, gold_types, join_words
+from .labels import readable_name
+
+entlm_default_config = """
+[model]
+@architectures = "spacy-lowner.EntLM.v1"
+masked_lm = "minilm"
+label_words = "virtual"
+top_words = 6
+purity = 0.6
+batch_size = 4096
+mixed_precision = false
+"""
+DEFAULT_ENTLM_MODEL = Config().from_str(entlm_default_config)["model"]
+
+
+@Language.factory(
+    "entlm_ner",
+    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
+    default_config={"model": DEFAULT_ENTLM_MODEL, "spans_key": "sc", "scorer": {"@scorers": "spacy.ner_scorer.v1"}},
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_entlm_ner(
+    nlp: Language, name: str, model: WordScoresT, spans_key: str, scorer: Optional[Callable]
+) -> "EntLMRecognizer":
+    """Create an `entlm_ner`; the arguments are those of `EntLMRecognizer`."""
+    return EntLMRecognizer(nlp.vocab, model, name, spans_key=spans_key, scorer=scorer)
+
+
+class EntLMRecognizer(TrainablePipe):
+    """Template-free prompt tuning (Ma et al., 2022; FactMix, section 3.3): each word is itself, or a label's word."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: WordScoresT,
+        name: str = "entlm_ner",
+        *,
+        spans_key: str = "sc",
+        scorer: Optional[Callable] = get_ner_prf,
+    ):
+        """Create the pipe.
+
+        vocab (Vocab): The shared vocabulary. model (WordScoresT): Docs to scores of their words. name (str): Its name.
+        spans_key (str): Key of `doc.spans` to write entities with their scores to; `doc.ents` has them too.
+        scorer (Optional[Callable]): Scoring method.
+        """
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {"labels": [], "label_words": {}, "spans_key": spans_key}
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): The labels, for `spacy init labels`."""
+        return list(self.labels)
+
+    @property
+    def descriptions(self) -> Dict[str, str]:
+        """RETURNS (Dict[str, str]): The words that stood for each label before training, for the model card."""
+        return {label: ", ".join(words) for label, words in self.cfg["label_words"].items()}
+
+    def add_label(self, label: str) -> int:
+        """Add a label before initialization. RETURNS (int): 0 if it is there already, else 1."""
+        if label in self.labels:
+            return 0
+        if label == OUTSIDE:
+            raise LownerError(Errors.LN052.format(name=self.name, label=label))
+        if self.cfg["label_words"]:
+            raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+    ) -> None:
+        """Load the language model, take labels and their words from the data.
+
+        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): By default those of the data.
+        """
+        validate_get_examples(get_examples, "EntLMRecognizer.initialize")
+        self.cfg["label_words"] = {}
+        places: Dict[str, List[Tuple[Doc, set]]] = {}
+        for example in get_examples():
+            own: Dict[str, set] = {}
+            for (word, _), label in self._gold(example).items():
+                own.setdefault(label, set()).add(word)
+            for label in own:
+                places.setdefault(label, []).append((example.predicted, own[label]))
+        for label in sorted(set(places) - {OUTSIDE}) if labels is None else labels:
+            self.add_label(label)
+        if not self.labels:
+            raise LownerError(Errors.LN054.format(name=self.name))
+        self.model.initialize(
+            Y=[LabelledWords(readable_name(label), places.get(label, [])) for label in self.labels]
+        )
+        self.cfg["label_words"] = dict(zip(self.labels, self.model.attrs["label_words"]))
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:
+        """RETURNS (List[List[ScoredSpan]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
+        docs = list(docs)
+        return [self._choose(doc, scores) for doc, scores in zip(docs, self.model.predict(docs))]
+
+    def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
+        """Write entities to `doc.ents`, and with the mean probabilities of their words to `doc.spans`."""
+        for doc, spans in zip(docs, predicted):
+            doc.set_ents(write_spans(doc, self.cfg["spans_key"], spans, self.labels), default="outside")
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "EntLMRecognizer.update")
+        if not any(len(example.predicted) for example in examples):
+            return losses
+        set_dropout_rate(self.model, drop)
+        scores, backprop = self.model.begin_update([example.predicted for example in examples])
+        loss, d_scores = self.get_loss(examples, scores)
+        backprop(d_scores)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
+        """RETURNS (Tuple[float, List[Floats2d]]): L_RepLM (eq. 3), and its gradient."""
+        columns = {OUTSIDE: 0, **{label: 1 + i for i, label in enumerate(self.labels)}}
+        gold = []
+        for example in examples:
+            own = [-1] * len(example.predicted)
+            for (word, _), label in self._gold(example).items():
+                if label not in columns:
+                    raise LownerError(Errors.LN043.format(name=self.name, label=label, labels=", ".join(self.labels)))
+                own[word] = columns[label]
+            gold.append(own)
+        return replacement_loss(scores, gold)
+
+    def _gold(self, example: Example) -> Dict[Tuple[int, int], str]:
+        return gold_types(example, candidates_of(example.predicted, "words", 1), "words")
+
+    def _choose(self, doc: Doc, scores: Floats2d) -> List[ScoredSpan]:
+        shares = self.model.ops.to_numpy(self.model.ops.softmax(scores)) if len(doc) else []
+        chosen = [
+            ScoredSpan(word, end, int(shares[word].argmax()) - 1, float(shares[word].max()))
+            for word, end in candidates_of(doc, "words", 1)
+        ]
+        return join_words([span for span in chosen if span.label >= 0])
