@@ -11,7 +11,7 @@ from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY, ORIGIN_KEY, WEIGHT_KEY
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
-from .tokens import choose_tokenizer
+from .tokens import choose_tokenizer, plain_vocab
 
 
 def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool = True) -> Doc:
@@ -55,7 +55,7 @@ def to_docs(sentences: Iterable[Sentence], spans_key: str = "sc") -> List[Doc]:
     """Make Docs that share a vocabulary; character-dense scripts get no spaces. RETURNS (List[Doc]): The Docs."""
     sentences = list(sentences)
     spaces = choose_tokenizer(word for sentence in sentences[:200] for word in sentence.words) == "spacy"
-    vocab = Vocab()
+    vocab = plain_vocab()
     return [to_doc(sentence, vocab, spans_key, spaces) for sentence in sentences]
 
 
@@ -71,6 +71,6 @@ def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
     try:
-        return DocBin(store_user_data=True).from_disk(path).get_docs(vocab or Vocab())
+        return DocBin(store_user_data=True).from_disk(path).get_docs(vocab or plain_vocab())
     except Exception as error:
         raise LownerError(Errors.LN015.format(path=path, reason=f"{type(error).__name__}: {error}")) from error

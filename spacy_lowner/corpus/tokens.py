@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Iterable, List, Tuple
 
 import spacy
+from spacy.lang.lex_attrs import LEX_ATTRS
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
@@ -13,6 +14,11 @@ from .sentence import LabeledSpan, Sentence
 
 TOKENIZERS = ("auto", "spacy", "characters")
 _CJK = (("\u3040", "\u30ff"), ("\u3400", "\u9fff"), ("\uf900", "\ufaff"))
+
+
+def plain_vocab() -> Vocab:
+    """RETURNS (Vocab): One of no language, in which words still know whether they are letters, digits or spaces."""
+    return Vocab(lex_attr_getters=LEX_ATTRS)
 
 
 def choose_tokenizer(texts: Iterable[str]) -> str:
@@ -60,4 +66,4 @@ def _blank(lang: str) -> spacy.Language:
 
 
 def _characters(text: str) -> Doc:
-    return Doc(Vocab(), words=list(text), spaces=[False] * len(text))
+    return Doc(plain_vocab(), words=list(text), spaces=[False] * len(text))

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
 from ..errors import Errors, LownerError
 from ..nn.low_rank import add_updates, merge_updates
@@ -47,7 +47,9 @@ def with_adapter(rank: int) -> BertForMaskedLM:
     RETURNS (BertForMaskedLM): The model.
     """
     path = encoder_path("minilm")
-    model = BertForMaskedLM.from_pretrained(path, config=AutoConfig.from_pretrained(path))
+    model = BertForMaskedLM(AutoConfig.from_pretrained(path))
+    model.bert = BertModel.from_pretrained(path, add_pooling_layer=False)
+    model.tie_weights()
     model.requires_grad_(False)
     add_updates(model.bert.encoder, rank)
     torch.nn.init.eye_(model.cls.predictions.transform.dense.weight)

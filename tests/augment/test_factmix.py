@@ -278,3 +278,11 @@ def test_mentions_from_a_file(tmp_path, corpus):
         (tmp_path / "bad.json").write_text(bad)
         with pytest.raises(LownerError, match="LN070"):
             MentionBase.from_file(tmp_path / "bad.json")
+
+
+def test_a_corpus_on_disk_has_context_too(corpus, filler, tmp_path):
+    """Words of Docs that are read without a pipeline know whether they are letters."""
+    write_docs(corpus, tmp_path / "corpus.spacy")
+    docs = list(read_docs(tmp_path / "corpus.spacy"))
+    made = FactMix(filler, MentionBase(), context_ratio=3, entity_ratio=0).make(docs)
+    assert [len(own) for own in made] == [3, 3, 3]
