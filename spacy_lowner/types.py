@@ -8,10 +8,12 @@ from thinc.api import Model
 from thinc.types import Floats1d, Floats2d, Floats4d, Ints1d, Ints2d
 
 # Where annotation beside the target spans stands on a Doc: spans of extension labels, the weight of a synthetic Doc (beta),
-# and where a Doc came from.
+# where a Doc came from, and from whom in detail.
 EXTENSION_KEY = "sc_ext"
 WEIGHT_KEY = "lowner_weight"
 ORIGIN_KEY = "lowner_origin"
+PROVENANCE_KEY = "lowner_provenance"
+USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
 
 
 class ScoredSpan(NamedTuple):

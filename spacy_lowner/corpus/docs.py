@@ -8,7 +8,7 @@ from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
 from ..errors import Errors, LownerError
-from ..types import EXTENSION_KEY, ORIGIN_KEY, WEIGHT_KEY
+from ..types import EXTENSION_KEY, USER_KEYS
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
@@ -43,7 +43,7 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
         spaces=None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc],
         categories=dict(doc.cats),
         extensions=_labelled(doc, EXTENSION_KEY),
-        user_data={key: doc.user_data[key] for key in (WEIGHT_KEY, ORIGIN_KEY) if key in doc.user_data},
+        user_data={key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data},
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
-from ..types import ORIGIN_KEY, WEIGHT_KEY
+from ..types import USER_KEYS, WEIGHT_KEY
 from .files import read_lines, read_text
 from .sentence import LabeledSpan, OnErrorT, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
@@ -79,7 +79,7 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
             list(words), [LabeledSpan(*span) for span in spans], where=where, spaces=record.get("spaces")
         )
         sentence.extensions = [LabeledSpan(*span) for span in extensions]
-    sentence.user_data = {key: record[key] for key in (WEIGHT_KEY, ORIGIN_KEY) if key in record}
+    sentence.user_data = {key: record[key] for key in USER_KEYS if key in record}
     sentence.categories = dict(record.get("categories", {}))
     return sentence
 

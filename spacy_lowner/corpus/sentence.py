@@ -24,7 +24,7 @@ class Sentence:
     spaces (Optional[List[bool]]): Whether a space follows each word; None where the source does not say.
     categories (Dict[str, float]): Labels of the whole sentence, such as an intent.
     extensions (List[LabeledSpan]): Spans that only train.
-    user_data (Dict[str, Any]): Weight and origin of a synthetic sentence, by their keys on the Doc.
+    user_data (Dict[str, Any]): Weight, origin and provenance of a synthetic sentence, by their keys on the Doc.
     """
 
     words: List[str]

@@ -22,6 +22,12 @@ class Account:
         self.unused[cause] += 1
         self.cases.append({"cause": cause, "text": text, "said": said})
 
+    def add(self, other: "Account") -> None:
+        """Count what another one counts."""
+        self.used.update(other.used)
+        self.unused.update(other.unused)
+        self.cases += other.cases
+
     def as_dict(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): JSON-ready."""
         return {"used": dict(self.used), "unused": dict(self.unused), "cases": self.cases}

@@ -2,11 +2,12 @@
 
 from typing import Callable, Iterator, List, Sequence
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup
 
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
+from ..types import EXTENSION_KEY
 
 TaggerT = Callable[[Sequence[Doc]], Iterator[List[LabeledSpan]]]
 # A noun phrase of NLTK's chunk grammar.
@@ -26,6 +27,13 @@ def load_tagger(name: str) -> TaggerT:
     if name == "nltk":
         return _of_nltk()
     raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk"))
+
+
+def write_tags(docs: Sequence[Doc], tagger: TaggerT) -> None:
+    """Write what a tagger says to `doc.spans["sc_ext"]`, in place of what is there."""
+    for doc, spans in zip(docs, tagger(docs)):
+        made = [Span(doc, start, end, label=label) for start, end, label in spans]
+        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=made)
 
 
 def _of_pipeline(name: str) -> TaggerT:

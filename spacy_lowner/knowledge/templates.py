@@ -17,7 +17,7 @@ _environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
 def render(name: str, language: str, **values: Any) -> str:
     """Fill in a prompt.
 
-    name (str): "entities", "segments", "pos" or "merge". language (str): One of `LANGUAGES`. values (Any): For its gaps.
+    name (str): One of the templates beside this file, as "entities". language (str): One of `LANGUAGES`. values (Any): For its gaps.
     RETURNS (str): The prompt.
     """
     if language not in LANGUAGES:

@@ -1,0 +1,91 @@
+"""What commands that ask a language model share: its options, its client, an estimate."""
+
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence
+
+import srsly
+import typer
+from spacy import registry
+from spacy.tokens import Doc
+from wasabi import msg
+
+from ..errors import Errors, LownerError
+from ..knowledge.account import Account
+from ..knowledge.extend import PARTS
+from ..llm.client import OpenAIClient
+from ..llm.local import local_server
+from ..llm.messages import Request
+
+# A base URL of no server: the model of the extra `local-llm`, served while the command runs.
+LOCAL = "local"
+# Letters of a token, for estimates.
+LETTERS = 4
+
+MODEL = typer.Option(None, help="The server's name for the language model")
+BASE_URL = typer.Option(None, help=f"An OpenAI-compatible server; {LOCAL} starts the one of the extra local-llm; by default OpenAI's")
+CACHE = typer.Option(Path("llm-cache.sqlite"), help="Replies, which are never asked for twice")
+IN_FLIGHT = typer.Option(16, min=1, help="Calls at once")
+MAX_TOKENS = typer.Option(2048, min=1, help="Of a reply")
+LANGUAGE = typer.Option("en", help="Of the prompts: en or zh")
+PARTS_ASKED = typer.Option(",".join(PARTS), "--parts", help="What to ask for: entities, pos, or both")
+MERGE = typer.Option(True, help="Merge labels that mean the same")
+EMBEDDING = typer.Option("minilm", help="Sentence encoder that tests which labels are merged")
+LIMIT = typer.Option(0, min=0, help="Sentences to ask about, from the first; 0 asks about all. The others are kept as they are")
+DRY_RUN = typer.Option(False, help="Print two prompts and an estimate, and ask nothing")
+SPANS_KEY = typer.Option("sc", help="Key of the entities in doc.spans")
+
+
+@contextmanager
+def open_client(
+    model: Optional[str], base_url: Optional[str], *, cache: Path, in_flight: int, max_tokens: int
+) -> Iterator[OpenAIClient]:
+    """Talk to a server for the block. YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named."""
+    if not model:
+        raise LownerError(Errors.LN083)
+    with local_server() if base_url == LOCAL else nullcontext(base_url) as url:
+        create = registry.misc.get("spacy-lowner.OpenAI.v1")
+        parameters = {"temperature": 0, "max_tokens": max_tokens}
+        client = create(model, url, cache=str(cache), in_flight=in_flight, parameters=parameters)
+        try:
+            yield client
+        finally:
+            client.close()
+    msg.info(client.usage.summary())
+
+
+def check_parts(parts: str) -> List[str]:
+    """RETURNS (List[str]): The parts of a list with commas. RAISES (LownerError): If there are none or others."""
+    chosen = [part for part in parts.split(",") if part]
+    if not chosen or set(chosen) - set(PARTS):
+        raise LownerError(Errors.LN014.format(what="--parts", value=parts, options=", ".join(PARTS)))
+    return chosen
+
+
+def write_account(account: Account, path: Path) -> None:
+    """Write what was used and what not, and tell of the latter."""
+    srsly.write_json(path, account.as_dict())
+    for cause, count in account.unused.most_common():
+        if count:
+            msg.warn(f"{cause}: {count} (see {path})")
+
+
+def print_estimate(requests: Sequence[Request], *, calls: int, letters: int) -> None:
+    """Print the first and the last prompt, and what all would cost.
+
+    requests (Sequence[Request]): Those that are known. calls (int): In all. letters (int): Of all prompts.
+    """
+    for request in [*requests[:1], *requests[1:][-1:]]:
+        typer.echo(f"{request.messages[-1][1]}\n\n---\n")
+    msg.info(f"About {calls} calls and {letters // LETTERS:,} tokens of prompts; answers are about as long as the texts")
+
+
+def letters_of(requests: Sequence[Request]) -> int:
+    """RETURNS (int): Letters of all prompts."""
+    return sum(len(request.messages[-1][1]) for request in requests)
+
+
+def report_extensions(docs: Sequence[Doc], key: str) -> str:
+    """RETURNS (str): How many spans of how many labels are under a key."""
+    labels = [span.label_ for doc in docs for span in doc.spans.get(key, [])]
+    return f"{len(labels)} extension spans of {len(set(labels))} labels on {len(docs)} sentences"

@@ -1,0 +1,76 @@
+"""`spacy lowner explain`: more sentences, in which a language model explains those that are there."""
+
+from pathlib import Path
+from typing import Optional
+
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.docs import write_docs
+from ..errors import Errors, LownerError
+from ..knowledge.explain import BETA, explain, explanation_requests
+from ..knowledge.extend import extend
+from ..knowledge.taggers import load_tagger, write_tags
+from ..models.encoder import embed_texts
+from ..trained import load_pipeline
+from ..types import EXTENSION_KEY
+from . import _language_model as asking
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("explain")
+@friendly
+def explain_cli(
+    input_path: Path = typer.Argument(..., help="A corpus of any known format, with extension labels or without"),
+    output_path: Path = typer.Argument(..., help="Where to write it with the new sentences (.spacy)"),
+    annotator: Optional[str] = typer.Option(None, help="Pipeline trained on the corpus, which annotates the new sentences"),
+    model: Optional[str] = asking.MODEL,
+    base_url: Optional[str] = asking.BASE_URL,
+    cache: Path = asking.CACHE,
+    in_flight: int = asking.IN_FLIGHT,
+    max_tokens: int = asking.MAX_TOKENS,
+    language: str = asking.LANGUAGE,
+    weight: float = typer.Option(BETA, min=0.0, help="Of the new sentences in the loss (beta)"),
+    origin: str = typer.Option("llm", "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, or none"),
+    parts: str = asking.PARTS_ASKED,
+    merge: bool = asking.MERGE,
+    embedding: str = asking.EMBEDDING,
+    limit: int = asking.LIMIT,
+    dry_run: bool = asking.DRY_RUN,
+    spans_key: str = asking.SPANS_KEY,
+):
+    """Add sentences that explain entities, annotated by a trained pipeline (KnowFREE)."""
+    chosen = asking.check_parts(parts)
+    tagger = load_tagger(origin) if origin not in ("llm", "none") else None
+    docs = load_corpus(input_path, spans_key=spans_key)
+    if dry_run:
+        requests = explanation_requests(docs[: limit or None], language, spans_key)
+        asking.print_estimate(requests, calls=len(requests), letters=asking.letters_of(requests))
+        return
+    if annotator is None:
+        raise LownerError(Errors.LN086)
+    nlp = load_pipeline(annotator)
+    with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
+        made, account = explain(
+            docs[: limit or None],
+            client,
+            nlp,
+            model_name=client.model,
+            language=language,
+            weight=weight,
+            spans_key=spans_key,
+            progress=True,
+        )
+        if origin == "llm":
+            embed = (lambda texts: embed_texts(texts, embedding)) if merge else None
+            account.add(extend(made, client, language=language, parts=chosen, embed=embed, progress=True))
+    if tagger is not None:
+        write_tags(made, tagger)
+    asking.write_account(account, output_path.with_suffix(".json"))
+    write_docs([*docs, *made], output_path)
+    entities = sum(len(doc.spans[spans_key]) for doc in made)
+    msg.good(f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}")
+    if origin != "none":
+        msg.good(f"New sentences: {asking.report_extensions(made, EXTENSION_KEY)}")

@@ -1,0 +1,105 @@
+"""Pipeline 2 of KnowFREE: sentences that explain the entities of others (section 3.1)."""
+
+import re
+from typing import Any, Dict, List, Sequence, Tuple
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
+
+from ..llm.messages import LanguageModel, Reply, Request
+from ..types import ORIGIN_KEY, PROVENANCE_KEY, USER_KEYS, WEIGHT_KEY
+from .account import Account
+from .templates import VERSION, render
+
+# The paper's weight of synthetic sentences of NER data (appendix H).
+BETA = 0.4
+EXPLAIN, DESCRIBE = "explain", "describe"
+# Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
+_LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d+[.)、]\s*)+")
+_EMPHASIS = re.compile(r"\*\*|__|`")
+
+
+def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> List[Request]:
+    """RETURNS (List[Request]): P_exp of each Doc with entities, P_ext of each without (Figures 11, 12)."""
+    return [_request(doc, language, spans_key) for doc in docs]
+
+
+def explain(
+    docs: Sequence[Doc],
+    model: LanguageModel,
+    annotator: Language,
+    *,
+    model_name: str,
+    language: str = "en",
+    weight: float = BETA,
+    spans_key: str = "sc",
+    progress: bool = False,
+) -> Tuple[List[Doc], Account]:
+    """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
+
+    docs (Sequence[Doc]): The Docs. model (LanguageModel): Writes. annotator (Language): Trained on the Docs; its words and its spans
+        are those of the new Docs. model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
+    weight (float): beta of the new Docs in the loss (eq. 14). spans_key (str): Key of the entities.
+    progress (bool): Whether to show a bar.
+    RETURNS (Tuple[List[Doc], Account]): A Doc a sentence, none twice and none that is among `docs`; what was used, and what not.
+    """
+    account = Account()
+    replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
+    splitter = spacy.blank(language)
+    splitter.add_pipe("sentencizer")
+    seen = {doc.text.strip() for doc in docs}
+    made: List[Doc] = []
+    for doc, reply in zip(docs, replies):
+        for sentence in _sentences(reply, doc, splitter, account):
+            if sentence in seen:
+                account.unused["sentence that was there before"] += 1
+                continue
+            seen.add(sentence)
+            new = annotator.make_doc(sentence)
+            new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
+            made.append(new)
+    annotated = [_fixed(doc, spans_key) for doc in annotator.pipe(made)]
+    account.used["sentences"] += len(annotated)
+    account.used["entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
+    return annotated, account
+
+
+def _request(doc: Doc, language: str, spans_key: str) -> Request:
+    entities = [f"{span.text} ({span.label_})" for span in doc.spans.get(spans_key, [])]
+    if entities:
+        return Request.of(render(EXPLAIN, language, text=doc.text, entities=entities))
+    return Request.of(render(DESCRIBE, language, text=doc.text))
+
+
+def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> List[str]:
+    """RETURNS (List[str]): Whole sentences with letters in them, without markdown."""
+    if reply.error is not None:
+        account.refuse("no answer", doc.text, reply.error)
+        return []
+    lines = [_EMPHASIS.sub("", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines()]
+    found = [sentence.text.strip() for line in lines if line for sentence in splitter(line).sents]
+    if reply.truncated and found:
+        account.refuse("sentence cut at the limit of tokens", doc.text, found.pop())
+    whole = [sentence for sentence in found if any(char.isalpha() for char in sentence)]
+    if not whole:
+        account.refuse("no sentence", doc.text, reply.text)
+    return whole
+
+
+def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dict[str, Any]:
+    prompt = EXPLAIN if doc.spans.get(spans_key) else DESCRIBE
+    source = {"model": model_name, "prompt": f"{prompt}.{language}.{VERSION}", "text": doc.text}
+    return {ORIGIN_KEY: f"knowfree-{prompt}", PROVENANCE_KEY: source}
+
+
+def _fixed(doc: Doc, spans_key: str) -> Doc:
+    """RETURNS (Doc): One with what the annotator predicted as gold annotation has it: no scores, nothing missing, nothing else."""
+    new = Doc(doc.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc])
+    new.user_data.update({key: doc.user_data[key] for key in USER_KEYS})
+    predicted = doc.spans[spans_key] if spans_key in doc.spans else doc.ents
+    spans = [Span(new, span.start, span.end, label=span.label_) for span in predicted]
+    new.spans[spans_key] = SpanGroup(new, name=spans_key, spans=spans)
+    new.set_ents(filter_spans(spans), default="outside")
+    return new

@@ -1,0 +1,107 @@
+"""New sentences that explain old ones, from a scripted model and through the command."""
+
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.knowledge.explain import explain, explanation_requests
+from spacy_lowner.llm.messages import Reply
+
+SAID = {
+    "Ann left Rome": "**Ann** is a singer. She loves Rome.\n\n1. Rome: Rome is a city!\n- Ann left Rome\n## 2.\nAnd then",
+    "it rains": "Rain falls. Rome is wet.",
+    "no reply": Reply("", error="the server is down"),
+    "signs": "... !",
+}
+
+
+class Scripted:
+    def ask(self, requests, *, description=None):
+        self.prompts = [request.messages[-1][1] for request in requests]
+        said = [SAID[prompt.split("Sample: ")[1].split("\n")[0]] for prompt in self.prompts]
+        return [one if isinstance(one, Reply) else Reply(one, truncated=one.endswith("then")) for one in said]
+
+
+@pytest.fixture
+def annotator():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "LOC", "pattern": "Rome"}, {"label": "PER", "pattern": "Ann"}])
+    return nlp
+
+
+@pytest.fixture
+def docs(make_doc):
+    return [make_doc("Ann left Rome", (0, 1, "PER"), (2, 3, "LOC")), make_doc("it rains"), make_doc("no reply"), make_doc("signs")]
+
+
+def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, annotator):
+    model = Scripted()
+    made, account = explain(docs, model, annotator, model_name="wise", weight=0.25)
+    assert [doc.text for doc in made] == [
+        "Ann is a singer.", "She loves Rome.", "Rome: Rome is a city!", "Rain falls.", "Rome is wet."
+    ]
+    assert [[span.label_ for span in doc.spans["sc"]] for doc in made] == [["PER"], ["LOC"], ["LOC", "LOC"], [], ["LOC"]]
+    assert all([*doc.ents] == [*doc.spans["sc"]] and doc.has_annotation("ENT_IOB") for doc in made)
+    assert account.used == {"sentences": 5, "entities": 5}
+    assert account.unused == {
+        "sentence that was there before": 1, "sentence cut at the limit of tokens": 1, "no answer": 1, "no sentence": 1
+    }
+    assert {doc.user_data["lowner_weight"] for doc in made} == {0.25}
+    assert [doc.user_data["lowner_origin"] for doc in made] == ["knowfree-explain"] * 3 + ["knowfree-describe"] * 2
+    assert made[0].user_data["lowner_provenance"] == {"model": "wise", "prompt": "explain.en.v1", "text": "Ann left Rome"}
+    assert '["Ann (PER)", "Rome (LOC)"]' in model.prompts[0] and "Entities" not in model.prompts[1]
+
+
+def test_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
+    (request,) = explanation_requests([make_doc("東京", (0, 1, "LOC"))], "zh", "sc")
+    assert "样例:東京" in request.messages[0][1] and "東京 (LOC)" in request.messages[0][1]
+
+    class Chinese:
+        def ask(self, requests, *, description=None):
+            return [Reply("罗马是城市。它很古老!")]
+
+    made, _ = explain([make_doc("東京")], Chinese(), spacy.blank("zh"), model_name="m", language="zh")
+    assert [doc.text for doc in made] == ["罗马是城市。", "它很古老!"]
+
+
+def test_command_with_a_server(docs, annotator, tmp_path):
+    pytest.importorskip("openai")
+    from llm.server import serve
+
+    write_docs(docs[:2], tmp_path / "in.spacy")
+    annotator.to_disk(tmp_path / "annotator")
+
+    def answer(prompt, attempt):
+        if "expert" in prompt:
+            return SAID["Ann left Rome" if "Ann left Rome" in prompt else "it rains"].replace("\nAnd then", "")
+        return '[{"entity": "Rome", "type": "city"}]' if "Rome is wet" in prompt else "[]"
+
+    paths = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy")]
+    with serve(answer) as (url, server):
+        arguments = [*paths, "--model", "m", "--base-url", url, "--cache", str(tmp_path / "cache.sqlite")]
+        arguments += ["--annotator", str(tmp_path / "annotator"), "--parts", "entities"]
+        for _ in range(2):
+            done = CliRunner().invoke(lowner, ["explain", *arguments])
+            assert done.exit_code == 0, done.output
+        # Two sentences are explained, five new ones are annotated, and the second run asks nothing.
+        assert len(server.seen) == 7
+    written = list(read_docs(tmp_path / "out.spacy"))
+    assert [doc.text for doc in written[:2]] == ["Ann left Rome", "it rains"] and len(written) == 7
+    assert [(span.text, span.label_) for span in written[-1].spans["sc_ext"]] == [("Rome", "city")]
+    assert srsly.read_json(tmp_path / "out.json")["used"] == {"sentences": 5, "entities": 6}
+    converted = CliRunner().invoke(lowner, ["convert", paths[1], str(tmp_path / "out.jsonl")])
+    assert converted.exit_code == 0, converted.output
+    lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))
+    assert lines[-1]["lowner_provenance"]["model"] == "m" and lines[-1]["lowner_weight"] == 0.4
+
+
+def test_what_the_command_needs(docs, tmp_path):
+    write_docs(docs[:2], tmp_path / "in.spacy")
+    paths = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy")]
+    dry = CliRunner().invoke(lowner, ["explain", *paths, "--dry-run"])
+    assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "it rains" in dry.output and "2 calls" in dry.output
+    without = CliRunner().invoke(lowner, ["explain", *paths, "--model", "m"])
+    assert without.exit_code == 1 and "LN086" in without.output
