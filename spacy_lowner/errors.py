@@ -129,6 +129,7 @@ class Errors(metaclass=_WithCodes):
         "{path} is missing: the packaged encoder is no masked language model without it. Train it with "
         "scripts/train_mlm_adapter.py, or name a masked language model of Hugging Face."
     )
+    LN075 = "FactMix needs the corpus that it augments, for its mentions: set originals = ${paths.train} in its block of the config."
 
     # Language models
     LN080 = (

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..corpus.docs import read_docs
-from ..errors import Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
 from .factmix import FactMix
 from .infill import Infill
@@ -59,7 +59,7 @@ def build_factmix(
 
 
 def create_factmix_augmenter(
-    originals: Path,
+    originals: Optional[Path],
     masked_lm: str = "minilm",
     context_ratio: int = 5,
     entity_ratio: int = 8,
@@ -77,6 +77,8 @@ def create_factmix_augmenter(
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         yield example
+        if originals is None:
+            raise LownerError(Errors.LN075)
         if not factmix:
             factmix.append(
                 build_factmix(

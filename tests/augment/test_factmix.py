@@ -286,3 +286,9 @@ def test_a_corpus_on_disk_has_context_too(corpus, filler, tmp_path):
     docs = list(read_docs(tmp_path / "corpus.spacy"))
     made = FactMix(filler, MentionBase(), context_ratio=3, entity_ratio=0).make(docs)
     assert [len(own) for own in made] == [3, 3, 3]
+
+
+def test_an_augmenter_without_a_corpus_says_so(corpus, nlp):
+    augment = create_factmix_augmenter(None)
+    with pytest.raises(LownerError, match="LN075"):
+        list(augment(nlp, spacy.training.Example(corpus[0], corpus[0])))
