@@ -116,6 +116,8 @@ class Errors(metaclass=_WithCodes):
     LN060 = "{path}: {problem}. {mend}."
     LN061 = "This command ended with status {code}; mend what it says and start the grid again, done runs are kept:\n{command}\n{tail}"
     LN062 = "{path} holds no results yet. Run a grid first: python -m spacy lowner experiment GRID {path}."
+    LN063 = "There is no knowfree_spancat with extension labels in this pipeline. Train one on the output of spacy lowner extend."
+    LN064 = "Pictures need matplotlib. Install the extra: pip install 'spacy-lowner[report]'."
 
     # Augmentation
     LN070 = (

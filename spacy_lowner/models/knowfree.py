@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, Callable, List, Optional, Tuple
 
+import numpy
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
@@ -72,7 +73,7 @@ def build_knowfree(
         "knowfree_head",
         _forward_head,
         init=partial(_init_head, settings=settings, label_scale=label_scale),
-        attrs={"word_shapes": word_shapes},
+        attrs={"word_shapes": word_shapes, "extension": False},
         shims=[module_shim(_rebuild, mixed_precision=mixed_precision)],
     )
     refs = {"tok2vec": tok2vec, "torch": head}
@@ -108,6 +109,17 @@ def spans_over(prediction: SpanLogits, threshold: float) -> Tuple[Any, Any]:
     scores = logits.float().sigmoid() * mask[..., None]
     cells = ((scores >= threshold) & mask[..., None]).nonzero()
     return cells.cpu().numpy(), scores[tuple(cells.T)].cpu().numpy()
+
+
+def extension_logits(model: SpanModelT, docs: List[Doc]) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): Logits of the extension labels, which predictions leave out. Shape: (batch, seq, width, extensions)"""
+    head = model.get_ref("torch")
+    head.attrs["extension"] = True
+    try:
+        logits = model.predict(docs).logits
+    finally:
+        head.attrs["extension"] = False
+    return model.ops.to_numpy(logits)[..., get_module(head.shims[0]).settings["n_target"] :]
 
 
 def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[HeadShape] = None) -> None:
@@ -169,7 +181,7 @@ def _forward_head(
     padded_shapes = None
     if shapes is not None:
         padded_shapes = xp2torch(ops.pad([ops.asarray1i(one) for one in shapes]), device=shim.device).long()
-    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": is_train})
+    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": is_train or model.attrs["extension"]})
     logits, backprop_torch = shim(arguments, is_train)
 
     def backprop(d_logits: SpanLogits) -> List[Floats2d]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, Sequence
 
+from .pictures import load_pyplot, save
 from .tables import by_size, in_order, spread, summarize
 
 
@@ -12,9 +13,7 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
 
     lines (Sequence[Dict[str, Any]]): Result lines. path (Path): Where to, as .svg or .png. measure (str): Of the scores.
     """
-    # matplotlib comes with the extra "report" and is slow to import.
-    from matplotlib import pyplot
-
+    pyplot = load_pyplot()
     values = summarize(lines, measure)
     systems, corpora = (in_order(line[part] for line in lines) for part in ("system", "corpus"))
     samples = by_size(line["sample"] for line in lines)
@@ -37,7 +36,4 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
         axes = [[axis]]
     axes[0][0].set_ylabel("test F1")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    figure.set_layout_engine("constrained")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    pyplot.close(figure)
+    save(figure, path)

@@ -1,0 +1,53 @@
+"""`spacy lowner plot-extensions` and `plot-texts`: pictures of extension labels and of corpora."""
+
+from pathlib import Path
+from typing import Dict, List
+
+import numpy
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..models.encoder import embed_texts
+from ..report.extensions import extension_means
+from ..report.pictures import draw_heatmap, draw_texts, shorten
+from ..trained import load_pipeline
+from ..types import ORIGIN_KEY
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("plot-extensions")
+@friendly
+def plot_extensions_cli(
+    model_path: Path = typer.Argument(..., help="A pipeline trained with extension labels"),
+    data_path: Path = typer.Argument(..., help="Texts of any known format"),
+    output_path: Path = typer.Argument(..., help="The picture (.svg or .png)"),
+    top: int = typer.Option(30, min=1, help="Extension labels to draw, those that vary most between targets"),
+):
+    """Draw how likely each extension label is where each target label is predicted."""
+    means, extensions, targets = extension_means(load_pipeline(model_path), load_corpus(data_path))
+    spread = numpy.nan_to_num(numpy.nanmax(means, axis=1, initial=0.0) - numpy.nanmin(means, axis=1, initial=1.0))
+    rows = sorted(numpy.argsort(-spread, kind="stable")[:top])
+    names = shorten([extensions[row] for row in rows])
+    draw_heatmap(means[rows], names, shorten(targets), output_path, x="target label predicted", y="extension label")
+    msg.good(f"{output_path}: {len(rows)} of {len(extensions)} extension labels, {len(targets)} target labels")
+
+
+@lowner.command("plot-texts")
+@friendly
+def plot_texts_cli(
+    output_path: Path = typer.Argument(..., help="The picture (.svg or .png)"),
+    data_paths: List[Path] = typer.Argument(..., help="Corpora of any known format; sentences that were made are told apart"),
+    encoder: str = typer.Option("minilm", help="Sentence encoder"),
+    limit: int = typer.Option(1000, min=1, help="Sentences of each, from the first"),
+    seed: int = typer.Option(0, help="Of t-SNE"),
+):
+    """Draw where the sentences of corpora lie beside each other (t-SNE of sentence embeddings)."""
+    texts: Dict[str, List[str]] = {}
+    for path in data_paths:
+        for doc in load_corpus(path)[:limit]:
+            origin = doc.user_data.get(ORIGIN_KEY)
+            texts.setdefault(f"{path.stem}, {origin}" if origin else path.stem, []).append(doc.text)
+    draw_texts({name: embed_texts(own, encoder) for name, own in texts.items()}, output_path, seed=seed)
+    msg.good(f"{output_path}: {', '.join(f'{len(own)} {name}' for name, own in texts.items())}")

@@ -1,0 +1,80 @@
+"""Pictures are drawn of what the numbers say."""
+
+import numpy
+import pytest
+import spacy
+from small_models import TOK2VEC
+from spacy.tokens import Span
+from spacy.training import Example
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.docs import write_docs
+from spacy_lowner.errors import LownerError
+from spacy_lowner.report.extensions import extension_means
+from spacy_lowner.report.pictures import draw_texts
+
+TEXTS = ["Ann met Bob", "Bob saw Oslo", "Ann left Rome", "Rome likes Ann"]
+PLACES = ("Oslo", "Rome")
+
+
+def labelled(nlp, text):
+    doc = nlp.make_doc(text)
+    names = [token.i for token in doc if token.is_title]
+    doc.spans["sc"] = [Span(doc, i, i + 1, "LOC" if doc[i].text in PLACES else "PER") for i in names]
+    doc.spans["sc_ext"] = [Span(doc, i, i + 1, "town" if doc[i].text in PLACES else "human") for i in names]
+    return doc
+
+
+@pytest.fixture(scope="module")
+def trained():
+    spacy.util.fix_random_seed(0)
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "tok2vec": TOK2VEC, "dropout": 0.0}
+    nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "model": model})
+    docs = [labelled(nlp, text) for text in TEXTS]
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(80):
+        nlp.update(examples, sgd=optimizer)
+    return nlp, docs
+
+
+def test_extension_labels_go_with_their_targets(trained):
+    nlp, docs = trained
+    means, extensions, targets = extension_means(nlp, docs)
+    assert (extensions, targets) == (["human", "town"], ["LOC", "PER"])
+    human, town = means
+    assert human[1] > 0.6 > 0.4 > human[0] and town[0] > 0.6 > 0.4 > town[1]
+    # Predictions leave the extension labels out as before.
+    assert nlp.get_pipe("knowfree_spancat").model.predict(docs).logits.shape[-1] == 2
+
+
+def test_a_label_that_is_never_predicted_is_blank(trained):
+    means, _, _ = extension_means(trained[0], [trained[0].make_doc("")])
+    assert numpy.isnan(means).all()
+    with pytest.raises(LownerError, match="LN063"):
+        extension_means(spacy.blank("en"), trained[1])
+
+
+def test_commands(trained, tmp_path):
+    nlp, docs = trained
+    nlp.to_disk(tmp_path / "model")
+    write_docs(docs, tmp_path / "old.spacy")
+    made = [doc.copy() for doc in docs[:2]]
+    for doc in made:
+        doc.user_data["lowner_origin"] = "knowfree-explain"
+    write_docs([*docs, *made], tmp_path / "new.spacy")
+    picture = tmp_path / "extensions.svg"
+    done = CliRunner().invoke(lowner, ["plot-extensions", str(tmp_path / "model"), str(tmp_path / "old.spacy"), str(picture)])
+    assert done.exit_code == 0, done.output
+    assert picture.read_text().startswith("<?xml") and "2 of 2" in done.output
+    picture = tmp_path / "texts.png"
+    done = CliRunner().invoke(lowner, ["plot-texts", str(picture), str(tmp_path / "old.spacy"), str(tmp_path / "new.spacy")])
+    assert done.exit_code == 0, done.output
+    assert picture.read_bytes().startswith(b"\x89PNG") and "2 new" in done.output
+
+
+def test_few_texts_can_be_drawn(tmp_path):
+    draw_texts({"a": numpy.eye(4)[:2], "b": numpy.eye(4)[2:3]}, tmp_path / "few.svg")
+    assert (tmp_path / "few.svg").exists()
