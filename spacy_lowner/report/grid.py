@@ -47,7 +47,6 @@ class Run:
             digest.update(Path(path).read_bytes())
         return digest.hexdigest()[:16]
 
-
     def _named_files(self) -> List[Path]:
         """Files that the overrides name; a source pipeline is known by its config, not by the noise of its training."""
         paths = [Path(value) for name, value in sorted(self.overrides.items()) if name.startswith("paths.")]
@@ -59,7 +58,8 @@ class Grid:
     """A grid file: every system on every corpus, sample and seed.
 
     title (str): Heads the table. systems (Dict[str, Dict]): {"config": path, "overrides": {…}, "tune_threshold": bool} by name.
-    corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name.
+        "train" names another split of the corpora to train on, such as "augmented".
+    corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name, and such other splits.
     shots (List[Optional[int]]): Spans of each type in the training sample; null is the whole corpus.
     sizes (List[int]): Sentences in the training sample. seeds (List[int]): Seeds.
     """
@@ -91,7 +91,9 @@ class Grid:
             config=settings["config"],
             overrides=overrides,
             tune_threshold=settings.get("tune_threshold", False),
-            **{split: paths[split] for split in ("train", "dev", "test")},
+            train=paths[settings.get("train", "train")],
+            dev=paths["dev"],
+            test=paths["test"],
         )
 
 
@@ -109,8 +111,9 @@ def read_grid(path: Path) -> Grid:
         if not Path(system.get("config", "")).is_file():
             problem = f"the config of {name!r} is not there: {system.get('config')}"
             raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Correct its path"))
+    splits = dict.fromkeys(["train", "dev", "test", *(system.get("train", "train") for system in grid.systems.values())])
     for name, corpus in grid.corpora.items():
-        for split in ("train", "dev", "test"):
+        for split in splits:
             if not Path(corpus.get(split, "")).is_file():
                 problem = f"the {split} split of {name!r} is not there: {corpus.get(split)}"
                 raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Convert it first"))

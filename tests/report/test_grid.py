@@ -160,3 +160,17 @@ def test_bad_grids(grid_path, change, message):
     grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), **change}))
     with pytest.raises(LownerError, match=message):
         read_grid(grid_path)
+
+
+def test_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
+    (tmp_path / "more.spacy").write_text("more")
+    grid = json.loads(grid_path.read_text())
+    grid["systems"]["two"]["train"] = "augmented"
+    grid_path.write_text(json.dumps(grid))
+    with pytest.raises(LownerError, match="augmented split of 'ai'"):
+        read_grid(grid_path)
+    for corpus in grid["corpora"].values():
+        corpus["augmented"] = str(tmp_path / "more.spacy")
+    grid_path.write_text(json.dumps(grid))
+    trained_on = {(run.system, run.train) for run in read_grid(grid_path).runs()}
+    assert trained_on == {("one", str(tmp_path / "train.spacy")), ("two", str(tmp_path / "more.spacy"))}
