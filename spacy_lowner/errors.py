@@ -153,6 +153,10 @@ class Errors(metaclass=_WithCodes):
     LN085 = "{path}: llama.cpp cannot load it: {reason}. Name a GGUF file of an instruction-tuned model."
     LN086 = "New sentences need a trained pipeline that annotates them. Name one that was trained on this corpus with --annotator."
 
+    # Confusion
+    LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."
+    LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."
+
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings; each is given once, with numbers."""

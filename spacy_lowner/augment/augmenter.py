@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..corpus.docs import read_docs
+from ..corpus.docs import bare_doc, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
 from .factmix import FactMix
@@ -96,7 +96,6 @@ def create_factmix_augmenter(
         if reference.text not in made:
             made[reference.text] = factmix[0].make([reference])[0]
         for doc in made[reference.text]:
-            bare = Doc(nlp.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc])
-            yield Example(bare, doc)
+            yield Example(bare_doc(doc, nlp.vocab), doc)
 
     return augment

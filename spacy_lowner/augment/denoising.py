@@ -4,6 +4,7 @@ from typing import List, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc
 
+from ..corpus.docs import bare_doc
 from ..trained import load_pipeline
 
 
@@ -19,7 +20,7 @@ class Denoiser:
 
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:
         """RETURNS (List[bool]): Whether every word of each Doc is predicted as it is labelled; unlabelled ones may be anything."""
-        bare = (Doc(self.nlp.vocab, [t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs)
+        bare = (bare_doc(doc, self.nlp.vocab) for doc in docs)
         return [self._agree(doc, predicted) for doc, predicted in zip(docs, self.nlp.pipe(bare))]
 
     def _agree(self, gold: Doc, predicted: Doc) -> bool:

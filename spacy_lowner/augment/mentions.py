@@ -8,6 +8,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 import srsly
 from spacy.tokens import Doc, Span
 
+from ..corpus.docs import entity_spans
 from ..errors import Errors, LownerError
 from .rewrite import Edit, LayersT, crosses, inner_spans
 
@@ -73,8 +74,7 @@ class MentionBase:
 
 def entities(doc: Doc, spans_key: str = "sc") -> List[Span]:
     """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`, that can be replaced."""
-    spans = doc.spans[spans_key] if spans_key in doc.spans else doc.ents
-    return [span for span in spans if not crosses(doc, span.start, span.end)]
+    return [span for span in entity_spans(doc, spans_key) if not crosses(doc, span.start, span.end)]
 
 
 def span_mention(span: Span) -> Mention:

@@ -47,6 +47,16 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
     )
 
 
+def bare_doc(doc: Doc, vocab: Vocab) -> Doc:
+    """RETURNS (Doc): The words and spaces of a Doc, and nothing else."""
+    return Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+
+
+def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
+    """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`."""
+    return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
+
+
 def _labelled(doc: Doc, key: str) -> List[LabeledSpan]:
     return [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(key, [])]
 

@@ -8,10 +8,11 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
+from ..corpus.docs import bare_doc, entity_spans
 from ..llm.messages import LanguageModel, Reply, Request
+from ..llm.templates import VERSION, render
 from ..types import ORIGIN_KEY, PROVENANCE_KEY, USER_KEYS, WEIGHT_KEY
 from .account import Account
-from .templates import VERSION, render
 
 # The paper's weight of synthetic sentences of NER data (appendix H).
 BETA = 0.4
@@ -69,8 +70,8 @@ def explain(
 def _request(doc: Doc, language: str, spans_key: str) -> Request:
     entities = [f"{span.text} ({span.label_})" for span in doc.spans.get(spans_key, [])]
     if entities:
-        return Request.of(render(EXPLAIN, language, text=doc.text, entities=entities))
-    return Request.of(render(DESCRIBE, language, text=doc.text))
+        return Request.of(render(__package__, EXPLAIN, language, text=doc.text, entities=entities))
+    return Request.of(render(__package__, DESCRIBE, language, text=doc.text))
 
 
 def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> List[str]:
@@ -96,10 +97,9 @@ def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dic
 
 def _fixed(doc: Doc, spans_key: str) -> Doc:
     """RETURNS (Doc): One with what the annotator predicted as gold annotation has it: no scores, nothing missing, nothing else."""
-    new = Doc(doc.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc])
+    new = bare_doc(doc, doc.vocab)
     new.user_data.update({key: doc.user_data[key] for key in USER_KEYS})
-    predicted = doc.spans[spans_key] if spans_key in doc.spans else doc.ents
-    spans = [Span(new, span.start, span.end, label=span.label_) for span in predicted]
+    spans = [Span(new, span.start, span.end, label=span.label_) for span in entity_spans(doc, spans_key)]
     new.spans[spans_key] = SpanGroup(new, name=spans_key, spans=spans)
     new.set_ents(filter_spans(spans), default="outside")
     return new

@@ -7,10 +7,10 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..corpus.sentence import LabeledSpan
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import align_mentions, read_json
+from ..llm.templates import render
 from ..types import EXTENSION_KEY
 from .account import Account
 from .synonyms import EmbedT, merge_synonyms
-from .templates import render
 
 TEXT = {"type": "string"}
 PARTS = ("entities", "pos")
@@ -31,8 +31,8 @@ def list_schema(*names: str) -> Dict[str, Any]:
 def extension_requests(texts: Sequence[str], part: str, language: str) -> List[Request]:
     """RETURNS (List[Request]): The first requests of a part for each text: of "entities", or of "pos", its segmentation."""
     if part == "entities":
-        return [Request.of(render("entities", language, text=text), schema=list_schema("entity", "type")) for text in texts]
-    return [Request.of(render("segments", language, text=text), schema=list_schema()) for text in texts]
+        return [Request.of(render(__package__, "entities", language, text=text), schema=list_schema("entity", "type")) for text in texts]
+    return [Request.of(render(__package__, "segments", language, text=text), schema=list_schema()) for text in texts]
 
 
 def extend(
@@ -90,7 +90,7 @@ def _merged(
     labels = sorted({label for _, label in mentions})
     if len(labels) < 2:
         return found
-    (reply,) = model.ask([Request.of(render("merge", language, labels=labels))])
+    (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=labels))])
     groups = _read(reply, "labels", account)
     usable = {
         str(name): [str(synonym) for synonym in synonyms]
@@ -110,7 +110,7 @@ def _parts_of_speech(
     requests = []
     for doc, reply in zip(docs, replies):
         words = [item for item in _items(_read(reply, doc.text, account)) if isinstance(item, str) and item.strip()]
-        prompt = render("pos", language, text=doc.text, words=words or [token.text for token in doc])
+        prompt = render(__package__, "pos", language, text=doc.text, words=words or [token.text for token in doc])
         requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
     tagged = model.ask(requests, description="parts of speech" if progress else None)
     for doc, reply in zip(docs, tagged):

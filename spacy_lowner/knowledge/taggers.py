@@ -4,6 +4,7 @@ from typing import Callable, Iterator, List, Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
+from ..corpus.docs import bare_doc
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
@@ -40,8 +41,7 @@ def _of_pipeline(name: str) -> TaggerT:
     nlp = load_pipeline(name)
 
     def tag(docs: Sequence[Doc]) -> Iterator[List[LabeledSpan]]:
-        bare = (Doc(nlp.vocab, [t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs)
-        for doc in nlp.pipe(bare):
+        for doc in nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs):
             spans = [LabeledSpan(token.i, token.i + 1, token.pos_) for token in doc if token.pos_]
             if doc.has_annotation("DEP") and nlp.vocab.get_noun_chunks is not None:
                 spans += [LabeledSpan(chunk.start, chunk.end, "NP") for chunk in doc.noun_chunks]

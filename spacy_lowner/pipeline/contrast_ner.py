@@ -15,6 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
 
+from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, check_settings
 from ..models.contrast import contrast_loss
 from ..models.neighbours import index_support, vote
@@ -24,7 +25,6 @@ from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateT, PromptModelT, ScoredSpan
 from .annotation import write_spans
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
-from .labels import readable_name
 from .support import Support
 
 contrast_default_config = """

@@ -11,12 +11,12 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
+from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
 from ..models.entlm import replacement_loss
 from ..types import LabelledWords, ScoredSpan, WordScoresT
 from .annotation import write_spans
 from .candidates import OUTSIDE, candidates_of, gold_types, join_words
-from .labels import readable_name
 
 entlm_default_config = """
 [model]

@@ -1,6 +1,5 @@
 """What a pipe learns from its data before training: labels, counts, span lengths; and what labels mean."""
 
-import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from spacy.tokens import SpanGroup
 from spacy.training import Example
 
+from ..corpus.names import readable_name
 from ..errors import Warnings
 
 
@@ -41,12 +41,6 @@ class SpanStatistics:
                 statistics.lengths.update(map(len, aligned))
                 statistics.misaligned += len(group) - len(aligned)
         return statistics
-
-
-def readable_name(label: str) -> str:
-    """RETURNS (str): "musicalArtist", "musical_artist" and "MUSICAL-ARTIST" as "musical artist"."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
-    return " ".join(re.split(r"[\s_\-./]+", spaced)).strip().lower()
 
 
 def describe(labels: Sequence[str], descriptions: Optional[Dict[str, str]], name: str) -> Dict[str, str]:

@@ -2,12 +2,13 @@
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Sequence
 
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 
+from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..scorers import best_threshold, span_score
 
@@ -46,7 +47,7 @@ def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc")
     RETURNS (Scores): The scores.
     """
     started = time.perf_counter()
-    predicted = list(nlp.pipe(_unannotated(nlp, doc) for doc in gold))
+    predicted = list(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold))
     seconds = time.perf_counter() - started
     for doc in predicted:
         if spans_key not in doc.spans:
@@ -79,7 +80,7 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
         raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
     tunable[-1]["threshold"] = LOWEST_THRESHOLD
     hits, total = [], 0
-    for predicted, doc in zip(nlp.pipe(_unannotated(nlp, doc) for doc in gold), gold):
+    for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
         right = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
         group = predicted.spans[spans_key]
         spans = [(span.start, span.end, span.label_) in right for span in group]
@@ -88,8 +89,3 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
     tunable[-1]["threshold"] = best["threshold"]
     return best
-
-
-def _unannotated(nlp: Language, doc: Doc) -> Doc:
-    words: List[str] = [token.text for token in doc]
-    return Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])

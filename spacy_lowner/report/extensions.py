@@ -7,6 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
+from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..models.knowfree import extension_logits
 from ..pipeline.knowfree_spancat import KnowFREESpanCategorizer
@@ -28,7 +29,7 @@ def extension_means(nlp: Language, docs: Iterable[Doc]) -> Tuple[numpy.ndarray, 
     extensions, targets = list(pipe.cfg["extension_labels"]), list(pipe.labels)
     sums = numpy.zeros((len(extensions), len(targets)))
     counts = numpy.zeros(len(targets))
-    for batch in minibatch((_bare(nlp, doc) for doc in docs), BATCH):
+    for batch in minibatch((bare_doc(doc, nlp.vocab) for doc in docs), BATCH):
         batch = [doc for doc in _before(nlp, pipe, batch) if len(doc)]
         if not batch:
             continue
@@ -41,10 +42,6 @@ def extension_means(nlp: Language, docs: Iterable[Doc]) -> Tuple[numpy.ndarray, 
                 counts[span.label] += 1
     with numpy.errstate(invalid="ignore"):
         return sums / numpy.where(counts, counts, numpy.nan), extensions, targets
-
-
-def _bare(nlp: Language, doc: Doc) -> Doc:
-    return Doc(nlp.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc])
 
 
 def _before(nlp: Language, last: KnowFREESpanCategorizer, docs: List[Doc]) -> List[Doc]:

@@ -45,8 +45,8 @@ def draw_heatmap(
     for (row, column), value in numpy.ndenumerate(values):
         if numpy.isfinite(value):
             colour = "white" if value > dark else "black"
-            axis.text(column, row, f"{value:.2f}".lstrip("0") if 0 < value < 1 else f"{value:.2g}", ha="center", va="center", color=colour, fontsize=7)
-    figure.colorbar(image, ax=axis, shrink=0.8)
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=7)
+    figure.colorbar(image, ax=axis, shrink=0.8, pad=0.02)
     save(figure, path)
 
 
@@ -73,6 +73,6 @@ def draw_texts(groups: Dict[str, numpy.ndarray], path: Path, *, seed: int = 0) -
     save(figure, path)
 
 
-def shorten(names: List[str], longest: int = 24) -> List[str]:
+def shorten(names: List[str], longest: int = 40) -> List[str]:
     """RETURNS (List[str]): Names that fit beside a picture."""
     return [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]

@@ -14,7 +14,7 @@ from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
 from spacy_lowner.knowledge.synonyms import merge_synonyms
 from spacy_lowner.knowledge.taggers import load_tagger
-from spacy_lowner.knowledge.templates import render
+from spacy_lowner.llm.templates import render
 from spacy_lowner.llm.messages import Reply
 
 
@@ -114,11 +114,11 @@ def test_merged_labels_reach_the_docs(make_doc):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_prompts_of_both_languages(language):
     for name, values in (("entities", {}), ("segments", {}), ("pos", {"words": ["東京"]})):
-        prompt = render(name, language, text="東京 {{ 1 }}", **values)
+        prompt = render("spacy_lowner.knowledge", name, language, text="東京 {{ 1 }}", **values)
         assert prompt.endswith("東京 {{ 1 }}") and ('["東京"]' in prompt or name != "pos")
-    assert '["a", "b"]' in render("merge", language, labels=["a", "b"])
+    assert '["a", "b"]' in render("spacy_lowner.knowledge", "merge", language, labels=["a", "b"])
     with pytest.raises(LownerError, match="LN014"):
-        render("merge", "xx", labels=[])
+        render("spacy_lowner.knowledge", "merge", "xx", labels=[])
 
 
 def test_tags_of_a_pipeline(make_doc, tmp_path):

@@ -23,13 +23,14 @@ ALLOWED = {
     "models": {"nn"} | EVERYONE,
     "llm": set(EVERYONE),
     "knowledge": {"llm"} | EVERYONE,
+    "confusion": {"llm"} | EVERYONE,
     "optimizers": {"models"},
     "scorers": set(),
     "callbacks": {"models"} | EVERYONE,
     "augment": {"models"} | EVERYONE,
     "pipeline": {"models", "nn", "scorers"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "knowledge", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "knowledge", "confusion", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
 }
 
 

@@ -14,14 +14,14 @@ _environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
 _environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
 
 
-def render(name: str, language: str, **values: Any) -> str:
+def render(package: str, name: str, language: str, **values: Any) -> str:
     """Fill in a prompt.
 
-    name (str): One of the templates beside this file, as "entities". language (str): One of `LANGUAGES`. values (Any): For its gaps.
+    package (str): Whose folder `prompts` holds it. name (str): Of the template, as "entities". language (str): One of `LANGUAGES`. values (Any): For its gaps.
     RETURNS (str): The prompt.
     """
     if language not in LANGUAGES:
         raise LownerError(Errors.LN014.format(what="language of prompts", value=language, options=", ".join(LANGUAGES)))
-    text = (files(__package__) / "prompts" / f"{name}.{language}.{VERSION}.jinja").read_text(encoding="utf8")
+    text = (files(package) / "prompts" / f"{name}.{language}.{VERSION}.jinja").read_text(encoding="utf8")
     template: Template = _environment.from_string(text)
     return template.render(**values).strip()

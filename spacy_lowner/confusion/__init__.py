@@ -1,0 +1,1 @@
+"""MCQM: which types a model takes for each other, and why."""

@@ -1,0 +1,68 @@
+"""What gold entities are taken for."""
+
+from collections import Counter
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..corpus.docs import bare_doc, entity_spans
+
+# What an entity is taken for that no predicted span touches.
+MISSED = None
+CountsT = Dict[Tuple[str, Optional[str]], int]
+
+
+class Reading(NamedTuple):
+    """An entity as gold annotation has it, and what it was taken for; None if it was missed."""
+
+    gold: str
+    predicted: Optional[str]
+
+
+def read_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> List[Reading]:
+    """Ask a pipeline for the entities of gold Docs.
+
+    An entity is taken for the predicted span that overlaps it best (words shared over words of either), of equals for the one
+    with the best score, then for the first. So a prediction with other boundaries counts; an entity that nothing touches is missed.
+
+    nlp (Language): Writes `doc.spans[spans_key]`, or else `doc.ents`. docs (Iterable[Doc]): With gold entities.
+    spans_key (str): Of both sides.
+    RETURNS (List[Reading]): One an entity.
+    """
+    docs = list(docs)
+    readings = []
+    for gold, predicted in zip(docs, nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs)):
+        candidates = _scored(predicted, spans_key)
+        readings += [Reading(span.label_, taken_for(span, candidates)) for span in entity_spans(gold, spans_key)]
+    return readings
+
+
+def taken_for(gold: Span, candidates: Sequence[Tuple[Span, float]]) -> Optional[str]:
+    """RETURNS (Optional[str]): The label of the predicted span that overlaps an entity best; None if none does."""
+    best, label = (0.0, 0.0), MISSED
+    for span, score in candidates:
+        shared = min(gold.end, span.end) - max(gold.start, span.start)
+        if shared > 0 and (shared / (len(gold) + len(span) - shared), score) > best:
+            best, label = (shared / (len(gold) + len(span) - shared), score), span.label_
+    return label
+
+
+def shares(readings: Iterable[Reading], rows: Sequence[str], columns: Sequence[str]) -> numpy.ndarray:
+    """Share of the entities of each gold type that are taken for each predicted type (eq. 2, eq. 11).
+
+    readings (Iterable[Reading]): Entities. rows (Sequence[str]): Gold types. columns (Sequence[str]): Predicted types.
+    RETURNS (numpy.ndarray): What is missed is what a row lacks to 1; a type without entities has zeros. Shape: (rows, columns)
+    """
+    readings = list(readings)
+    totals, pairs = Counter(reading.gold for reading in readings), Counter(readings)
+    return numpy.asarray(
+        [[pairs[Reading(row, column)] / max(1, totals[row]) for column in columns] for row in rows], dtype=float
+    ).reshape(len(rows), len(columns))
+
+
+def _scored(doc: Doc, spans_key: str) -> List[Tuple[Span, float]]:
+    spans = entity_spans(doc, spans_key)
+    scores = doc.spans[spans_key].attrs.get("scores") if spans_key in doc.spans else None
+    return list(zip(spans, map(float, scores))) if scores is not None else [(span, 1.0) for span in spans]

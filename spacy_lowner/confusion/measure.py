@@ -1,0 +1,49 @@
+"""MCQM of trained pipelines."""
+
+from typing import List, Optional, Sequence, Tuple
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..corpus.docs import entity_spans
+from .counting import Reading, read_entities, shares
+from .quantify import Confusion, quantify
+
+
+def types_of(docs: Sequence[Doc], spans_key: str = "sc") -> List[str]:
+    """RETURNS (List[str]): The types of the entities of Docs, sorted."""
+    return sorted({span.label_ for doc in docs for span in entity_spans(doc, spans_key)})
+
+
+def measure(
+    target: Language,
+    dev: Sequence[Doc],
+    types: Sequence[str],
+    similarity: numpy.ndarray,
+    *,
+    source: Optional[Language] = None,
+    train: Sequence[Doc] = (),
+    spans_key: str = "sc",
+    **weights: float,
+) -> Tuple[Confusion, List[Reading]]:
+    """Measure what a pipeline takes types for.
+
+    target (Language): The pipeline (M_tgt). dev (Sequence[Doc]): Gold Docs that it was not trained on.
+    types (Sequence[str]): Its types. similarity (numpy.ndarray): Of their meanings. Shape: (types, types)
+    source (Optional[Language]): The pipeline that it started from (M_src). train (Sequence[Doc]): Gold Docs that the source reads.
+    spans_key (str): Of the entities. weights (float): As for `quantify`.
+    RETURNS (Tuple[Confusion, List[Reading]]): The measures, and what each entity of dev was taken for.
+    """
+    readings = read_entities(target, dev, spans_key)
+    coarse = [] if source is None else read_entities(source, train, spans_key)
+    sources = sorted({reading.predicted for reading in coarse if reading.predicted is not None})
+    confusion = quantify(
+        types,
+        sources,
+        source_shares=shares(coarse, types, sources),
+        similarity=similarity,
+        misread=shares(readings, types, types),
+        **weights,
+    )
+    return confusion, readings

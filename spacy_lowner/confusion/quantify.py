@@ -1,0 +1,95 @@
+"""The equations of MCQM, on matrices of types by types."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy
+
+# The paper's settings.
+ALPHA, BETA, SHARPNESS, DELTA = 0.5, 0.5, 2.5, 1.0
+
+
+@dataclass
+class Confusion:
+    """How much each type is taken for each other one. Matrices have a row a type and a column the type it is taken for; their
+    diagonals mean nothing and are zero.
+
+    types (List[str]): Target types. sources (List[str]): Source types.
+    source_shares (numpy.ndarray): R_H, share of a type's entities that the source model gives each source type (eq. 2).
+    prefixes (List[Optional[str]]): The source type with the largest share (eq. 3); None for a type that it never finds.
+    hierarchy (numpy.ndarray): u_hie (eq. 4). similarity (numpy.ndarray): u_sim (eq. 8). implicit (numpy.ndarray): v_iml (eq. 9-10).
+    misread (numpy.ndarray): R_M, shares on dev (eq. 11). explicit (numpy.ndarray): v_exl (eq. 12).
+    total (numpy.ndarray): v_conf (eq. 13). most_confused (List[Optional[str]]): T_conf (eq. 14); None for a type that is alone.
+    """
+
+    types: List[str]
+    sources: List[str]
+    source_shares: numpy.ndarray
+    prefixes: List[Optional[str]]
+    hierarchy: numpy.ndarray
+    similarity: numpy.ndarray
+    implicit: numpy.ndarray
+    misread: numpy.ndarray
+    explicit: numpy.ndarray
+    total: numpy.ndarray
+    most_confused: List[Optional[str]]
+
+    def named(self, type_name: str) -> str:
+        """RETURNS (str): "PER->politician", or the type alone where it has no prefix."""
+        prefix = self.prefixes[self.types.index(type_name)]
+        return f"{prefix}->{type_name}" if prefix else type_name
+
+    def as_dict(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): JSON-ready; matrices as lists of rows."""
+        return {key: value.tolist() if isinstance(value, numpy.ndarray) else value for key, value in asdict(self).items()}
+
+
+def quantify(
+    types: Sequence[str],
+    sources: Sequence[str],
+    *,
+    source_shares: numpy.ndarray,
+    similarity: numpy.ndarray,
+    misread: numpy.ndarray,
+    alpha: float = ALPHA,
+    beta: float = BETA,
+    sharpness: float = SHARPNESS,
+    delta: float = DELTA,
+) -> Confusion:
+    """Put the measures together (eq. 3-14).
+
+    types (Sequence[str]): Target types. sources (Sequence[str]): Source types; without any, the hierarchy says nothing.
+    source_shares (numpy.ndarray): R_H. Shape: (types, sources). similarity (numpy.ndarray), misread (numpy.ndarray): u_sim and
+        R_M. Shape: (types, types)
+    alpha (float), beta (float): Of hierarchy and similarity. sharpness (float): w_0. delta (float): delta_hie.
+    RETURNS (Confusion): All of it.
+    """
+    others = 1.0 - numpy.eye(len(types))
+    found = source_shares.sum(1) > 0 if len(sources) else numpy.zeros(len(types), dtype=bool)
+    places = [int(row.argmax()) if known else -1 for row, known in zip(source_shares, found)]
+    hierarchy = numpy.zeros((len(types), len(types)))
+    for column, place in enumerate(places):
+        if place >= 0:
+            hierarchy[:, column] = delta * source_shares[:, place]
+    implicit = _softmax(alpha * hierarchy + beta * similarity, sharpness)
+    explicit = _softmax(misread, sharpness)
+    total = implicit + explicit
+    return Confusion(
+        types=list(types),
+        sources=list(sources),
+        source_shares=source_shares,
+        prefixes=[sources[place] if place >= 0 else None for place in places],
+        hierarchy=hierarchy * others,
+        similarity=similarity * others,
+        implicit=implicit,
+        misread=misread * others,
+        explicit=explicit,
+        total=total,
+        most_confused=[types[int(row.argmax())] if len(types) > 1 else None for row in total],
+    )
+
+
+def _softmax(values: numpy.ndarray, sharpness: float) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): Rows that sum to 1 over the other types (eq. 10, eq. 12); zero where there is no other."""
+    weights = numpy.exp(sharpness * (values - values.max(initial=0.0))) * (1.0 - numpy.eye(len(values)))
+    return weights / numpy.maximum(weights.sum(1, keepdims=True), numpy.finfo(float).tiny)

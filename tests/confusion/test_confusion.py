@@ -1,0 +1,195 @@
+"""MCQM against sums by hand, and through the command."""
+
+import math
+
+import numpy
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.confusion.counting import Reading, read_entities, shares
+from spacy_lowner.confusion.glosses import load_wordnet
+from spacy_lowner.confusion.measure import measure
+from spacy_lowner.confusion.quantify import quantify
+from spacy_lowner.confusion.semantics import describe_types, similarities
+from spacy_lowner.corpus.docs import write_docs
+from spacy_lowner.errors import LownerError
+from spacy_lowner.llm.messages import Reply
+
+
+def pipeline(**patterns):
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": label, "pattern": text} for label, texts in patterns.items() for text in texts])
+    return nlp
+
+
+@pytest.fixture
+def docs(make_doc):
+    return [
+        make_doc("Ann Lee sang Hurt", (0, 2, "singer"), (3, 4, "song")),
+        make_doc("Bob knew Ann", (0, 1, "writer"), (2, 3, "singer")),
+        make_doc("Thriller and Hurt", (0, 1, "album"), (2, 3, "song")),
+    ]
+
+
+def test_an_entity_is_taken_for_what_overlaps_it_best(docs):
+    nlp = pipeline(singer=["Ann", "Bob"], song=["Lee sang Hurt", "Thriller"])
+    assert read_entities(nlp, docs) == [
+        Reading("singer", "singer"),  # Ann shares one word of two, "Lee sang Hurt" one of four.
+        Reading("song", "song"),
+        Reading("writer", "singer"),
+        Reading("singer", "singer"),
+        Reading("album", "song"),
+        Reading("song", None),
+    ]
+
+
+def test_equal_overlaps_are_settled_by_score(docs):
+    nlp = spacy.blank("en")
+
+    @spacy.Language.component("two_minds")
+    def two_minds(doc):
+        doc.spans["sc"] = [spacy.tokens.Span(doc, 0, 1, label) for label in "ab"]
+        doc.spans["sc"].attrs["scores"] = numpy.asarray([0.6, 0.7])
+        return doc
+
+    nlp.add_pipe("two_minds")
+    assert read_entities(nlp, docs)[0].predicted == "b"
+
+
+def test_shares_of_types():
+    readings = [Reading("a", "x"), Reading("a", "y"), Reading("a", "x"), Reading("a", None), Reading("b", "y")]
+    expected = [[0.5, 0.25], [0.0, 1.0], [0.0, 0.0]]
+    assert shares(readings, ["a", "b", "c"], ["x", "y"]).tolist() == expected
+    assert shares([], ["a"], []).shape == (1, 0)
+
+
+def test_equations_by_hand():
+    source_shares = numpy.asarray([[0.8, 0.1], [0.6, 0.4], [0.0, 1.0]])
+    similarity = numpy.asarray([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
+    misread = numpy.asarray([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.0, 0.0, 0.0]])
+    found = quantify(
+        ["singer", "writer", "song"], ["PER", "MISC"], source_shares=source_shares, similarity=similarity, misread=misread
+    )
+    assert found.prefixes == ["PER", "PER", "MISC"] and found.named("song") == "MISC->song"
+    # eq. 4: u_hie(i, j) = R_H(i -> prefix(j))
+    assert found.hierarchy.tolist() == [[0.0, 0.8, 0.1], [0.6, 0.0, 0.4], [0.0, 0.0, 0.0]]
+    # eq. 9-10 of singer: u = 0.5 * 0.8 + 0.5 * 0.5 = 0.65 for writer, 0.5 * 0.1 + 0.5 * 0.2 = 0.15 for song
+    writer, song = math.exp(2.5 * 0.65), math.exp(2.5 * 0.15)
+    assert found.implicit[0] == pytest.approx([0.0, writer / (writer + song), song / (writer + song)])
+    # eq. 12 of singer: 0.1 and 0.0
+    writer, song = math.exp(2.5 * 0.1), 1.0
+    assert found.explicit[0] == pytest.approx([0.0, writer / (writer + song), song / (writer + song)])
+    assert found.total == pytest.approx(found.implicit + found.explicit)
+    assert found.most_confused == ["writer", "singer", "writer"]
+    # A type without an entity on dev is confused with all alike, by what is seen there.
+    assert found.explicit[2] == pytest.approx([0.5, 0.5, 0.0])
+
+
+def test_weights_count():
+    arguments = {
+        "source_shares": numpy.asarray([[1.0], [0.0], [1.0]]),
+        "similarity": numpy.asarray([[1.0, 0.9, 0.1], [0.9, 1.0, 0.1], [0.1, 0.1, 1.0]]),
+        "misread": numpy.zeros((3, 3)),
+    }
+    by_meaning = quantify("abc", ["PER"], alpha=0.0, beta=1.0, **arguments)
+    by_hierarchy = quantify("abc", ["PER"], alpha=1.0, beta=0.0, **arguments)
+    assert by_meaning.most_confused[0] == "b" and by_hierarchy.most_confused[0] == "c"
+    assert by_hierarchy.prefixes == ["PER", None, "PER"] and by_hierarchy.named("b") == "b"
+    flat = quantify("abc", ["PER"], sharpness=0.0, **arguments)
+    assert flat.total[0] == pytest.approx([0.0, 1.0, 1.0])
+
+
+def test_one_type_or_none():
+    alone = quantify(["a"], [], source_shares=numpy.zeros((1, 0)), similarity=numpy.ones((1, 1)), misread=numpy.ones((1, 1)))
+    assert alone.most_confused == [None] and alone.total.tolist() == [[0.0]] and alone.prefixes == [None]
+    nothing = quantify([], [], source_shares=numpy.zeros((0, 0)), similarity=numpy.zeros((0, 0)), misread=numpy.zeros((0, 0)))
+    assert nothing.most_confused == []
+
+
+def test_measures_of_pipelines(docs):
+    types = ["album", "singer", "song", "writer"]
+    target = pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"])
+    source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"])
+    found, readings = measure(target, docs, types, numpy.eye(4), source=source, train=docs)
+    assert found.prefixes == [None, "PER", "MISC", "PER"]
+    assert found.misread[0].tolist() == [0.0, 0.0, 1.0, 0.0] and found.misread[3].tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert found.most_confused[0] == "song" and found.most_confused[3] == "singer" and len(readings) == 6
+
+
+@pytest.fixture
+def wordnet(tmp_path):
+    folder = tmp_path / "wordnet"
+    folder.mkdir()
+    head = "  1 This is a licence\n"
+    senses = ["party", "political_party", "singer", "star"]
+    lines = [f"0000{i} 18 n 01 {word} 0 000 | what {word} is; \"an example\"  \n" for i, word in enumerate(senses)]
+    offsets = [len(head) + sum(map(len, lines[:i])) for i in range(len(lines))]
+    (folder / "data.noun").write_text(head + "".join(lines))
+    index = [f"{word} n 2 1 @ 2 1 {offset:08} {offsets[0]:08}  \n" for word, offset in zip(senses, offsets)]
+    (folder / "index.noun").write_text(head + "".join(index))
+    return load_wordnet(folder)
+
+
+@pytest.mark.parametrize(
+    "name, gloss",
+    [
+        ("singer", "singer: what singer is"),
+        ("political party", "political party: what political_party is"),
+        ("politicalparty", "political party: what political_party is"),
+        ("pop star", "pop star: what star is"),
+        ("popstar", "popstar: what star is"),
+        ("zzz", None),
+    ],
+)
+def test_glosses(wordnet, name, gloss):
+    assert wordnet.gloss(name) == gloss
+
+
+def test_a_folder_without_wordnet_is_refused(tmp_path):
+    with pytest.raises(LownerError, match="LN090"):
+        load_wordnet(tmp_path)
+
+
+def test_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
+    class Model:
+        def ask(self, requests, *, description=None):
+            self.prompts = [request.messages[0][1] for request in requests]
+            return [Reply("They sing."), Reply("", error="down")]
+
+    model = Model()
+    texts = describe_types(["song", "popSinger", "misc"], {"song": "a song"}, wordnet, model)
+    assert texts == {"song": "a song", "popSinger": "They sing.", "misc": "misc"}
+    assert "pop singer: what singer is" in model.prompts[0] and len(model.prompts) == 2
+    assert describe_types(["misc"], {}, None) == {"misc": "misc"}
+
+
+def test_similarity_is_the_cosine():
+    vectors = {"a": [2.0, 0.0], "b": [1.0, 1.0], "c": [0.0, 0.0]}
+    found = similarities(["a", "b", "c"], lambda texts: numpy.asarray([vectors[text] for text in texts]))
+    assert found == pytest.approx(numpy.asarray([[1, math.sqrt(0.5), 0], [math.sqrt(0.5), 1, 0], [0, 0, 0]]))
+
+
+def test_command(docs, tmp_path, wordnet):
+    write_docs(docs, tmp_path / "dev.spacy")
+    pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"]).to_disk(tmp_path / "target")
+    pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"]).to_disk(tmp_path / "source")
+    srsly.write_json(tmp_path / "own.json", {"song": "a song", "album": "an album"})
+    arguments = ["confusion", "--target-model", str(tmp_path / "target"), "--dev", str(tmp_path / "dev.spacy")]
+    more = ["--source-model", str(tmp_path / "source"), "--descriptions", str(tmp_path / "own.json")]
+    more += ["--wordnet", str(wordnet.folder), "--output", str(tmp_path / "c.json"), "--picture", str(tmp_path / "c.svg")]
+    done = CliRunner().invoke(lowner, [*arguments, *more])
+    assert done.exit_code == 0, done.output
+    assert "PER->singer" in done.output and "MISC->song" in done.output
+    written = srsly.read_json(tmp_path / "c.json")
+    assert written["most_confused"] == ["song", "writer", written["most_confused"][2], "singer"]
+    assert written["descriptions"]["song"] == "a song" and ["album", "song", 1] in written["readings"]
+    assert "PER-&gt;writer" in (tmp_path / "c.svg").read_text()
+    # Without a source it still says what the pipeline mixes up.
+    alone = CliRunner().invoke(lowner, [*arguments, "--wordnet", str(wordnet.folder)])
+    assert alone.exit_code == 0 and "PER" not in alone.output and "album" in alone.output
+    write_docs([spacy.blank("en")("no one")], tmp_path / "dev.spacy")
+    assert "LN091" in CliRunner().invoke(lowner, arguments).output
