@@ -157,6 +157,16 @@ class Errors(metaclass=_WithCodes):
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."
 
+    # Reasoning
+    LN092 = "This is no output of spacy lowner confusion: it lacks {missing}. Write one with --output."
+    LN093 = "{path}: example {number} is not an object of {fields}. Write a JSON list of such objects."
+    LN094 = (
+        "{name} knows no types yet. Give it the output of spacy lowner confusion: [initialize.components.{name}.confusion] with "
+        '@readers = "srsly.read_json.v1" and its path.'
+    )
+    LN095 = '{name}: {count} text(s) got no reasoning: {reason}. Set absent = "warn" to go on without.'
+    LN096 = "The prompt needs examples. Name some with --examples, or annotated sentences to make them of with --train."
+
 
 class Warnings(metaclass=_WithCodes):
     """Messages of warnings; each is given once, with numbers."""
@@ -173,6 +183,7 @@ class Warnings(metaclass=_WithCodes):
         "drop examples that it labels differently."
     )
     LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
+    LN107 = '{name}: {count} text(s) got no reasoning: {reason}. This is said once; set absent = "raise" to stop instead.'
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

@@ -20,17 +20,19 @@ ALLOWED = {
     "corpus": {"errors", "types"},
     "nn": set(),
     "assets": set(),
-    "models": {"nn"} | EVERYONE,
+    "models": {"nn", "context"} | EVERYONE,
     "llm": set(EVERYONE),
     "knowledge": {"llm"} | EVERYONE,
     "confusion": {"llm"} | EVERYONE,
+    "context": set(),
+    "reasoning": {"llm", "context"} | EVERYONE,
     "optimizers": {"models"},
     "scorers": set(),
     "callbacks": {"models"} | EVERYONE,
     "augment": {"models"} | EVERYONE,
-    "pipeline": {"models", "nn", "scorers"} | EVERYONE,
+    "pipeline": {"models", "nn", "scorers", "llm", "reasoning", "context"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "knowledge", "confusion", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "knowledge", "confusion", "reasoning", "context", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
 }
 
 

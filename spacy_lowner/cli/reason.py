@@ -1,0 +1,61 @@
+"""`spacy lowner reason`: a language model's reasoning on each sentence of a corpus."""
+
+from pathlib import Path
+from typing import Optional
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.docs import write_docs
+from ..errors import Errors, LownerError
+from ..reasoning.chain import ReasoningChain
+from ..reasoning.examples import examples_from, load_examples
+from ..reasoning.reason import reason
+from . import _language_model as asking
+from . import lowner
+from ._util import friendly
+
+
+@lowner.command("reason")
+@friendly
+def reason_cli(
+    input_path: Path = typer.Argument(..., help="A corpus of any known format"),
+    output_path: Path = typer.Argument(..., help="Where to write it with doc._.lowner_reasoning (.spacy)"),
+    confusion: Path = typer.Option(..., help="What spacy lowner confusion wrote (--output)"),
+    descriptions: Optional[Path] = typer.Option(None, help="JSON of what types mean, by type"),
+    examples: Optional[str] = typer.Option(None, help="For learning in context: ai for those that ship, or a JSON file"),
+    train: Optional[Path] = typer.Option(None, help="Gold sentences to make examples of, where there are none"),
+    initial: bool = typer.Option(True, help="Reason by coarse types first"),
+    backward: bool = typer.Option(True, help="Reason against the type that each is most easily taken for"),
+    model: Optional[str] = asking.MODEL,
+    base_url: Optional[str] = asking.BASE_URL,
+    cache: Path = asking.CACHE,
+    in_flight: int = asking.IN_FLIGHT,
+    max_tokens: int = asking.MAX_TOKENS,
+    limit: int = asking.LIMIT,
+    dry_run: bool = asking.DRY_RUN,
+    spans_key: str = asking.SPANS_KEY,
+):
+    """Let a language model reason about the entities of sentences before a trained pipe decides (PBRC)."""
+    if not confusion.is_file():
+        raise LownerError(Errors.LN010.format(path=confusion))
+    if examples is None and train is None:
+        raise LownerError(Errors.LN096)
+    own = srsly.read_json(descriptions) if descriptions is not None else None
+    chain = ReasoningChain.from_confusion(srsly.read_json(confusion), own, initial=initial, backward=backward)
+    chain.examples = load_examples(examples) if examples else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
+    docs = load_corpus(input_path, spans_key=spans_key)
+    asked = docs[: limit or None]
+    if dry_run:
+        requests = [chain.request(doc.text) for doc in asked]
+        asking.print_estimate(requests, calls=len(requests), letters=asking.letters_of(requests))
+        return
+    with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
+        counts = reason(asked, client, chain, model_name=client.model, description="reasoning")
+    write_docs(docs, output_path)
+    for cause, count in counts.most_common():
+        if cause != "reasoned":
+            msg.warn(f"{count} sentences without reasoning: {cause}")
+    msg.good(f"{output_path}: reasoning on {counts['reasoned']} of {len(docs)} sentences")

@@ -1,0 +1,21 @@
+"""Text beside a Doc that helps to read it: reasoning, retrieved passages, entries of a glossary."""
+
+from spacy.tokens import Doc
+
+# Where `llm_reasoner` writes: a dict of "initial", "bidirectional", "model" and "prompt_hash".
+REASONING = "lowner_reasoning"
+PARTS = ("initial", "bidirectional")
+
+
+def register(name: str) -> None:
+    """Make `doc._.<name>` exist, empty, where nobody else has made it."""
+    if not Doc.has_extension(name):
+        Doc.set_extension(name, default=None)
+
+
+def context_of(doc: Doc, name: str) -> str:
+    """RETURNS (str): What `doc._.<name>` says: a text, or the parts of a reasoning; empty where there is none."""
+    value = doc._.get(name)
+    if isinstance(value, dict):
+        value = " ".join(str(value[part]) for part in PARTS if value.get(part))
+    return value or ""

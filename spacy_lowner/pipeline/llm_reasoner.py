@@ -1,0 +1,153 @@
+"""The pipe `llm_reasoner`: a language model's reasoning on each Doc (PBRC)."""
+
+import warnings
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
+
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from ..context import REASONING, register
+from ..errors import Errors, LownerError, Warnings, check_settings
+from ..llm.messages import LanguageModel
+from ..reasoning.chain import ReasoningChain, check_examples
+from ..reasoning.examples import examples_from
+from ..reasoning.reason import reason
+
+register(REASONING)
+# What to do where no language model answers.
+ABSENT = ("warn", "raise")
+
+
+@Language.factory(
+    "llm_reasoner",
+    assigns=[f"doc._.{REASONING}"],
+    default_config={"llm": None, "absent": "warn", "initial": True, "backward": True, "spans_key": "sc"},
+)
+def make_llm_reasoner(
+    nlp: Language, name: str, llm: Optional[Any], absent: str, initial: bool, backward: bool, spans_key: str
+) -> "LLMReasoner":
+    """Create an `llm_reasoner`; the arguments are those of `LLMReasoner`."""
+    return LLMReasoner(nlp.vocab, llm, name, absent=absent, initial=initial, backward=backward, spans_key=spans_key)
+
+
+class LLMReasoner(Pipe):
+    """Asks a language model to reason about the entities of a text; it decides nothing."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        llm: Optional[LanguageModel] = None,
+        name: str = "llm_reasoner",
+        *,
+        absent: str = "warn",
+        initial: bool = True,
+        backward: bool = True,
+        spans_key: str = "sc",
+    ):
+        """Create the pipe.
+
+        vocab (Vocab): The shared vocabulary. llm (Optional[LanguageModel]): From `spacy-lowner.OpenAI.v1` or
+            `spacy-lowner.ReplayLLM.v1`; null is none. name (str): Its name.
+        absent (str): Without a language model, or where it has no answer: "warn" says so once and lets Docs pass without
+            reasoning, "raise" stops.
+        initial (bool), backward (bool): Steps 2 and 3, and the confusions of step 5 (Table 2).
+        spans_key (str): Of the entities of training data that become examples.
+        """
+        check_settings(name, ("absent", absent, absent in ABSENT, f"one of {', '.join(ABSENT)}"))
+        self.vocab = vocab
+        self.llm = llm
+        self.name = name
+        self.cfg: Dict[str, Any] = {"absent": absent, "initial": initial, "backward": backward, "spans_key": spans_key}
+        self.chain: Optional[ReasoningChain] = None
+        self._told = False
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        confusion: Optional[Dict[str, Any]] = None,
+        descriptions: Optional[Dict[str, str]] = None,
+        examples: Optional[List[Dict[str, str]]] = None,
+    ) -> None:
+        """Set up the prompt.
+
+        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
+        confusion (Optional[Dict[str, Any]]): What `spacy lowner confusion` wrote. descriptions (Optional[Dict[str, str]]): What the
+            types mean. examples (Optional[List[Dict[str, str]]]): For learning in context; by default made of the training examples.
+        """
+        if confusion is None:
+            raise LownerError(Errors.LN094.format(name=self.name))
+        switches = {key: self.cfg[key] for key in ("initial", "backward")}
+        self.chain = ReasoningChain.from_confusion(confusion, descriptions, **switches)
+        if examples is not None:
+            self.chain.examples = check_examples(examples, f"initialize.components.{self.name}.examples")
+        else:
+            docs = (example.reference for example in get_examples())
+            self.chain.examples = examples_from(docs, self.chain, self.cfg["spans_key"])
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Reason about one Doc. RETURNS (Doc): The Doc."""
+        return next(self.pipe([doc]))
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 64) -> Iterator[Doc]:
+        """Reason about Docs, as many at once as the client has in flight. YIELDS (Doc): The Docs, in order."""
+        for batch in util.minibatch(stream, batch_size):
+            self._reason([doc for doc in batch if doc._.get(REASONING) is None])
+            yield from batch
+
+    def to_bytes(self, *, exclude: Iterable[str] = tuple()) -> bytes:
+        """RETURNS (bytes): The prompt and settings; no language model and no key."""
+        return srsly.msgpack_dumps(self._state())
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
+        """Load what `to_bytes` gave. RETURNS (LLMReasoner): This one."""
+        return self._load(srsly.msgpack_loads(bytes_data))
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> None:
+        """Save prompt and settings; no language model and no key."""
+        folder = util.ensure_path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(folder / "reasoner.json", self._state())
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
+        """Load what `to_disk` saved. RETURNS (LLMReasoner): This one."""
+        return self._load(srsly.read_json(util.ensure_path(path) / "reasoner.json"))
+
+    def _reason(self, docs: List[Doc]) -> None:
+        if not docs:
+            return
+        if self.chain is None:
+            raise LownerError(Errors.LN094.format(name=self.name))
+        if self.llm is None:
+            self._absent(len(docs), "no language model is configured")
+            return
+        try:
+            counts = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
+        except LownerError as error:
+            self._absent(len(docs), str(error))
+            return
+        for cause in sorted(set(counts) - {"reasoned"}):
+            self._absent(counts[cause], cause)
+
+    def _absent(self, count: int, reason: str) -> None:
+        if self.cfg["absent"] == "raise":
+            raise LownerError(Errors.LN095.format(name=self.name, count=count, reason=reason))
+        if not self._told:
+            warnings.warn(Warnings.LN107.format(name=self.name, count=count, reason=reason))
+            self._told = True
+
+    def _state(self) -> Dict[str, Any]:
+        return {"cfg": self.cfg, "chain": self.chain.as_dict() if self.chain is not None else None}
+
+    def _load(self, state: Dict[str, Any]) -> "LLMReasoner":
+        # What a config says of this pipe comes before what was saved with it.
+        self.cfg = {**state["cfg"], "absent": self.cfg["absent"]}
+        self.chain = ReasoningChain.from_dict(state["chain"]) if state["chain"] is not None else None
+        return self

@@ -1,0 +1,127 @@
+"""The reasoning chain as a prompt (Figure 3), and the reasoning in a reply."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+from ..corpus.names import readable_name
+from ..errors import Errors, LownerError
+from ..llm.messages import Reply, Request
+from ..llm.parsing import read_json
+from ..llm.templates import render
+
+
+class Example(NamedTuple):
+    """A text with its reasoning, to learn from in context: by coarse types, for the fine types, and against those they are
+    taken for."""
+
+    text: str
+    initial: str
+    forward: str
+    backward: str
+
+
+@dataclass
+class ReasoningChain:
+    """The five steps for a set of types.
+
+    types (Dict[str, str]): What the fine types mean. sources (Dict[str, str]): What the coarse types mean.
+    prefixes (Dict[str, Optional[str]]): The coarse type of each fine one. confused (Dict[str, Optional[str]]): The type that each
+        fine one is most easily taken for.
+    examples (List[Example]): For learning in context.
+    initial (bool): Whether to reason by coarse types first. backward (bool): Whether to reason against the type that each is taken
+        for. Without both, the forward reasoning is left (Table 2).
+    language (str): Of the prompt.
+    """
+
+    types: Dict[str, str]
+    sources: Dict[str, str]
+    prefixes: Dict[str, Optional[str]]
+    confused: Dict[str, Optional[str]]
+    examples: List[Example] = field(default_factory=list)
+    initial: bool = True
+    backward: bool = True
+    language: str = "en"
+
+    @classmethod
+    def from_confusion(
+        cls, confusion: Mapping[str, Any], descriptions: Optional[Mapping[str, str]] = None, **settings: Any
+    ) -> "ReasoningChain":
+        """Set up the chain from what `spacy lowner confusion` wrote.
+
+        confusion (Mapping[str, Any]): Its JSON. descriptions (Optional[Mapping[str, str]]): What types mean, in place of its words.
+        settings (Any): The other fields.
+        RETURNS (ReasoningChain): The chain. RAISES (LownerError): If the JSON is of something else.
+        """
+        missing = [key for key in ("types", "sources", "prefixes", "most_confused") if key not in confusion]
+        if missing:
+            raise LownerError(Errors.LN092.format(missing=", ".join(missing)))
+        meanings = {**confusion.get("descriptions", {}), **(descriptions or {})}
+        types, sources = confusion["types"], confusion["sources"]
+        return cls(
+            types={name: meanings.get(name, readable_name(name)) for name in types},
+            sources={name: meanings.get(name, readable_name(name)) for name in sources},
+            prefixes=dict(zip(types, confusion["prefixes"])),
+            confused=dict(zip(types, confusion["most_confused"])),
+            **settings,
+        )
+
+    @property
+    def parts(self) -> List[str]:
+        """RETURNS (List[str]): What a reply has: "initial" and "bidirectional", or the latter alone."""
+        return (["initial"] if self.initial else []) + ["bidirectional"]
+
+    def request(self, text: str) -> Request:
+        """RETURNS (Request): The prompt for a text."""
+        prompt = render(
+            __package__,
+            "pbrc",
+            self.language,
+            text=text,
+            types=self.types,
+            sources=self.sources,
+            prefixes=self.prefixes,
+            confused=self.confused,
+            initial=self.initial and bool(self.sources),
+            backward=self.backward,
+            examples=[{"text": one.text, "answer": self._answer(one)} for one in self.examples],
+            shape=json.dumps({part: "…" for part in self.parts}, ensure_ascii=False),
+        )
+        properties = {part: {"type": "string"} for part in self.parts}
+        schema = {"type": "object", "properties": properties, "required": self.parts, "additionalProperties": False}
+        return Request.of(prompt, schema=schema)
+
+    def read(self, reply: Reply) -> Optional[Dict[str, str]]:
+        """RETURNS (Optional[Dict[str, str]]): The reasoning in a reply by part; None if there is none that can be read."""
+        if reply.error is not None:
+            return None
+        try:
+            said = read_json(reply.text)
+        except ValueError:
+            return None
+        if not isinstance(said, dict):
+            return None
+        found = {part: " ".join(str(said[part]).split()) for part in self.parts if said.get(part)}
+        return found or None
+
+    def as_dict(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): JSON-ready."""
+        return {**asdict(self), "examples": [example._asdict() for example in self.examples]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ReasoningChain":
+        """RETURNS (ReasoningChain): The inverse of `as_dict`."""
+        return cls(**{**data, "examples": [Example(**example) for example in data["examples"]]})
+
+    def _answer(self, example: Example) -> str:
+        reasoning = f"{example.forward} {example.backward}" if self.backward and example.backward else example.forward
+        said = {"initial": example.initial, "bidirectional": reasoning}
+        return json.dumps({part: said[part] for part in self.parts}, ensure_ascii=False)
+
+
+def check_examples(records: Sequence[Mapping[str, str]], where: str) -> List[Example]:
+    """RETURNS (List[Example]): From JSON. RAISES (LownerError): If one lacks a part."""
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, Mapping) or set(record) != set(Example._fields):
+            raise LownerError(Errors.LN093.format(path=where, number=number, fields=", ".join(Example._fields)))
+    return [Example(**record) for record in records]

@@ -1,0 +1,64 @@
+"""Examples for learning in context: written by hand, or made of annotated sentences."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Iterable, List, Set
+
+import srsly
+from spacy.tokens import Doc
+
+from ..corpus.docs import entity_spans
+from ..corpus.names import readable_name
+from ..errors import Errors, LownerError
+from .chain import Example, ReasoningChain, check_examples
+
+# Written by hand, for the types of CrossNER's domain of that name.
+SHIPPED = ("ai",)
+COUNT = 10
+
+
+def load_examples(name: str) -> List[Example]:
+    """Load examples.
+
+    name (str): "ai" for those that ship, or a JSON file: a list of {"text", "initial", "forward", "backward"}.
+    RETURNS (List[Example]): The examples. RAISES (LownerError): If there are none, or one lacks a part.
+    """
+    path = files("spacy_lowner.assets") / f"reasoning_{name}.json" if name in SHIPPED else Path(name)
+    if not path.is_file():
+        raise LownerError(Errors.LN010.format(path=name))
+    return check_examples(srsly.json_loads(path.read_text(encoding="utf8")), name)
+
+
+def examples_from(docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "sc", count: int = COUNT) -> List[Example]:
+    """Make examples of annotated Docs, those first that bring most types that no earlier one has.
+
+    docs (Iterable[Doc]): With gold entities. chain (ReasoningChain): Of their types. spans_key (str): Of the entities.
+    count (int): Examples to make at most.
+    RETURNS (List[Example]): The examples.
+    """
+    rest = [(doc, [span for span in entity_spans(doc, spans_key) if span.label_ in chain.types]) for doc in docs]
+    rest = [(doc, spans) for doc, spans in rest if spans]
+    chosen, seen = [], set()  # type: ignore[var-annotated]
+    while rest and len(chosen) < count:
+        place = max(range(len(rest)), key=lambda i: (len(_types(rest[i][1]) - seen), -i))
+        doc, spans = rest.pop(place)
+        seen |= _types(spans)
+        chosen.append(_example(doc, spans, chain))
+    return chosen
+
+
+def _types(spans: list) -> Set[str]:
+    return {span.label_ for span in spans}
+
+
+def _example(doc: Doc, spans: list, chain: ReasoningChain) -> Example:
+    coarse, forward, backward = [], [], []
+    for span in dict.fromkeys((span.text, span.label_) for span in spans):
+        text, label = span
+        prefix, other = chain.prefixes.get(label), chain.confused.get(label)
+        if prefix:
+            coarse.append(f"{text} is {prefix}: {chain.sources[prefix]}.")
+        forward.append(f"{text} is of the type {readable_name(label)}: {chain.types[label]}.")
+        if other:
+            backward.append(f"{text} is not of the type {readable_name(other)}: {chain.types[other]}.")
+    return Example(doc.text, " ".join(coarse), " ".join(forward), " ".join(backward))

@@ -1,0 +1,220 @@
+"""The reasoning chain: its prompt, its replies, its pipe and its command."""
+
+import json
+
+import pytest
+import spacy
+import srsly
+from spacy.training import Example as TrainingExample
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.context import context_of
+from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.errors import LownerError
+from spacy_lowner.llm.messages import Reply
+from spacy_lowner.reasoning.chain import ReasoningChain
+from spacy_lowner.reasoning.examples import examples_from, load_examples
+from spacy_lowner.reasoning.reason import reason
+
+CONFUSION = {
+    "types": ["album", "singer", "song"],
+    "sources": ["MISC", "PER"],
+    "prefixes": ["MISC", "PER", None],
+    "most_confused": ["song", None, "album"],
+    "descriptions": {"album": "a record", "song": "a piece"},
+}
+
+
+@pytest.fixture
+def docs(make_doc):
+    return [
+        make_doc("Ann sang", (0, 1, "singer")),
+        make_doc("Bob sang Hurt", (0, 1, "singer"), (2, 3, "song")),
+        make_doc("Thriller", (0, 1, "album")),
+        make_doc("no one"),
+    ]
+
+
+def prompt_of(**settings):
+    chain = ReasoningChain.from_confusion(CONFUSION, {"song": "one tune"}, examples=load_examples("ai")[:1], **settings)
+    request = chain.request("Ann sang {{ 1 }}")
+    return request.messages[0][1], request.schema
+
+
+def test_all_five_steps():
+    prompt, schema = prompt_of()
+    assert all(f"Step {number}." in prompt for number in range(1, 6))
+    assert "- MISC->album: a record" in prompt and "- song: one tune" in prompt and "- PER: per" in prompt
+    assert "- album -> song" in prompt and "- song -> album" in prompt and "- singer ->" not in prompt
+    assert prompt.endswith("Text: Ann sang {{ 1 }}\nAnswer:") and schema["required"] == ["initial", "bidirectional"]
+    assert '"initial": "Marvin Minsky and' in prompt and "They are not just persons" in prompt
+
+
+@pytest.mark.parametrize(
+    "switches, steps, backward",
+    [({"initial": False}, {1, 4, 5}, True), ({"backward": False}, {1, 2, 3, 4, 5}, False), ({"initial": False, "backward": False}, {1, 4, 5}, False)],
+)
+def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward):
+    prompt, schema = prompt_of(**switches)
+    assert {number for number in range(1, 6) if f"Step {number}." in prompt} == steps
+    assert ("album -> song" in prompt) == backward == ("They are not just persons" in prompt)
+    assert ('"initial"' in prompt) == (2 in steps) == ("initial" in schema["required"])
+    assert ("MISC->album" in prompt)
+
+
+@pytest.mark.parametrize(
+    "reply, expected",
+    [
+        (Reply('{"initial": "a", "bidirectional": "b\\n c"}'), {"initial": "a", "bidirectional": "b c"}),
+        (Reply('Sure: ```json\n{"bidirectional": "b"}```'), {"bidirectional": "b"}),
+        (Reply("I think so."), None),
+        (Reply("[]"), None),
+        (Reply("", error="down"), None),
+    ],
+)
+def test_replies(reply, expected):
+    assert ReasoningChain.from_confusion(CONFUSION).read(reply) == expected
+
+
+def test_the_shipped_examples_cover_the_types_of_ai():
+    examples = load_examples("ai")
+    assert len(examples) == 10 and all(all(example) for example in examples)
+    said = " ".join(example.forward for example in examples)
+    types = "researcher university algorithm programming language field metric product conference location task organisation person misc country"
+    assert all(word in said for word in types.split())
+
+
+def test_examples_are_made_of_sentences_that_bring_most_types(docs):
+    chain = ReasoningChain.from_confusion(CONFUSION)
+    made = examples_from(docs, chain, count=2)
+    assert [example.text for example in made] == ["Bob sang Hurt", "Thriller"]
+    assert made[0].initial == "Bob is PER: per." and "Hurt is not of the type album: a record." in made[0].backward
+    assert len(examples_from(docs, chain)) == 3
+
+
+@pytest.mark.parametrize("records", [[{"text": "a"}], ["a"], [{"text": "a", "initial": "", "forward": "", "backward": "", "more": ""}]])
+def test_bad_examples_are_refused(records, tmp_path):
+    srsly.write_json(tmp_path / "examples.json", records)
+    with pytest.raises(LownerError, match="example 1"):
+        load_examples(str(tmp_path / "examples.json"))
+    with pytest.raises(LownerError, match="LN010"):
+        load_examples(str(tmp_path / "none.json"))
+
+
+class Model:
+    model = "wise"
+
+    def __init__(self, *errors):
+        self.errors = errors
+        self.asked = []
+
+    def ask(self, requests, *, description=None):
+        self.asked += [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
+        new = self.asked[-len(requests) :] if requests else []
+        return [Reply("", error="down") if text in self.errors else Reply(json.dumps({"initial": "It is", "bidirectional": text})) for text in new]
+
+
+def test_reasoning_is_recorded_on_docs(docs, nlp):
+    docs = [*docs, nlp.make_doc(" ")]
+    counts = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
+    assert counts == {"reasoned": 3, "down": 1}
+    found = docs[0]._.lowner_reasoning
+    assert {**found, "prompt_hash": None} == {"initial": "It is", "bidirectional": "Ann sang", "model": "wise", "prompt_hash": None}
+    assert context_of(docs[0], "lowner_reasoning") == "It is Ann sang" and context_of(docs[3], "lowner_reasoning") == ""
+    assert found["prompt_hash"] != docs[1]._.lowner_reasoning["prompt_hash"]
+
+
+def build(llm=None, **config):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("llm_reasoner", config=config)
+    pipe.llm = llm
+    return nlp, pipe
+
+
+def initialized(docs, llm=None, **config):
+    nlp, pipe = build(llm, **config)
+    examples = [TrainingExample(nlp.make_doc(doc.text), doc) for doc in docs]
+    pipe.initialize(lambda: examples, confusion=CONFUSION)
+    return nlp, pipe
+
+
+def test_the_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
+    model = Model()
+    nlp, pipe = initialized(docs, model)
+    assert len(pipe.chain.examples) == 3
+    texts = ["Ann sang", "", "Bob", "so what"]
+    found = list(nlp.pipe(texts))
+    assert [doc.text for doc in found] == texts and model.asked == ["Ann sang", "Bob", "so what"]
+    assert found[2]._.lowner_reasoning["bidirectional"] == "Bob" and found[1]._.lowner_reasoning is None
+    assert nlp(found[2])._.lowner_reasoning["model"] == "wise" and len(model.asked) == 3
+    nlp.to_disk(tmp_path / "model")
+    again = spacy.load(tmp_path / "model")
+    assert again.get_pipe("llm_reasoner").chain == pipe.chain
+    assert build()[0].from_bytes(nlp.to_bytes()).get_pipe("llm_reasoner").chain == pipe.chain
+
+
+def test_a_model_that_is_absent_costs_reasoning_not_documents(docs):
+    nlp, _ = initialized(docs)
+    with pytest.warns(UserWarning, match="LN107.*no language model is configured") as told:
+        assert len(list(nlp.pipe(["a", "b"]))) == 2 and nlp("c")._.lowner_reasoning is None
+    assert len(told) == 1
+    nlp, _ = initialized(docs, Model("b"))
+    with pytest.warns(UserWarning, match="1 text.*down"):
+        assert [bool(doc._.lowner_reasoning) for doc in nlp.pipe(["a", "b", "c"])] == [True, False, True]
+    nlp, _ = initialized(docs, Model("b"), absent="raise")
+    with pytest.raises(LownerError, match="LN095"):
+        list(nlp.pipe(["a", "b"]))
+
+
+def test_a_server_that_refuses_everything_costs_reasoning_only(docs):
+    pytest.importorskip("openai")
+    from spacy_lowner.llm.client import OpenAIClient
+    from spacy_lowner.llm.retrying import Patience
+
+    client = OpenAIClient("m", "http://127.0.0.1:9/v1", patience=Patience(deadline=0.2))
+    nlp, _ = initialized(docs, client)
+    with pytest.warns(UserWarning, match="LN107"):
+        assert [doc.text for doc in nlp.pipe(["a", "b"])] == ["a", "b"]
+
+
+def test_what_the_pipe_needs(docs):
+    nlp, pipe = build(Model())
+    with pytest.raises(LownerError, match="LN094"):
+        nlp("a")
+    with pytest.raises(LownerError, match="LN094"):
+        pipe.initialize(lambda: [])
+    with pytest.raises(LownerError, match="lacks types"):
+        pipe.initialize(lambda: [], confusion={"sources": [], "prefixes": [], "most_confused": []})
+    with pytest.raises(LownerError, match="absent"):
+        build(absent="cry")
+
+
+def test_a_config_can_name_replies_that_were_written_down(docs, tmp_path):
+    chain = ReasoningChain.from_confusion(CONFUSION, examples=examples_from(docs, ReasoningChain.from_confusion(CONFUSION)))
+    reply = {"prompt": chain.request("Ann sang").messages[0][1], "reply": '{"initial": "x", "bidirectional": "y"}'}
+    srsly.write_jsonl(tmp_path / "replies.jsonl", [reply])
+    nlp = spacy.blank("en")
+    llm = {"@misc": "spacy-lowner.ReplayLLM.v1", "path": str(tmp_path / "replies.jsonl")}
+    pipe = nlp.add_pipe("llm_reasoner", config={"llm": llm})
+    pipe.initialize(lambda: [TrainingExample(nlp.make_doc(doc.text), doc) for doc in docs], confusion=CONFUSION)
+    assert nlp("Ann sang")._.lowner_reasoning["bidirectional"] == "y"
+    assert nlp.config["components"]["llm_reasoner"]["llm"]["@misc"] == "spacy-lowner.ReplayLLM.v1"
+
+
+def test_command_with_a_server(docs, tmp_path):
+    pytest.importorskip("openai")
+    from llm.server import serve
+
+    write_docs(docs, tmp_path / "in.spacy")
+    srsly.write_json(tmp_path / "confusion.json", CONFUSION)
+    arguments = ["reason", str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--confusion", str(tmp_path / "confusion.json")]
+    with serve(lambda prompt, attempt: '{"initial": "i", "bidirectional": "b"}') as (url, server):
+        more = ["--model", "m", "--base-url", url, "--cache", str(tmp_path / "cache.sqlite"), "--train", str(tmp_path / "in.spacy")]
+        done = CliRunner().invoke(lowner, [*arguments, *more, "--limit", "2"])
+        assert done.exit_code == 0, done.output
+        assert len(server.seen) == 2
+    assert [doc._.lowner_reasoning and doc._.lowner_reasoning["initial"] for doc in read_docs(tmp_path / "out.spacy")] == ["i", "i", None, None]
+    dry = CliRunner().invoke(lowner, [*arguments, "--examples", "ai", "--dry-run"])
+    assert dry.exit_code == 0 and "Step 5" in dry.output and "4 calls" in dry.output
+    assert "LN096" in CliRunner().invoke(lowner, arguments).output
