@@ -53,6 +53,7 @@ def _copy(source: Language, target: Language, name: str) -> bool:
         if "torch" in ours.ref_names and "torch" in theirs.ref_names:
             _torch_module(ours).start_from(_torch_module(theirs))
             if "tok2vec" in ours.ref_names:
+                _copy_encoder(source, ours)
                 _copy_tok2vec(theirs.get_ref("tok2vec"), ours.get_ref("tok2vec"))
         elif hasattr(ours, "transformer") and hasattr(theirs, "transformer"):
             ours.transformer.load_state_dict(theirs.transformer.state_dict())
@@ -66,12 +67,18 @@ def _copy(source: Language, target: Language, name: str) -> bool:
 
 
 def _copy_encoder(source: Language, model: Model) -> bool:
+    """RETURNS (bool): Whether a pipe has an encoder of its own, and it is now that of the source."""
     module = _torch_module(model) if "torch" in model.ref_names else None
-    for _, pipe in source.pipeline:
-        if hasattr(module, "encoder") and hasattr(getattr(pipe, "model", None), "transformer"):
-            module.encoder.load_state_dict(pipe.model.transformer.state_dict())
-            return True
-    return False
+    own = getattr(module, "encoder", None) or _transformer(model)
+    theirs = next(filter(None, (_transformer(pipe.model) for _, pipe in source.pipeline if hasattr(pipe, "model"))), None)
+    if own is None or theirs is None:
+        return False
+    own.load_state_dict(theirs.state_dict())
+    return True
+
+
+def _transformer(model: Model) -> Optional[torch.nn.Module]:
+    return next((node.transformer for node in model.walk() if hasattr(node, "transformer")), None)
 
 
 def _torch_module(model: Model) -> torch.nn.Module:

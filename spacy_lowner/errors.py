@@ -95,6 +95,10 @@ class Errors(metaclass=_WithCodes):
         "{name}: the label {label!r} comes too late, the model is built for {labels}. Add labels before initialization; to go "
         "on from this model with other labels, start a new one from it (spacy-lowner.start_from.v1)."
     )
+    LN049 = (
+        "WithContext cannot stand on a listener, which knows nothing of the context. Give it a tok2vec of its own, such as "
+        "spacy-transformers.Tok2VecTransformer.v3, as configs/knowfree_context.cfg does."
+    )
 
     # Prompts
     LN050 = (
@@ -184,6 +188,7 @@ class Warnings(metaclass=_WithCodes):
     )
     LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
     LN107 = '{name}: {count} text(s) got no reasoning: {reason}. This is said once; set absent = "raise" to stop instead.'
+    LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

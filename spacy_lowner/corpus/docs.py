@@ -48,8 +48,17 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
 
 
 def bare_doc(doc: Doc, vocab: Vocab) -> Doc:
-    """RETURNS (Doc): The words and spaces of a Doc, and nothing else."""
-    return Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    """RETURNS (Doc): The words and spaces of a Doc and the texts beside it, and no annotation."""
+    bare = Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    copy_context(doc, bare)
+    return bare
+
+
+def copy_context(source: Doc, target: Doc) -> None:
+    """Copy what stands under `doc._` as text, or as a dict of texts."""
+    for key, value in source.user_data.items():
+        if isinstance(key, tuple) and key[0] == "._." and isinstance(value, (str, dict)):
+            target.user_data[key] = value
 
 
 def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:

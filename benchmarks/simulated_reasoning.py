@@ -1,0 +1,61 @@
+"""How F1 moves with the quality of reasoning. The reasoning is simulated: made of gold entities, a share of them wrong.
+
+    python benchmarks/simulated_reasoning.py corpus/crossner/ai corpus/simulated/ai
+
+For each share it writes train, dev and test with `doc._.lowner_reasoning`, for benchmarks/grids/simulated_reasoning.yml. A wrong
+statement gives an entity another type of the corpus, leaves it out, or speaks of words that are no entity, in equal parts.
+"""
+
+import argparse
+import random
+from pathlib import Path
+from typing import List
+
+from spacy.tokens import Doc
+
+from spacy_lowner.context import REASONING, register
+from spacy_lowner.corpus.docs import entity_spans, read_docs, write_docs
+from spacy_lowner.corpus.names import readable_name
+
+SHARES = (0.0, 0.25, 0.5, 0.75)
+
+
+def main() -> None:
+    """Write the corpora."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with train.spacy, dev.spacy and test.spacy")
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    register(REASONING)
+    types = sorted({span.label_ for doc in read_docs(arguments.folder / "train.spacy") for span in entity_spans(doc)})
+    for share in SHARES:
+        for split in ("train", "dev", "test"):
+            draw = random.Random(f"{share} {split}")
+            docs = list(read_docs(arguments.folder / f"{split}.spacy"))
+            for doc in docs:
+                doc._.set(REASONING, {"bidirectional": " ".join(statements(doc, types, share, draw)), "model": "simulated"})
+            write_docs(docs, arguments.output / f"wrong{round(100 * share)}" / f"{split}.spacy")
+
+
+def statements(doc: Doc, types: List[str], share: float, draw: random.Random) -> List[str]:
+    """RETURNS (List[str]): One an entity, in the order of the text."""
+    spans = entity_spans(doc)
+    inside = {i for span in spans for i in range(span.start, span.end)}
+    outside = [token.text for token in doc if token.i not in inside and token.is_alpha]
+    said = []
+    for span in spans:
+        text, label = span.text, span.label_
+        if draw.random() < share:
+            error = draw.choice(("type", "missing", "words"))
+            if error == "missing":
+                continue
+            if error == "type":
+                label = draw.choice([other for other in types if other != label])
+            elif outside:
+                text = draw.choice(outside)
+        said.append(f"{text} is {readable_name(label)}.")
+    return said
+
+
+if __name__ == "__main__":
+    main()

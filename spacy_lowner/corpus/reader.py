@@ -1,0 +1,27 @@
+"""A corpus reader for configs whose predicted Docs keep the text beside them."""
+
+from pathlib import Path
+from typing import Callable, Iterator, Optional
+
+from spacy.language import Language
+from spacy.training import Corpus, Example
+
+from .docs import copy_context
+
+
+def create_corpus(
+    path: Optional[Path], max_length: int = 0, limit: int = 0, augmenter: Optional[Callable] = None, shuffle: bool = False
+) -> Callable[[Language], Iterator[Example]]:
+    """`spacy.Corpus.v1`, but what stands beside a Doc (texts under `doc._`) reaches the pipeline in training and evaluation.
+
+    path (Optional[Path]), max_length (int), limit (int), augmenter (Optional[Callable]), shuffle (bool): As spaCy's.
+    RETURNS (Callable): The reader.
+    """
+    corpus = Corpus(path, max_length=max_length, limit=limit, augmenter=augmenter, shuffle=shuffle) if path else None
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for example in corpus(nlp) if corpus is not None else ():
+            copy_context(example.reference, example.predicted)
+            yield example
+
+    return read

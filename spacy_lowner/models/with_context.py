@@ -1,0 +1,93 @@
+"""Words are read together with text that stands beside the Doc, and only they come out."""
+
+import random
+import warnings
+from typing import Callable, List, Optional, Tuple
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..context import REASONING, context_of, register
+from ..errors import Errors, LownerError, Warnings, check_settings
+
+# Between the text and what stands beside it.
+SEPARATOR = "//"
+
+
+def build_with_context(
+    tok2vec: Model[List[Doc], List[Floats2d]], attribute: str = REASONING, max_bytes: int = 1200, dropout: float = 0.1
+) -> Model[List[Doc], List[Floats2d]]:
+    """Let a `tok2vec` read each Doc together with its context: reasoning of a language model, a retrieved passage, a glossary.
+
+    The context follows the text. A Doc without context is read as it is, so a pipe that was trained with some works without.
+
+    tok2vec (Model): With weights of its own: a listener knows nothing of the context. A transformer's windows must hold
+        `max_bytes`.
+    attribute (str): Of `doc._`: a text, or what `llm_reasoner` writes.
+    max_bytes (int): Of text and context in UTF-8. Context beyond it is cut; the text never is.
+    dropout (float): Share of Docs that are read without their context in training, so that the pipe does not lean on it alone.
+    RETURNS (Model[List[Doc], List[Floats2d]]): A model of Docs to states of their words.
+    """
+    check_settings(
+        "WithContext",
+        ("max_bytes", max_bytes, max_bytes > 0, "positive"),
+        ("dropout", dropout, 0 <= dropout <= 1, "in [0, 1]"),
+    )
+    if any("listener" in node.name for node in tok2vec.walk()):
+        raise LownerError(Errors.LN049)
+    register(attribute)
+    attrs = {"attribute": attribute, "max_bytes": max_bytes, "dropout": dropout}
+    return Model("with_context", _forward, init=_init, layers=[tok2vec], attrs=attrs)
+
+
+def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None) -> None:
+    model.layers[0].initialize(X=_joined(model, X, is_train=False) if X else X, Y=Y)
+
+
+def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats2d], Callable]:
+    states, backprop_states = model.layers[0](_joined(model, docs, is_train), is_train)
+
+    def backprop(d_words: List[Floats2d]) -> List[Doc]:
+        gradients = []
+        for all_states, gradient in zip(states, d_words):
+            padded = model.ops.alloc2f(*all_states.shape)
+            padded[: len(gradient)] = gradient
+            gradients.append(padded)
+        backprop_states(gradients)
+        return docs
+
+    return [own[: len(doc)] for own, doc in zip(states, docs)], backprop
+
+
+def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
+    cut = 0
+    joined = []
+    for doc in docs:
+        words = context_of(doc, model.attrs["attribute"]).split() if len(doc) else []
+        if is_train and words and random.random() < model.attrs["dropout"]:
+            words = []
+        kept = _fitting(words, model.attrs["max_bytes"] - len(doc.text_with_ws.encode("utf8")) - len(SEPARATOR) - 2)
+        cut += len(kept) < len(words)
+        joined.append(_join(doc, kept) if kept else doc)
+    if cut:
+        warnings.warn(Warnings.LN108.format(count=cut, limit=model.attrs["max_bytes"]))
+    return joined
+
+
+def _fitting(words: List[str], room: int) -> List[str]:
+    """RETURNS (List[str]): As many of the first words as fit into so many bytes."""
+    for place, word in enumerate(words):
+        room -= len(word.encode("utf8")) + 1
+        if room < 0:
+            return words[:place]
+    return words
+
+
+def _join(doc: Doc, words: List[str]) -> Doc:
+    spaces = [bool(token.whitespace_) for token in doc]
+    return Doc(
+        doc.vocab,
+        words=[*(token.text for token in doc), SEPARATOR, *words],
+        spaces=[*spaces[:-1], *[True] * (len(words) + 1), False],
+    )

@@ -1,0 +1,118 @@
+"""Reading Docs together with what stands beside them."""
+
+import numpy
+import pytest
+import spacy
+import spacy.training
+from small_models import TOK2VEC
+from spacy import registry
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import Model
+
+from spacy_lowner.context import register
+from spacy_lowner.corpus.docs import bare_doc, write_docs
+from spacy_lowner.errors import LownerError
+from spacy_lowner.models.with_context import build_with_context
+
+
+def recorder(seen):
+    """A layer that writes down the texts it is given, and gives each word its position."""
+
+    def forward(model, docs, is_train):
+        seen.append([doc.text for doc in docs])
+        states = [numpy.arange(2 * len(doc), dtype="f").reshape(-1, 2) for doc in docs]
+
+        def backprop(gradients):
+            model.attrs["gradients"] = gradients
+            return docs
+
+        return states, backprop
+
+    return Model("recorder", forward)
+
+
+def docs_of(nlp, *pairs):
+    register("beside")
+    docs = [nlp.make_doc(text) for text, _ in pairs]
+    for doc, (_, context) in zip(docs, pairs):
+        doc._.beside = context
+    return docs
+
+
+def test_only_the_words_of_the_text_come_out(nlp):
+    seen = []
+    layer = recorder(seen)
+    model = build_with_context(layer, "beside", dropout=0.0)
+    docs = docs_of(nlp, ("Ann sang", "She is a singer."), ("Bob", None), ("", "lost"), ("so", {"initial": "i", "bidirectional": "b"}))
+    states, backprop = model(docs, True)
+    assert seen == [["Ann sang // She is a singer.", "Bob", "", "so // i b"]]
+    assert [len(own) for own in states] == [2, 1, 0, 1]
+    backprop([numpy.ones_like(own) for own in states])
+    gradients = layer.attrs["gradients"]
+    assert [len(own) for own in gradients] == [7, 1, 0, 4] and [own.sum() for own in gradients] == [4.0, 2.0, 0.0, 2.0]
+
+
+def test_context_is_cut_before_text(nlp):
+    seen = []
+    model = build_with_context(recorder(seen), "beside", max_bytes=16)
+    docs = docs_of(nlp, ("Ann sang", "é bb cc dd"), ("a text longer than that", "gone"))
+    with pytest.warns(UserWarning, match="LN108.*2 text"):
+        model.predict(docs)
+    assert seen == [["Ann sang // é", "a text longer than that"]]
+
+
+def test_some_docs_are_read_without_in_training(nlp):
+    seen = []
+    model = build_with_context(recorder(seen), "beside", dropout=0.5)
+    docs = docs_of(nlp, *[("Ann", "sang")] * 200)
+    model(docs, True)
+    assert 60 < sum("//" in text for text in seen[-1]) < 140
+    model.predict(docs)
+    assert all("//" in text for text in seen[-1])
+
+
+def test_a_listener_is_refused():
+    listener = registry.architectures.get("spacy.Tok2VecListener.v1")(width=8)
+    with pytest.raises(LownerError, match="LN049"):
+        build_with_context(listener)
+
+
+def examples_of(nlp):
+    """Whether a name is a singer or a writer is said beside the text only."""
+    register("beside")
+    examples = []
+    for name in ("Ann", "Bob", "Cyd", "Dan"):
+        for label in ("singer", "writer"):
+            doc = nlp.make_doc(f"we saw {name} there")
+            doc._.beside = f"known as a {label}"
+            doc.spans["sc"] = [Span(doc, 2, 3, label)]
+            examples.append(Example(bare_doc(doc, nlp.vocab), doc))
+    return examples
+
+
+def test_a_span_pipe_learns_from_what_stands_beside(tmp_path):
+    spacy.util.fix_random_seed(0)
+    nlp = spacy.blank("en")
+    inner = {**TOK2VEC, "window_size": 3, "depth": 2, "width": 32}
+    tok2vec = {"@architectures": "spacy-lowner.WithContext.v1", "attribute": "beside", "dropout": 0.0, "tok2vec": inner}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "tok2vec": tok2vec, "dropout": 0.0}
+    nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "model": model})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    assert nlp.evaluate(examples)["spans_sc_f"] == 1.0
+    # The same through files and a corpus reader, and a pipeline without context still answers.
+    write_docs([example.reference for example in examples], tmp_path / "corpus.spacy")
+    read = registry.readers.get("spacy-lowner.Corpus.v1")(tmp_path / "corpus.spacy")
+    nlp.to_disk(tmp_path / "model")
+    again = spacy.load(tmp_path / "model")
+    assert again.evaluate(list(read(again)))["spans_sc_f"] == 1.0
+    plain = spacy.training.Corpus(tmp_path / "corpus.spacy")
+    assert again.evaluate(list(plain(again)))["spans_sc_f"] < 1.0
+    assert isinstance(again("we saw Ann there"), Doc)
+
+
+def test_a_reader_without_a_path_reads_nothing(nlp):
+    assert list(registry.readers.get("spacy-lowner.Corpus.v1")(None)(nlp)) == []
