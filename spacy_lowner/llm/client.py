@@ -162,22 +162,8 @@ class OpenAIClient:
         shown = request if self._takes_schemas else Request(request.messages)
         timeout = max(0.1, min(self._timeout, deadline - time.monotonic()))
         body = shown.body(self.model, self._parameters)
-        answer = self._connect().chat.completions.create(**body, timeout=timeout)
-        choices = getattr(answer, "choices", None)
-        if not choices or choices[0].message is None:
-            raise ValueError("the answer has no choices")
-        message = choices[0].message
-        if getattr(message, "refusal", None):
-            return Reply("", error=f"the model refuses: {message.refusal}")
-        if not isinstance(message.content, str):
-            raise ValueError("the answer has no text")
-        used = answer.usage
-        return Reply(
-            message.content,
-            truncated=choices[0].finish_reason == "length",
-            prompt_tokens=getattr(used, "prompt_tokens", 0) or 0,
-            completion_tokens=getattr(used, "completion_tokens", 0) or 0,
-        )
+        # As `chat.completions.create`, which spends a third of its time on building objects of bodies that are JSON already.
+        return _read(self._connect().post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout}))
 
     def _connect(self) -> Any:
         with self._lock:
@@ -221,6 +207,24 @@ class OpenAIClient:
         if key:
             text = text.replace(key, "***")
         return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", text)[:300]
+
+
+def _read(answer: Any) -> Reply:
+    """RETURNS (Reply): Of a chat completion. RAISES (ValueError): If it is none."""
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    if not choices or not isinstance(choices[0], dict) or not isinstance(choices[0].get("message"), dict):
+        raise ValueError("the answer has no choices")
+    message, used = choices[0]["message"], answer.get("usage") or {}
+    if message.get("refusal"):
+        return Reply("", error=f"the model refuses: {message['refusal']}")
+    if not isinstance(message.get("content"), str):
+        raise ValueError("the answer has no text")
+    return Reply(
+        message["content"],
+        truncated=choices[0].get("finish_reason") == "length",
+        prompt_tokens=used.get("prompt_tokens") or 0,
+        completion_tokens=used.get("completion_tokens") or 0,
+    )
 
 
 def create_openai_client(
