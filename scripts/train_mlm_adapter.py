@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from tqdm import tqdm
 from wasabi import msg
 
-from spacy_lowner.callbacks import computes_in_bfloat16
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.models.encoder import SHA256, encoder_path
+from spacy_lowner.models.half import computes_in_bfloat16
 from spacy_lowner.models.masked_lm import save_adapter, with_adapter
 from spacy_lowner.models.pieces import load_tokenizer
 

@@ -8,6 +8,7 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 
 from .errors import Errors, LownerError
+from .models.half import computes_in_bfloat16
 from .models.torch_shim import get_module
 from .trained import load_pipeline
 
@@ -140,9 +141,3 @@ def _to_float32(output: Any) -> Any:
     if isinstance(output, tuple):
         return tuple(map(_to_float32, output))
     return output
-
-
-def computes_in_bfloat16() -> bool:
-    """RETURNS (bool): Whether this processor has instructions for products of bfloat16."""
-    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(check() for check in checks if check is not None)

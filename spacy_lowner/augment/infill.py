@@ -1,13 +1,14 @@
 """Words that a masked language model would put in a place."""
 
 from collections import OrderedDict
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..batching import batch_by_padding
+from ..models.half import computes_in_bfloat16
 from ..models.masked_lm import load_masked_lm
 from ..models.pieces import first_position, pieces_of_words
 
@@ -15,6 +16,8 @@ from ..models.pieces import first_position, pieces_of_words
 TOP = 8
 # Pieces computed at once, and places whose fills are remembered.
 BATCH_PIECES, REMEMBERED = 4096, 100_000
+# Words between two gaps that are masked together.
+APART = 3
 WORD_MARKERS = ("Ġ", "▁")
 CONTINUATION = "##"
 
@@ -27,62 +30,93 @@ class Gap(NamedTuple):
     end: int
 
 
+RowT = Tuple[Gap, ...]
+# For each gap of a row, for each of its words, the best others.
+FillsT = List[List[List[str]]]
+
+
 class Infill:
     """Fills gaps, many at once; what was filled before is remembered.
 
     name (str): A masked language model: "minilm", a Hugging Face name, or a path. device (str): Where it computes.
+    masked (float): Share of a text's words that may be masked at once. Language models learn with 0.15, and a text whose gaps share a
+        row is read once instead of once a gap; 0 gives each gap a row of its own.
     """
 
-    def __init__(self, name: str = "minilm", device: str = "cpu"):
+    def __init__(self, name: str = "minilm", device: str = "cpu", masked: float = 0.15):
         self.model: PreTrainedModel
         self.tokenizer: PreTrainedTokenizerFast
         self.model, self.tokenizer = load_masked_lm(name)
         self.model.to(device)
+        self.masked = masked
         self.positions = self.model.config.max_position_embeddings - first_position(self.model.base_model)
         self.pieces = _words_of_vocabulary(self.tokenizer)
         self.barred = torch.tensor([word is None for word in self.pieces], device=device)
-        self._remembered: "OrderedDict[Gap, List[List[str]]]" = OrderedDict()
+        self._half = device == "cpu" and computes_in_bfloat16()
+        self._remembered: "OrderedDict[RowT, FillsT]" = OrderedDict()
 
     def fill(self, gaps: Sequence[Gap]) -> List[List[List[str]]]:
         """Ask for each gap. RETURNS (List[List[List[str]]]): For each of its words, the best whole words that are not the old
         one, best first."""
-        new = list(dict.fromkeys(gap for gap in gaps if gap not in self._remembered))
-        asked = [(gap, *self._read(gap)) for gap in new]
-        found: Dict[Gap, List[List[str]]] = {}
+        pieces = {gap.words: pieces_of_words(self.tokenizer, gap.words) for gap in {gap.words: gap for gap in gaps}.values()}
+        rows = self._rows(dict.fromkeys(gaps), pieces)
+        asked = [(row, *self._read(row, pieces[row[0].words])) for row in rows if row not in self._remembered]
         for places in batch_by_padding([len(ids) for _, ids, _ in asked], BATCH_PIECES):
-            found.update(self._predict([asked[i] for i in places]))
-        filled = [found[gap] if gap in found else self._remembered[gap] for gap in gaps]
-        self._remembered.update(found)
+            self._remembered.update(self._predict([asked[i] for i in places]))
+        found = {gap: fills for row in rows for gap, fills in zip(row, self._remembered[row])}
         while len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
-        return filled
+        return [found[gap] for gap in gaps]
 
-    def _read(self, gap: Gap) -> Tuple[List[int], List[int]]:
-        """RETURNS (Tuple[List[int], List[int]]): Pieces around the gap, as many as the model takes, and the places of the masks."""
-        sides = [
-            [piece for word in pieces_of_words(self.tokenizer, words) for piece in word]
-            for words in (gap.words[: gap.start], gap.words[gap.end :])
-        ]
-        count = gap.end - gap.start
-        room = self.positions - 2 - count
-        left = max(room // 2, room - len(sides[1]))
-        before = sides[0][-left:] if left < len(sides[0]) else sides[0]
-        after = sides[1][: room - len(before)]
-        ids = [self.tokenizer.cls_token_id, *before, *[self.tokenizer.mask_token_id] * count, *after, self.tokenizer.sep_token_id]
-        return ids, list(range(1 + len(before), 1 + len(before) + count))
+    def _rows(self, gaps: Iterable[Gap], pieces: Dict[Tuple[str, ...], List[List[int]]]) -> List[RowT]:
+        """RETURNS (List[RowT]): Gaps that are masked together: of one text that the model reads whole, apart from each other, and
+        few of its words."""
+        texts: Dict[Tuple[str, ...], List[List[Gap]]] = {}
+        for gap in sorted(gaps, key=lambda gap: (gap.words, gap.start)):
+            rows = texts.setdefault(gap.words, [])
+            whole = sum(map(len, pieces[gap.words])) <= self.positions - 2
+            room = self.masked * len(gap.words) if whole else 0.0
+            fitting = (
+                row
+                for row in rows
+                if gap.start - row[-1].end >= APART and sum(other.end - other.start for other in row) + gap.end - gap.start <= room
+            )
+            row = next(fitting, None)
+            if row is None:
+                rows.append([gap])
+            else:
+                row.append(gap)
+        return [tuple(row) for rows in texts.values() for row in rows]
+
+    def _read(self, row: RowT, words: List[List[int]]) -> Tuple[List[int], List[int]]:
+        """RETURNS (Tuple[List[int], List[int]]): Pieces around the gaps, as many as the model takes, and the places of the masks."""
+        pieces: List[int] = []
+        masks: List[int] = []
+        for number, word in enumerate(words):
+            if any(gap.start <= number < gap.end for gap in row):
+                masks.append(len(pieces))
+                word = [self.tokenizer.mask_token_id]
+            pieces += word
+        room = self.positions - 2
+        middle = (masks[0] + masks[-1] + 1) // 2
+        first = max(0, min(middle - room // 2, len(pieces) - room))
+        ids = [self.tokenizer.cls_token_id, *pieces[first : first + room], self.tokenizer.sep_token_id]
+        return ids, [1 + mask - first for mask in masks]
 
     @torch.no_grad()
-    def _predict(self, batch: List[Tuple[Gap, List[int], List[int]]]) -> Dict[Gap, List[List[str]]]:
+    def _predict(self, batch: List[Tuple[RowT, List[int], List[int]]]) -> Dict[RowT, FillsT]:
         device = self.barred.device
         length = max(len(ids) for _, ids, _ in batch)
         pad = self.tokenizer.pad_token_id
         ids = torch.tensor([ids + [pad] * (length - len(ids)) for _, ids, _ in batch], device=device)
         attention = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for _, ids, _ in batch], device=device)
-        rows = [row for row, (_, _, masks) in enumerate(batch) for _ in masks]
+        rows = [number for number, (_, _, masks) in enumerate(batch) for _ in masks]
         places = [place for _, _, masks in batch for place in masks]
-        best = iter(self._best(self._logits(ids, attention, rows, places)))
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._half):
+            best = iter(self._best(self._logits(ids, attention, rows, places).float()))
         return {
-            gap: [self._others(next(best), word) for word in gap.words[gap.start : gap.end]] for gap, _, _ in batch
+            row: [[self._others(next(best), word) for word in gap.words[gap.start : gap.end]] for gap in row]
+            for row, _, _ in batch
         }
 
     def _logits(self, ids: Tensor, attention: Tensor, rows: List[int], places: List[int]) -> Tensor:

@@ -48,7 +48,8 @@ def with_adapter(rank: int) -> BertForMaskedLM:
     """
     path = encoder_path("minilm")
     model = BertForMaskedLM(AutoConfig.from_pretrained(path))
-    model.bert = BertModel.from_pretrained(path, add_pooling_layer=False)
+    model.bert = BertModel.from_pretrained(path)
+    model.bert.pooler = None
     model.tie_weights()
     model.requires_grad_(False)
     add_updates(model.bert.encoder, rank)

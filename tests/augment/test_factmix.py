@@ -292,3 +292,23 @@ def test_an_augmenter_without_a_corpus_says_so(corpus, nlp):
     augment = create_factmix_augmenter(None)
     with pytest.raises(LownerError, match="LN075"):
         list(augment(nlp, spacy.training.Example(corpus[0], corpus[0])))
+
+
+def test_places_of_a_text_are_masked_together_where_they_are_few_and_apart(filler):
+    words = tuple("abcdefghijklmnopqrst")
+    gaps = [Gap(words, start, start + 1) for start in (0, 2, 4, 8, 19)]
+    pieces = {words: [[5 + i] for i in range(20)]}
+    # 15% of 20 words are 3 masks, and between two of them stand three words.
+    assert [[gap.start for gap in row] for row in filler._rows(gaps, pieces)] == [[0, 4, 8], [2, 19]]
+    many = {words: [[5] * 40 for _ in range(20)]}
+    assert [len(row) for row in filler._rows(gaps, many)] == [1] * 5
+    ids, masks = filler._read((gaps[0], gaps[2]), pieces[words])
+    assert [ids[i] for i in masks] == [filler.tokenizer.mask_token_id] * 2 and masks == [1, 5] and len(ids) == 22
+
+
+def test_a_row_of_its_own_is_what_the_model_says_of_it(tiny_encoder):
+    together, alone = Infill(tiny_encoder), Infill(tiny_encoder, masked=0.0)
+    words = tuple("abcdefghijklmnopqrst")
+    gaps = [Gap(words, 3, 4), Gap(words, 12, 13)]
+    assert alone.fill(gaps) == [alone.fill([gap])[0] for gap in gaps]
+    assert together.fill(gaps[:1]) == alone.fill(gaps[:1])

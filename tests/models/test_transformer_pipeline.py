@@ -7,7 +7,8 @@ import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_lowner.callbacks import computes_in_bfloat16, create_fast_training, create_start_from
+from spacy_lowner.callbacks import create_fast_training, create_start_from
+from spacy_lowner.models.half import computes_in_bfloat16
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.torch_shim import get_module
 from spacy_lowner.optimizers import create_grouped_adam
