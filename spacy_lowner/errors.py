@@ -115,6 +115,8 @@ class Errors(metaclass=_WithCodes):
         "initialize a new pipe with it that starts from this one (spacy-lowner.start_from.v1)."
     )
     LN054 = "{name}: there are no entities to learn from. Give gold entities in doc.ents."
+    LN055 = "{name!r} is no encoder-decoder, and no decoder can be made of it: {reason}. Name one such as google/flan-t5-base."
+    LN056 = "The saved weights are of another model than the settings beside them say: {names}. Install the version that saved them, or train again."
 
     # Experiments
     LN060 = "{path}: {problem}. {mend}."
@@ -189,6 +191,8 @@ class Warnings(metaclass=_WithCodes):
     LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
     LN107 = '{name}: {count} text(s) got no reasoning: {reason}. This is said once; set absent = "raise" to stop instead.'
     LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
+    LN109 = "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text. Raise max_input if the model has room."
+    LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

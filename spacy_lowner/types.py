@@ -1,7 +1,7 @@
 """Names for what travels between the parts."""
 
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Set, Tuple
+from typing import Any, List, NamedTuple, Optional, Set, Tuple
 
 from spacy.tokens import Doc
 from thinc.api import Model
@@ -89,4 +89,6 @@ class LabelledWords(NamedTuple):
 CandidateT = Tuple[int, int]
 PromptModelT = Model[List[Tuple[Doc, List[CandidateT]]], PromptStates]
 WordScoresT = Model[List[Doc], List[Floats2d]]
+# Tasks of `models.seq2seq` to log-probabilities of the pieces of their outputs.
+WriterModelT = Model[List[Any], List[Floats1d]]
 SpanModelT = Model[List[Doc], SpanLogits]

@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import load, save
 from thinc.api import PyTorchGradScaler, PyTorchShim
 
+from ..errors import Errors, LownerError
+
 # Parameters whose names begin so learn at the head's rate: see `optimizers.py`.
 HEAD_PREFIX = "head"
 
@@ -66,7 +68,13 @@ def get_module(shim: PyTorchShim) -> Optional[torch.nn.Module]:
 def _serialize(module: Optional[torch.nn.Module]) -> bytes:
     if module is None:
         return b""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()}
+    tensors = {}
+    stored = set()
+    for name, tensor in module.state_dict().items():
+        # Weights that are tied are stored once.
+        if tensor.data_ptr() not in stored or not tensor.numel():
+            tensors[name] = tensor.contiguous().cpu()
+        stored.add(tensor.data_ptr())
     return save(tensors, metadata={"settings": json.dumps(module.settings)})
 
 
@@ -76,7 +84,13 @@ def _deserialize(
     if not state:
         return None
     module = build(**_metadata(state))
-    module.load_state_dict(load(state))
+    tensors = load(state)
+    module.load_state_dict(tensors, strict=False)
+    own = module.state_dict()
+    loaded = {own[name].data_ptr() for name in tensors if name in own}
+    wrong = sorted(set(tensors) - set(own)) + [name for name, tensor in own.items() if tensor.data_ptr() not in loaded]
+    if wrong:
+        raise LownerError(Errors.LN056.format(names=", ".join(wrong[:5])))
     return module.to(device)
 
 

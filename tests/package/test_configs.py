@@ -23,7 +23,7 @@ def test_fill_config_has_nothing_of_ours_to_add(path, tmp_path, in_root):
     _, filled = fill_config(tmp_path / "filled.cfg", path)
     config = util.load_config(path)
     for name, component in config["components"].items():
-        if component["factory"] in ("knowfree_spancat", "contrast_ner", "entlm_ner"):
+        if component["factory"] in ("knowfree_spancat", "contrast_ner", "entlm_ner", "seq2seq_ner"):
             assert set(filled["components"][name]) - set(component) <= {"scorer", "description_encoder"}
 
 

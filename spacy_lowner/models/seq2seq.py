@@ -1,0 +1,241 @@
+"""The thinc side of `seq2seq_ner`: texts in, log-probabilities of outputs or the outputs themselves out."""
+
+import warnings
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from weakref import WeakKeyDictionary
+
+import torch
+from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
+from thinc.types import ArgsKwargs, Floats1d
+from transformers import (
+    AutoConfig,
+    AutoModelForSeq2SeqLM,
+    EncoderDecoderConfig,
+    EncoderDecoderModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from ..batching import batch_by_padding
+from ..errors import Errors, LownerError, Warnings, check_settings
+from ..nn.seq2seq import EntityWriter
+from ..types import WriterModelT
+from .encoder import encoder_path
+from .json_grammar import JSONGrammar, Mention
+from .pieces import load_tokenizer, pieces_of_words, tokenizer_files, tokenizer_from_files
+from .torch_shim import get_module, module_shim, set_module
+
+# Section 3.3.2 of the paper.
+QUESTION = "Find all entities of types {types} in"
+REASONING = ". Reasoning information:"
+_tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()
+
+
+class WritingTask(NamedTuple):
+    """A text to find entities in.
+
+    words (List[str]): Its words. context (str): Reasoning, or empty. labels (Dict[str, str]): How each type is written.
+    mentions (List[Mention]): What is to be written, in training.
+    """
+
+    words: List[str]
+    context: str
+    labels: Dict[str, str]
+    mentions: List[Mention] = []
+
+
+def build_seq2seq(
+    model: str, max_input: int = 512, max_output: int = 128, beams: int = 1, batch_size: int = 4096, mixed_precision: bool = False
+) -> WriterModelT:
+    """Build an encoder-decoder that writes entities as JSON.
+
+    model (str): A Hugging Face name or path of an encoder-decoder, such as "google/flan-t5-base"; "minilm" is the packaged encoder with
+        a decoder made of it, whose attention on the encoder is new. Weights and tokenizer travel with the pipe.
+    max_input (int): Pieces of an input; reasoning is cut before text. max_output (int): Pieces after which an output comes to an end.
+    beams (int): 1 is greedy. batch_size (int): Pieces of inputs computed at once.
+    mixed_precision (bool): Whether to compute in half precision on GPU.
+    RETURNS (WriterModelT): A model of tasks to log-probabilities of their outputs; `write` makes outputs.
+    """
+    check_settings(
+        "Seq2Seq",
+        ("max_input", max_input, max_input >= 32, ">= 32"),
+        ("max_output", max_output, max_output > 0, "positive"),
+        ("beams", beams, beams > 0, "positive"),
+    )
+    attrs = {"model": model, "max_input": max_input, "max_output": max_output, "beams": beams, "batch_size": batch_size}
+    shim = module_shim(_rebuild, mixed_precision=mixed_precision)
+    writer: WriterModelT = Model("seq2seq", _forward, init=_init, attrs=attrs, shims=[shim])
+    writer.set_ref("torch", writer)
+    return writer
+
+
+def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Mention, ...]]:
+    """Let the model write, held to the grammar.
+
+    model (WriterModelT): The model. tasks (Sequence[WritingTask]): Texts.
+    RETURNS (List[Tuple[Mention, …]]): The mentions of each output, in its order; each as its first run of words.
+    """
+    module, tokenizer = _module(model), _tokenizer(model)
+    inputs = _inputs(model, tasks)
+    found: List[Tuple[Mention, ...]] = [() for _ in tasks]
+    for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
+        ids, attention = _pad([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
+        reader = _Reader(
+            [JSONGrammar(tokenizer, tasks[i].labels) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"]
+        )
+        module.eval()
+        with torch.no_grad():
+            outputs = module.model.generate(
+                input_ids=ids,
+                attention_mask=attention,
+                num_beams=model.attrs["beams"],
+                do_sample=False,
+                max_new_tokens=model.attrs["max_output"] + reader.longest_end,
+                prefix_allowed_tokens_fn=reader.allowed,
+            )
+        for place, output, grammar, words in zip(places, outputs.tolist(), reader.grammars, reader.words):
+            found[place] = grammar.read(output[1:], words) or ()
+    return found
+
+
+class _Reader:
+    """Follows outputs while they are written.
+
+    grammars (List[JSONGrammar]): Of each row. words (List[List[List[int]]]): Pieces of the words of each row's text.
+    max_output (int): Pieces after which an output comes to an end.
+    """
+
+    def __init__(self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_output: int):
+        self.grammars, self.words, self.max_output = grammars, words, max_output
+        # What is begun is brought to its end: a word, and the signs behind it; or a type, its first word, and those.
+        signs = max((grammar.longest_key for grammar in grammars), default=0) + 16
+        self.longest_end = signs + max((len(word) for own in words for word in own), default=0)
+        self._states: Dict[Tuple[int, Tuple[int, ...]], list] = {}
+
+    def allowed(self, row: int, ids: torch.Tensor) -> List[int]:
+        """RETURNS (List[int]): What may follow, for `generate`."""
+        written = tuple(ids.tolist()[1:])
+        closing = len(written) >= self.max_output
+        return self.grammars[row].allowed(self._after(row, written), self.words[row], closing)
+
+    def _after(self, row: int, written: Tuple[int, ...]) -> list:
+        if not written:
+            return self.grammars[row].begin()
+        key = (row, written)
+        if key not in self._states:
+            before = self._after(row, written[:-1])
+            self._states[key] = self.grammars[row].step(before, written[-1], self.words[row])
+        return self._states[key]
+
+
+def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
+    if get_module(model.shims[0]) is not None:
+        return
+    name = model.attrs["model"]
+    path = encoder_path(name)
+    tokenizer = load_tokenizer(path)
+    config = AutoConfig.from_pretrained(path)
+    if config.is_encoder_decoder:
+        module = AutoModelForSeq2SeqLM.from_pretrained(path)
+    else:
+        module = _decoder_made_of_encoder(path, tokenizer)
+    settings = {"model": module.config.to_dict(), "tokenizer": tokenizer_files(tokenizer)}
+    set_module(model.shims[0], EntityWriter(module, settings), get_torch_default_device())
+
+
+def _decoder_made_of_encoder(path: str, tokenizer: PreTrainedTokenizerFast) -> EncoderDecoderModel:
+    try:
+        module = EncoderDecoderModel.from_encoder_decoder_pretrained(path, path, tie_encoder_decoder=False)
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise LownerError(Errors.LN055.format(name=path, reason=reason)) from error
+    module.config.decoder_start_token_id = tokenizer.cls_token_id
+    module.config.eos_token_id = tokenizer.sep_token_id
+    module.config.pad_token_id = tokenizer.pad_token_id
+    module.generation_config.decoder_start_token_id = tokenizer.cls_token_id
+    module.generation_config.eos_token_id = tokenizer.sep_token_id
+    module.generation_config.pad_token_id = tokenizer.pad_token_id
+    return module
+
+
+def _rebuild(model: Dict[str, Any], tokenizer: Dict[str, str]) -> EntityWriter:
+    kind = model["model_type"]
+    config = EncoderDecoderConfig(**model) if kind == "encoder-decoder" else AutoConfig.for_model(**model)
+    module: PreTrainedModel = (
+        EncoderDecoderModel(config) if kind == "encoder-decoder" else AutoModelForSeq2SeqLM.from_config(config)
+    )
+    for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id"):
+        setattr(module.generation_config, name, model.get(name))
+    return EntityWriter(module.eval(), {"model": model, "tokenizer": tokenizer})
+
+
+def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> Tuple[List[Floats1d], Callable]:
+    module, tokenizer, shim = _module(model), _tokenizer(model), model.shims[0]
+    inputs = _inputs(model, tasks)
+    outputs = [JSONGrammar(tokenizer, task.labels).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
+    scores: List[Any] = [None] * len(tasks)
+    steps = []
+    for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
+        ids, attention = _pad([inputs[i][0] for i in places], tokenizer.pad_token_id, shim.device)
+        written, filled = _pad([outputs[i] for i in places], 0, shim.device)
+        first = torch.full_like(written[:, :1], module.model.config.decoder_start_token_id)
+        begun = torch.cat([first, written[:, :-1]], dim=1)
+        written = written.masked_fill(filled == 0, -100)
+        result, backprop = shim(ArgsKwargs(args=(ids, attention, begun, written), kwargs={}), is_train)
+        for row, place in enumerate(places):
+            scores[place] = torch2xp(result[row, : len(outputs[place])].detach())
+        steps.append((places, result, backprop))
+
+    def backprop_tasks(d_scores: List[Floats1d]) -> List[WritingTask]:
+        for places, result, backprop in steps:
+            gradient = torch.zeros_like(result)
+            for row, place in enumerate(places):
+                gradient[row, : len(d_scores[place])] = xp2torch(d_scores[place], device=gradient.device)
+            backprop(ArgsKwargs(args=((result,),), kwargs={"grad_tensors": gradient}))
+        return tasks
+
+    return scores, backprop_tasks
+
+
+def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[List[int], List[List[int]]]]:
+    """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words."""
+    tokenizer = _tokenizer(model)
+    inputs, cut = [], 0
+    for task in tasks:
+        words = pieces_of_words(tokenizer, task.words)
+        types = ", ".join(task.labels.values())
+        before = _plain(tokenizer, QUESTION.format(types=types))
+        after = _plain(tokenizer, f"{REASONING} {task.context}") if task.context else []
+        text = [piece for word in words for piece in word]
+        room = model.attrs["max_input"] - len(before) - tokenizer.num_special_tokens_to_add()
+        cut += len(text) + len(after) > room
+        after = after[: max(0, room - len(text))]
+        inputs.append((tokenizer.build_inputs_with_special_tokens([*before, *text[: max(1, room)], *after]), words))
+    if cut:
+        warnings.warn(Warnings.LN109.format(count=cut, limit=model.attrs["max_input"]))
+    return inputs
+
+
+def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> List[int]:
+    return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+
+def _pad(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> Tuple[torch.Tensor, torch.Tensor]:
+    """RETURNS (Tuple[torch.Tensor, torch.Tensor]): Rows of one length, and 1 where they are not padding."""
+    length = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (length - len(row))] for row in rows], device=device)
+    return ids, torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=device)
+
+
+def _module(model: WriterModelT) -> EntityWriter:
+    module = get_module(model.shims[0])
+    if module is None:
+        raise LownerError(Errors.LN042.format(name=model.name))
+    return module
+
+
+def _tokenizer(model: WriterModelT) -> PreTrainedTokenizerFast:
+    module = _module(model)
+    if module not in _tokenizers:
+        _tokenizers[module] = tokenizer_from_files(module.settings["tokenizer"])
+    return _tokenizers[module]

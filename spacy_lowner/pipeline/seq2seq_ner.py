@@ -1,0 +1,214 @@
+"""The trainable pipe `seq2seq_ner`: an encoder-decoder that writes entities as JSON, held to the words of the text."""
+
+import warnings
+from collections import Counter
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc, Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import filter_spans
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.types import Floats1d
+
+from ..context import REASONING, context_of, register
+from ..corpus.names import readable_name
+from ..errors import Errors, LownerError, Warnings
+from ..models.json_grammar import Mention
+from ..models.seq2seq import WritingTask, write
+from ..models.windows import cut_windows
+from ..types import WriterModelT
+
+seq2seq_default_config = """
+[model]
+@architectures = "spacy-lowner.Seq2Seq.v1"
+model = "google/flan-t5-base"
+max_input = 512
+max_output = 128
+beams = 1
+batch_size = 4096
+mixed_precision = false
+"""
+DEFAULT_SEQ2SEQ_MODEL = Config().from_str(seq2seq_default_config)["model"]
+
+
+@Language.factory(
+    "seq2seq_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config={
+        "model": DEFAULT_SEQ2SEQ_MODEL,
+        "window": 128,
+        "context": REASONING,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_seq2seq_ner(
+    nlp: Language, name: str, model: WriterModelT, window: int, context: str, scorer: Optional[Callable]
+) -> "Seq2SeqRecognizer":
+    """Create a `seq2seq_ner`; the arguments are those of `Seq2SeqRecognizer`."""
+    return Seq2SeqRecognizer(nlp.vocab, model, name, window=window, context=context, scorer=scorer)
+
+
+class Seq2SeqRecognizer(TrainablePipe):
+    """Writes {"type": ["mention", …], …} of a text and, where there is some, of reasoning about it (PBRC, section 3.3.2)."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: WriterModelT,
+        name: str = "seq2seq_ner",
+        *,
+        window: int = 128,
+        context: str = REASONING,
+        scorer: Optional[Callable] = get_ner_prf,
+    ):
+        """Create the pipe.
+
+        vocab (Vocab): The shared vocabulary. model (WriterModelT): The encoder-decoder. name (str): Its name.
+        window (int): Words that are read at once; a longer Doc is cut. context (str): Of `doc._`: the reasoning, or any text.
+        scorer (Optional[Callable]): Scoring method.
+        """
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {"labels": [], "window": window, "context": context}
+        register(context)
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): The labels, for `spacy init labels`."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a label, at any time: types have no weights. RETURNS (int): 0 if it is there already, else 1."""
+        if label in self.labels:
+            return 0
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+    ) -> None:
+        """Load the encoder-decoder, take labels from the data.
+
+        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): By default those of the data.
+        """
+        validate_get_examples(get_examples, "Seq2SeqRecognizer.initialize")
+        found = {span.label_ for example in get_examples() for span in example.reference.ents}
+        for label in sorted(found) if labels is None else labels:
+            self.add_label(label)
+        if not self.labels:
+            raise LownerError(Errors.LN054.format(name=self.name))
+        self.model.initialize()
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[Mention]]:
+        """RETURNS (List[List[Mention]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
+        docs = list(docs)
+        asked = [(number, start, task) for number, doc in enumerate(docs) for start, task in self._tasks(doc)]
+        found: List[List[Mention]] = [[] for _ in docs]
+        doubles = 0
+        for (number, start, task), written in zip(asked, write(self.model, [task for _, _, task in asked])):
+            placed = place_mentions(task.words, written)
+            doubles += len(written) - len(placed)
+            found[number] += [Mention(label, start + first, start + end) for label, first, end in placed]
+        if doubles:
+            warnings.warn(Warnings.LN110.format(name=self.name, count=doubles))
+        return found
+
+    def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[Mention]]) -> None:
+        """Write entities to `doc.ents`; of those that overlap, the longer ones."""
+        for doc, mentions in zip(docs, predicted):
+            spans = [Span(doc, start, end, label=label) for label, start, end in mentions]
+            doc.set_ents(filter_spans(spans), default="outside")
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "Seq2SeqRecognizer.update")
+        tasks = [task for example in examples for task in self._lessons(example)]
+        if not tasks:
+            return losses
+        set_dropout_rate(self.model, drop)
+        scores, backprop = self.model.begin_update(tasks)
+        loss, d_scores = self.get_loss(examples, scores)
+        backprop(d_scores)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: List[Floats1d]) -> Tuple[float, List[Floats1d]]:
+        """RETURNS (Tuple[float, List[Floats1d]]): Mean negative log-probability of the pieces to write, and its gradient."""
+        count = max(1, sum(map(len, scores)))
+        return -float(sum(float(own.sum()) for own in scores)) / count, [own * 0.0 - 1.0 / count for own in scores]
+
+    def _tasks(self, doc: Doc) -> List[Tuple[int, WritingTask]]:
+        """RETURNS (List[Tuple[int, WritingTask]]): The parts of a Doc that are read at once, after their first words."""
+        words = [token.text for token in doc]
+        context = context_of(doc, self.cfg["context"])
+        labels = {label: readable_name(label) for label in self.labels}
+        if not any(word.strip() for word in words):
+            return []
+        windows = cut_windows([1] * len(words), self.cfg["window"], 0.0)
+        return [(start, WritingTask(words[start:end], context, labels)) for start, end in windows]
+
+    def _lessons(self, example: Example) -> List[WritingTask]:
+        """RETURNS (List[WritingTask]): With what is to be written; parts whose annotation is not whole are left out."""
+        tags = example.get_aligned_ner()
+        spans = example.get_aligned_spans_y2x(example.reference.ents)
+        known = set(self.labels)
+        unknown = sorted({span.label_ for span in spans} - known)
+        if unknown:
+            raise LownerError(Errors.LN043.format(name=self.name, label=unknown[0], labels=", ".join(self.labels)))
+        lessons = []
+        for start, task in self._tasks(example.predicted):
+            end = start + len(task.words)
+            if any(tag in (None, "-", "") for tag in tags[start:end]):
+                continue
+            inside = [span for span in spans if start <= span.start and span.end <= end]
+            mentions = [Mention(span.label_, span.start - start, span.end - start) for span in inside]
+            lessons.append(task._replace(mentions=mentions))
+        return lessons
+
+
+def place_mentions(words: Sequence[str], written: Iterable[Mention]) -> List[Mention]:
+    """Give each mention that is written the next place of its words: the first one the first, the second one the second.
+
+    words (Sequence[str]): Of the text. written (Iterable[Mention]): In the order of the output, each as its first run of words.
+    RETURNS (List[Mention]): Those that have a place of their own.
+    """
+    used: Counter = Counter()
+    placed = []
+    for mention in written:
+        text = tuple(words[mention.start : mention.end])
+        places = [i for i in range(len(words)) if tuple(words[i : i + len(text)]) == text]
+        if used[text] < len(places):
+            start = places[used[text]]
+            placed.append(Mention(mention.label, start, start + len(text)))
+        used[text] += 1
+    return placed

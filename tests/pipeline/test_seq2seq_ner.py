@@ -1,0 +1,203 @@
+"""The pipe `seq2seq_ner` and its grammar, on tiny encoder-decoders."""
+
+import random
+
+import pytest
+import spacy
+import torch
+from spacy.tokens import Doc
+from spacy.training import Example
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+from spacy_lowner.errors import LownerError
+from spacy_lowner.models.json_grammar import JSONGrammar, Mention
+from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
+from spacy_lowner.models.seq2seq import WritingTask, _inputs, write
+from spacy_lowner.pipeline.seq2seq_ner import place_mentions
+
+LABELS = {"PER": "person", "politicalParty": "political party"}
+
+
+@pytest.fixture(scope="module")
+def tiny_t5(tmp_path_factory):
+    """An encoder-decoder of random weights, whose vocabulary of letters has no braces, as T5's has none."""
+    folder = tmp_path_factory.mktemp("tiny-t5")
+    signs = [chr(i) for i in range(33, 127) if chr(i) not in "{}"]
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((sign, -2.0) for sign in ["▁", *signs])]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2, dropout_rate=0.0,
+        decoder_start_token_id=0, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(params=["bert", "t5"])
+def tokenizer(request, tiny_encoder, tiny_t5):
+    return load_tokenizer(tiny_encoder if request.param == "bert" else tiny_t5)
+
+
+def walk(grammar, words, draw, limit):
+    """An output of a model that says anything."""
+    states, pieces = grammar.begin(), []
+    while states and any(getattr(state, "pieces", True) for state in states):
+        allowed = grammar.allowed(states, words, closing=len(pieces) >= limit)
+        pieces.append(draw.choice(allowed))
+        states = grammar.step(states, pieces[-1], words)
+        assert len(pieces) < 500
+    return pieces
+
+
+@pytest.mark.parametrize("text", ["Ann met Bob Ann", "a", "", '" { } ] , "', "New New York \n York", "x" * 60])
+def test_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text):
+    doc_words = text.split(" ") if text else []
+    words = pieces_of_words(tokenizer, doc_words)
+    grammar = JSONGrammar(tokenizer, LABELS)
+    draw = random.Random(0)
+    for limit in [0, 5, 40] * 30:
+        pieces = walk(grammar, words, draw, limit)
+        found = grammar.read(pieces, words)
+        assert found is not None and len({label for label, _, _ in found}) <= 2
+        assert all(label in LABELS and 0 <= start < end <= len(doc_words) for label, start, end in found)
+        # Types stay together, so that the output is an object with each key once.
+        order = [label for label, _, _ in found]
+        assert sorted(order, key=order.index) == order
+        if limit == 0:
+            assert found == ()
+    assert grammar.read(pieces[:-1], words) is None and grammar.read([], words) is None
+
+
+def test_what_is_written_is_read(tokenizer):
+    words = pieces_of_words(tokenizer, "Ann met Bob of the New Party".split())
+    grammar = JSONGrammar(tokenizer, LABELS)
+    mentions = [Mention("PER", 0, 1), Mention("politicalParty", 5, 7), Mention("PER", 2, 3)]
+    pieces = grammar.write(words, mentions)
+    assert grammar.read(pieces, words) == (mentions[0], mentions[2], mentions[1])
+    assert grammar.read(grammar.write(words, []), words) == ()
+    states = grammar.begin()
+    for piece in pieces:
+        assert piece in grammar.allowed(states, words, closing=False)
+        states = grammar.step(states, piece, words)
+
+
+def test_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
+    words = pieces_of_words(tokenizer, ["abcdefghij" * 4])
+    grammar = JSONGrammar(tokenizer, {"PER": "p"})
+    pieces = grammar.write(words, [Mention("PER", 0, 1)])
+    states = grammar.begin()
+    for piece in pieces[:-10]:
+        states = grammar.step(states, piece, words)
+    while any(getattr(state, "pieces", True) for state in states):
+        (piece,) = grammar.allowed(states, words, closing=True)
+        states = grammar.step(states, piece, words)
+    assert states[0].found == (Mention("PER", 0, 1),)
+
+
+def test_repeated_mentions_take_the_next_place():
+    words = "Ann saw Ann and New Ann".split()
+    written = [Mention("PER", 0, 1), Mention("LOC", 4, 5), Mention("PER", 0, 1), Mention("ORG", 0, 1), Mention("PER", 0, 1)]
+    assert place_mentions(words, written) == [
+        Mention("PER", 0, 1), Mention("LOC", 4, 5), Mention("PER", 2, 3), Mention("ORG", 5, 6)
+    ]  # fmt: skip
+
+
+TEXTS = [
+    (["Ann", "sang", "in", "Rome"], ["B-PER", "O", "O", "B-LOC"]),
+    (["Bob", "left", "Oslo"], ["B-PER", "O", "B-LOC"]),
+    (["nothing", "to", "see"], ["O", "O", "O"]),
+]
+
+
+def examples_of(nlp, texts=TEXTS):
+    docs = [Doc(nlp.vocab, words=words, ents=tags) for words, tags in texts]
+    return [Example(Doc(nlp.vocab, words=list(words)), doc) for (words, _), doc in zip(texts, docs)]
+
+
+def build(path, **config):
+    nlp = spacy.blank("en")
+    settings = {"@architectures": "spacy-lowner.Seq2Seq.v1", "model": path, "max_input": 128, "max_output": 60}
+    nlp.add_pipe("seq2seq_ner", config={"model": {**settings, **config.pop("model", {})}, **config})
+    return nlp
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_it_learns_and_comes_back_from_disk(tiny_t5, beams, tmp_path):
+    spacy.util.fix_random_seed(0)
+    nlp = build(tiny_t5, model={"beams": beams})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    losses = [nlp.update(examples, sgd=optimizer)["seq2seq_ner"] for _ in range(300)]
+    assert losses[-1] < 0.05 * losses[0]
+    assert nlp.evaluate(examples)["ents_f"] == 1.0
+    nlp.to_disk(tmp_path / "model")
+    again = spacy.load(tmp_path / "model")
+    assert again.evaluate(examples_of(again))["ents_f"] == 1.0
+    assert again.from_bytes(nlp.to_bytes()).evaluate(examples_of(again))["ents_f"] == 1.0
+
+
+@pytest.mark.filterwarnings("ignore:.*LN110")
+def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
+    nlp = build(tiny_encoder, model={"max_input": 64, "max_output": 20})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.005
+    losses = [nlp.update(examples, sgd=optimizer)["seq2seq_ner"] for _ in range(40)]
+    assert losses[-1] < 0.7 * losses[0]
+    texts = ["Ann sang in Rome", "", "Bob", " "]
+    alone = [[(ent.text, ent.label_) for ent in nlp(text).ents] for text in texts]
+    assert alone == [[(ent.text, ent.label_) for ent in doc.ents] for doc in nlp.pipe(texts)]
+    nlp.to_disk(tmp_path / "model")
+    again = spacy.load(tmp_path / "model")
+    assert alone == [[(ent.text, ent.label_) for ent in again(text).ents] for text in texts]
+
+
+def test_untrained_outputs_are_of_the_text(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    words = ["Ann", "sang", "in", "Rome", "."]
+    for mentions in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(words, "", {"PER": "per"})] * 3):
+        assert all(0 <= start < end <= 5 for _, start, end in mentions)
+
+
+def test_reasoning_is_read_and_cut_before_text(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    pipe = nlp.get_pipe("seq2seq_ner")
+    doc = nlp.make_doc("Ann sang")
+    ((plain, words),) = _inputs(pipe.model, [task for _, task in pipe._tasks(doc)])
+    doc._.lowner_reasoning = {"bidirectional": "Ann is a PER."}
+    ((reasoned, same),) = _inputs(pipe.model, [task for _, task in pipe._tasks(doc)])
+    assert words == same and reasoned[: len(plain) - 1] == plain[:-1] and len(reasoned) > len(plain)
+    doc._.lowner_reasoning = "so " * 100
+    with pytest.warns(UserWarning, match="LN109.*128"):
+        ((cut, _),) = _inputs(pipe.model, [task for _, task in pipe._tasks(doc)])
+    assert len(cut) == 128 and cut[: len(plain) - 1] == plain[:-1]
+
+
+def test_long_docs_are_read_in_windows(tiny_t5):
+    nlp = build(tiny_t5, window=3)
+    examples = examples_of(nlp, [(["Ann", "sang", "in", "Rome", "and", "Oslo", "."], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC", "O"])])
+    nlp.initialize(lambda: examples)
+    lessons = nlp.get_pipe("seq2seq_ner")._lessons(examples[0])
+    assert [(task.words, [tuple(one) for one in task.mentions]) for task in lessons] == [
+        (["Ann", "sang", "in"], [("PER", 0, 1)]), (["Rome", "and", "Oslo"], [("LOC", 0, 1), ("LOC", 2, 3)]), (["."], [])
+    ]  # fmt: skip
+
+
+def test_missing_annotation_and_unknown_labels(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    assert nlp.update(examples_of(nlp, [(["Ann", "sang"], ["B-PER", ""])]), sgd=None) == {"seq2seq_ner": 0.0}
+    with pytest.raises(LownerError, match="LN043"):
+        nlp.update(examples_of(nlp, [(["Ann"], ["B-NEW"])]))
+    assert nlp.get_pipe("seq2seq_ner").add_label("NEW") == 1
+    nlp.update(examples_of(nlp, [(["Ann"], ["B-NEW"])]))
+    with pytest.raises(LownerError, match="LN042"):
+        build(tiny_t5)("Ann")
