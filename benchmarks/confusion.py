@@ -1,0 +1,92 @@
+"""MCQM on the domains of CrossNER: how well each measure predicts what is mixed up on test.
+
+    python benchmarks/confusion.py training/conll2003/ner/model-last training/target corpus/crossner
+
+Each domain has a pipeline in the second folder and its splits in the third. A measure is compared with the shares of mistakes on
+test over all pairs of different types, by Spearman's rank correlation.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Dict, List
+
+import numpy
+import srsly
+from page import publish
+from scipy.stats import spearmanr
+
+from spacy_lowner.confusion.counting import read_entities, shares
+from spacy_lowner.confusion.glosses import load_wordnet
+from spacy_lowner.confusion.measure import measure, types_of
+from spacy_lowner.confusion.quantify import Confusion
+from spacy_lowner.confusion.semantics import describe_types, similarities
+from spacy_lowner.corpus.docs import read_docs
+from spacy_lowner.models.encoder import embed_texts
+from spacy_lowner.report.pictures import draw_heatmap
+from spacy_lowner.trained import load_pipeline
+
+# Most confused pairs that are listed for each domain.
+LISTED = 3
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="the source pipeline")
+    parser.add_argument("targets", type=Path, help="folder of the domains' pipelines, DOMAIN/model-best")
+    parser.add_argument("corpora", type=Path, help="folder of the domains' corpora")
+    parser.add_argument("--descriptions", type=Path, help="JSON of what types mean, in place of WordNet's words")
+    parser.add_argument("--dev-sentences", type=int, default=0, help="of dev, from the first; 0 takes all")
+    parser.add_argument("--output", type=Path, help="write the table as a page, and heat maps beside it")
+    arguments = parser.parse_args()
+    source = load_pipeline(arguments.source)
+    own = srsly.read_json(arguments.descriptions) if arguments.descriptions else {}
+    rows: List[tuple] = []
+    pairs: List[str] = []
+    for folder in sorted(path for path in arguments.targets.iterdir() if (path / "model-best").exists()):
+        splits = {split: list(read_docs(arguments.corpora / folder.name / f"{split}.spacy")) for split in ("train", "dev", "test")}
+        splits["dev"] = splits["dev"][: arguments.dev_sentences or None]
+        types = types_of([*splits["train"], *splits["dev"]])
+        texts = describe_types(types, own, load_wordnet())
+        similarity = similarities(list(texts.values()), embed_texts)
+        target = load_pipeline(folder / "model-best")
+        confusion, _ = measure(target, splits["dev"], types, similarity, source=source, train=splits["train"])
+        test = shares(read_entities(target, splits["test"]), types, types)
+        rows.append((folder.name, *(f"{value:.2f}" for value in correlations(confusion, test).values())))
+        pairs.append(f"{folder.name}: {', '.join(most_confused(confusion, test))}")
+        if arguments.output:
+            names = [confusion.named(name) for name in types]
+            total = numpy.where(numpy.eye(len(types)) > 0, numpy.nan, confusion.total)
+            path = arguments.output.with_name(f"{arguments.output.stem}-{folder.name}.svg")
+            draw_heatmap(total, names, names, path, x="is taken for", y="type")
+    means = [f"{numpy.mean([float(row[i]) for row in rows]):.2f}" for i in range(1, len(rows[0]))]
+    notes = (
+        "Spearman's rank correlation with the shares of mistakes on test, over pairs of different types. Mistakes: those on dev (R_M); hierarchy "
+        f"and meaning: u_hie and u_sim; implicit: v_iml of both; sum: v_conf. Dev: {arguments.dev_sentences or 'all'} sentences.\n\nMost confused pairs by the sum, with the share of mistakes "
+        "on test: " + "; ".join(pairs) + "."
+    )
+    header = ("domain", "mistakes", "hierarchy", "meaning", "implicit", "sum")
+    publish("What is mixed up, and what predicts it (MCQM)", header, [*rows, ("mean", *means)], notes, arguments.output)
+
+
+def correlations(confusion: Confusion, test: numpy.ndarray) -> Dict[str, float]:
+    """RETURNS (Dict[str, float]): Of each measure with the shares of mistakes on test."""
+    others = ~numpy.eye(len(test), dtype=bool)
+    measures = {
+        "mistakes": confusion.misread,
+        "hierarchy": confusion.hierarchy,
+        "meaning": confusion.similarity,
+        "implicit": confusion.implicit,
+        "sum": confusion.total,
+    }
+    return {name: float(spearmanr(values[others], test[others]).statistic) for name, values in measures.items()}
+
+
+def most_confused(confusion: Confusion, test: numpy.ndarray) -> List[str]:
+    """RETURNS (List[str]): The pairs with the largest sums."""
+    order = numpy.dstack(numpy.unravel_index(numpy.argsort(-confusion.total, axis=None), confusion.total.shape))[0]
+    return [f"{confusion.types[i]}/{confusion.types[j]} {100 * test[i, j]:.0f}%" for i, j in order[:LISTED]]
+
+
+if __name__ == "__main__":
+    main()
