@@ -8,12 +8,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 import numpy
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Config, Optimizer
 
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, check_settings
@@ -22,8 +21,9 @@ from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
 from ..nn.neighbours import NeighbourIndex
 from ..nn.transitions import best_path, count_transitions, log_transitions
-from ..types import CandidateT, PromptModelT, ScoredSpan
+from ..types import CandidateT, PromptModelT, PromptStates, ScoredSpan
 from .annotation import write_spans
+from .base import LabelledPipe
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
 from .support import Support
 
@@ -98,7 +98,7 @@ def make_contrast_ner(
     )
 
 
-class ContrastEntityRecognizer(TrainablePipe):
+class ContrastEntityRecognizer(LabelledPipe):
     """Asks an encoder about each word or span (eq. 2-4) and lets the nearest labelled examples vote."""
 
     def __init__(
@@ -167,16 +167,6 @@ class ContrastEntityRecognizer(TrainablePipe):
             "support_size": support_size,
         }
 
-    @property
-    def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> List[str]:
-        """RETURNS (List[str]): The labels, for `spacy init labels`."""
-        return list(self.labels)
-
     def add_label(self, label: str) -> int:
         """Add a label before initialization; afterwards, `add_support`. RETURNS (int): 0 if it is there already, else 1."""
         if label in self.labels:
@@ -185,7 +175,7 @@ class ContrastEntityRecognizer(TrainablePipe):
             raise LownerError(Errors.LN052.format(name=self.name, label=label))
         if self.cfg["types"]:
             raise LownerError(Errors.LN053.format(name=self.name, label=label))
-        self._add_label(label)
+        self._new_label(label)
         return 1
 
     def initialize(
@@ -243,33 +233,10 @@ class ContrastEntityRecognizer(TrainablePipe):
         for doc, spans in zip(docs, predicted):
             doc.set_ents(write_spans(doc, self.cfg["spans_key"], spans, self.labels), default="outside")
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "ContrastEntityRecognizer.update")
-        asked, types = self._lesson(examples)
-        if not types:
-            return losses
-        set_dropout_rate(self.model, drop)
-        prediction, backprop = self.model.begin_update(asked)
-        loss, d_prediction = contrast_loss(
-            prediction, types, weight=self.cfg["contrast_weight"], temperature=self.cfg["temperature"]
-        )
-        backprop(d_prediction)
-        if sgd is not None:
-            self.finish_update(sgd)
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Step the weights, after which the states of the support are old."""
+        super().finish_update(sgd)
         self._learned_on = True
-        losses[self.name] += loss
-        return losses
 
     def add_support(self, examples: Iterable[Example], labels: Optional[Sequence[str]] = None) -> Dict[str, int]:
         """Compare with these examples too, from now on and without training. New labels are welcome.
@@ -289,7 +256,7 @@ class ContrastEntityRecognizer(TrainablePipe):
             self.support.add(example.predicted, wanted)
             for _, name in wanted:
                 if name not in self.labels:
-                    self._add_label(name)
+                    self._new_label(name)
         self.support.encode(self._states, first)
         self._index = None
         return self.support_summary()
@@ -316,7 +283,7 @@ class ContrastEntityRecognizer(TrainablePipe):
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "ContrastEntityRecognizer":
         """Load what `to_bytes` gave. RETURNS (ContrastEntityRecognizer): This one."""
         readers = {
-            "pipe": lambda data: TrainablePipe.from_bytes(self, data, exclude=exclude),
+            "pipe": lambda data: LabelledPipe.from_bytes(self, data, exclude=exclude),
             "support": self._read_support,
         }
         util.from_bytes(bytes_data, readers, exclude)
@@ -337,7 +304,7 @@ class ContrastEntityRecognizer(TrainablePipe):
         return self
 
     def _pipe_to_bytes(self, exclude: Iterable[str]) -> bytes:
-        return TrainablePipe.to_bytes(self, exclude=exclude)
+        return LabelledPipe.to_bytes(self, exclude=exclude)
 
     def _read_support(self, data: bytes) -> None:
         self.support.from_bytes(data, self.vocab)
@@ -376,7 +343,7 @@ class ContrastEntityRecognizer(TrainablePipe):
     def _gold(self, example: Example) -> Dict[CandidateT, str]:
         return gold_types(example, self._candidates(example.predicted), self.cfg["candidates"])
 
-    def _lesson(self, examples: Sequence[Example]) -> Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]:
+    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
         """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would
         stand alone, without which it has nothing to be near to."""
         columns = {name: i for i, name in enumerate(self.cfg["types"])}
@@ -402,8 +369,8 @@ class ContrastEntityRecognizer(TrainablePipe):
                 doc, place = random.choice(partners)
                 asked.append((doc, [place]))
                 types.append(index)
-        return asked, types
+        return (asked, types) if types else None
 
-    def _add_label(self, label: str) -> None:
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
+    def _loss(self, types: List[int], prediction: PromptStates) -> Tuple[float, PromptStates]:
+        weight, temperature = self.cfg["contrast_weight"], self.cfg["temperature"]
+        return contrast_loss(prediction, types, weight=weight, temperature=temperature)

@@ -3,12 +3,11 @@
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Config
 from thinc.types import Floats2d
 
 from ..corpus.names import readable_name
@@ -16,6 +15,7 @@ from ..errors import Errors, LownerError
 from ..models.entlm import replacement_loss
 from ..types import LabelledWords, ScoredSpan, WordScoresT
 from .annotation import write_spans
+from .base import LabelledPipe
 from .candidates import OUTSIDE, candidates_of, gold_types, join_words
 
 entlm_default_config = """
@@ -44,7 +44,7 @@ def make_entlm_ner(
     return EntLMRecognizer(nlp.vocab, model, name, spans_key=spans_key, scorer=scorer)
 
 
-class EntLMRecognizer(TrainablePipe):
+class EntLMRecognizer(LabelledPipe):
     """Template-free prompt tuning (Ma et al., 2022; FactMix, section 3.3): each word is itself, or a label's word."""
 
     def __init__(
@@ -69,16 +69,6 @@ class EntLMRecognizer(TrainablePipe):
         self.cfg: Dict[str, Any] = {"labels": [], "label_words": {}, "spans_key": spans_key}
 
     @property
-    def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> List[str]:
-        """RETURNS (List[str]): The labels, for `spacy init labels`."""
-        return list(self.labels)
-
-    @property
     def descriptions(self) -> Dict[str, str]:
         """RETURNS (Dict[str, str]): The words that stood for each label before training, for the model card."""
         return {label: ", ".join(words) for label, words in self.cfg["label_words"].items()}
@@ -91,8 +81,7 @@ class EntLMRecognizer(TrainablePipe):
             raise LownerError(Errors.LN052.format(name=self.name, label=label))
         if self.cfg["label_words"]:
             raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
+        self._new_label(label)
         return 1
 
     def initialize(
@@ -135,30 +124,6 @@ class EntLMRecognizer(TrainablePipe):
         for doc, spans in zip(docs, predicted):
             doc.set_ents(write_spans(doc, self.cfg["spans_key"], spans, self.labels), default="outside")
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "EntLMRecognizer.update")
-        if not any(len(example.predicted) for example in examples):
-            return losses
-        set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, d_scores = self.get_loss(examples, scores)
-        backprop(d_scores)
-        if sgd is not None:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
     def get_loss(self, examples: Iterable[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
         """RETURNS (Tuple[float, List[Floats2d]]): L_RepLM (eq. 3), and its gradient."""
         columns = {OUTSIDE: 0, **{label: 1 + i for i, label in enumerate(self.labels)}}
@@ -171,6 +136,13 @@ class EntLMRecognizer(TrainablePipe):
                 own[word] = columns[label]
             gold.append(own)
         return replacement_loss(scores, gold)
+
+    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
+        docs = [example.predicted for example in examples]
+        return (docs, examples) if any(map(len, docs)) else None
+
+    def _loss(self, examples: Sequence[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
+        return self.get_loss(examples, scores)
 
     def _gold(self, example: Example) -> Dict[Tuple[int, int], str]:
         return gold_types(example, candidates_of(example.predicted, "words", 1), "words")

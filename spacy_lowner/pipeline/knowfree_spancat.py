@@ -5,11 +5,10 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 
 import numpy
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Config
 
 from ..batching import batch_by_padding
 from ..errors import Errors, LownerError, Warnings, check_settings
@@ -20,6 +19,7 @@ from ..nn.losses import extension_weights
 from ..scorers import span_score
 from ..types import EXTENSION_KEY, WEIGHT_KEY, HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
 from .annotation import write_spans
+from .base import LabelledPipe
 from .labels import SpanStatistics, aligned_spans, describe
 
 # Cells of (batch, seq, width) computed at once in prediction: on a CPU what its cache holds, 1.6 times faster than more.
@@ -107,7 +107,7 @@ def make_knowfree_spancat(
     )
 
 
-class KnowFREESpanCategorizer(TrainablePipe):
+class KnowFREESpanCategorizer(LabelledPipe):
     """Finds spans with KnowFREE (eq. 7-15), matched with descriptions of their types."""
 
     def __init__(
@@ -172,16 +172,6 @@ class KnowFREESpanCategorizer(TrainablePipe):
         return str(self.cfg["spans_key"])
 
     @property
-    def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str, ...]): The target labels."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> List[str]:
-        """RETURNS (List[str]): The target labels, for `spacy init labels`."""
-        return list(self.labels)
-
-    @property
     def descriptions(self) -> Dict[str, str]:
         """RETURNS (Dict[str, str]): What each target label means, as the model was told."""
         return dict(self.cfg["descriptions"])
@@ -192,8 +182,7 @@ class KnowFREESpanCategorizer(TrainablePipe):
             return 0
         if self.cfg["label_weights"]:
             raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
+        self._new_label(label)
         return 1
 
     def initialize(
@@ -255,30 +244,6 @@ class KnowFREESpanCategorizer(TrainablePipe):
             if self.cfg["set_ents"]:
                 doc.ents = [written[span] for span in decode(spans, "flat")]
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "KnowFREESpanCategorizer.update")
-        if not any(len(example.predicted) for example in examples):
-            return losses
-        set_dropout_rate(self.model, drop)
-        logits, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, d_logits = self.get_loss(examples, logits)
-        backprop(d_logits)
-        if sgd is not None:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
-
     def get_loss(self, examples: Iterable[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
         """RETURNS (Tuple[float, SpanLogits]): Weighted binary cross-entropy a word (eq. 13-14), and its gradient."""
         ops = self.model.ops
@@ -292,6 +257,13 @@ class KnowFREESpanCategorizer(TrainablePipe):
                 doc_weights=ops.asarray1f(doc_weights),
             ),
         )
+
+    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
+        docs = [example.predicted for example in examples]
+        return (docs, examples) if any(map(len, docs)) else None
+
+    def _loss(self, examples: Sequence[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
+        return self.get_loss(examples, logits)
 
     def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
         columns = {label: i for i, label in enumerate(self.labels)}

@@ -5,13 +5,12 @@ from collections import Counter
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Config
 from thinc.types import Floats1d
 
 from ..context import REASONING, context_of, register
@@ -21,6 +20,7 @@ from ..models.json_grammar import Mention
 from ..models.seq2seq import WritingTask, write
 from ..models.windows import cut_windows
 from ..types import WriterModelT
+from .base import LabelledPipe
 
 seq2seq_default_config = """
 [model]
@@ -53,7 +53,7 @@ def make_seq2seq_ner(
     return Seq2SeqRecognizer(nlp.vocab, model, name, window=window, context=context, scorer=scorer)
 
 
-class Seq2SeqRecognizer(TrainablePipe):
+class Seq2SeqRecognizer(LabelledPipe):
     """Writes {"type": ["mention", …], …} of a text and, where there is some, of reasoning about it (PBRC, section 3.3.2)."""
 
     def __init__(
@@ -79,22 +79,11 @@ class Seq2SeqRecognizer(TrainablePipe):
         self.cfg: Dict[str, Any] = {"labels": [], "window": window, "context": context}
         register(context)
 
-    @property
-    def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
-        return tuple(self.cfg["labels"])
-
-    @property
-    def label_data(self) -> List[str]:
-        """RETURNS (List[str]): The labels, for `spacy init labels`."""
-        return list(self.labels)
-
     def add_label(self, label: str) -> int:
         """Add a label, at any time: types have no weights. RETURNS (int): 0 if it is there already, else 1."""
         if label in self.labels:
             return 0
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
+        self._new_label(label)
         return 1
 
     def initialize(
@@ -137,32 +126,11 @@ class Seq2SeqRecognizer(TrainablePipe):
             spans = [Span(doc, start, end, label=label) for label, start, end in mentions]
             doc.set_ents(filter_spans(spans), default="outside")
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "Seq2SeqRecognizer.update")
+    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[WritingTask], None]]:
         tasks = [task for example in examples for task in self._lessons(example)]
-        if not tasks:
-            return losses
-        set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update(tasks)
-        loss, d_scores = self.get_loss(examples, scores)
-        backprop(d_scores)
-        if sgd is not None:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
+        return (tasks, None) if tasks else None
 
-    def get_loss(self, examples: Iterable[Example], scores: List[Floats1d]) -> Tuple[float, List[Floats1d]]:
+    def _loss(self, gold: None, scores: List[Floats1d]) -> Tuple[float, List[Floats1d]]:
         """RETURNS (Tuple[float, List[Floats1d]]): Mean negative log-probability of the pieces to write, and its gradient."""
         count = max(1, sum(map(len, scores)))
         return -float(sum(float(own.sum()) for own in scores)) / count, [own * 0.0 - 1.0 / count for own in scores]

@@ -1,0 +1,60 @@
+"""What the trainable pipes share."""
+
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from spacy.pipeline import TrainablePipe
+from spacy.training import Example, validate_examples
+from thinc.api import Optimizer, set_dropout_rate
+
+
+class LabelledPipe(TrainablePipe):
+    """A trainable pipe with labels, which says what a batch asks (`_lesson`) and how far off an answer is (`_loss`)."""
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): The labels, for `spacy init labels`."""
+        return list(self.labels)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        lesson = self._lesson(examples)
+        if lesson is None:
+            return losses
+        inputs, gold = lesson
+        set_dropout_rate(self.model, drop)
+        prediction, backprop = self.model.begin_update(inputs)
+        loss, gradient = self._loss(gold, prediction)
+        backprop(gradient)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
+        """RETURNS (Optional[Tuple[Any, Any]]): Inputs of the model, and what `_loss` needs to know; None where there is nothing
+        to learn."""
+        raise NotImplementedError
+
+    def _loss(self, gold: Any, prediction: Any) -> Tuple[float, Any]:
+        """RETURNS (Tuple[float, Any]): The loss, and its gradient in the shape of the prediction."""
+        raise NotImplementedError
+
+    def _new_label(self, label: str) -> None:
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
