@@ -30,7 +30,11 @@ def test_fill_config_has_nothing_of_ours_to_add(path, tmp_path, in_root):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_debug_config(path, in_root, tmp_path, capsys):
     fill_config(tmp_path / "filled.cfg", path, silent=True)
-    debug_config(tmp_path / "filled.cfg", overrides={"paths.train": "a", "paths.dev": "b"})
+    overrides = {"paths.train": "a", "paths.dev": "b"}
+    if "confusion" in util.load_config(path)["paths"]:
+        srsly.write_json(tmp_path / "confusion.json", {})
+        overrides["paths.confusion"] = str(tmp_path / "confusion.json")
+    debug_config(tmp_path / "filled.cfg", overrides=overrides)
     assert "Config is valid" in capsys.readouterr().out
 
 

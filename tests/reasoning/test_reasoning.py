@@ -5,6 +5,7 @@ import json
 import pytest
 import spacy
 import srsly
+from small_models import TOK2VEC
 from spacy.training import Example as TrainingExample
 from typer.testing import CliRunner
 
@@ -218,3 +219,35 @@ def test_command_with_a_server(docs, tmp_path):
     dry = CliRunner().invoke(lowner, [*arguments, "--examples", "ai", "--dry-run"])
     assert dry.exit_code == 0 and "Step 5" in dry.output and "4 calls" in dry.output
     assert "LN096" in CliRunner().invoke(lowner, arguments).output
+
+
+def test_the_chain_is_one_pipeline_that_trains_and_serves(docs):
+    spacy.util.fix_random_seed(0)
+    nlp, pipe = initialized(docs)
+
+    class Knowing(Model):
+        """Says which names are singers."""
+
+        def ask(self, requests, *, description=None):
+            texts = [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
+            return [Reply(json.dumps({"initial": "i", "bidirectional": "a singer" if "Ann" in text else "a writer"})) for text in texts]
+
+    pipe.llm = Knowing()
+    inner = {**TOK2VEC, "window_size": 3, "depth": 2, "width": 32}
+    tok2vec = {"@architectures": "spacy-lowner.WithContext.v1", "dropout": 0.0, "tok2vec": inner}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "tok2vec": tok2vec, "dropout": 0.0}
+    span_pipe = nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "model": model})
+    gold = []
+    for text, label in (("Ann came", "singer"), ("Bob came", "writer")):
+        doc = nlp.make_doc(text)
+        doc.spans["sc"] = [spacy.tokens.Span(doc, 0, 1, label)]
+        gold.append(TrainingExample(nlp.make_doc(text), doc))
+    span_pipe.initialize(lambda: gold)
+    optimizer = nlp.create_optimizer()
+    for _ in range(60):
+        nlp.update(gold, sgd=optimizer, annotates=["llm_reasoner"])
+    found = nlp("Ann came")
+    assert [span.label_ for span in found.spans["sc"]] == ["singer"] and found._.lowner_reasoning["model"] == "wise"
+    pipe.llm = None
+    with pytest.warns(UserWarning, match="LN107"):
+        assert "sc" in nlp("Ann came").spans
