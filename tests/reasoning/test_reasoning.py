@@ -251,3 +251,16 @@ def test_the_chain_is_one_pipeline_that_trains_and_serves(docs):
     pipe.llm = None
     with pytest.warns(UserWarning, match="LN107"):
         assert "sc" in nlp("Ann came").spans
+
+
+def test_the_server_of_a_saved_pipeline_can_be_changed(docs, tmp_path):
+    pytest.importorskip("openai")
+    nlp = spacy.blank("en")
+    llm = {"@misc": "spacy-lowner.OpenAI.v1", "model": "m", "base_url": "http://one/v1"}
+    pipe = nlp.add_pipe("llm_reasoner", config={"llm": llm})
+    pipe.initialize(lambda: [TrainingExample(nlp.make_doc(doc.text), doc) for doc in docs], confusion=CONFUSION)
+    nlp.to_disk(tmp_path / "model")
+    assert spacy.load(tmp_path / "model").get_pipe("llm_reasoner").llm.base_url == "http://one/v1"
+    changed = {"components": {"llm_reasoner": {"llm": {"base_url": "http://two/v1"}}}}
+    again = spacy.load(tmp_path / "model", config=changed).get_pipe("llm_reasoner")
+    assert (again.llm.base_url, again.llm.model) == ("http://two/v1", "m") and again.chain == pipe.chain
