@@ -89,7 +89,11 @@ def _torch_module(model: Model) -> torch.nn.Module:
 def _copy_tok2vec(source: Model, target: Model) -> None:
     # A listener has no weights of its own, nothing to copy and nothing to keep apart.
     if source.name == target.name and "listener" not in " ".join(node.name for node in target.walk()):
+        # Weights are taken over, settings are those of the target's config.
+        settings = [dict(node.attrs) for node in target.walk()]
         target.from_bytes(source.to_bytes())
+        for node, own in zip(target.walk(), settings):
+            node.attrs.update(own)
 
 
 def create_fast_training(

@@ -5,6 +5,8 @@ from spacy.tokens import Doc
 # Where `llm_reasoner` writes: a dict of "initial", "bidirectional", "model" and "prompt_hash".
 REASONING = "lowner_reasoning"
 PARTS = ("initial", "bidirectional")
+# In the `user_data` of a Doc that is read in one window, because its end may be cut.
+WHOLE = "lowner_whole"
 
 
 def register(name: str) -> None:

@@ -117,6 +117,7 @@ class Errors(metaclass=_WithCodes):
     LN054 = "{name}: there are no entities to learn from. Give gold entities in doc.ents."
     LN055 = "{name!r} is no encoder-decoder, and no decoder can be made of it: {reason}. Name one such as google/flan-t5-base."
     LN056 = "The saved weights are of another model than the settings beside them say: {names}. Install the version that saved them, or train again."
+    LN057 = "{name}: {what} takes {size} word pieces, and {limit} fit. {mend}."
 
     # Experiments
     LN060 = "{path}: {problem}. {mend}."
@@ -124,6 +125,7 @@ class Errors(metaclass=_WithCodes):
     LN062 = "{path} holds no results yet. Run a grid first: python -m spacy lowner experiment GRID {path}."
     LN063 = "There is no knowfree_spancat with extension labels in this pipeline. Train one on the output of spacy lowner extend."
     LN064 = "Pictures need matplotlib. Install the extra: pip install 'spacy-lowner[report]'."
+    LN065 = "There are fewer than two sentences to draw. Name corpora with more."
 
     # Augmentation
     LN070 = (
@@ -193,6 +195,8 @@ class Warnings(metaclass=_WithCodes):
     LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
     LN109 = "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text. Raise max_input if the model has room."
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
+    LN111 = "{name}: {count} output(s) did not come to their end and are left out. Raise max_output."
+    LN112 = "{name}: {count} example(s) with more to write than the decoder has positions ({limit}) are left out of training."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

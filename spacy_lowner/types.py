@@ -42,12 +42,12 @@ class SpanTargets:
     """Gold spans of a batch of Docs, and what they weigh.
 
     cells (Ints2d): One row a gold span: (doc, first word, length - 1, label). Shape: (spans, 4)
-    label_weights (Floats1d): alpha of each label. Shape: (labels,)
+    label_weights (Floats2d): alpha of each label, 0 in a Doc that is not annotated with it. Shape: (batch, labels)
     doc_weights (Floats1d): beta of each Doc. Shape: (batch,)
     """
 
     cells: Ints2d
-    label_weights: Floats1d
+    label_weights: Floats2d
     doc_weights: Floats1d
 
 

@@ -15,7 +15,7 @@ from spacy.tokens import Doc, DocBin
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
-from ..corpus.files import atomic_path
+from ..corpus.files import atomic_path, report_path
 from ..errors import Errors, LownerError
 from ..types import ORIGIN_KEY
 from .augmenter import build_factmix
@@ -64,7 +64,7 @@ def augment_corpus(
     RETURNS (Dict[str, Any]): What was written beside the output: counts and settings.
     RAISES (LownerError): If an interrupted run with other settings left its parts.
     """
-    asked = {**settings, "source": hashlib.sha256(source.read_bytes()).hexdigest()} if source.is_file() else settings
+    asked = asked_of(settings, source)
     parts = PartFiles.open(output, asked)
     originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
     factmix = build_factmix(originals, device=device, **settings)
@@ -86,9 +86,14 @@ def augment_corpus(
         on_part(len(docs))
     _merge([parts.docs(i) for i in range(1, number + 1)], output)
     report = {"counts": dict(counts), "settings": asked}
-    srsly.write_json(output.with_suffix(".json"), report)
+    srsly.write_json(report_path(output), report)
     shutil.rmtree(parts.folder)
     return report
+
+
+def asked_of(settings: Dict[str, Any], source: Path) -> Dict[str, Any]:
+    """RETURNS (Dict[str, Any]): What decides the output: settings and a digest of the source."""
+    return {**settings, "source": hashlib.sha256(source.read_bytes()).hexdigest()} if source.is_file() else settings
 
 
 def _as_docbin(source: Path, parts: PartFiles, spans_key: str) -> Path:

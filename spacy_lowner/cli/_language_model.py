@@ -64,6 +64,7 @@ def check_parts(parts: str) -> List[str]:
 
 def write_account(account: Account, path: Path) -> None:
     """Write what was used and what not, and tell of the latter."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     srsly.write_json(path, account.as_dict())
     for cause, count in account.unused.most_common():
         if count:

@@ -4,13 +4,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+import srsly
 import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from ..augment.corpus import augment_corpus
+from ..augment.corpus import asked_of, augment_corpus
 from ..corpus.docs import read_docs
-from ..corpus.files import atomic_path
+from ..corpus.files import atomic_path, report_path
 from ..errors import Errors, LownerError
 from ..report.grid import Run, append_line, pending, read_lines
 from ..report.runner import run_one
@@ -82,7 +83,7 @@ def _search(
     for context_ratio, entity_ratio in product(CONTEXT_RATIOS, ENTITY_RATIOS):
         pair = {"context_ratio": context_ratio, "entity_ratio": entity_ratio}
         train = folder / f"context{context_ratio}_entity{entity_ratio}.spacy"
-        if not train.exists():
+        if not _made_with(train, {**settings, **pair}, input_path):
             _augment(input_path, train, {**settings, **pair}, gpu_id)
         run = Run(
             grid="FactMix ratios",
@@ -107,6 +108,12 @@ def _search(
         draft.write_text(_table(rows), encoding="utf8")
     msg.good(f"1:{best[1]} context and 1:{best[2]} entity, dev F1 {100 * best[0]:.1f}")
     return {"context_ratio": best[1], "entity_ratio": best[2]}
+
+
+def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
+    """RETURNS (bool): Whether an earlier search has made this corpus, of the same source with the same settings."""
+    report = report_path(path)
+    return path.exists() and report.exists() and srsly.read_json(report)["settings"] == asked_of(settings, source)
 
 
 def _table(rows: List[tuple]) -> str:

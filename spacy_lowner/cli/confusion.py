@@ -75,7 +75,9 @@ def confusion_cli(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         counted = [[*pair, count] for pair, count in Counter(readings).most_common()]
-        srsly.write_json(output, {**confusion.as_dict(), "descriptions": texts, "readings": counted})
+        coarse = describe_types(confusion.sources, own, glosses)
+        described = {"descriptions": texts, "source_descriptions": coarse}
+        srsly.write_json(output, {**confusion.as_dict(), **described, "readings": counted})
         msg.good(f"{output}")
     if picture is not None:
         names = shorten([confusion.named(name) for name in types])
@@ -89,15 +91,21 @@ def _print(confusion: Confusion, readings: List[Reading]) -> None:
     """Print a row a type: how its entities on dev were read, and what it is most confused with, by each measure."""
     counts, totals = Counter(readings), Counter(reading.gold for reading in readings)
     rows = []
+    unknown = sorted({reading.predicted for reading in readings if reading.predicted} - set(confusion.types))
+    if unknown:
+        msg.warn(f"Predicted, but no type of the gold sentences: {', '.join(unknown)}")
     for row, name in enumerate(confusion.types):
         other = confusion.most_confused[row]
         column = confusion.types.index(other) if other is not None else row
-        share = [f"{100 * counts[Reading(name, one)] / totals[name]:.0f}%" if totals[name] else "-" for one in (name, MISSED)]
+        read = {"right": counts[Reading(name, name)], "missed": counts[Reading(name, MISSED)]}
+        read["other"] = sum(counts[Reading(name, label)] for label in unknown)
+        share = [f"{100 * count / totals[name]:.0f}%" if totals[name] else "-" for count in read.values()]
         measures = (confusion.misread, confusion.hierarchy, confusion.similarity, confusion.total)
         values = [f"{matrix[row, column]:.2f}" if other is not None else "-" for matrix in measures]
         rows.append((confusion.named(name), totals[name], *share, other or "-", *values))
-    header = ("type", "on dev", "right", "missed", "most confused with", "mistakes", "hierarchy", "meaning", "sum")
-    msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "l", "r", "r", "r", "r"))
-    typer.echo("right, missed: shares of the entities on dev; mistakes: of those taken for that other type")
+    header = ("type", "on dev", "right", "missed", "unknown", "most confused with", "mistakes", "hierarchy", "meaning", "sum")
+    msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r", "l", "r", "r", "r", "r"))
+    typer.echo("right, missed, unknown (taken for a type that gold does not have): shares of the entities on dev")
+    typer.echo("mistakes: share of them taken for that other type")
     typer.echo("hierarchy: share that the source model gives the prefix of that type; meaning: cosine of both descriptions")
     typer.echo("sum: confusion v_conf, of all three\n")

@@ -8,6 +8,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
+from ..corpus.files import report_path
 from ..errors import Errors, LownerError
 from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import extend
@@ -68,7 +69,7 @@ def explain_cli(
             account.add(extend(made, client, language=language, parts=chosen, embed=embed, progress=True))
     if tagger is not None:
         write_tags(made, tagger)
-    asking.write_account(account, output_path.with_suffix(".json"))
+    asking.write_account(account, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)
     msg.good(f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}")

@@ -8,6 +8,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
+from ..corpus.files import report_path
 from ..knowledge.extend import extend, extension_requests
 from ..knowledge.taggers import load_tagger, write_tags
 from ..models.encoder import embed_texts
@@ -52,6 +53,6 @@ def extend_cli(
         with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
             embed = (lambda texts: embed_texts(texts, embedding)) if merge else None
             account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
-        asking.write_account(account, output_path.with_suffix(".json"))
+        asking.write_account(account, report_path(output_path))
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")

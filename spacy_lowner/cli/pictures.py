@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
+from ..errors import Errors, LownerError
 from ..models.encoder import embed_texts
 from ..report.extensions import extension_means
 from ..report.pictures import draw_heatmap, draw_texts, shorten
@@ -45,9 +46,13 @@ def plot_texts_cli(
 ):
     """Draw where the sentences of corpora lie beside each other (t-SNE of sentence embeddings)."""
     texts: Dict[str, List[str]] = {}
+    stems = [path.stem for path in data_paths]
     for path in data_paths:
+        name = path.stem if stems.count(path.stem) == 1 else f"{path.parent.name}/{path.stem}"
         for doc in load_corpus(path)[:limit]:
             origin = doc.user_data.get(ORIGIN_KEY)
-            texts.setdefault(f"{path.stem}, {origin}" if origin else path.stem, []).append(doc.text)
+            texts.setdefault(f"{name}, {origin}" if origin else name, []).append(doc.text)
+    if sum(map(len, texts.values())) < 2:
+        raise LownerError(Errors.LN065)
     draw_texts({name: embed_texts(own, encoder) for name, own in texts.items()}, output_path, seed=seed)
     msg.good(f"{output_path}: {', '.join(f'{len(own)} {name}' for name, own in texts.items())}")

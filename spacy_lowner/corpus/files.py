@@ -9,6 +9,11 @@ from typing import Iterator
 from ..errors import Errors, LownerError
 
 
+def report_path(output: Path) -> Path:
+    """RETURNS (Path): Where a command tells what it did, beside its output: a name that no corpus has by itself."""
+    return output.with_name(f"{output.stem}.report.json")
+
+
 def read_text(path: Path, encoding: str = "utf8") -> str:
     """RETURNS (str): The text, without a byte order mark. RAISES (LownerError): If it is missing, empty or undecodable."""
     if not path.is_file():

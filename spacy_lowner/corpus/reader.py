@@ -10,14 +10,15 @@ from .docs import copy_context
 
 
 def create_corpus(
-    path: Optional[Path], max_length: int = 0, limit: int = 0, augmenter: Optional[Callable] = None, shuffle: bool = False
+    path: Optional[Path], limit: int = 0, augmenter: Optional[Callable] = None, shuffle: bool = False
 ) -> Callable[[Language], Iterator[Example]]:
     """`spacy.Corpus.v1`, but what stands beside a Doc (texts under `doc._`) reaches the pipeline in training and evaluation.
 
-    path (Optional[Path]), max_length (int), limit (int), augmenter (Optional[Callable]), shuffle (bool): As spaCy's.
+    path (Optional[Path]), limit (int), augmenter (Optional[Callable]), shuffle (bool): As spaCy's. Long Docs are not split, which would
+        part them from what stands beside them.
     RETURNS (Callable): The reader.
     """
-    corpus = Corpus(path, max_length=max_length, limit=limit, augmenter=augmenter, shuffle=shuffle) if path else None
+    corpus = Corpus(path, limit=limit, augmenter=augmenter, shuffle=shuffle) if path else None
 
     def read(nlp: Language) -> Iterator[Example]:
         for example in corpus(nlp) if corpus is not None else ():

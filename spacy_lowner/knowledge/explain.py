@@ -18,7 +18,7 @@ from .account import Account
 BETA = 0.4
 EXPLAIN, DESCRIBE = "explain", "describe"
 # Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
-_LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d+[.)、]\s*)+")
+_LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d+(?:[.)](?=\s|$)|、)\s*)+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 
 

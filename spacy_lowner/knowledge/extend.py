@@ -61,6 +61,10 @@ def extend(
         for own, spans in zip(found, _parts_of_speech(docs, model, language, progress, account)):
             own += spans
     for doc, spans in zip(docs, found):
+        # An empty group would say that there are none.
+        if not spans:
+            doc.spans.pop(EXTENSION_KEY, None)
+            continue
         unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
         doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
     return account

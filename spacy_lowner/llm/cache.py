@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -48,9 +49,23 @@ class ReplyCache:
         if self._opened is None:
             if self.path is not None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._opened = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
-            self._opened.execute("PRAGMA journal_mode = WAL")
-            self._opened.execute("PRAGMA synchronous = NORMAL")
-            with self._opened:
-                self._opened.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT, reply TEXT)")
+            file = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
+            _use_write_ahead_log(file)
+            file.execute("PRAGMA synchronous = NORMAL")
+            with file:
+                file.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT, reply TEXT)")
+            self._opened = file
         return self._opened
+
+
+def _use_write_ahead_log(file: sqlite3.Connection) -> None:
+    """SQLite does not wait by itself where several processes do this to a new file at once."""
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    while True:
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)

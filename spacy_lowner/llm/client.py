@@ -137,12 +137,13 @@ class OpenAIClient:
         attempt = 0
         while not stopped.is_set():
             attempt += 1
+            shown = request if self._takes_schemas else Request(request.messages)
             try:
-                return self._once(request, deadline)
+                return self._once(shown, deadline)
             except openai.APIStatusError as error:
                 if error.status_code in HOPELESS:
                     raise self._refused(error) from None
-                if self._refuses_schemas(request, error):
+                if self._refuses_schemas(shown, error):
                     continue
                 if not may_pass(error.status_code):
                     return Reply("", error=f"the server says {error.status_code}: {self._clean(error)}")
@@ -159,9 +160,8 @@ class OpenAIClient:
         return Reply("", error="interrupted")
 
     def _once(self, request: Request, deadline: float) -> Reply:
-        shown = request if self._takes_schemas else Request(request.messages)
         timeout = max(0.1, min(self._timeout, deadline - time.monotonic()))
-        body = shown.body(self.model, self._parameters)
+        body = request.body(self.model, self._parameters)
         # As `chat.completions.create`, which spends a third of its time on building objects of bodies that are JSON already.
         return _read(self._connect().post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout}))
 
@@ -181,12 +181,14 @@ class OpenAIClient:
             server.close()
 
     def _refuses_schemas(self, request: Request, error: Any) -> bool:
-        if error.status_code not in (400, 422) or request.schema is None or not self._takes_schemas:
+        if error.status_code not in (400, 422) or request.schema is None:
             return False
         if not re.search("response_format|json_schema|schema|grammar", str(error)):
             return False
-        self._takes_schemas = False
-        warnings.warn(Warnings.LN106.format(model=self.model))
+        with self._lock:
+            first, self._takes_schemas = self._takes_schemas, False
+        if first:
+            warnings.warn(Warnings.LN106.format(model=self.model))
         return True
 
     def _refused(self, error: Any) -> LownerError:

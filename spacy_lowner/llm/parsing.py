@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 # Brackets tried as the beginning of a reply's JSON.
 MOST_STARTS = 100
@@ -19,25 +19,27 @@ def read_json(text: str) -> Any:
 
     text (str): The reply. RETURNS (Any): A dictionary or a list. RAISES (ValueError): If there is none.
     """
-    starts = [match.start() for match in re.finditer(r"[{\[]", text)]
-    for start in starts[:MOST_STARTS]:
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text[start:])
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, (dict, list)):
-            return value
-    for start in starts[:1]:
-        body = _to_the_end(text[start:])
-        for candidate in (re.sub(r",\s*([}\]])", r"\1", body), body):
-            for read in (json.loads, ast.literal_eval):
-                try:
-                    value = read(candidate)
-                except (ValueError, SyntaxError, RecursionError, MemoryError):
-                    continue
-                if isinstance(value, (dict, list)):
-                    return value
+    for start in [match.start() for match in re.finditer(r"[{\[]", text)][:MOST_STARTS]:
+        # What is outside comes before what is inside, also where it has to be mended.
+        for value in _readings(text[start:]):
+            if isinstance(value, (dict, list)):
+                return value
     raise ValueError("no JSON object or array can be read")
+
+
+def _readings(text: str) -> Iterator[Any]:
+    """YIELDS (Any): What a text that begins with a bracket may mean, the strictest reading first."""
+    try:
+        yield json.JSONDecoder().raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        pass
+    body = _to_the_end(text)
+    for candidate in (re.sub(r",\s*([}\]])", r"\1", body), body):
+        for read in (json.loads, ast.literal_eval):
+            try:
+                yield read(candidate)
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
 
 
 def align_mentions(words: Sequence[str], mentions: Sequence[str]) -> List[Optional[Tuple[int, int]]]:

@@ -161,8 +161,10 @@ def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[
 
     def backprop(d_scores: List[Floats2d]) -> list:
         gradient = xp2torch(model.ops.xp.vstack(d_scores), device=shim.device)
-        for output, step in steps:
-            step(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": gradient}))
+        if steps:
+            # At once, since a gradient scaler scales what it is given and unscales what is there.
+            outputs = tuple(output for output, _ in steps)
+            steps[-1][1](ArgsKwargs(args=(outputs,), kwargs={"grad_tensors": [gradient.clone() for _ in outputs]}))
         return []
 
     return [scores[start:end] for start, end in zip(ends, ends[1:])], backprop

@@ -100,8 +100,14 @@ class JSONGrammar:
         return sorted(found) or [self._end[0]]
 
     def step(self, states: Sequence[StateT], piece: int, words: Sequence[Sequence[int]]) -> List[StateT]:
-        """RETURNS (List[StateT]): Where an output is after one more piece."""
-        return [after for state in states for after in self._after(state, piece, words)]
+        """RETURNS (List[StateT]): Where an output is after one more piece. Of states that allow the same from there on, the first
+        one stands for all: a text with quotes in it can be read in many ways."""
+        found: Dict[tuple, StateT] = {}
+        for state in states:
+            for after in self._after(state, piece, words):
+                used = frozenset(mention.label for mention in after.found)
+                found.setdefault((*after._replace(found=()), used), after)
+        return list(found.values())
 
     def read(self, pieces: Sequence[int], words: Sequence[Sequence[int]]) -> Optional[Tuple[Mention, ...]]:
         """RETURNS (Optional[Tuple[Mention, …]]): The mentions of a whole output, each as its first run; None if it is not valid."""

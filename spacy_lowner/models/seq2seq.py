@@ -187,11 +187,14 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
         steps.append((places, result, backprop))
 
     def backprop_tasks(d_scores: List[Floats1d]) -> List[WritingTask]:
-        for places, result, backprop in steps:
-            gradient = torch.zeros_like(result)
+        gradients = [torch.zeros_like(result) for _, result, _ in steps]
+        for gradient, (places, _, _) in zip(gradients, steps):
             for row, place in enumerate(places):
                 gradient[row, : len(d_scores[place])] = xp2torch(d_scores[place], device=gradient.device)
-            backprop(ArgsKwargs(args=((result,),), kwargs={"grad_tensors": gradient}))
+        if steps:
+            # At once, since a gradient scaler scales what it is given and unscales what is there.
+            results = tuple(result for _, result, _ in steps)
+            steps[-1][2](ArgsKwargs(args=(results,), kwargs={"grad_tensors": gradients}))
         return tasks
 
     return scores, backprop_tasks

@@ -6,6 +6,7 @@ from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
+from ..context import WHOLE
 from ..errors import Warnings, check_settings
 
 
@@ -33,6 +34,9 @@ def byte_windows(docs: Iterable[Doc], max_bytes: int, overlap: float) -> List[Li
     windows: List[List[Span]] = []
     oversize = 0
     for doc in docs:
+        if doc.user_data.get(WHOLE):
+            windows.append([doc[:]])
+            continue
         sizes = [len(token.text_with_ws.encode("utf8")) for token in doc]
         oversize += sum(size > max_bytes for size in sizes)
         windows.append([doc[start:end] for start, end in cut_windows(sizes, max_bytes, overlap)])

@@ -8,11 +8,13 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..context import REASONING, context_of, register
+from ..context import REASONING, WHOLE, context_of, register
 from ..errors import Errors, LownerError, Warnings, check_settings
 
 # Between the text and what stands beside it.
 SEPARATOR = "//"
+# A text of so many bytes fits 512 positions whatever its word pieces.
+TEXT_BYTES = 480
 
 
 def build_with_context(
@@ -22,10 +24,11 @@ def build_with_context(
 
     The context follows the text. A Doc without context is read as it is, so a pipe that was trained with some works without.
 
-    tok2vec (Model): With weights of its own: a listener knows nothing of the context. A transformer's windows must hold
-        `max_bytes`.
+    tok2vec (Model): With weights of its own: a listener knows nothing of the context. A transformer has
+        `spacy-lowner.byte_windows.v1`, which reads text and context in one window.
     attribute (str): Of `doc._`: a text, or what `llm_reasoner` writes.
-    max_bytes (int): Of text and context in UTF-8. Context beyond it is cut; the text never is.
+    max_bytes (int): Of text and context in UTF-8. Context beyond it is cut. A text that could fill an encoder by itself, of more than
+        480 bytes, is read without context and in windows, so that it never is.
     dropout (float): Share of Docs that are read without their context in training, so that the pipe does not lean on it alone.
     RETURNS (Model[List[Doc], List[Floats2d]]): A model of Docs to states of their words.
     """
@@ -67,7 +70,8 @@ def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
         words = context_of(doc, model.attrs["attribute"]).split() if len(doc) else []
         if is_train and words and random.random() < model.attrs["dropout"]:
             words = []
-        kept = _fitting(words, model.attrs["max_bytes"] - len(doc.text_with_ws.encode("utf8")) - len(SEPARATOR) - 2)
+        size = len(doc.text_with_ws.encode("utf8"))
+        kept = _fitting(words, model.attrs["max_bytes"] - size - len(SEPARATOR) - 2) if size <= TEXT_BYTES else []
         cut += len(kept) < len(words)
         joined.append(_join(doc, kept) if kept else doc)
     if cut:
@@ -86,8 +90,10 @@ def _fitting(words: List[str], room: int) -> List[str]:
 
 def _join(doc: Doc, words: List[str]) -> Doc:
     spaces = [bool(token.whitespace_) for token in doc]
-    return Doc(
+    joined = Doc(
         doc.vocab,
         words=[*(token.text for token in doc), SEPARATOR, *words],
         spaces=[*spaces[:-1], *[True] * (len(words) + 1), False],
     )
+    joined.user_data[WHOLE] = True
+    return joined

@@ -34,10 +34,10 @@ def band_bce(logits: Tensor, targets: Tensor, mask: Tensor, label_weights: Tenso
     logits (Tensor): Shape: (batch, seq, width, labels)
     targets (Tensor): 1 where the span has the label, else 0. Shape: (batch, seq, width, labels)
     mask (Tensor): Cells that are spans. Shape: (batch, seq, width), bool
-    label_weights (Tensor): alpha. Shape: (labels,)
+    label_weights (Tensor): alpha, 0 for labels that a text is not annotated with. Shape: (labels,) or (batch, labels)
     doc_weights (Tensor): beta, 1 for gold texts. Shape: (batch,)
     RETURNS (Tensor): A scalar.
     """
-    weights = mask[..., None] * label_weights * doc_weights[:, None, None, None]
+    weights = mask[..., None] * label_weights.view(-1, 1, 1, logits.shape[-1]) * doc_weights[:, None, None, None]
     total = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=weights, reduction="sum")
     return total / mask[:, :, 0].sum().clamp_min(1)

@@ -253,7 +253,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
             logits,
             SpanTargets(
                 cells=ops.asarray2i(self._gold_cells(examples)),
-                label_weights=ops.asarray1f(self.cfg["label_weights"]),
+                label_weights=ops.asarray2f(self._label_weights(examples)),
                 doc_weights=ops.asarray1f(doc_weights),
             ),
         )
@@ -264,6 +264,14 @@ class KnowFREESpanCategorizer(LabelledPipe):
 
     def _loss(self, examples: Sequence[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
         return self.get_loss(examples, logits)
+
+    def _label_weights(self, examples: Sequence[Example]) -> numpy.ndarray:
+        """A Doc without extension labels says nothing of them: where nobody has looked, nothing is wrong."""
+        weights = numpy.tile(numpy.asarray(self.cfg["label_weights"], dtype="float32"), (len(examples), 1))
+        for row, example in zip(weights, examples):
+            if self.cfg["extension_key"] not in example.reference.spans:
+                row[len(self.labels) :] = 0.0
+        return weights
 
     def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
         columns = {label: i for i, label in enumerate(self.labels)}

@@ -57,10 +57,11 @@ class ReasoningChain:
         if missing:
             raise LownerError(Errors.LN092.format(missing=", ".join(missing)))
         meanings = {**confusion.get("descriptions", {}), **(descriptions or {})}
+        coarse = {**confusion.get("source_descriptions", {}), **(descriptions or {})}
         types, sources = confusion["types"], confusion["sources"]
         return cls(
             types={name: meanings.get(name, readable_name(name)) for name in types},
-            sources={name: meanings.get(name, readable_name(name)) for name in sources},
+            sources={name: coarse.get(name, readable_name(name)) for name in sources},
             prefixes=dict(zip(types, confusion["prefixes"])),
             confused=dict(zip(types, confusion["most_confused"])),
             **settings,
@@ -69,10 +70,14 @@ class ReasoningChain:
     @property
     def parts(self) -> List[str]:
         """RETURNS (List[str]): What a reply has: "initial" and "bidirectional", or the latter alone."""
-        return (["initial"] if self.initial else []) + ["bidirectional"]
+        return (["initial"] if self._by_coarse_types else []) + ["bidirectional"]
+
+    @property
+    def _by_coarse_types(self) -> bool:
+        return self.initial and bool(self.sources)
 
     def request(self, text: str) -> Request:
-        """RETURNS (Request): The prompt for a text."""
+        """RETURNS (Request): The prompt for a text. An example that is that text would give its answer away, and is left out."""
         prompt = render(
             __package__,
             "pbrc",
@@ -82,9 +87,9 @@ class ReasoningChain:
             sources=self.sources,
             prefixes=self.prefixes,
             confused=self.confused,
-            initial=self.initial and bool(self.sources),
+            initial=self._by_coarse_types,
             backward=self.backward,
-            examples=[{"text": one.text, "answer": self._answer(one)} for one in self.examples],
+            examples=[{"text": one.text, "answer": self._answer(one)} for one in self.examples if one.text != text],
             shape=json.dumps({part: "…" for part in self.parts}, ensure_ascii=False),
         )
         properties = {part: {"type": "string"} for part in self.parts}

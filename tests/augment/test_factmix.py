@@ -235,7 +235,7 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
     result = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(out), *options])
     assert result.exit_code == 0, result.output
     docs = list(read_docs(out))
-    report = srsly.read_json(out.with_suffix(".json"))
+    report = srsly.read_json(out.with_name(f"{out.stem}.report.json"))
     assert report["counts"]["originals"] == 3 and report["counts"]["kept"] == len(docs) - 3
     assert {doc.text for doc in corpus} <= {doc.text for doc in docs}
     assert not (tmp_path / "more.spacy.parts").exists()
@@ -266,7 +266,7 @@ def test_an_interrupted_run_goes_on(corpus, tmp_path, tiny_encoder, monkeypatch)
     report = augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", options)
     assert calls == [1]
     whole, out = ([doc.text for doc in read_docs(tmp_path / f"{name}.spacy")] for name in ("whole", "out"))
-    assert whole == out and report["counts"] == srsly.read_json(tmp_path / "whole.json")["counts"]
+    assert whole == out and report["counts"] == srsly.read_json(tmp_path / "whole.report.json")["counts"]
 
 
 def test_mentions_from_a_file(tmp_path, corpus):

@@ -91,7 +91,7 @@ def test_command_with_a_server(docs, annotator, tmp_path):
     written = list(read_docs(tmp_path / "out.spacy"))
     assert [doc.text for doc in written[:2]] == ["Ann left Rome", "it rains"] and len(written) == 7
     assert [(span.text, span.label_) for span in written[-1].spans["sc_ext"]] == [("Rome", "city")]
-    assert srsly.read_json(tmp_path / "out.json")["used"] == {"sentences": 5, "entities": 6}
+    assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"sentences": 5, "entities": 6}
     converted = CliRunner().invoke(lowner, ["convert", paths[1], str(tmp_path / "out.jsonl")])
     assert converted.exit_code == 0, converted.output
     lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))

@@ -267,3 +267,15 @@ def test_config_pickles_for_spawned_processes(nlp, examples):
     trained(nlp, examples, steps=1)
     pipe = pickle.loads(pickle.dumps(nlp)).get_pipe(NAME)
     assert pipe.labels == nlp.get_pipe(NAME).labels
+
+
+def test_docs_without_extension_labels_teach_nothing_about_them(nlp, make_doc, make_example):
+    with_labels, without = (make_doc(TEXTS[0][0], *TEXTS[0][1]) for _ in range(2))
+    with_labels.spans["sc_ext"] = [spacy.tokens.Span(with_labels, 2, 3, "VERB")]
+    trained(nlp, [make_example(with_labels)], steps=1)
+    pipe = nlp.get_pipe(NAME)
+    for doc, learns in ((with_labels, True), (without, False)):
+        example = make_example(doc)
+        logits, _ = pipe.model.begin_update([example.predicted])
+        _, gradient = pipe.get_loss([example], logits)
+        assert gradient.logits[..., :2].any() and gradient.logits[..., 2:].any() == learns
