@@ -196,7 +196,7 @@ class Warnings(metaclass=_WithCodes):
     LN109 = "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text. Raise max_input if the model has room."
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) did not come to their end and are left out. Raise max_output."
-    LN112 = "{name}: {count} example(s) with more to write than the decoder has positions ({limit}) are left out of training."
+    LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

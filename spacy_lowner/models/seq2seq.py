@@ -1,7 +1,7 @@
 """The thinc side of `seq2seq_ner`: texts in, log-probabilities of outputs or the outputs themselves out."""
 
 import warnings
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -12,6 +12,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     EncoderDecoderConfig,
     EncoderDecoderModel,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
@@ -69,15 +70,23 @@ def build_seq2seq(
     return writer
 
 
-def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Mention, ...]]:
-    """Let the model write, held to the grammar.
+class Written(NamedTuple):
+    """What was written of a text.
 
-    model (WriterModelT): The model. tasks (Sequence[WritingTask]): Texts.
-    RETURNS (List[Tuple[Mention, …]]): The mentions of each output, in its order; each as its first run of words.
+    mentions (List[Mention]): Each in its place, none overlapping. surplus (int): Those that the text has no place for.
+    ended (bool): Whether the output came to its end.
     """
+
+    mentions: List[Mention]
+    surplus: int
+    ended: bool
+
+
+def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
+    """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
     module, tokenizer = _module(model), _tokenizer(model)
     inputs = _inputs(model, tasks)
-    found: List[Tuple[Mention, ...]] = [() for _ in tasks]
+    found: List[Written] = [Written([], 0, True) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
         ids, attention = _pad([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
         reader = _Reader(
@@ -88,14 +97,48 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Menti
             outputs = module.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
-                num_beams=model.attrs["beams"],
-                do_sample=False,
-                max_new_tokens=model.attrs["max_output"] + reader.longest_end,
+                generation_config=_generation(module.model, model.attrs["beams"], model.attrs["max_output"] + reader.longest_end),
+                use_model_defaults=False,
                 prefix_allowed_tokens_fn=reader.allowed,
             )
         for place, output, grammar, words in zip(places, outputs.tolist(), reader.grammars, reader.words):
-            found[place] = grammar.read(output[1:], words) or ()
+            mentions = grammar.read(output[1:], words)
+            placed = place_mentions(words, mentions or ())
+            found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None)
     return found
+
+
+def place_mentions(words: Sequence[Sequence[int]], mentions: Sequence[Mention]) -> List[Mention]:
+    """Give each mention a place of its own: the longest first, and of equal ones the first the first place.
+
+    words (Sequence[Sequence[int]]): Pieces of each word of the text. mentions (Sequence[Mention]): Each as its first run of words.
+    RETURNS (List[Mention]): Those that have a place, none overlapping, in the order of the text.
+    """
+    full = [i for i, pieces in enumerate(words) if pieces]
+    free = set(full)
+    placed = []
+    for mention in sorted(mentions, key=lambda mention: mention.start - mention.end):
+        text = [words[i] for i in range(mention.start, mention.end) if words[i]]
+        for first in range(len(full) - len(text) + 1):
+            run = full[first : first + len(text)]
+            if free.issuperset(run) and [words[i] for i in run] == text:
+                free.difference_update(run)
+                placed.append(Mention(mention.label, run[0], run[-1] + 1))
+                break
+    return sorted(placed, key=lambda mention: mention.start)
+
+
+def _generation(module: PreTrainedModel, beams: int, length: int) -> GenerationConfig:
+    """RETURNS (GenerationConfig): Without what a model's own forces, such as a first piece or no repetition."""
+    own = module.generation_config
+    return GenerationConfig(
+        pad_token_id=own.pad_token_id,
+        eos_token_id=own.eos_token_id,
+        decoder_start_token_id=module.config.decoder_start_token_id,
+        num_beams=beams,
+        do_sample=False,
+        max_new_tokens=length,
+    )
 
 
 class _Reader:
@@ -139,6 +182,10 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
         module = AutoModelForSeq2SeqLM.from_pretrained(path)
     else:
         module = _decoder_made_of_encoder(path, tokenizer)
+    positions = _positions(module.config, "encoder")
+    if positions is not None and model.attrs["max_input"] > positions:
+        arguments = {"what": "max_input", "size": model.attrs["max_input"], "limit": positions}
+        raise LownerError(Errors.LN057.format(name=name, mend="Lower it", **arguments))
     settings = {"model": module.config.to_dict(), "tokenizer": tokenizer_files(tokenizer)}
     set_module(model.shims[0], EntityWriter(module, settings), get_torch_default_device())
 
@@ -169,10 +216,20 @@ def _rebuild(model: Dict[str, Any], tokenizer: Dict[str, str]) -> EntityWriter:
     return EntityWriter(module.eval(), {"model": model, "tokenizer": tokenizer})
 
 
+def _positions(config: Any, part: str) -> Optional[int]:
+    """RETURNS (Optional[int]): Positions of the encoder or decoder; None where they are relative and without end."""
+    return getattr(getattr(config, part, config), "max_position_embeddings", None)
+
+
 def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> Tuple[List[Floats1d], Callable]:
     module, tokenizer, shim = _module(model), _tokenizer(model), model.shims[0]
     inputs = _inputs(model, tasks)
+    limit = _positions(module.model.config, "decoder")
     outputs = [JSONGrammar(tokenizer, task.labels).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
+    long = sum(limit is not None and len(output) > limit for output in outputs)
+    if long:
+        warnings.warn(Warnings.LN112.format(name=model.name, count=long, limit=limit))
+        outputs = [output[:limit] for output in outputs]
     scores: List[Any] = [None] * len(tasks)
     steps = []
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
@@ -208,6 +265,10 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         words = pieces_of_words(tokenizer, task.words)
         types = ", ".join(task.labels.values())
         before = _plain(tokenizer, QUESTION.format(types=types))
+        if 2 * len(before) > model.attrs["max_input"]:
+            arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["max_input"] // 2}
+            mend = "Raise max_input if the encoder has positions, or split the types over several pipes"
+            raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
         after = _plain(tokenizer, f"{REASONING} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
         room = model.attrs["max_input"] - len(before) - tokenizer.num_special_tokens_to_add()

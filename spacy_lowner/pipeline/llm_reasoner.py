@@ -1,5 +1,6 @@
 """The pipe `llm_reasoner`: a language model's reasoning on each Doc (PBRC)."""
 
+import time
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
@@ -22,6 +23,8 @@ from ..reasoning.reason import reason
 register(REASONING)
 # What to do where no language model answers.
 ABSENT = ("warn", "raise")
+# Seconds in which a language model is not asked after a batch that it gave no answer to.
+SILENCE = 300.0
 
 
 @Language.factory(
@@ -66,6 +69,7 @@ class LLMReasoner(Pipe):
         self.cfg: Dict[str, Any] = {"absent": absent, "initial": initial, "backward": backward, "spans_key": spans_key}
         self.chain: Optional[ReasoningChain] = None
         self._told = False
+        self._silent_until = 0.0
 
     def initialize(
         self,
@@ -128,11 +132,17 @@ class LLMReasoner(Pipe):
         if self.llm is None:
             self._absent(len(docs), "no language model is configured")
             return
+        if time.monotonic() < self._silent_until:
+            self._absent(len(docs), "the language model gave no answer a while ago")
+            return
         try:
             counts = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
         except LownerError as error:
+            self._silent_until = time.monotonic() + SILENCE
             self._absent(len(docs), str(error))
             return
+        if not counts["reasoned"]:
+            self._silent_until = time.monotonic() + SILENCE
         for cause in sorted(set(counts) - {"reasoned"}):
             self._absent(counts[cause], cause)
 

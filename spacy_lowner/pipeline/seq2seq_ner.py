@@ -1,14 +1,12 @@
 """The trainable pipe `seq2seq_ner`: an encoder-decoder that writes entities as JSON, held to the words of the text."""
 
 import warnings
-from collections import Counter
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
-from spacy.util import filter_spans
 from spacy.vocab import Vocab
 from thinc.api import Config
 from thinc.types import Floats1d
@@ -111,20 +109,20 @@ class Seq2SeqRecognizer(LabelledPipe):
         docs = list(docs)
         asked = [(number, start, task) for number, doc in enumerate(docs) for start, task in self._tasks(doc)]
         found: List[List[Mention]] = [[] for _ in docs]
-        doubles = 0
-        for (number, start, task), written in zip(asked, write(self.model, [task for _, _, task in asked])):
-            placed = place_mentions(task.words, written)
-            doubles += len(written) - len(placed)
-            found[number] += [Mention(label, start + first, start + end) for label, first, end in placed]
-        if doubles:
-            warnings.warn(Warnings.LN110.format(name=self.name, count=doubles))
+        written = write(self.model, [task for _, _, task in asked])
+        for (number, start, _), own in zip(asked, written):
+            found[number] += [Mention(label, start + first, start + end) for label, first, end in own.mentions]
+        surplus, cut = sum(own.surplus for own in written), sum(not own.ended for own in written)
+        if surplus:
+            warnings.warn(Warnings.LN110.format(name=self.name, count=surplus))
+        if cut:
+            warnings.warn(Warnings.LN111.format(name=self.name, count=cut))
         return found
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[Mention]]) -> None:
-        """Write entities to `doc.ents`; of those that overlap, the longer ones."""
+        """Write entities to `doc.ents`."""
         for doc, mentions in zip(docs, predicted):
-            spans = [Span(doc, start, end, label=label) for label, start, end in mentions]
-            doc.set_ents(filter_spans(spans), default="outside")
+            doc.set_ents([Span(doc, start, end, label=label) for label, start, end in mentions], default="outside")
 
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[WritingTask], None]]:
         tasks = [task for example in examples for task in self._lessons(example)]
@@ -162,21 +160,3 @@ class Seq2SeqRecognizer(LabelledPipe):
             mentions = [Mention(span.label_, span.start - start, span.end - start) for span in inside]
             lessons.append(task._replace(mentions=mentions))
         return lessons
-
-
-def place_mentions(words: Sequence[str], written: Iterable[Mention]) -> List[Mention]:
-    """Give each mention that is written the next place of its words: the first one the first, the second one the second.
-
-    words (Sequence[str]): Of the text. written (Iterable[Mention]): In the order of the output, each as its first run of words.
-    RETURNS (List[Mention]): Those that have a place of their own.
-    """
-    used: Counter = Counter()
-    placed = []
-    for mention in written:
-        text = tuple(words[mention.start : mention.end])
-        places = [i for i in range(len(words)) if tuple(words[i : i + len(text)]) == text]
-        if used[text] < len(places):
-            start = places[used[text]]
-            placed.append(Mention(mention.label, start, start + len(text)))
-        used[text] += 1
-    return placed

@@ -55,6 +55,15 @@ def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, an
     assert '["Ann (PER)", "Rome (LOC)"]' in model.prompts[0] and "Entities" not in model.prompts[1]
 
 
+def test_numbers_that_are_text_stay(make_doc, annotator):
+    class Counting:
+        def ask(self, requests, *, description=None):
+            return [Reply("3.5 million people live there.\n2. Rome is old.\n1) It rains.")]
+
+    made, _ = explain([make_doc("a b")], Counting(), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["3.5 million people live there.", "Rome is old.", "It rains."]
+
+
 def test_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
     (request,) = explanation_requests([make_doc("東京", (0, 1, "LOC"))], "zh", "sc")
     assert "样例:東京" in request.messages[0][1] and "東京 (LOC)" in request.messages[0][1]

@@ -64,3 +64,14 @@ def test_a_run_of_words_is_always_found(words, data):
         mention = " ".join(words[start:end])
         (place,) = align_mentions(words, [mention])
         assert place is not None and "".join(words[slice(*place)]) == "".join(words[start:end])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"items": [{"word": "Berlin", "pos": "PROPN"}, {"word": "is", "pos": "AUX"},]}',
+        '{"items": [{"word": "Berlin", "pos": "PROPN"}, {"word": "is", "pos": "AUX"}',
+    ],
+)
+def test_what_is_outside_is_mended_before_what_is_inside_is_taken(text):
+    assert read_json(text) == {"items": [{"word": "Berlin", "pos": "PROPN"}, {"word": "is", "pos": "AUX"}]}

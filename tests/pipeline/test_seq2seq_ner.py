@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGene
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
 from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.seq2seq import WritingTask, _inputs, write
-from spacy_lowner.pipeline.seq2seq_ner import place_mentions
+from spacy_lowner.models.seq2seq import WritingTask, _inputs, place_mentions, write
+from spacy_lowner.models.torch_shim import get_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
 
@@ -100,11 +100,21 @@ def test_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
 
 
 def test_repeated_mentions_take_the_next_place():
-    words = "Ann saw Ann and New Ann".split()
-    written = [Mention("PER", 0, 1), Mention("LOC", 4, 5), Mention("PER", 0, 1), Mention("ORG", 0, 1), Mention("PER", 0, 1)]
-    assert place_mentions(words, written) == [
-        Mention("PER", 0, 1), Mention("LOC", 4, 5), Mention("PER", 2, 3), Mention("ORG", 5, 6)
-    ]  # fmt: skip
+    ann, saw, new, space = [1], [2], [3, 4], []
+    words = [ann, saw, ann, space, new, ann]
+    written = [Mention("PER", 0, 1), Mention("LOC", 4, 6), Mention("PER", 0, 1), Mention("ORG", 0, 1)]
+    # "New Ann" is longer and takes its words first, so that the third "Ann" has no place.
+    assert place_mentions(words, written) == [Mention("PER", 0, 1), Mention("PER", 2, 3), Mention("LOC", 4, 6)]
+    assert place_mentions(words, [Mention("PER", 2, 5)]) == [Mention("PER", 2, 5)] and place_mentions([], []) == []
+
+
+def test_quotes_in_a_text_do_not_multiply_what_an_output_may_be(tokenizer):
+    words = pieces_of_words(tokenizer, ('"a" , ' * 20).split())
+    grammar = JSONGrammar(tokenizer, LABELS)
+    states = grammar.begin()
+    for piece in grammar.write(words, [Mention("PER", i, i + 1) for i in range(0, 40, 2)]):
+        states = grammar.step(states, piece, words)
+        assert len(states) < 100
 
 
 TEXTS = [
@@ -162,8 +172,28 @@ def test_untrained_outputs_are_of_the_text(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     words = ["Ann", "sang", "in", "Rome", "."]
-    for mentions in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(words, "", {"PER": "per"})] * 3):
-        assert all(0 <= start < end <= 5 for _, start, end in mentions)
+    for written in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(words, "", {"PER": "per"})] * 3):
+        assert written.ended and all(0 <= start < end <= 5 for _, start, end in written.mentions)
+
+
+def test_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    model = nlp.get_pipe("seq2seq_ner").model
+    own = get_module(model.shims[0]).model.generation_config
+    own.forced_bos_token_id, own.no_repeat_ngram_size, own.min_length = 5, 1, 40
+    assert all(written.ended for written in write(model, [WritingTask(["Ann", "sang"], "", {"PER": "per"})] * 3))
+
+
+def test_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
+    nlp = build(tiny_t5)
+    nlp.get_pipe("seq2seq_ner").add_label("a very long name of a type " * 5)
+    with pytest.raises(LownerError, match="LN057.*3 types"):
+        nlp.initialize(lambda: examples_of(nlp, TEXTS[1:2]))
+        nlp("Ann")
+    nlp = build(tiny_encoder)
+    with pytest.raises(LownerError, match="LN057.*max_input.*64"):
+        nlp.initialize(lambda: examples_of(nlp))
 
 
 def test_reasoning_is_read_and_cut_before_text(tiny_t5):

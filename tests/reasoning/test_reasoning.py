@@ -179,6 +179,16 @@ def test_a_server_that_refuses_everything_costs_reasoning_only(docs):
         assert [doc.text for doc in nlp.pipe(["a", "b"])] == ["a", "b"]
 
 
+def test_a_model_that_does_not_answer_is_left_alone_for_a_while(docs, monkeypatch):
+    model = Model("a", "b")
+    nlp, pipe = initialized(docs, model)
+    with pytest.warns(UserWarning, match="LN107"):
+        list(nlp.pipe(["a", "b", "c"], batch_size=2))
+    assert model.asked == ["a", "b"]
+    monkeypatch.setattr(pipe, "_silent_until", 0.0)
+    assert nlp("c")._.lowner_reasoning is not None
+
+
 def test_what_the_pipe_needs(docs):
     nlp, pipe = build(Model())
     with pytest.raises(LownerError, match="LN094"):
