@@ -26,7 +26,7 @@ from spacy_lowner.report.pictures import draw_heatmap
 from spacy_lowner.trained import load_pipeline
 
 # Most confused pairs that are listed for each domain.
-LISTED = 3
+LISTED = 5
 
 
 def main() -> None:

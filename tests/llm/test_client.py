@@ -177,6 +177,22 @@ def test_schemas_are_sent_and_dropped_where_a_server_takes_none():
         assert server.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMA
 
 
+def test_a_server_without_schemas_loses_none_of_those_in_flight():
+    refusal = (400, {}, json.dumps({"error": {"message": "response_format is not supported"}}))
+    together = threading.Barrier(4, timeout=20)
+
+    def strict(prompt, attempt):
+        if attempt == 1:
+            together.wait()
+            return refusal
+        return "{}"
+
+    with serve(strict) as (url, server):
+        with pytest.warns(UserWarning, match="LN106") as told:
+            replies = client(url, in_flight=4).ask([Request.of(name, schema=SCHEMA) for name in "abcd"])
+        assert [reply.error for reply in replies] == [None] * 4 and len(told) == 1
+
+
 def test_a_stream_does_not_hold_all_requests():
     read = []
 
