@@ -27,6 +27,8 @@ QUICK = Patience(first=0.01, longest=0.05, deadline=20)
 pytest.importorskip("openai")
 
 
+# A call that is interrupted leaves its socket to the garbage collector, in whatever thread that happens.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 OPENED = []
 
 

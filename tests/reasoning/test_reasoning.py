@@ -177,6 +177,7 @@ def test_a_server_that_refuses_everything_costs_reasoning_only(docs):
     nlp, _ = initialized(docs, client)
     with pytest.warns(UserWarning, match="LN107"):
         assert [doc.text for doc in nlp.pipe(["a", "b"])] == ["a", "b"]
+    client.close()
 
 
 def test_a_model_that_does_not_answer_is_left_alone_for_a_while(docs, monkeypatch):
