@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from ..batching import batch_by_padding
 from ..models.half import computes_in_bfloat16
 from ..models.masked_lm import load_masked_lm
-from ..models.pieces import first_position, pieces_of_words
+from ..models.pieces import first_position, pad_pieces, pieces_of_words
 
 # Alternatives kept for each masked word.
 TOP = 8
@@ -106,10 +106,7 @@ class Infill:
     @torch.no_grad()
     def _predict(self, batch: List[Tuple[RowT, List[int], List[int]]]) -> Dict[RowT, FillsT]:
         device = self.barred.device
-        length = max(len(ids) for _, ids, _ in batch)
-        pad = self.tokenizer.pad_token_id
-        ids = torch.tensor([ids + [pad] * (length - len(ids)) for _, ids, _ in batch], device=device)
-        attention = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for _, ids, _ in batch], device=device)
+        ids, attention = pad_pieces([ids for _, ids, _ in batch], self.tokenizer.pad_token_id, device)
         rows = [number for number, (_, _, masks) in enumerate(batch) for _ in masks]
         places = [place for _, _, masks in batch for place in masks]
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._half):

@@ -1,6 +1,7 @@
 """What commands that ask a language model share: its options, its client, an estimate."""
 
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence
 
@@ -13,9 +14,11 @@ from wasabi import msg
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extend import PARTS
+from ..knowledge.synonyms import EmbedT
 from ..llm.client import OpenAIClient
 from ..llm.local import local_server
 from ..llm.messages import Request
+from ..models.encoder import embed_texts
 
 # A base URL of no server: the model of the extra `local-llm`, served while the command runs.
 LOCAL = "local"
@@ -52,6 +55,11 @@ def open_client(
         finally:
             client.close()
     msg.info(client.usage.summary())
+
+
+def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:
+    """RETURNS (Optional[EmbedT]): The sentence encoder that tests which labels are merged; None where none should be."""
+    return partial(embed_texts, name=embedding) if merge else None
 
 
 def check_parts(parts: str) -> List[str]:

@@ -13,7 +13,6 @@ from ..errors import Errors, LownerError
 from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import extend
 from ..knowledge.taggers import load_tagger, write_tags
-from ..models.encoder import embed_texts
 from ..trained import load_pipeline
 from ..types import EXTENSION_KEY
 from . import _language_model as asking
@@ -65,7 +64,7 @@ def explain_cli(
             progress=True,
         )
         if origin == "llm":
-            embed = (lambda texts: embed_texts(texts, embedding)) if merge else None
+            embed = asking.merging_embedding(merge, embedding)
             account.add(extend(made, client, language=language, parts=chosen, embed=embed, progress=True))
     if tagger is not None:
         write_tags(made, tagger)

@@ -11,7 +11,6 @@ from ..corpus.docs import write_docs
 from ..corpus.files import report_path
 from ..knowledge.extend import extend, extension_requests
 from ..knowledge.taggers import load_tagger, write_tags
-from ..models.encoder import embed_texts
 from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
@@ -51,7 +50,7 @@ def extend_cli(
         return
     else:
         with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
-            embed = (lambda texts: embed_texts(texts, embedding)) if merge else None
+            embed = asking.merging_embedding(merge, embedding)
             account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
         asking.write_account(account, report_path(output_path))
     write_docs(docs, output_path)

@@ -19,7 +19,7 @@ from .packing import PACKINGS
 from .pieces import load_tokenizer, pieces_of_words, tokenizer_files
 from .prompt_reader import PromptReader
 from .templates import check_template
-from .torch_shim import get_module, module_shim, set_module
+from .torch_shim import get_module, loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
@@ -160,10 +160,7 @@ def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTok
 
 
 def _reader(model: PromptModelT) -> PromptReader:
-    shim = model.shims[0]
-    module = get_module(shim)
-    if module is None:
-        raise LownerError(Errors.LN042.format(name=model.name))
+    shim, module = model.shims[0], loaded_module(model)
     if shim not in _readers or _readers[shim].module is not module:
         _readers[shim] = PromptReader(module, model.attrs)
     return _readers[shim]

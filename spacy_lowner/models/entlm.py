@@ -1,7 +1,6 @@
 """The thinc side of EntLM: Docs in, scores of words out."""
 
 from typing import Any, Callable, Dict, List, Sequence, Tuple
-from weakref import WeakKeyDictionary
 
 import torch
 from spacy.tokens import Doc
@@ -15,14 +14,12 @@ from ..nn.entlm import EntLM
 from ..nn.label_words import rank_words
 from ..types import LabelledWords, WordScoresT
 from .masked_lm import load_masked_lm
-from .pieces import first_position, pieces_of_words, tokenizer_files, tokenizer_from_files
-from .torch_shim import get_module, module_shim, set_module
+from .pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
+from .torch_shim import get_module, loaded_module, module_shim, set_module
 from .windows import cut_windows
 
 LABEL_WORDS = ("word", "virtual")
 OVERLAP = 0.25
-# A tokenizer is made of what a module holds, so it is not stored with it.
-_tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()
 
 
 def build_entlm(
@@ -132,12 +129,8 @@ def _rebuild(lm: Dict[str, Any], tokenizer: Dict[str, str], labels: int) -> EntL
 
 def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[Floats2d], Callable]:
     shim: PyTorchShim = model.shims[0]
-    module = get_module(shim)
-    if module is None:
-        raise LownerError(Errors.LN042.format(name=model.name))
-    if module not in _tokenizers:
-        _tokenizers[module] = tokenizer_from_files(module.settings["tokenizer"])
-    tokenizer = _tokenizers[module]
+    module = loaded_module(model)
+    tokenizer = tokenizer_of(module)
     rows = []
     first = 0
     for doc in docs:
@@ -148,8 +141,9 @@ def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[
         first += len(doc)
     total, steps = None, []
     for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["batch_size"]):
-        batch = _pad([rows[i] for i in places], tokenizer.pad_token_id, shim.device)
-        scores, backprop = shim(ArgsKwargs(args=(*batch, first), kwargs={"normalize": is_train}), is_train)
+        ids, attention = pad_pieces([rows[i][0] for i in places], tokenizer.pad_token_id, shim.device)
+        words, _ = pad_pieces([rows[i][1] for i in places], -1, shim.device)
+        scores, backprop = shim(ArgsKwargs(args=(ids, attention, words, first), kwargs={"normalize": is_train}), is_train)
         total = scores.detach() if total is None else total + scores.detach()
         steps.append((scores, backprop))
     ends = [0]
@@ -189,12 +183,3 @@ def _windows(tokenizer: PreTrainedTokenizerFast, doc: Doc, room: int) -> List[Tu
             numbers += [i if mine else None] * len(words[i])
         rows.append(([*ids, tokenizer.sep_token_id], [*numbers, None]))
     return rows
-
-
-def _pad(rows: List[Tuple[List[int], List[int]]], pad: int, device: torch.device) -> Tuple[torch.Tensor, ...]:
-    """RETURNS (Tuple[torch.Tensor, ...]): Pieces, attention, words. Shapes: (rows, seq)"""
-    length = max(len(ids) for ids, _ in rows)
-    ids = torch.tensor([ids + [pad] * (length - len(ids)) for ids, _ in rows], device=device)
-    words = torch.tensor([words + [-1] * (length - len(words)) for _, words in rows], device=device)
-    attention = torch.tensor([[1] * len(ids) + [0] * (length - len(ids)) for ids, _ in rows], device=device)
-    return ids, attention, words

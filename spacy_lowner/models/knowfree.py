@@ -9,14 +9,14 @@ from spacy.tokens import Doc
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d, Ints1d
 
-from ..errors import Errors, LownerError, check_settings
+from ..errors import check_settings
 from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
-from .torch_shim import Head, get_module, module_shim, set_module
+from .torch_shim import Head, loaded_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")
 
@@ -119,7 +119,7 @@ def extension_logits(model: SpanModelT, docs: List[Doc]) -> numpy.ndarray:
         logits = model.predict(docs).logits
     finally:
         head.attrs["extension"] = False
-    return model.ops.to_numpy(logits)[..., get_module(head.shims[0]).settings["n_target"] :]
+    return model.ops.to_numpy(logits)[..., loaded_module(head).settings["n_target"] :]
 
 
 def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[HeadShape] = None) -> None:
@@ -169,12 +169,11 @@ def _forward_head(
 ) -> Tuple[SpanLogits, Callable]:
     words, shapes = inputs
     shim = model.shims[0]
-    if get_module(shim) is None:
-        raise LownerError(Errors.LN042.format(name=model.name))
+    module = loaded_module(model)
     ops = model.ops
     lengths = ops.asarray1i([len(states) for states in words])
     # Listeners give an empty Doc an array without columns.
-    empty = ops.alloc2f(0, get_module(shim).settings["dim"])
+    empty = ops.alloc2f(0, module.settings["dim"])
     padded = ops.pad([states if len(states) else empty for states in words])
     states = xp2torch(padded, requires_grad=is_train, device=shim.device)
     torch_lengths = xp2torch(lengths, device=shim.device)

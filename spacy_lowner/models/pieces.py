@@ -2,10 +2,14 @@
 
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Tuple
+from weakref import WeakKeyDictionary
 
+import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
+# Not stored with the modules, which hold all that these are made of.
+_tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -35,6 +39,20 @@ def first_position(encoder: PreTrainedModel) -> int:
     positions = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
     padding = getattr(positions, "padding_idx", None)
     return 0 if padding is None else padding + 1
+
+
+def pad_pieces(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> Tuple[torch.Tensor, torch.Tensor]:
+    """RETURNS (Tuple[torch.Tensor, torch.Tensor]): Rows of one length, and 1 where they are not padding. Shapes: (rows, longest)"""
+    length = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (length - len(row))] for row in rows], device=device)
+    return ids, torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=device)
+
+
+def tokenizer_of(module: torch.nn.Module) -> PreTrainedTokenizerFast:
+    """RETURNS (PreTrainedTokenizerFast): The tokenizer that travels in the `settings` of a module, made once."""
+    if module not in _tokenizers:
+        _tokenizers[module] = tokenizer_from_files(module.settings["tokenizer"])
+    return _tokenizers[module]
 
 
 def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> List[List[int]]:

@@ -2,7 +2,6 @@
 
 import warnings
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
-from weakref import WeakKeyDictionary
 
 import torch
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
@@ -23,13 +22,12 @@ from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
 from .encoder import encoder_path
 from .json_grammar import JSONGrammar, Mention
-from .pieces import load_tokenizer, pieces_of_words, tokenizer_files, tokenizer_from_files
-from .torch_shim import get_module, module_shim, set_module
+from .pieces import load_tokenizer, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
+from .torch_shim import get_module, loaded_module, module_shim, set_module
 
 # Section 3.3.2 of the paper.
 QUESTION = "Find all entities of types {types} in"
 REASONING = ". Reasoning information:"
-_tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()
 
 
 class WritingTask(NamedTuple):
@@ -84,11 +82,11 @@ class Written(NamedTuple):
 
 def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
-    module, tokenizer = _module(model), _tokenizer(model)
+    module, tokenizer = loaded_module(model), tokenizer_of(loaded_module(model))
     inputs = _inputs(model, tasks)
     found: List[Written] = [Written([], 0, True) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
-        ids, attention = _pad([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
+        ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
         reader = _Reader(
             [JSONGrammar(tokenizer, tasks[i].labels) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"]
         )
@@ -222,7 +220,7 @@ def _positions(config: Any, part: str) -> Optional[int]:
 
 
 def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> Tuple[List[Floats1d], Callable]:
-    module, tokenizer, shim = _module(model), _tokenizer(model), model.shims[0]
+    module, tokenizer, shim = loaded_module(model), tokenizer_of(loaded_module(model)), model.shims[0]
     inputs = _inputs(model, tasks)
     limit = _positions(module.model.config, "decoder")
     outputs = [JSONGrammar(tokenizer, task.labels).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
@@ -233,8 +231,8 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
     scores: List[Any] = [None] * len(tasks)
     steps = []
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
-        ids, attention = _pad([inputs[i][0] for i in places], tokenizer.pad_token_id, shim.device)
-        written, filled = _pad([outputs[i] for i in places], 0, shim.device)
+        ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, shim.device)
+        written, filled = pad_pieces([outputs[i] for i in places], 0, shim.device)
         first = torch.full_like(written[:, :1], module.model.config.decoder_start_token_id)
         begun = torch.cat([first, written[:, :-1]], dim=1)
         written = written.masked_fill(filled == 0, -100)
@@ -259,7 +257,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
 
 def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[List[int], List[List[int]]]]:
     """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words."""
-    tokenizer = _tokenizer(model)
+    tokenizer = tokenizer_of(loaded_module(model))
     inputs, cut = [], 0
     for task in tasks:
         words = pieces_of_words(tokenizer, task.words)
@@ -282,24 +280,3 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
 
 def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> List[int]:
     return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-
-
-def _pad(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> Tuple[torch.Tensor, torch.Tensor]:
-    """RETURNS (Tuple[torch.Tensor, torch.Tensor]): Rows of one length, and 1 where they are not padding."""
-    length = max(map(len, rows))
-    ids = torch.tensor([[*row, *[pad] * (length - len(row))] for row in rows], device=device)
-    return ids, torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=device)
-
-
-def _module(model: WriterModelT) -> EntityWriter:
-    module = get_module(model.shims[0])
-    if module is None:
-        raise LownerError(Errors.LN042.format(name=model.name))
-    return module
-
-
-def _tokenizer(model: WriterModelT) -> PreTrainedTokenizerFast:
-    module = _module(model)
-    if module not in _tokenizers:
-        _tokenizers[module] = tokenizer_from_files(module.settings["tokenizer"])
-    return _tokenizers[module]

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional
 
 import torch
 from safetensors.torch import load, save
-from thinc.api import PyTorchGradScaler, PyTorchShim
+from thinc.api import Model, PyTorchGradScaler, PyTorchShim
 
 from ..errors import Errors, LownerError
 
@@ -63,6 +63,14 @@ def set_module(shim: PyTorchShim, module: torch.nn.Module, device: torch.device)
 def get_module(shim: PyTorchShim) -> Optional[torch.nn.Module]:
     """RETURNS (Optional[torch.nn.Module]): The module of the shim, None while it has none."""
     return shim._model
+
+
+def loaded_module(model: Model) -> torch.nn.Module:
+    """RETURNS (torch.nn.Module): The module of a node. RAISES (LownerError): While it has none."""
+    module = get_module(model.shims[0])
+    if module is None:
+        raise LownerError(Errors.LN042.format(name=model.name))
+    return module
 
 
 def _serialize(module: Optional[torch.nn.Module]) -> bytes:

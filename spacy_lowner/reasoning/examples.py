@@ -38,7 +38,8 @@ def examples_from(docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "
     """
     rest = [(doc, [span for span in entity_spans(doc, spans_key) if span.label_ in chain.types]) for doc in docs]
     rest = [(doc, spans) for doc, spans in rest if spans]
-    chosen, seen = [], set()  # type: ignore[var-annotated]
+    chosen: List[Example] = []
+    seen: Set[str] = set()
     while rest and len(chosen) < count:
         place = max(range(len(rest)), key=lambda i: (len(_types(rest[i][1]) - seen), -i))
         doc, spans = rest.pop(place)
