@@ -1,11 +1,18 @@
 """Options for tests that are off by default, and Docs built by hand."""
 
+import signal
+
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 OPTIONS = ("slow", "gpu", "external")
+
+
+def pytest_configure(config):
+    # A shell starts background jobs with interrupts ignored, and here as well as in what tests start they are tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
