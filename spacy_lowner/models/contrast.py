@@ -23,8 +23,7 @@ from .torch_shim import get_module, loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
-# With a mask of blocks, plain products are as fast as the fused kernel on a CPU, and faster in training.
-ATTENTION = "eager"
+ATTENTION = "sdpa"
 # A reader is made of what a thinc node and its module hold, so it is not stored with them.
 _readers: "WeakKeyDictionary[PyTorchShim, PromptReader]" = WeakKeyDictionary()
 
