@@ -195,7 +195,7 @@ class Warnings(metaclass=_WithCodes):
     LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
     LN109 = "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text. Raise max_input if the model has room."
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
-    LN111 = "{name}: {count} output(s) did not come to their end and are left out. Raise max_output."
+    LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
 
 

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -85,16 +86,17 @@ class OpenAIClient:
         requests (Iterable[Request]): The requests.
         YIELDS (Reply): One a request, in their order, as soon as it and all before it are there.
         """
-        waiting: Deque[Tuple[str, Future]] = deque()
+        waiting: Deque[Tuple[str, Future, bool]] = deque()
         running: Dict[str, Future] = {}
         pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="lowner-llm")
         stopped = threading.Event()
         try:
             for request in requests:
                 key = request_key(request.body(self.model, self._parameters))
-                if key not in running:
+                repeated = key in running
+                if not repeated:
                     running[key] = pool.submit(self._answer, request, key, stopped)
-                waiting.append((key, running[key]))
+                waiting.append((key, running[key], repeated))
                 while len(waiting) > AHEAD * self._in_flight or (waiting and waiting[0][1].done()):
                     yield self._next(waiting, running)
             while waiting:
@@ -112,12 +114,13 @@ class OpenAIClient:
         self._disconnect()
         self.cache.close()
 
-    def _next(self, waiting: Deque[Tuple[str, Future]], running: Dict[str, Future]) -> Reply:
-        key, future = waiting.popleft()
+    def _next(self, waiting: Deque[Tuple[str, Future, bool]], running: Dict[str, Future]) -> Reply:
+        key, future, repeated = waiting.popleft()
         reply = future.result()
-        if all(key != other for other, _ in waiting):
+        if all(key != other for other, _, _ in waiting):
             running.pop(key, None)
-        self.usage.count(reply)
+        # Of equal requests in flight the server saw one.
+        self.usage.count(replace(reply, cached=True) if repeated else reply)
         return reply
 
     def _answer(self, request: Request, key: str, stopped: threading.Event) -> Reply:

@@ -51,8 +51,9 @@ class Usage:
 
     def summary(self) -> str:
         """RETURNS (str): One line for people."""
+        cut = f"{self.truncated} cut at the limit of tokens, " if self.truncated else ""
         cost = f", cost {self.cost:.4f}" if self.cost else ""
         return (
-            f"{self.calls} calls, {self.cached} cached, {self.retries} retries, {self.failed} failed, "
+            f"{self.calls} calls, {self.cached} cached, {self.retries} retries, {self.failed} failed, {cut}"
             f"{self.prompt_tokens} + {self.completion_tokens} tokens{cost}"
         )

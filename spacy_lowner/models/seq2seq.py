@@ -72,19 +72,20 @@ class Written(NamedTuple):
     """What was written of a text.
 
     mentions (List[Mention]): Each in its place, none overlapping. surplus (int): Those that the text has no place for.
-    ended (bool): Whether the output came to its end.
+    valid (bool): Whether the output is whole. cut (bool): Whether it was brought to its end at the limit.
     """
 
     mentions: List[Mention]
     surplus: int
-    ended: bool
+    valid: bool = True
+    cut: bool = False
 
 
 def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
     module, tokenizer = loaded_module(model), tokenizer_of(loaded_module(model))
     inputs = _inputs(model, tasks)
-    found: List[Written] = [Written([], 0, True) for _ in tasks]
+    found: List[Written] = [Written([], 0) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
         reader = _Reader(
@@ -102,7 +103,8 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
         for place, output, grammar, words in zip(places, outputs.tolist(), reader.grammars, reader.words):
             mentions = grammar.read(output[1:], words)
             placed = place_mentions(words, mentions or ())
-            found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None)
+            cut = grammar.read(output[1 : 1 + model.attrs["max_output"]], words) is None
+            found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None, cut)
     return found
 
 

@@ -112,7 +112,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         written = write(self.model, [task for _, _, task in asked])
         for (number, start, _), own in zip(asked, written):
             found[number] += [Mention(label, start + first, start + end) for label, first, end in own.mentions]
-        surplus, cut = sum(own.surplus for own in written), sum(not own.ended for own in written)
+        surplus, cut = sum(own.surplus for own in written), sum(own.cut for own in written)
         if surplus:
             warnings.warn(Warnings.LN110.format(name=self.name, count=surplus))
         if cut:

@@ -26,7 +26,8 @@ def reason(
     for doc, request, reply in zip(asked, requests, model.ask(requests, description=description)):
         found = chain.read(reply)
         if found is None:
-            counts[reply.error or "no reasoning in the reply"] += 1
+            cut = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
+            counts[reply.error or cut] += 1
             continue
         digest = request_key(request.body(model_name, {}))[:16]
         doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})

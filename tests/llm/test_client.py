@@ -138,12 +138,20 @@ def test_the_deadline_ends_it_and_the_others_are_answered():
         assert model.usage.failed == 1
 
 
+def test_equal_requests_in_flight_are_one_call():
+    with serve(lambda prompt, attempt: "fine") as (url, server):
+        model = client(url)
+        assert [reply.text for reply in ask(model, "a", "a", "b", "a")] == ["fine"] * 4
+        assert len(server.seen) == 2 and model.usage.calls == 2 and model.usage.cached == 2
+
+
 def test_refusals_and_cut_answers_are_told_apart(tmp_path):
     answers = {"no": completion(None, refusal="I will not."), "long": completion("and so", finish="length"), "odd": (400, {}, "{}")}
     with serve(lambda prompt, attempt: answers[prompt]) as (url, server):
         model = client(url, cache=tmp_path / "cache.sqlite")
         no, long, odd = ask(model, "no", "long", "odd")
         assert "refuses: I will not." in no.error and long.truncated and long.text == "and so" and "400" in odd.error
+        assert "1 cut at the limit of tokens" in model.usage.summary()
         assert model.usage.truncated == 1 and model.usage.failed == 2 and len(server.seen) == 3
 
 

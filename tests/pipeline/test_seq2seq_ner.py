@@ -153,6 +153,7 @@ def test_it_learns_and_comes_back_from_disk(tiny_t5, beams, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*LN110")
+@pytest.mark.filterwarnings("ignore:.*LN111")
 def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
     nlp = build(tiny_encoder, model={"max_input": 64, "max_output": 20})
     examples = examples_of(nlp)
@@ -173,7 +174,19 @@ def test_untrained_outputs_are_of_the_text(tiny_t5):
     nlp.initialize(lambda: examples_of(nlp))
     words = ["Ann", "sang", "in", "Rome", "."]
     for written in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(words, "", {"PER": "per"})] * 3):
-        assert written.ended and all(0 <= start < end <= 5 for _, start, end in written.mentions)
+        assert written.valid and all(0 <= start < end <= 5 for _, start, end in written.mentions)
+
+
+def test_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    pipe = nlp.get_pipe("seq2seq_ner")
+    pipe.model.attrs["max_output"] = 1
+    doc = nlp.make_doc("Ann sang in Rome.")
+    (written,) = write(pipe.model, [WritingTask([token.text for token in doc], "", {"PER": "per"})])
+    assert written.valid and written.cut
+    with pytest.warns(UserWarning, match=r"1 output\(s\) were brought to an end"):
+        pipe(doc)
 
 
 def test_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
@@ -182,7 +195,7 @@ def test_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
     model = nlp.get_pipe("seq2seq_ner").model
     own = get_module(model.shims[0]).model.generation_config
     own.forced_bos_token_id, own.no_repeat_ngram_size, own.min_length = 5, 1, 40
-    assert all(written.ended for written in write(model, [WritingTask(["Ann", "sang"], "", {"PER": "per"})] * 3))
+    assert all(written.valid for written in write(model, [WritingTask(["Ann", "sang"], "", {"PER": "per"})] * 3))
 
 
 def test_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
