@@ -1,0 +1,71 @@
+"""What FactMix's filter keeps and removes: counts, and examples as they came out.
+
+    python benchmarks/denoising.py corpus/crossner/ai/train.spacy training/crossner-ai/model-best
+"""
+
+import argparse
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any, List
+
+from page import publish
+from spacy.tokens import Doc
+
+from spacy_lowner.augment.augmenter import build_factmix
+from spacy_lowner.augment.denoising import Denoiser
+from spacy_lowner.corpus.docs import bare_doc, entity_spans, read_docs
+from spacy_lowner.corpus.markup import render_markup
+from spacy_lowner.types import ORIGIN_KEY
+
+SHOWN = 20
+
+
+def main() -> None:
+    """Make examples, filter them, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train", type=Path, help="the originals")
+    parser.add_argument("model", help="a pipeline trained on them")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, help="write the table as a page")
+    arguments = parser.parse_args()
+    denoiser = Denoiser(arguments.model)
+    factmix = build_factmix(arguments.train, filter_model=None, seed=arguments.seed)
+    made = [doc for own in factmix.make(list(read_docs(arguments.train))) for doc in own]
+    keeps = denoiser.keeps(made)
+    kept, removed = ([doc for doc, keep in zip(made, keeps) if keep is wanted] for wanted in (True, False))
+    counts = [Counter(doc.user_data[ORIGIN_KEY] for doc in docs) for docs in (made, removed)]
+    rows = [
+        (origin, counts[0][origin], counts[1][origin], f"{100 * counts[1][origin] / counts[0][origin]:.1f}%")
+        for origin in sorted(counts[0])
+    ]
+    draw = random.Random(arguments.seed)
+    notes = "\n\n".join(
+        (
+            "Examples drawn by chance. Of removed ones, the second line is what the filter reads in them.",
+            "## Kept",
+            listed(docs_of(kept, draw), lambda doc: ""),
+            "## Removed",
+            listed(docs_of(removed, draw), lambda doc: "\n  " + marked(denoiser.nlp(bare_doc(doc, denoiser.nlp.vocab)))),
+        )
+    )
+    publish("What FactMix's filter removes", ("", "made", "removed", "share"), rows, notes, arguments.output)
+
+
+def docs_of(docs: List[Doc], draw: random.Random) -> List[Doc]:
+    """RETURNS (List[Doc]): Some of them."""
+    return draw.sample(docs, min(SHOWN, len(docs)))
+
+
+def listed(docs: List[Doc], addition: Any) -> str:
+    """RETURNS (str): A list of Docs in markup."""
+    return "```\n" + "\n".join(f"- {doc.user_data[ORIGIN_KEY]}: {marked(doc)}{addition(doc)}" for doc in docs) + "\n```"
+
+
+def marked(doc: Doc) -> str:
+    """RETURNS (str): A Doc with its entities."""
+    return render_markup(doc.text, [(span.start_char, span.end_char, span.label_) for span in entity_spans(doc)])
+
+
+if __name__ == "__main__":
+    main()
