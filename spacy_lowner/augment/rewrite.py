@@ -124,9 +124,10 @@ def _moved_group(group: SpanGroup, new: Doc, edit: Edit, key: str) -> SpanGroup:
 
 def _move_ents(doc: Doc, new: Doc, edit: Edit) -> None:
     ents = [_moved_span(span, new, edit) for span in doc.ents if not _inside(span, edit.start, edit.end)]
-    unknown = [i for i, token in enumerate(doc) if not token.ent_iob and not edit.start <= i < edit.end]
-    missing = [new[_moved(i, edit) : _moved(i, edit) + 1] for i in unknown]
-    if not any(token.ent_iob for token in doc[edit.start : edit.end]):
+    known = doc.to_array("ENT_IOB") != 0
+    places = [_moved(int(i), edit) for i in numpy.flatnonzero(~known) if not edit.start <= i < edit.end]
+    missing = [new[place : place + 1] for place in places]
+    if not known[edit.start : edit.end].any():
         missing.append(new[edit.start : edit.start + len(edit.words)])
     new.set_ents(ents + _new_spans(new, edit, None), missing=missing, default="outside")
 
