@@ -6,6 +6,8 @@ from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
+from ..errors import Errors, LownerError
+
 
 class LabelledPipe(TrainablePipe):
     """A trainable pipe with labels, which says what a batch asks (`_lesson`) and how far off an answer is (`_loss`)."""
@@ -54,6 +56,13 @@ class LabelledPipe(TrainablePipe):
     def _loss(self, gold: Any, prediction: Any) -> Tuple[float, Any]:
         """RETURNS (Tuple[float, Any]): The loss, and its gradient in the shape of the prediction."""
         raise NotImplementedError
+
+    def _take_labels(self, labels: Optional[Iterable[str]], found: Iterable[str]) -> None:
+        """Add the labels of the caller, or else those found in the data. RAISES (LownerError): If there is none."""
+        for label in sorted(found) if labels is None else labels:
+            self.add_label(label)
+        if not self.labels:
+            raise LownerError(Errors.LN054.format(name=self.name))
 
     def _new_label(self, label: str) -> None:
         self.cfg["labels"].append(label)

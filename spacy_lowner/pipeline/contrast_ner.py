@@ -199,10 +199,7 @@ class ContrastEntityRecognizer(LabelledPipe):
             rows.append([self.support.types.index(name) for name in gold.values()])
         if self.cfg["candidates"] == "words" and OUTSIDE in self.support.types:
             self.cfg["transitions"] = count_transitions(rows, self.support.types.index(OUTSIDE))
-        for label in sorted(set(self.support.types) - {OUTSIDE}) if labels is None else labels:
-            self.add_label(label)
-        if not self.labels:
-            raise LownerError(Errors.LN054.format(name=self.name))
+        self._take_labels(labels, set(self.support.types) - {OUTSIDE})
         for name in set(self.support.types) - {OUTSIDE, *self.labels}:
             self.support.remove(name)
         if self.cfg["support_size"] is not None:

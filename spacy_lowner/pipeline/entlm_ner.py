@@ -104,10 +104,7 @@ class EntLMRecognizer(LabelledPipe):
                 own.setdefault(label, set()).add(word)
             for label in own:
                 places.setdefault(label, []).append((example.predicted, own[label]))
-        for label in sorted(set(places) - {OUTSIDE}) if labels is None else labels:
-            self.add_label(label)
-        if not self.labels:
-            raise LownerError(Errors.LN054.format(name=self.name))
+        self._take_labels(labels, set(places) - {OUTSIDE})
         self.model.initialize(
             Y=[LabelledWords(readable_name(label), places.get(label, [])) for label in self.labels]
         )

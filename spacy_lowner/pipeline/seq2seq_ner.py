@@ -97,11 +97,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         labels (Optional[List[str]]): By default those of the data.
         """
         validate_get_examples(get_examples, "Seq2SeqRecognizer.initialize")
-        found = {span.label_ for example in get_examples() for span in example.reference.ents}
-        for label in sorted(found) if labels is None else labels:
-            self.add_label(label)
-        if not self.labels:
-            raise LownerError(Errors.LN054.format(name=self.name))
+        self._take_labels(labels, {span.label_ for example in get_examples() for span in example.reference.ents})
         self.model.initialize()
 
     def predict(self, docs: Iterable[Doc]) -> List[List[Mention]]:
