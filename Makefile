@@ -22,4 +22,4 @@ $(VENV)/.ready: setup.cfg constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) corpus data training packages results
+	rm -rf $(VENV) corpus data training packages results metrics project.lock

@@ -55,9 +55,10 @@ def main() -> None:
             fetch_sample(arguments.domain, arguments.output)
         else:
             fetch_crossner(arguments.domain, arguments.output)
+        weights = verify_packaged_encoder()
     except LownerError as error:
         msg.fail(str(error), exits=1)
-    msg.good(f"The packaged encoder is the one that was tested: {verify_packaged_encoder().name}")
+    msg.good(f"The packaged encoder is the one that was tested: {weights.name}")
     msg.good(f"{arguments.corpus} {arguments.domain} is in {arguments.output}")
 
 

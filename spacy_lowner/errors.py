@@ -18,8 +18,8 @@ class Errors(metaclass=_WithCodes):
 
     # Reading corpora
     LN001 = "{path}: the file is empty. Name a file with at least one sentence."
-    LN002 = "{path}, line {line}: byte {offset} is not {encoding}: {reason}. Save the file as UTF-8 or name its encoding with --encoding."
-    LN003 = "{path}: cannot tell the format from its name and first lines. Name it with --format ({formats})."
+    LN002 = "{path}, line {line}: byte {offset} is not {encoding}: {reason}. Save the file as UTF-8, name its encoding with --encoding, or leave the line out with --skip-invalid."
+    LN003 = "{path}: cannot tell the format from its name and first lines ({first!r} …). Name it with --format ({formats})."
     LN004 = (
         "{path}, line {line}: expected a token and a label, found {text!r}. Give every token its "
         "label, or leave lines like it out with --skip-invalid."
@@ -42,7 +42,7 @@ class Errors(metaclass=_WithCodes):
     )
     LN009 = "{path}, {where}: {problem}. {mend}, or leave the record out with --skip-invalid."
     LN010 = "{path}: no such file or folder. Check the path."
-    LN011 = "{path}: no label is of a known scheme ({labels} were seen). Name the scheme with --scheme ({schemes})."
+    LN011 = "{path}, line {line}: no label from here on is of a known scheme ({labels} were seen). Name the scheme with --scheme ({schemes})."
     LN012 = "{path}: every one of its {count} sentences is invalid; nothing was written. The first: {first}"
     LN013 = (
         "{path}, {where}: the span {start}-{end} ({label}, {text!r}) does not begin and end at words of the tokenizer. "
@@ -54,13 +54,24 @@ class Errors(metaclass=_WithCodes):
         "{text!r}: spans of {format} cannot cross or nest. Write such a corpus as jsonl or markup, or convert with "
         "--overlaps drop to keep the longest of them."
     )
-    LN017 = "{token!r} (sentence {index}) cannot stand in a {format} file, whose columns are separated by tabs. Write jsonl."
-    LN018 = "{text!r}: markup holds one line a text and types without parentheses. Write jsonl."
+    LN017 = "{token!r} (sentence {index}) cannot stand in a {format} file: tabs separate its columns, and lines that begin like this are left out. Write jsonl."
+    LN018 = "{text!r}: markup holds one line a text, which is not blank, and types without parentheses. Write jsonl."
+    LN019 = "{path} cannot be read: {reason}. Name a file that can be."
 
     # Sampling and inspecting
     LN020 = "A sample needs one of: shots, size. Found shots={shots}, size={size}."
     LN021 = "{path} holds no spans under the key {spans_key!r}. Name their key with --spans-key."
     LN022 = "{what} must be {expected}, found {value!r}."
+    LN023 = (
+        "{path}: nothing that {model} finds there is right, so no threshold is better than another; it stays at {threshold}. Name dev "
+        "data with entities of its types."
+    )
+    LN024 = "{path} cannot be written: {reason}. Name another place."
+    LN026 = (
+        "{scores} or {inspect} is not what spacy lowner evaluate --output and spacy lowner inspect --output write ({reason}). Write "
+        "them again."
+    )
+    LN025 = "{name!r} is no encoder that can be loaded: {reason}. Name one of Hugging Face, a path, or \"\" to leave it out."
 
     # Assets
     LN030 = (
@@ -197,6 +208,7 @@ class Warnings(metaclass=_WithCodes):
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
+    LN113 = "{path}: no Doc has spans under the key {spans_key!r} (there are: {others}); doc.ents are taken. Name the key with --spans-key."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

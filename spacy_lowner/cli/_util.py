@@ -1,10 +1,12 @@
 """What the commands share."""
 
 import functools
+from pathlib import Path
 from typing import Callable
 
 from wasabi import msg
 
+from ..corpus.convert import ConvertReport
 from ..errors import LownerError
 
 
@@ -19,3 +21,17 @@ def friendly(command: Callable) -> Callable:
             msg.fail(str(error), exits=1)
 
     return run
+
+
+def show_reading(report: ConvertReport, path: Path) -> None:
+    """Say what was detected, mended and left out of a corpus."""
+    scheme = f", scheme {report.tags.scheme}" if report.tags.scheme else ""
+    msg.info(f"{path}: {report.format}{scheme}")
+    if report.from_ents:
+        msg.info("No Doc has spans under the key: doc.ents are taken")
+    if report.tags.mends:
+        msg.warn(f"{report.tags.mends} tags broke the scheme and were mended")
+    if report.skipped:
+        msg.warn(f"{len(report.skipped)} left out:")
+        for problem in report.skipped:
+            msg.text(f"  {problem}")

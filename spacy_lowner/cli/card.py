@@ -38,11 +38,15 @@ def card_cli(
     for path in (scores_path, inspect_path):
         if not path.is_file():
             raise LownerError(Errors.LN010.format(path=path))
-    numbers = srsly.read_json(scores_path)
-    scores = Scores(**{field: numbers[field] for field in Scores.__dataclass_fields__})
+    try:
+        numbers = srsly.read_json(scores_path)
+        scores = Scores(**{field: numbers[field] for field in Scores.__dataclass_fields__})
+        splits = srsly.read_json(inspect_path)["splits"]
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise LownerError(Errors.LN026.format(scores=scores_path, inspect=inspect_path, reason=reason)) from error
     nlp = load_pipeline(model_path)
     examples = list(nlp.pipe(doc.text for doc in load_corpus(test_path)[:5]))
-    splits = srsly.read_json(inspect_path)["splits"]
     card = render_card(
         nlp, name=name, version=version, corpus=corpus, scores=scores, splits=splits, examples=examples
     )

@@ -14,7 +14,7 @@ from ..corpus.tokens import TOKENIZERS
 from ..corpus.writers import OVERLAPS, write_corpus
 from ..errors import Errors, LownerError
 from . import lowner
-from ._util import friendly
+from ._util import friendly, show_reading
 
 
 @lowner.command("convert")
@@ -56,21 +56,10 @@ def convert_cli(
         skip_invalid=skip_invalid,
         report=report,
     )
-    write_corpus(docs, output_path, spans_key=spans_key, overlaps=overlaps)
-    _show(report, input_path, output_path)
-
-
-def _show(report: ConvertReport, input_path: Path, output_path: Path) -> None:
-    scheme = f", scheme {report.tags.scheme}" if report.tags.scheme else ""
-    msg.info(f"{input_path}: {report.format}{scheme}")
-    if report.from_ents:
-        msg.info("No Doc has spans under the key: doc.ents are taken")
-    if report.tags.mends:
-        msg.warn(f"{report.tags.mends} tags broke the scheme and were mended")
-    if report.skipped:
-        msg.warn(f"{len(report.skipped)} left out:")
-        for problem in report.skipped:
-            msg.text(f"  {problem}")
-    nested = f", {report.nested} of them nested or crossing" if report.nested else ""
-    spans = sum(report.spans.values())
+    dropped = write_corpus(docs, output_path, spans_key=spans_key, overlaps=overlaps)
+    show_reading(report, input_path)
+    if dropped:
+        msg.warn(f"{dropped} spans overlap longer ones and were dropped")
+    nested = f", {report.nested} of them nested or crossing" if report.nested and not dropped else ""
+    spans = sum(report.spans.values()) - dropped
     msg.good(f"{output_path}: {report.sentences} sentences, {spans} spans of {len(report.spans)} types{nested}")

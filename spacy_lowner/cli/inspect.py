@@ -10,6 +10,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.statistics import CorpusStatistics, count_lost_subwords, count_shared, describe_corpus
+from ..errors import Errors, LownerError
 from ..models.encoder import encoder_path
 from . import lowner
 from ._util import friendly
@@ -75,7 +76,10 @@ def _count_subwords(corpora: dict, encoder: str) -> dict:
     from transformers import AutoConfig, AutoTokenizer
 
     path = encoder_path(encoder)
-    tokenizer, config = AutoTokenizer.from_pretrained(path), AutoConfig.from_pretrained(path)
+    try:
+        tokenizer, config = AutoTokenizer.from_pretrained(path), AutoConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise LownerError(Errors.LN025.format(name=encoder, reason=str(error).splitlines()[0])) from error
     limit = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", tokenizer.model_max_length))
     lost = {name: count_lost_subwords(docs, tokenizer, limit) for name, docs in corpora.items()}
     msg.divider(f"Sub-words of {encoder}, limit {limit}")

@@ -6,13 +6,13 @@ from typing import Optional
 import typer
 from wasabi import msg
 
-from ..corpus.convert import load_corpus
+from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.sampling import sample_shots, sample_size
 from ..corpus.statistics import describe_corpus
 from ..corpus.writers import write_corpus
 from ..errors import Errors, LownerError
 from . import lowner
-from ._util import friendly
+from ._util import friendly, show_reading
 
 
 @lowner.command("sample")
@@ -28,7 +28,9 @@ def sample_cli(
     """Draw a sample by number of shots or by size."""
     if (shots is None) == (size is None):
         raise LownerError(Errors.LN020.format(shots=shots, size=size))
-    docs = load_corpus(input_path, spans_key=spans_key)
+    report = ConvertReport()
+    docs = load_corpus(input_path, spans_key=spans_key, report=report)
+    show_reading(report, input_path)
     short = {}
     if shots == 0:
         sample = docs
@@ -36,12 +38,12 @@ def sample_cli(
         sample, short = sample_shots(docs, shots, seed, spans_key)
     else:
         sample = sample_size(docs, size, seed)
+    statistics = describe_corpus(sample, spans_key)
     write_corpus(sample, output_path, spans_key=spans_key)
     if short:
         msg.warn(f"Fewer than {shots} in the whole corpus: " + ", ".join(f"{name} ({n})" for name, n in short.items()))
     if size is not None and len(sample) < size:
         msg.warn(f"The corpus has {len(docs)} sentences only")
-    statistics = describe_corpus(sample, spans_key)
     rows = sorted(statistics.labels.items(), key=lambda row: -row[1])
     msg.good(f"{output_path}: {len(sample)} of {len(docs)} sentences, {statistics.spans} spans")
     msg.table(rows, header=("Type", "Spans"), divider=True, aligns=("l", "r"))

@@ -9,6 +9,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path
+from ..errors import Errors, LownerError
 from ..report.evaluation import tune_threshold
 from ..trained import load_pipeline
 from . import lowner
@@ -27,6 +28,8 @@ def threshold_cli(
     setup_gpu(gpu_id)
     nlp = load_pipeline(model_path)
     best = tune_threshold(nlp, load_corpus(data_path, spans_key=spans_key), spans_key)
+    if not best["f"]:
+        raise LownerError(Errors.LN023.format(path=data_path, model=model_path, threshold=best["threshold"]))
     for name in nlp.pipe_names:
         cfg = getattr(nlp.get_pipe(name), "cfg", None) or {}
         if "threshold" in cfg and cfg.get("spans_key") == spans_key:

@@ -11,7 +11,8 @@ from .files import read_lines
 from .schemes import SCHEMES, decode_tags, detect_scheme, parse_tag
 from .sentence import OnErrorT, Sentence, raise_error
 
-_SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
+# Lines that are no token.
+SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
 
 
 @dataclass
@@ -34,7 +35,7 @@ def read_columns(
 
     Columns are separated by a TAB where the line has one, else by single spaces. In two-column lines all before the last
     separator is the token, so white space can be a token. `-DOCSTART-` and `IMGID:` lines and comments (lines that begin
-    with "#" and end in no label) are left out.
+    with "#" and end in no label) are left out. Blanks at the end of a line do not count.
 
     path (Path): The file. scheme (Optional[str]): One of `SCHEMES`; detected by default. encoding (str): Of the file.
     on_error (OnErrorT): What to do about a bad sentence. report (Optional[TagReport]): Filled in.
@@ -42,7 +43,7 @@ def read_columns(
     """
     report = report if report is not None else TagReport()
     blocks = list(_blocks(path, encoding, on_error))
-    report.scheme = scheme or _detect(path, [[label for _, _, label in block] for block in blocks])
+    report.scheme = scheme or _detect(path, blocks[0][0][0] if blocks else 1, [[label for _, _, label in block] for block in blocks])
     for block in blocks:
         lines, words, labels = zip(*block)
         try:
@@ -57,26 +58,28 @@ def read_columns(
         yield Sentence(list(words), spans, where=f"line {lines[0]}")
 
 
-def _detect(path: Path, sentences: List[List[str]]) -> str:
+def _detect(path: Path, line: int, sentences: List[List[str]]) -> str:
     scheme = detect_scheme(sentences)
     if scheme is None:
         seen = ", ".join(repr(label) for label, _ in Counter(sum(sentences, [])).most_common(3))
-        raise LownerError(Errors.LN011.format(path=path, labels=seen or "none", schemes=", ".join(SCHEMES)))
+        raise LownerError(Errors.LN011.format(path=path, line=line, labels=seen or "none", schemes=", ".join(SCHEMES)))
     return scheme
 
 
 def _blocks(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[Tuple[int, str, str]]]:
-    lines = read_lines(path, encoding)
-    space_columns = Counter(line.count(" ") + 1 for line in lines if line.strip() and "\t" not in line)
+    lines = [line if line is None or not line.strip() else line.rstrip(" \t") for line in read_lines(path, encoding, on_error)]
+    space_columns = Counter(line.count(" ") + 1 for line in lines if line and line.strip() and "\t" not in line)
     two_columns = not space_columns or space_columns.most_common(1)[0][0] <= 2
     block: List[Tuple[int, str, str]] = []
     broken = False
     for number, line in enumerate(lines + [""], 1):
-        if not line.strip():
+        if line is None:
+            broken = True
+        elif not line.strip():
             if block and not broken:
                 yield block
             block, broken = [], False
-        elif not _SKIPPED.match(line):
+        elif not SKIPPED.match(line):
             token, label = _split(line, two_columns)
             if parse_tag(label) is None and (line == "#" or line.startswith("# ")):
                 continue

@@ -1,5 +1,6 @@
 """From a file of any known format to Docs, with an account of what was found and mended."""
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any, List, Optional
 
 from spacy.tokens import Doc
 
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, Warnings
+from ..types import EXTENSION_KEY
 from .columns import TagReport
 from .docs import read_docs, to_docs
 from .formats import detect_format, read_corpus
@@ -53,15 +55,23 @@ def load_corpus(
         report.format = "DocBin"
         docs = list(read_docs(path))
     else:
-        report.format = detect_format(path, options.get("encoding", "utf8")) if format == "auto" else format
         on_error = (lambda error: report.skipped.append(str(error))) if skip_invalid else raise_error
-        sentences = read_corpus(path, report.format, on_error=on_error, report=report.tags, **options)
+        if format == "auto":
+            # What cannot be decoded is told by the reader.
+            format = detect_format(path, options.get("encoding", "utf8"), (lambda error: None) if skip_invalid else raise_error)
+        report.format = format
+        sentences = read_corpus(path, format, on_error=on_error, report=report.tags, **options)
         docs = to_docs(sentences, spans_key)
         if not docs and report.skipped:
             count, first = len(report.skipped), report.skipped[0]
             raise LownerError(Errors.LN012.format(path=path, count=count, first=first))
+        if not docs:
+            raise LownerError(Errors.LN001.format(path=path))
     if docs and not any(spans_key in doc.spans for doc in docs):
         report.from_ents = True
+        others = {key for doc in docs for key in doc.spans if key != EXTENSION_KEY}
+        if others:
+            warnings.warn(Warnings.LN113.format(path=path, spans_key=spans_key, others=", ".join(sorted(others))))
         for doc in docs:
             doc.spans[spans_key] = list(doc.ents)
     report.sentences = len(docs)

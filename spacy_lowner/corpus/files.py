@@ -4,9 +4,10 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, List, Optional
 
 from ..errors import Errors, LownerError
+from .sentence import OnErrorT, raise_error
 
 
 def report_path(output: Path) -> Path:
@@ -14,44 +15,55 @@ def report_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}.report.json")
 
 
-def read_text(path: Path, encoding: str = "utf8") -> str:
-    """RETURNS (str): The text, without a byte order mark. RAISES (LownerError): If it is missing, empty or undecodable."""
-    if not path.is_file():
-        raise LownerError(Errors.LN010.format(path=path))
-    data = path.read_bytes()
+def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> List[Optional[str]]:
+    """Read a text file, without a byte order mark. Only LF and CRLF end a line: other separators may be tokens.
+
+    path (Path): The file. encoding (str): Of the file. on_error (OnErrorT): What to do about a line that cannot be decoded.
+    RETURNS (List[Optional[str]]): Lines without their ends, None for one that cannot be decoded.
+    RAISES (LownerError): If the file is missing or empty, or the encoding unknown.
+    """
     try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise LownerError(
-            Errors.LN002.format(
-                path=path,
-                line=data[: error.start].count(b"\n") + 1,
-                offset=error.start,
-                encoding=encoding,
-                reason=error.reason,
-            )
-        ) from None
+        data = path.read_bytes()
+    except OSError as error:
+        reason = Errors.LN010 if isinstance(error, FileNotFoundError) else Errors.LN019
+        raise LownerError(reason.format(path=path, reason=error.strerror)) from None
+    lines: List[Optional[str]]
+    try:
+        lines = list(data.decode(encoding).removeprefix("\ufeff").split("\n"))
+    except UnicodeDecodeError:
+        lines = _decode_lines(data, path, encoding, on_error)
     except LookupError:
         raise LownerError(Errors.LN014.format(what="encoding", value=encoding, options="utf8, gb18030, …")) from None
-    text = text.removeprefix("\ufeff")
-    if not text.strip():
+    if not any(line is None or line.strip() for line in lines):
         raise LownerError(Errors.LN001.format(path=path))
-    return text
+    return [line if line is None else line.removesuffix("\r") for line in lines]
 
 
-def read_lines(path: Path, encoding: str = "utf8") -> list:
-    """RETURNS (List[str]): Lines without their ends. Only LF and CRLF end a line: other separators may be tokens."""
-    return [line.removesuffix("\r") for line in read_text(path, encoding).split("\n")]
+def _decode_lines(data: bytes, path: Path, encoding: str, on_error: OnErrorT) -> List[Optional[str]]:
+    lines: List[Optional[str]] = []
+    start = 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            lines.append(line.decode(encoding).removeprefix("\ufeff"))
+        except UnicodeDecodeError as error:
+            place = {"path": path, "line": number, "offset": start + error.start}
+            on_error(LownerError(Errors.LN002.format(**place, encoding=encoding, reason=error.reason)))
+            lines.append(None)
+        start += len(line) + 1
+    return lines
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A path beside `path` that replaces it when the block succeeds, and vanishes when it does not.
 
-    YIELDS (Path): Where to write.
+    YIELDS (Path): Where to write. RAISES (LownerError): If nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise LownerError(Errors.LN024.format(path=path, reason=error.strerror)) from None
     os.close(handle)
     draft = Path(name)
     try:

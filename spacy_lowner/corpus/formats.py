@@ -12,7 +12,7 @@ from .intents import read_intents
 from .markup import MENTION_TYPE, read_markup
 from .records import read_records
 from .schemes import parse_tag
-from .sentence import Sentence
+from .sentence import OnErrorT, Sentence, raise_error
 
 READERS: Dict[str, Callable[..., Iterator[Sentence]]] = {
     "columns": read_columns,
@@ -33,20 +33,29 @@ def read_corpus(path: Path, format: str, **options: Any) -> Iterator[Sentence]:
     return reader(path, **{name: value for name, value in options.items() if name in known})
 
 
-def detect_format(path: Path, encoding: str = "utf8") -> str:
-    """Tell the format from the first lines. RETURNS (str): A key of `READERS`. RAISES (LownerError): If none fits."""
-    lines = [line for line in read_lines(path, encoding)[:200] if line.strip()]
+def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> str:
+    """Tell the format from the name and the first lines.
+
+    path (Path): The file. encoding (str): Of the file. on_error (OnErrorT): What to do about a line that cannot be decoded.
+    RETURNS (str): A key of `READERS`. RAISES (LownerError): If none fits.
+    """
+    if path.suffix == ".markup":
+        return "markup"
+    lines = [line for line in read_lines(path, encoding, on_error)[:200] if line and line.strip()]
+    if not lines:
+        raise LownerError(Errors.LN001.format(path=path))
     first = lines[0].lstrip()
     if first[0] in "[{" and (path.suffix in (".json", ".jsonl") or _is_json(first) or first in "[{"):
         return "records"
-    if any("](" in line and MENTION_TYPE.search(line) for line in lines):
-        return "markup"
     if all(_is_intent_line(line) for line in lines):
         return "intents"
-    tagged = sum(parse_tag(line.replace("\t", " ").rpartition(" ")[2]) is not None for line in lines)
+    # Before markup, which a token of a column can look like.
+    tagged = sum(parse_tag(line.replace("\t", " ").rstrip().rpartition(" ")[2]) is not None for line in lines)
     if tagged * 2 >= len(lines):
         return "columns"
-    raise LownerError(Errors.LN003.format(path=path, formats=", ".join(READERS)))
+    if any("](" in line and MENTION_TYPE.search(line) for line in lines):
+        return "markup"
+    raise LownerError(Errors.LN003.format(path=path, first=first[:60], formats=", ".join(READERS)))
 
 
 def _is_json(text: str) -> bool:
@@ -59,4 +68,4 @@ def _is_json(text: str) -> bool:
 def _is_intent_line(line: str) -> bool:
     text, tab, tags = line.partition("\t")
     labels = tags.split()
-    return bool(tab) and len(labels) > 2 and all(parse_tag(label) for label in labels[:-1]) and " " in text
+    return bool(tab) and len(labels) > 2 and all(parse_tag(label) for label in labels[:-1]) and text.startswith("BOS ")

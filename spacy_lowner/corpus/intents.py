@@ -6,7 +6,7 @@ from typing import Iterator, Optional
 from ..errors import Errors, LownerError
 from .columns import TagReport
 from .files import read_lines
-from .schemes import decode_tags, detect_scheme
+from .schemes import decode_tags, detect_scheme, parse_tag
 from .sentence import OnErrorT, Sentence, raise_error
 
 
@@ -23,7 +23,7 @@ def read_intents(
     The arguments are those of `read_columns`. YIELDS (Sentence): The sentences, without BOS and EOS.
     """
     report = report if report is not None else TagReport()
-    lines = [(number, line) for number, line in enumerate(read_lines(path, encoding), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(read_lines(path, encoding, on_error), 1) if line and line.strip()]
     rows = []
     for number, line in lines:
         text, _, tags = line.partition("\t")
@@ -31,6 +31,10 @@ def read_intents(
         if len(words) != len(labels):
             error = Errors.LN006.format(path=path, line=number, n_tokens=len(words), n_labels=len(labels))
             on_error(LownerError(error))
+            continue
+        if (words[0], words[-1]) != ("BOS", "EOS"):
+            problem, mend = "the words do not stand between BOS and EOS", "Write BOS words EOS, a TAB, labels and the intent"
+            on_error(LownerError(Errors.LN009.format(path=path, where=f"line {number}", problem=problem, mend=mend)))
             continue
         rows.append((number, words[1:-1], labels[1:-1], labels[-1]))
     report.scheme = scheme or detect_scheme(labels for _, _, labels, _ in rows) or "bio"
@@ -42,5 +46,5 @@ def read_intents(
             on_error(LownerError(message))
             continue
         report.mends += mends
-        categories = {name: 1.0 for name in intent.split("#")}
+        categories = {name: 1.0 for name in intent.split("#")} if parse_tag(intent) is None else {}
         yield Sentence(words, spans, where=f"line {number}", categories=categories)

@@ -29,11 +29,11 @@ def read_markup(
     tokenizer (str): "spacy", "characters" or "auto". on_error (OnErrorT): What to do about a bad line.
     YIELDS (Sentence): The sentences.
     """
-    lines = read_lines(path, encoding)
+    lines = read_lines(path, encoding, on_error)
     if tokenizer == "auto":
-        tokenizer = choose_tokenizer(lines[:200])
+        tokenizer = choose_tokenizer(line for line in lines[:200] if line)
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith(_COMMENT):
+        if not line or not line.strip() or line.startswith(_COMMENT):
             continue
         try:
             text, spans = parse_markup(line)

@@ -1,12 +1,13 @@
 """JSON and JSONL: texts with character spans, or tokens with token spans; inclusive or exclusive ends; nesting."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
 from ..types import USER_KEYS, WEIGHT_KEY
-from .files import read_lines, read_text
+from .files import read_lines
 from .sentence import LabeledSpan, OnErrorT, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
 
@@ -21,6 +22,8 @@ _MENTION = ("text", "entity", "name", "mention", "word")
 
 # Our own jsonl has them, by tokens and with exclusive ends.
 _EXTENSIONS = ("extensions",)
+# JSON can escape them, and no file can hold them.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 RecordT = Tuple[str, Dict[str, Any]]
 SpanT = Tuple[int, int, str, Optional[str]]
@@ -85,21 +88,22 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
 
 
 def _load(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
-    text = read_text(path, encoding).lstrip()
+    lines = read_lines(path, encoding, on_error)
+    first = next((line for line in lines if line and line.strip()), "")
     whole = None
-    if text.startswith("["):
+    if first.lstrip().startswith("["):
         try:
-            whole = json.loads(text)
+            whole = json.loads("\n".join(line or "" for line in lines))
         except json.JSONDecodeError as error:
-            if "\n" not in text.strip():
-                problem = f"not JSON ({error})"
-                raise LownerError(_bad(path, "the file", problem, "Correct the syntax")) from None
+            if not _is_json(first):
+                problem = f"not JSON ({error.msg}, column {error.colno})"
+                raise LownerError(_bad(path, f"line {error.lineno}", problem, "Correct the syntax")) from None
     if isinstance(whole, list) and all(isinstance(item, (dict, list)) for item in whole):
         items = [(f"record {number}", item) for number, item in enumerate(whole, 1)]
     else:
         items = []
-        for number, line in enumerate(read_lines(path, encoding), 1):
-            if line.strip():
+        for number, line in enumerate(lines, 1):
+            if line and line.strip():
                 try:
                     items.append((f"line {number}", json.loads(line)))
                 except json.JSONDecodeError as error:
@@ -145,11 +149,21 @@ def _check(path: Path, where: str, record: dict) -> None:
         (words is not None or isinstance(text, str), "'text' must be a string"),
         (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
         (categories is None or isinstance(categories, dict), "'categories' must be an object"),
+        (all(isinstance(record.get(name, []) or [], list) for name in _SPANS + _EXTENSIONS), "spans must be a list"),
+        (not _SURROGATE.search(json.dumps(record, ensure_ascii=False)), "half of a pair of surrogates, which is no character"),
         (tags is None or _first(record, _SPANS) is not None, "tags instead of spans; write such a corpus as columns"),
     )
     for holds, problem in checks:
         if not holds:
             raise LownerError(_bad(path, where, problem, "Correct the record"))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 def _are(values: Any, kind: type) -> bool:

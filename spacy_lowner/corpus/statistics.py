@@ -76,14 +76,13 @@ def count_lost_subwords(docs: Sequence[Doc], tokenizer: Any, limit: int) -> Dict
         single "word".
     """
     sizes: List[int] = []
-    longest_word = 0
     for start in range(0, len(docs), 256):
         texts = [doc.text for doc in docs[start : start + 256]]
         sizes += [len(ids) for ids in tokenizer(texts, verbose=False)["input_ids"]]
-    for word in {token.text for doc in docs for token in doc if len(token) > 20}:
-        longest_word = max(longest_word, len(tokenizer.tokenize(word)))
+    words = sorted({token.text for doc in docs for token in doc})
+    pieces = tokenizer(words, add_special_tokens=False, verbose=False)["input_ids"] if words else []
     over = [size - limit for size in sizes if size > limit]
-    return {"docs": len(over), "subwords": sum(over), "longest": max(sizes, default=0), "word": longest_word}
+    return {"docs": len(over), "subwords": sum(over), "longest": max(sizes, default=0), "word": max(map(len, pieces), default=0)}
 
 
 def _words(doc: Doc) -> tuple:

@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from spacy.util import filter_spans
 
 from ..errors import Errors, LownerError
+from .columns import SKIPPED
 from .docs import from_doc, write_docs
 from .files import atomic_path
 from .markup import render_markup
@@ -18,16 +19,17 @@ from .sentence import LabeledSpan
 OVERLAPS = ("error", "drop")
 
 
-def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = "sc", overlaps: str = "error") -> None:
+def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = "sc", overlaps: str = "error") -> int:
     """Write Docs in the format that the suffix of the path names: .spacy, .jsonl, .bio (or .conll, .tsv, .txt), .markup.
 
     path (Path): Where to. spans_key (str): Key of the spans.
     overlaps (str): For formats without overlaps: "error", or "drop" to keep the longest.
+    RETURNS (int): How many spans were dropped.
     """
     docs = list(docs)
     if path.suffix == ".spacy":
         write_docs(docs, path)
-        return
+        return 0
     if path.suffix not in WRITERS:
         options = ", ".join([".spacy", *WRITERS])
         raise LownerError(Errors.LN014.format(what="suffix of the output", value=path.suffix, options=options))
@@ -35,6 +37,8 @@ def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = "sc", over
     lines = [render(doc, index, spans_key, overlaps) for index, doc in enumerate(docs, 1)]
     with atomic_path(path) as draft:
         draft.write_text("".join(lines), encoding="utf8", newline="")
+    groups = [doc.spans.get(spans_key, []) for doc in docs] if render is _bio else []
+    return sum(len(group) - len(filter_spans(group)) for group in groups)
 
 
 def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
@@ -54,7 +58,7 @@ def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
 
 def _bio(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     for token in doc:
-        if "\t" in token.text or "\n" in token.text:
+        if "\t" in token.text or "\n" in token.text or SKIPPED.match(f"{token.text}\t"):
             raise LownerError(Errors.LN017.format(token=token.text, index=index, format="column"))
     labels = encode_tags(len(doc), _without_overlaps(doc, spans_key, overlaps))
     return "".join(f"{token.text}\t{label}\n" for token, label in zip(doc, labels)) + "\n"
@@ -64,7 +68,7 @@ def _markup(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     spans = sorted(doc.spans.get(spans_key, []), key=lambda span: (span.start, -span.end))
     if any(first.start < second.start < first.end < second.end for first, second in combinations(spans, 2)):
         raise LownerError(Errors.LN016.format(text=doc.text[:60], format="markup"))
-    if "\n" in doc.text or any(set("()") & set(span.label_) for span in spans):
+    if "\n" in doc.text or not doc.text.strip() or any(set("()") & set(span.label_) for span in spans):
         raise LownerError(Errors.LN018.format(text=doc.text[:60]))
     return render_markup(doc.text, [(s.start_char, s.end_char, s.label_) for s in spans]) + "\n"
 

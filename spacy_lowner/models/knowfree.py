@@ -52,9 +52,11 @@ def build_knowfree(
     """
     check_settings(
         "KnowFREE",
-        ("biaffine_heads", biaffine_heads, hidden % biaffine_heads == 0, f"a divisor of hidden = {hidden}"),
+        ("hidden", hidden, hidden > 0, "positive"),
+        ("biaffine", biaffine, biaffine > 0, "positive"),
+        ("biaffine_heads", biaffine_heads, biaffine_heads > 0 and hidden % biaffine_heads == 0, f"a divisor of hidden = {hidden}"),
         ("biaffine_heads", biaffine_heads, biaffine % biaffine_heads == 0, f"a divisor of biaffine = {biaffine}"),
-        ("heads", heads, biaffine % heads == 0, f"a divisor of biaffine = {biaffine}"),
+        ("heads", heads, heads > 0 and biaffine % heads == 0, f"a divisor of biaffine = {biaffine}"),
         ("interaction", interaction, interaction in INTERACTIONS, f"one of {', '.join(INTERACTIONS)}"),
         ("dropout", dropout, 0 <= dropout < 1, "in [0, 1)"),
         ("window", window, window >= 0, ">= 0"),

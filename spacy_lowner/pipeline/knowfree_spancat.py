@@ -142,6 +142,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """
         check_settings(
             name,
+            ("spans_key", spans_key, bool(spans_key) and spans_key != extension_key, "a key of its own"),
             ("threshold", threshold, 0 <= threshold <= 1, "in [0, 1]"),
             ("decoding", decoding, decoding in DECODINGS, f"one of {', '.join(DECODINGS)}"),
             ("max_span_length", max_span_length, max_span_length is None or max_span_length > 0, "null or positive"),

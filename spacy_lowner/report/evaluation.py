@@ -52,6 +52,11 @@ def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc")
     for doc in predicted:
         if spans_key not in doc.spans:
             doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=list(doc.ents))
+    # spaCy's scorer puts predicted spans on the gold Docs, whose vocabulary may not know the names of all types.
+    labels = {span.label_ for doc in predicted for span in doc.spans[spans_key]}
+    for vocab in {id(doc.vocab): doc.vocab for doc in gold}.values():
+        for label in labels:
+            vocab.strings.add(label)
     scores = span_score([Example(p, g) for p, g in zip(predicted, gold)], spans_key=spans_key)
     prefix = f"spans_{spans_key}"
     parts = {name: scores[f"{prefix}_{name}"] or 0.0 for name in ("p", "r", "f", "detect_p", "detect_r", "detect_f")}
@@ -71,14 +76,14 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
 
     nlp (Language): The pipeline, which is changed. gold (Sequence[Doc]): Docs with gold spans.
     spans_key (str): Key that the pipe writes.
-    RETURNS (Dict[str, float]): "threshold", and the "p", "r" and "f" that it reaches. RAISES (LownerError): If no pipe with a
-        threshold writes the key.
+    RETURNS (Dict[str, float]): "threshold", and the "p", "r" and "f" that it reaches; the old threshold and zeros where nothing is
+        right. RAISES (LownerError): If no pipe with a threshold writes the key.
     """
     cfgs = [pipe.cfg for _, pipe in nlp.pipeline if isinstance(getattr(pipe, "cfg", None), dict)]
     tunable = [cfg for cfg in cfgs if "threshold" in cfg and cfg.get("spans_key") == spans_key]
     if not tunable:
         raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
-    tunable[-1]["threshold"] = LOWEST_THRESHOLD
+    old, tunable[-1]["threshold"] = tunable[-1]["threshold"], LOWEST_THRESHOLD
     hits, total = [], 0
     for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
         right = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
@@ -87,5 +92,7 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
         hits += list(zip(map(float, group.attrs["scores"]), spans))
         total += len(right)
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
+    if not best["f"]:
+        best["threshold"] = old
     tunable[-1]["threshold"] = best["threshold"]
     return best

@@ -1,6 +1,8 @@
 import random
+from pathlib import Path
 
 import pytest
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_lowner.corpus import files
@@ -81,8 +83,34 @@ def test_overlaps_are_refused_or_dropped(tmp_path):
     with pytest.raises(LownerError, match="LN016"):
         write_corpus(docs, tmp_path / "a.bio")
     assert list(tmp_path.iterdir()) == []
-    write_corpus(docs, tmp_path / "a.bio", overlaps="drop")
+    dropped = write_corpus(docs, tmp_path / "a.bio", overlaps="drop")
+    assert dropped == sum(len(doc.spans["sc"]) for doc in docs) - sum(len(d.spans["sc"]) for d in load_corpus(tmp_path / "a.bio")) > 0
     assert content(load_corpus(tmp_path / "a.bio"))[2][1] == [(0, 3, "LOC")]
+
+
+@pytest.mark.parametrize("word, suffix", [("-DOCSTART-", ".bio"), (" ", ".markup")])
+def test_what_could_not_be_read_back_is_not_written(tmp_path, nlp, word, suffix):
+    doc = Doc(nlp.vocab, words=[word])
+    doc.spans["sc"] = []
+    with pytest.raises(LownerError, match="Write jsonl"):
+        write_corpus([doc], tmp_path / f"a{suffix}")
+
+
+def test_places_that_cannot_be_written_are_named():
+    with pytest.raises(LownerError, match="/dev/null/a.jsonl cannot be written"):
+        write_corpus([], Path("/dev/null/a.jsonl"))
+
+
+def test_a_corpus_without_sentences_is_empty(tmp_path):
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(LownerError, match="LN001"):
+        load_corpus(tmp_path / "a.json")
+
+
+def test_a_mistaken_key_is_told(tmp_path, make_doc):
+    write_corpus([make_doc("Ada sang", (0, 1, "person"))], tmp_path / "a.spacy")
+    with pytest.warns(UserWarning, match="LN113.*there are: sc"):
+        load_corpus(tmp_path / "a.spacy", spans_key="zz")
 
 
 def test_interrupted_writing_leaves_what_was_there(tmp_path):

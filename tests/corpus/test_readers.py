@@ -86,6 +86,14 @@ def test_mends_are_counted(write):
     assert (report.scheme, report.mends) == ("bio", 1)
 
 
+def test_tokens_that_look_like_markup_are_columns(write):
+    path = write("[this](url)\tO\nEU\tB-ORG \n")
+    assert detect_format(path) == "columns"
+    (sentence,) = read_columns(path)
+    assert (sentence.words, spans(sentence)) == (["[this](url)", "EU"], [(1, 2, "ORG")])
+    assert detect_format(write("no mention\n", "a.markup")) == "markup"
+
+
 def test_intents(write):
     path = write("BOS fly to new york EOS\tO O O B-city I-city flight#price\n")
     assert detect_format(path) == "intents"
@@ -169,7 +177,7 @@ BAD = [
     ("EU B-ORG\nrejects\n", "a.txt", {}, "line 2: expected a token and a label, found 'rejects'"),
     ("EU B-ORG\nrejects Q-X\n", "a.txt", {"format": "columns"}, "line 2: 'Q-X' is not a label of the scheme bio"),
     ("EU E-ORG\n", "a.txt", {"scheme": "bio"}, "'E-ORG' is not a label of the scheme bio"),
-    ("EU foo\nbe bar\n", "a.txt", {"format": "columns"}, "no label is of a known scheme"),
+    ("EU foo\nbe bar\n", "a.txt", {"format": "columns"}, "line 1: no label from here on is of a known scheme"),
     ("just some text\nand more\n", "a.txt", {}, "cannot tell the format"),
     ("BOS a b EOS\tO O intent\n", "a.txt", {"format": "intents"}, "line 1: 4 tokens but 3 labels"),
     ('{"text": "Rome", "spans": [[0, 9, "city"]]}\n', "a.jsonl", {}, "line 1: the span 0-9 .* lies outside the 4 characters"),
@@ -186,6 +194,10 @@ BAD = [
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),
     ('{"tokens": ["a"], "ner_tags": ["B-X"]}\n', "a.jsonl", {}, "tags instead of spans"),
+    ('{"tokens": ["a"], "spans": 5}\n', "a.jsonl", {}, "line 1: spans must be a list"),
+    ('{"text": "a \\ud800"}\n', "a.jsonl", {}, "line 1: half of a pair of surrogates"),
+    ('[\n {"text": "a"},\n {"text" "b"}\n]', "a.json", {}, "line 3: not JSON"),
+    ("a b c\tO B-X O\n", "a.txt", {"format": "intents"}, "line 1: the words do not stand between BOS and EOS"),
     ("#Rome\nis O\n", "a.txt", {"format": "columns"}, "line 1: expected a token and a label, found '#Rome'"),
     ("[Ada](person sang\n[Bob](x)\n", "a.txt", {"format": "markup"}, "line 1, column 5: no \\(type\\)"),
     ("[Ada sang [Bob](x)\n", "a.txt", {"format": "markup"}, "line 1, column 1: a '\\[' is never closed"),
@@ -215,6 +227,10 @@ def test_missing_file(tmp_path):
         ("BOS a EOS\tO\nBOS c EOS\tO B-X intent\n", "intents"),
         ("[a](x\n[c](X)\n", "markup"),
         ('{"text": \n{"text": "c", "spans": [[0, 1, "X"]]}\n', "records"),
+        (b"a O\nb\xff O\nd O\n\nc B-X\n", "columns"),
+        (b"BOS \xff EOS\tO O intent\nBOS c EOS\tO B-X intent\n", "intents"),
+        (b"\xff\n[c](X)\n", "markup"),
+        (b'{"text": "\xff"}\n{"text": "c", "spans": [[0, 1, "X"]]}\n', "records"),
     ],
 )
 def test_the_rest_is_read_where_errors_are_collected(write, content, format):

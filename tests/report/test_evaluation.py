@@ -1,6 +1,8 @@
 import pytest
 import spacy
+from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report.evaluation import evaluate_pipeline, tune_threshold
@@ -25,6 +27,21 @@ def test_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
     for other in (0.06, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9):
         pipe.cfg["threshold"] = other
         assert evaluate_pipeline(nlp, gold).f <= best["f"] + 1e-6
+
+
+def test_types_that_gold_does_not_know_are_mistakes(make_doc):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "a type of the model alone", "pattern": "Rome"}])
+    gold = Doc(Vocab(), words=["Ada", "saw", "Rome"])
+    gold.spans["sc"] = [Span(gold, 0, 1, "PER")]
+    assert evaluate_pipeline(nlp, [gold]).p == 0.0
+
+
+def test_a_threshold_stays_where_nothing_is_right(nlp, make_doc):
+    pipe = nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "threshold": 0.3})
+    doc = make_doc("Ada sang", (0, 1, "PER"))
+    nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc)])
+    assert tune_threshold(nlp, [make_doc("no one")])["f"] == 0.0 and pipe.cfg["threshold"] == 0.3
 
 
 def test_best_threshold_by_hand():
