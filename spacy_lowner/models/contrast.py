@@ -19,7 +19,7 @@ from .packing import PACKINGS
 from .pieces import load_tokenizer, pieces_of_words, tokenizer_files
 from .prompt_reader import PromptReader
 from .templates import check_template
-from .torch_shim import get_module, loaded_module, module_shim, set_module
+from .torch_shim import loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
@@ -99,7 +99,7 @@ def contrast_loss(
 
 def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None) -> None:
     """Y (Sequence[str]): What each type means, in words."""
-    if Y is None or get_module(model.shims[0]) is not None:
+    if Y is None:
         return
     name = model.attrs["encoder"]
     path = encoder_path(name)

@@ -1,11 +1,13 @@
 """The thinc side of EntLM: Docs in, scores of words out."""
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from collections import Counter
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
+from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from ..batching import batch_by_padding
@@ -15,11 +17,13 @@ from ..nn.label_words import rank_words
 from ..types import LabelledWords, WordScoresT
 from .masked_lm import load_masked_lm
 from .pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
-from .torch_shim import get_module, loaded_module, module_shim, set_module
+from .torch_shim import loaded_module, module_shim, set_module
 from .windows import cut_windows
 
 LABEL_WORDS = ("word", "virtual")
 OVERLAP = 0.25
+# Docs with a label that its words are chosen from.
+SAMPLE = 500
 
 
 def build_entlm(
@@ -81,50 +85,70 @@ def replacement_loss(prediction: List[Floats2d], columns: Sequence[Sequence[int]
 
 def _init(model: WordScoresT, X: Any = None, Y: Sequence[LabelledWords] = None) -> None:
     """Y (Sequence[LabelledWords]): Each label, what it means, and where its words are."""
-    if Y is None or get_module(model.shims[0]) is not None:
+    if Y is None:
         return
     name = model.attrs["masked_lm"]
     lm, tokenizer = load_masked_lm(name)
     if not lm.config.tie_word_embeddings or lm.get_output_embeddings() is None:
         raise LownerError(Errors.LN051.format(name=name, reason="its decoder is not tied to its embeddings"))
-    chosen = _choose_words(lm, tokenizer, Y, model.attrs)
+    settings = {"lm": lm.config.to_dict(), "tokenizer": tokenizer_files(tokenizer), "labels": [label.name for label in Y]}
+    module = EntLM(lm, settings).to(get_torch_default_device())
+    places = [_places_of(module, tokenizer, label, model.attrs["batch_size"]) for label in Y]
+    expected = torch.stack([_expected(module, own.states) for own in places])
+    names = [[piece for pieces in pieces_of_words(tokenizer, label.name.split()) for piece in pieces] for label in Y]
+    ranked = rank_words([own.counts for own in places], expected, model.attrs["purity"])
+    chosen = [words[: model.attrs["words"]] or name for words, name in zip(ranked, names)]
+    module.begin(chosen, [(own.states, own.ids) for own in places])
     model.attrs["label_words"] = [tokenizer.convert_ids_to_tokens(words) for words in chosen]
-    vocabulary = lm.get_input_embeddings().weight.detach()
-    rows = torch.stack([vocabulary[words].mean(0) for words in chosen])
-    settings = {"lm": lm.config.to_dict(), "tokenizer": tokenizer_files(tokenizer), "labels": len(rows)}
-    set_module(model.shims[0], EntLM(lm, rows, settings), get_torch_default_device())
+    set_module(model.shims[0], module, get_torch_default_device())
+
+
+class _Places(NamedTuple):
+    """Pieces of a label's entities.
+
+    states (Tensor): What the language model makes of each. Shape: (pieces, dim). ids (Tensor): Which they are. Shape: (pieces,)
+    counts (Dict[int, int]): How often each whole word is among them.
+    """
+
+    states: Tensor
+    ids: Tensor
+    counts: Dict[int, int]
 
 
 @torch.no_grad()
-def _choose_words(
-    lm: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, labels: Sequence[LabelledWords], attrs: Dict[str, Any]
-) -> List[List[int]]:
-    """RETURNS (List[List[int]]): Vocabulary words of each label; those of its name where its entities have none."""
-    counts: List[Dict[int, int]] = [{} for _ in labels]
-    expected = torch.zeros(len(labels), lm.get_input_embeddings().num_embeddings)
-    for number, label in enumerate(labels):
-        asked = 0
-        for doc, places in label.places:
-            for ids, words in _windows(tokenizer, doc, _room(lm)):
-                wanted = [i for i, word in enumerate(words) if word in places]
-                if not wanted:
-                    continue
-                logits = lm(input_ids=torch.tensor([ids])).logits[0, wanted]
-                expected[number] += logits.float().softmax(-1).sum(0)[: expected.shape[1]]
-                asked += len(wanted)
-                for i in wanted:
-                    if words.count(words[i]) == 1 and doc[words[i]].is_alpha:
-                        counts[number][ids[i]] = counts[number].get(ids[i], 0) + 1
-        expected[number] /= max(1, asked)
-    names = [[piece for pieces in pieces_of_words(tokenizer, label.name.split()) for piece in pieces] for label in labels]
-    ranked = rank_words(counts, expected, attrs["purity"])
-    return [words[: attrs["words"]] or name for words, name in zip(ranked, names)]
+def _places_of(module: EntLM, tokenizer: PreTrainedTokenizerFast, label: LabelledWords, batch_size: int) -> _Places:
+    rows = []
+    counts: Counter = Counter()
+    for doc, places in label.places[:SAMPLE]:
+        for ids, words in _windows(tokenizer, doc, _room(module.lm)):
+            wanted = [i for i, word in enumerate(words) if word in places]
+            counts.update(ids[i] for i in wanted if words.count(words[i]) == 1 and doc[words[i]].is_alpha)
+            if wanted:
+                rows.append((ids, wanted))
+    width = module.labels.shape[1]
+    states, found = [module.labels.new_zeros(0, width)], [torch.zeros(0, dtype=torch.long, device=module.labels.device)]
+    for batch in batch_by_padding([len(ids) for ids, _ in rows], batch_size):
+        ids, attention = pad_pieces([rows[i][0] for i in batch], tokenizer.pad_token_id, module.labels.device)
+        numbers = [number for number, i in enumerate(batch) for _ in rows[i][1]]
+        columns = [column for i in batch for column in rows[i][1]]
+        states.append(module.lm(input_ids=ids, attention_mask=attention).logits[numbers, columns])
+        found.append(ids[numbers, columns])
+    return _Places(torch.cat(states), torch.cat(found), counts)
 
 
-def _rebuild(lm: Dict[str, Any], tokenizer: Dict[str, str], labels: int) -> EntLM:
+@torch.no_grad()
+def _expected(module: EntLM, states: Tensor) -> Tensor:
+    """RETURNS (Tensor): Mean probability of each vocabulary word at some places, the LM score. Shape: (vocabulary,)"""
+    vocabulary = module.get_input_embeddings().weight
+    total = module.bias.new_zeros(len(module.bias))
+    for part in states.split(256):
+        total += (part @ vocabulary.T + module.bias).softmax(-1).sum(0)
+    return (total / max(1, len(states))).cpu()
+
+
+def _rebuild(lm: Dict[str, Any], tokenizer: Dict[str, str], labels: List[str]) -> EntLM:
     model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**lm))
-    width = model.get_input_embeddings().embedding_dim
-    return EntLM(model.eval(), torch.zeros(labels, width), {"lm": lm, "tokenizer": tokenizer, "labels": labels})
+    return EntLM(model.eval(), {"lm": lm, "tokenizer": tokenizer, "labels": labels})
 
 
 def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[Floats2d], Callable]:
@@ -150,7 +174,7 @@ def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[
     for doc in docs:
         ends.append(ends[-1] + len(doc))
     if total is None:
-        total = torch.zeros(first, 1 + module.settings["labels"], device=shim.device)
+        total = torch.zeros(first, 1 + len(module.settings["labels"]), device=shim.device)
     scores = torch2xp(total)
 
     def backprop(d_scores: List[Floats2d]) -> list:

@@ -84,7 +84,9 @@ class PromptEncoder(nn.Module):
             return states
         prompt, place = batch["words"].unbind(-1)
         sums = torch.zeros_like(states).index_add(0, prompt, pieces[place])
-        return (states + sums / torch.bincount(prompt, minlength=len(states))[:, None]) / 2
+        counts = torch.bincount(prompt, minlength=len(states))[:, None]
+        # Tokenizers delete some words whole, a soft hyphen for one.
+        return torch.where(counts > 0, (states + sums / counts.clamp(min=1)) / 2, states)
 
     def _embed(self, ids: Tensor) -> Tensor:
         words = self.get_input_embeddings()

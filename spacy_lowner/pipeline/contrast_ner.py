@@ -1,6 +1,7 @@
 """The trainable pipe `contrast_ner`: prompts, contrast and nearest neighbours, with labels that come and go."""
 
 import random
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
@@ -15,7 +16,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer
 
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, check_settings
+from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.contrast import contrast_loss
 from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
@@ -193,10 +194,18 @@ class ContrastEntityRecognizer(LabelledPipe):
         validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
         self.support, self.cfg["types"] = Support(), []
         rows = []
+        long = total = 0
         for example in get_examples():
             gold = self._gold(example)
+            if self.cfg["candidates"] == "spans":
+                lengths = [len(span) for span in example.reference.ents]
+                long += sum(length > self.cfg["max_span_length"] for length in lengths)
+                total += len(lengths)
             self.support.add(example.predicted, list(gold.items()))
             rows.append([self.support.types.index(name) for name in gold.values()])
+        if long:
+            numbers = {"count": long, "total": total, "width": self.cfg["max_span_length"]}
+            warnings.warn(Warnings.LN101.format(name=self.name, **numbers))
         if self.cfg["candidates"] == "words" and OUTSIDE in self.support.types:
             self.cfg["transitions"] = count_transitions(rows, self.support.types.index(OUTSIDE))
         self._take_labels(labels, set(self.support.types) - {OUTSIDE})

@@ -97,6 +97,7 @@ class EntLMRecognizer(LabelledPipe):
         labels (Optional[List[str]]): By default those of the data.
         """
         validate_get_examples(get_examples, "EntLMRecognizer.initialize")
+        self.cfg["label_words"] = {}
         places: Dict[str, List[Tuple[Doc, set]]] = {}
         for example in get_examples():
             own: Dict[str, set] = {}

@@ -39,7 +39,8 @@ class Support:
             if name not in self.types:
                 self.types.append(name)
         text = len(self.texts)
-        self.texts.append(Doc(doc.vocab, words=[token.text for token in doc]))
+        spaces = [bool(token.whitespace_) for token in doc]
+        self.texts.append(Doc(doc.vocab, words=[token.text for token in doc], spaces=spaces))
         rows = [(text, start, end) for (start, end), _ in places]
         self.places = numpy.concatenate([self.places, numpy.asarray(rows, dtype="int32")])
         self.labels = numpy.concatenate([self.labels, [self.types.index(name) for _, name in places]])

@@ -272,3 +272,43 @@ def test_gpu_predicts_what_cpu_predicts(nlp, examples, train, tmp_path):
         loaded.update([Example(loaded.make_doc(eg.reference.text), eg.reference) for eg in examples], losses={})
     finally:
         spacy.require_cpu()
+
+
+@pytest.mark.parametrize("word", ["\u200b", "\xad", "\ufffd"])
+def test_a_word_that_the_tokenizer_deletes_spoils_nothing(nlp, examples, train, word):
+    losses = train(nlp, examples, steps=20)
+    pipe = nlp.get_pipe(NAME)
+    words = ["Ada", word, "London"]
+    states = pipe.model.predict([(Doc(nlp.vocab, words=words), [(0, 1), (1, 2), (2, 3)])]).states
+    assert numpy.isfinite(states).all()
+    doc = Doc(nlp.vocab, words=words, ents=["B-PER", "B-LOC", "O"])
+    example = Example(Doc(nlp.vocab, words=words), doc)
+    assert numpy.isfinite(nlp.update([example])[NAME]) and numpy.isfinite(losses).all()
+    pipe.add_support([example])
+    assert numpy.isfinite(pipe.support.states).all()
+
+
+def test_a_lonely_type_is_no_partner_of_itself(nlp, add_pipe):
+    def example(words, spaces, tags):
+        doc = Doc(nlp.vocab, words=words, spaces=spaces, ents=tags)
+        return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
+
+    add_pipe(nlp)
+    lonely = example(["Ada", "wrote", "."], [True, False, False], ["B-PER", "O", "O"])
+    nlp.initialize(lambda: [lonely, example(["Rome"], [False], ["B-LOC"])])
+    asked, _ = nlp.get_pipe(NAME)._lesson([lonely])
+    assert len(asked) == 1
+
+
+def test_it_can_be_initialized_again(nlp, examples, train, make_doc, make_example):
+    train(nlp, examples, steps=1)
+    more = [*examples, gold(make_doc, make_example, "Hurt", [(0, 1, "SONG")])]
+    optimizer = nlp.initialize(lambda: more, sgd=create_grouped_adam(0.01, head_scale=1.0))
+    assert set(nlp.get_pipe(NAME).labels) == {"PER", "LOC", "SONG"}
+    nlp.update(more, sgd=optimizer)
+
+
+def test_spans_that_are_too_long_are_told(nlp, examples, add_pipe):
+    add_pipe(nlp, candidates="spans", max_span_length=1)
+    with pytest.warns(UserWarning, match="LN101.*2 of 4 gold spans"):
+        nlp.initialize(lambda: examples)

@@ -1,5 +1,7 @@
 """The pipe `entlm_ner` and its parts, on a tiny masked language model."""
 
+import math
+
 import numpy
 import pytest
 import spacy
@@ -60,7 +62,7 @@ def test_scores_are_those_of_the_language_model(tiny_encoder):
         logits = lm(torch.tensor([ids])).logits[0, 1:-1].double()
         bias = lm.get_output_embeddings().bias.detach()
     chosen = [tokenizer.convert_tokens_to_ids(own[0]) for own in model.attrs["label_words"]]
-    labels = logits[:, chosen] - bias[chosen]
+    labels = logits[:, chosen] - bias[chosen] + get_module(model.shims[0]).label_bias.detach()
     log_z = torch.cat([logits, labels], dim=1).logsumexp(1)
     own = logits[torch.arange(len(logits)), ids[1:-1]]
     expected = torch.cat([own[:, None], labels], dim=1) - log_z[:, None]
@@ -91,6 +93,37 @@ def test_labels_without_words_go_by_their_names(tiny_encoder):
     words = nlp.get_pipe("entlm_ner").cfg["label_words"]
     tokenizer = load_tokenizer(tiny_encoder)
     assert words["politicalParty"] == tokenizer.tokenize("political party") and words["LOC"] == ["r"]
+
+
+def test_labels_begin_as_likely_as_the_words_of_their_entities(tiny_encoder):
+    nlp = build(tiny_encoder)
+    examples = examples_of(nlp)
+    nlp.initialize(lambda: examples)
+    pipe = nlp.get_pipe("entlm_ner")
+    gaps = []
+    for example, scores in zip(examples, pipe.model.predict([example.predicted for example in examples])):
+        tags = example.get_aligned_ner()
+        gaps += [float(own[0] - own[1 + pipe.labels.index(tag[2:])]) for own, tag in zip(scores, tags) if tag != "O"]
+    assert len(gaps) > 5 and abs(sum(gaps) / len(gaps) - math.log(2)) < 1.0
+
+
+def test_labels_of_the_same_name_come_from_the_source(tiny_encoder, trained):
+    nlp = build(tiny_encoder)
+    nlp.get_pipe("entlm_ner").add_label("new")
+    nlp.initialize(lambda: examples_of(nlp))
+    source, target = (get_module(one.get_pipe("entlm_ner").model.shims[0]) for one in (trained, nlp))
+    before = target.labels.detach().clone()
+    target.start_from(source)
+    assert source.settings["labels"] == ["loc", "per"] and target.settings["labels"] == ["new", "loc", "per"]
+    assert torch.equal(target.labels[1:], source.labels) and torch.equal(target.label_bias[1:], source.label_bias)
+    assert torch.equal(target.labels[0], before[0])
+
+
+def test_it_can_be_initialized_again(trained):
+    examples = examples_of(trained, [*TEXTS, (["Thriller"], ["B-WORK"])])
+    trained.initialize(lambda: examples)
+    assert set(trained.get_pipe("entlm_ner").labels) == {"LOC", "PER", "WORK"}
+    trained.update(examples)
 
 
 def test_it_learns_and_comes_back_from_disk(trained, tmp_path):
