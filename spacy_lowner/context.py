@@ -16,8 +16,10 @@ def register(name: str) -> None:
 
 
 def context_of(doc: Doc, name: str) -> str:
-    """RETURNS (str): What `doc._.<name>` says: a text, or the parts of a reasoning; empty where there is none."""
+    """RETURNS (str): What `doc._.<name>` says: a text, several, or the parts of a reasoning; empty where there is none."""
     value = doc._.get(name)
     if isinstance(value, dict):
         value = " ".join(str(value[part]) for part in PARTS if value.get(part))
-    return value or ""
+    if isinstance(value, (list, tuple)):
+        value = " ".join(map(str, value))
+    return str(value or "")

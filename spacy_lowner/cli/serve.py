@@ -11,6 +11,7 @@ from typing import Optional
 import typer
 from wasabi import msg
 
+from ..errors import Errors, LownerError
 from ..llm.local import local_server
 from . import lowner
 from ._util import friendly
@@ -37,7 +38,10 @@ def serve_cli(
         if run is None:
             stopped.wait()
         else:
-            command = [part.replace("{url}", url) for part in shlex.split(run)]
-            status = subprocess.run(command, env={**os.environ, "LOWNER_LLM_URL": url}).returncode
+            try:
+                command = [part.replace("{url}", url) for part in shlex.split(run)]
+                status = subprocess.run(command, env={**os.environ, "LOWNER_LLM_URL": url}).returncode
+            except (OSError, ValueError) as error:
+                raise LownerError(Errors.LN028.format(command=run, reason=error)) from None
     msg.good("Stopped")
     raise typer.Exit(status)

@@ -4,7 +4,9 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Any, Iterator, List, Optional
+
+import srsly
 
 from ..errors import Errors, LownerError
 from .sentence import OnErrorT, raise_error
@@ -53,6 +55,19 @@ def _decode_lines(data: bytes, path: Path, encoding: str, on_error: OnErrorT) ->
     return lines
 
 
+def read_json(path: Path, kind: type = dict, what: str = "a JSON object") -> Any:
+    """RETURNS (Any): The JSON of a file. RAISES (LownerError): If it is missing, no JSON, or not of the kind."""
+    if not path.is_file():
+        raise LownerError(Errors.LN010.format(path=path))
+    try:
+        value = srsly.read_json(path)
+    except ValueError as error:
+        raise LownerError(Errors.LN027.format(path=path, what=what, reason=error)) from None
+    if not isinstance(value, kind):
+        raise LownerError(Errors.LN027.format(path=path, what=what, reason=f"it holds a {type(value).__name__}"))
+    return value
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A path beside `path` that replaces it when the block succeeds, and vanishes when it does not.
@@ -69,6 +84,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield draft
         os.chmod(draft, 0o644)
-        draft.replace(path)
+        try:
+            draft.replace(path)
+        except OSError as error:
+            raise LownerError(Errors.LN024.format(path=path, reason=error.strerror)) from None
     finally:
         draft.unlink(missing_ok=True)

@@ -8,19 +8,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
 
+from ..errors import Errors, LownerError
 from .messages import Reply
+from .processes import OfOneProcess
 
 SECONDS_TO_WAIT = 60.0
 
 
-class ReplyCache:
+class ReplyCache(OfOneProcess):
     """Replies by the key of their request, in a SQLite file that several threads and processes may use at once.
 
     path (Optional[Path]): The file; None keeps replies in memory.
     """
 
+    OWN = ("_lock", "_opened")
+
     def __init__(self, path: Optional[Path] = None):
         self.path = path
+        self.register()
+
+    def begin(self) -> None:
+        """Make the lock, and no file yet."""
         self._lock = threading.Lock()
         self._opened: Optional[sqlite3.Connection] = None
 
@@ -47,15 +55,21 @@ class ReplyCache:
 
     def _file(self) -> sqlite3.Connection:
         if self._opened is None:
-            if self.path is not None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
-            _use_write_ahead_log(file)
-            file.execute("PRAGMA synchronous = NORMAL")
-            with file:
-                file.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT, reply TEXT)")
-            self._opened = file
+            try:
+                self._opened = self._open()
+            except (sqlite3.Error, OSError) as error:
+                raise LownerError(Errors.LN087.format(path=self.path, reason=error)) from error
         return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
+        _use_write_ahead_log(file)
+        file.execute("PRAGMA synchronous = NORMAL")
+        with file:
+            file.execute("CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT, reply TEXT)")
+        return file
 
 
 def _use_write_ahead_log(file: sqlite3.Connection) -> None:
@@ -65,7 +79,7 @@ def _use_write_ahead_log(file: sqlite3.Connection) -> None:
         try:
             file.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
             time.sleep(0.01)

@@ -16,17 +16,22 @@ from tqdm import tqdm
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .cache import ReplyCache
 from .messages import Reply, Request, request_key
+from .processes import OfOneProcess
 from .retrying import Patience, may_pass, seconds_asked
 from .usage import Usage
 
-# Statuses that every further request would get too.
-HOPELESS = {401, 403, 404}
+# Statuses that every further request would get too; the second ones if the first request gets them.
+HOPELESS, HOPELESS_AT_FIRST = {401}, {403, 404}
+# Seconds in which a server that has not answered yet must be reached.
+FIRST_CONTACT = 30.0
 # Requests read ahead of those in flight, so that a slow first one does not keep the others from being asked.
 AHEAD = 4
 
 
-class OpenAIClient:
+class OpenAIClient(OfOneProcess):
     """Answers requests by a server, many at once; what was answered before is not asked again."""
+
+    OWN = ("_server", "_lock")
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class OpenAIClient:
         check_settings(
             "the language model",
             ("model", model, bool(model), "the name of a model"),
+            ("base_url", base_url, base_url is None or re.match("https?://.", base_url), "a URL that begins with http:// or https://"),
             ("in_flight", in_flight, in_flight > 0, "positive"),
             ("timeout", timeout, timeout > 0, "positive"),
         )
@@ -66,9 +72,14 @@ class OpenAIClient:
         self._timeout = timeout
         self._patience = patience
         self._parameters = dict(parameters or {})
+        self._takes_schemas = True
+        self._answered = False
+        self.register()
+
+    def begin(self) -> None:
+        """Make the lock, and no connection yet."""
         self._server: Any = None
         self._lock = threading.Lock()
-        self._takes_schemas = True
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
         """Answer requests, with a progress bar.
@@ -136,15 +147,19 @@ class OpenAIClient:
         """RETURNS (Reply): Of the server, as often asked as patience allows."""
         import openai
 
-        deadline = time.monotonic() + self._patience.deadline
+        started = time.monotonic()
+        deadline = started + self._patience.deadline
         attempt = 0
         while not stopped.is_set():
             attempt += 1
             shown = request if self._takes_schemas else Request(request.messages)
             try:
-                return self._once(shown, deadline)
+                reply = self._once(shown, deadline)
+                self._answered = True
+                return reply
             except openai.APIStatusError as error:
-                if error.status_code in HOPELESS:
+                hopeless = error.status_code in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
+                if hopeless or (error.status_code in HOPELESS_AT_FIRST and not self._answered):
                     raise self._refused(error) from None
                 if self._refuses_schemas(shown, error):
                     continue
@@ -154,10 +169,12 @@ class OpenAIClient:
             except (openai.APITimeoutError, TimeoutError):
                 asked, reason = None, f"no answer in {self._timeout:g} seconds"
             except (openai.APIError, ValueError) as error:
-                asked, reason = None, self._clean(error)
+                asked, reason = None, self._clean(error.__cause__ or error)
+                if isinstance(error, openai.APIConnectionError) and not self._answered and time.monotonic() - started > FIRST_CONTACT:
+                    raise LownerError(Errors.LN088.format(url=self._shown_url, reason=reason)) from None
             pause = self._patience.pause(attempt, asked)
             if time.monotonic() + pause >= deadline:
-                return Reply("", error=f"{reason}; given up after {attempt} attempt(s)")
+                return Reply("", error=f"{reason}; given up after {attempt} attempt(s)", unheard=True)
             if not stopped.wait(pause):
                 self.usage.retried()
         return Reply("", error="interrupted")
@@ -173,7 +190,9 @@ class OpenAIClient:
             if self._server is None:
                 import openai
 
-                key = os.environ.get(self._api_key_variable) or "none"
+                key = os.environ.get(self._api_key_variable, "").strip() or "none"
+                if not key.isascii():
+                    raise LownerError(Errors.LN089.format(variable=self._api_key_variable))
                 self._server = openai.OpenAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=self._timeout)
             return self._server
 
@@ -197,7 +216,7 @@ class OpenAIClient:
     def _refused(self, error: Any) -> LownerError:
         return LownerError(
             Errors.LN080.format(
-                url=self.base_url or "api.openai.com",
+                url=self._shown_url,
                 status=error.status_code,
                 reason=self._clean(error),
                 variable=self._api_key_variable,
@@ -205,7 +224,12 @@ class OpenAIClient:
             )
         )
 
-    def _clean(self, error: Exception) -> str:
+    @property
+    def _shown_url(self) -> str:
+        """RETURNS (str): Without a user's name and password."""
+        return re.sub(r"//[^/@]*@", "//", self.base_url or "api.openai.com").partition("?")[0]
+
+    def _clean(self, error: BaseException) -> str:
         """RETURNS (str): What an error says, in one line and without keys."""
         text = " ".join(str(error).split()) or type(error).__name__
         key = os.environ.get(self._api_key_variable)
@@ -217,19 +241,24 @@ class OpenAIClient:
 def _read(answer: Any) -> Reply:
     """RETURNS (Reply): Of a chat completion. RAISES (ValueError): If it is none."""
     choices = answer.get("choices") if isinstance(answer, dict) else None
-    if not choices or not isinstance(choices[0], dict) or not isinstance(choices[0].get("message"), dict):
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise ValueError("the answer has no choices")
-    message, used = choices[0]["message"], answer.get("usage") or {}
+    message, ended, used = choices[0].get("message"), choices[0].get("finish_reason"), answer.get("usage")
+    if not isinstance(message, dict):
+        raise ValueError("the answer has no message")
+    counts = [used.get(f"{part}_tokens") if isinstance(used, dict) else 0 for part in ("prompt", "completion")]
+    prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
+    reply = Reply("", truncated=ended == "length", prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
     if message.get("refusal"):
-        return Reply("", error=f"the model refuses: {message['refusal']}")
-    if not isinstance(message.get("content"), str):
+        reply.error = f"the model refuses: {message['refusal']}"
+    elif isinstance(message.get("content"), str):
+        # Some servers cut a letter of two surrogates in half.
+        reply.text = message["content"].encode("utf8", "replace").decode("utf8")
+    elif ended in ("length", "content_filter", "tool_calls"):
+        reply.error = f"the answer has no text (finish_reason {ended})"
+    else:
         raise ValueError("the answer has no text")
-    return Reply(
-        message["content"],
-        truncated=choices[0].get("finish_reason") == "length",
-        prompt_tokens=used.get("prompt_tokens") or 0,
-        completion_tokens=used.get("completion_tokens") or 0,
-    )
+    return reply
 
 
 def create_openai_client(

@@ -44,7 +44,8 @@ class Reply:
 
     text (str): What the model says; empty where there is an error. error (Optional[str]): Why there is no answer.
     truncated (bool): Whether it was cut at the limit of tokens. prompt_tokens, completion_tokens (int): As the server counts.
-    cached (bool): Whether it was known before.
+    cached (bool): Whether it was known before. unheard (bool): Whether the server said nothing of use until patience ended, so that it
+    may have nothing to say to others either.
     """
 
     text: str
@@ -53,6 +54,7 @@ class Reply:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached: bool = False
+    unheard: bool = False
 
 
 class LanguageModel(Protocol):

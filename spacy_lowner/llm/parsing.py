@@ -14,17 +14,27 @@ CLOSING = {"{": "}", "[": "]"}
 def read_json(text: str) -> Any:
     """Read the first JSON object or array of a reply, whatever stands around it.
 
-    Code fences, words before and after, commas before a closing bracket, Python's quotes and constants, and a missing end are
+    Code fences, thoughts in <think>, words before and after, commas before a closing bracket, Python's quotes and constants, and a missing end are
     forgiven; nothing is guessed.
 
     text (str): The reply. RETURNS (Any): A dictionary or a list. RAISES (ValueError): If there is none.
     """
+    text = re.sub(r"(?s)<think>.*?</think>", "", text)
     for start in [match.start() for match in re.finditer(r"[{\[]", text)][:MOST_STARTS]:
         # What is outside comes before what is inside, also where it has to be mended.
         for value in _readings(text[start:]):
             if isinstance(value, (dict, list)):
-                return value
+                return _without_surrogates(value)
     raise ValueError("no JSON object or array can be read")
+
+
+def _without_surrogates(value: Any) -> Any:
+    """RETURNS (Any): With a question mark for each half of a letter, which a reply can escape and nothing can hold."""
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(inner) for inner in value]
+    return value.encode("utf8", "replace").decode("utf8") if isinstance(value, str) else value
 
 
 def _readings(text: str) -> Iterator[Any]:
@@ -38,7 +48,7 @@ def _readings(text: str) -> Iterator[Any]:
         for read in (json.loads, ast.literal_eval):
             try:
                 yield read(candidate)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                 continue
 
 

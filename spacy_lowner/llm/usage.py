@@ -1,13 +1,14 @@
 """What talking to a model cost."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .messages import Reply
+from .processes import OfOneProcess
 
 
-@dataclass
-class Usage:
+@dataclass(eq=False)
+class Usage(OfOneProcess):
     """Counters over all requests of a client.
 
     calls (int): Requests that a server answered. cached (int): Requests answered without it. retries (int): Further attempts.
@@ -24,7 +25,15 @@ class Usage:
     truncated: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    OWN = ("_lock",)
+
+    def __post_init__(self) -> None:
+        self.register()
+
+    def begin(self) -> None:
+        """Make the lock."""
+        self._lock = threading.Lock()
 
     @property
     def cost(self) -> float:
@@ -46,6 +55,7 @@ class Usage:
                 self.cached += 1
             else:
                 self.calls += 1
+            if not reply.cached:
                 self.prompt_tokens += reply.prompt_tokens
                 self.completion_tokens += reply.completion_tokens
 

@@ -50,6 +50,8 @@ def embed_texts(texts: list, name: str = "minilm"):
     # Importing sentence-transformers takes seconds, and only initialization needs it.
     from sentence_transformers import SentenceTransformer
 
-    return SentenceTransformer(encoder_path(name), device="cpu").encode(
-        list(texts), normalize_embeddings=True, show_progress_bar=False
-    )
+    try:
+        encoder = SentenceTransformer(encoder_path(name), device="cpu")
+    except (OSError, ValueError) as error:
+        raise LownerError(Errors.LN025.format(name=name, reason=str(error).splitlines()[0])) from error
+    return encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)

@@ -85,25 +85,29 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
     module, tokenizer = loaded_module(model), tokenizer_of(loaded_module(model))
     inputs = _inputs(model, tasks)
+    limit = _positions(module.model.config, "decoder")
     found: List[Written] = [Written([], 0) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
         reader = _Reader(
             [JSONGrammar(tokenizer, tasks[i].labels) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"]
         )
+        length = reader.max_output + reader.longest_end
+        if limit is not None and length >= limit:
+            reader.max_output, length = max(1, limit - 1 - reader.longest_end), limit - 1
         module.eval()
         with torch.no_grad():
             outputs = module.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
-                generation_config=_generation(module.model, model.attrs["beams"], model.attrs["max_output"] + reader.longest_end),
+                generation_config=_generation(module.model, model.attrs["beams"], length),
                 use_model_defaults=False,
                 prefix_allowed_tokens_fn=reader.allowed,
             )
         for place, output, grammar, words in zip(places, outputs.tolist(), reader.grammars, reader.words):
             mentions = grammar.read(output[1:], words)
             placed = place_mentions(words, mentions or ())
-            cut = grammar.read(output[1 : 1 + model.attrs["max_output"]], words) is None
+            cut = grammar.read(output[1 : 1 + reader.max_output], words) is None
             found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None, cut)
     return found
 

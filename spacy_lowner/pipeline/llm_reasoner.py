@@ -136,12 +136,12 @@ class LLMReasoner(Pipe):
             self._absent(len(docs), "the language model gave no answer a while ago")
             return
         try:
-            counts = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
+            counts, unheard = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
         except LownerError as error:
             self._silent_until = time.monotonic() + SILENCE
             self._absent(len(docs), str(error))
             return
-        if not counts["reasoned"]:
+        if unheard:
             self._silent_until = time.monotonic() + SILENCE
         for cause in sorted(set(counts) - {"reasoned"}):
             self._absent(counts[cause], cause)

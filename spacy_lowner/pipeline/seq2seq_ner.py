@@ -13,7 +13,7 @@ from thinc.types import Floats1d
 
 from ..context import REASONING, context_of, register
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, Warnings
+from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.json_grammar import Mention
 from ..models.seq2seq import WritingTask, write
 from ..models.windows import cut_windows
@@ -70,6 +70,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         window (int): Words that are read at once; a longer Doc is cut. context (str): Of `doc._`: the reasoning, or any text.
         scorer (Optional[Callable]): Scoring method.
         """
+        check_settings(name, ("window", window, window > 0, "positive"))
         self.vocab = vocab
         self.model = model
         self.name = name

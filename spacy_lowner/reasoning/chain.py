@@ -106,8 +106,9 @@ class ReasoningChain:
             return None
         if not isinstance(said, dict):
             return None
-        found = {part: " ".join(str(said[part]).split()) for part in self.parts if said.get(part)}
-        return found or None
+        texts = {part: said.get(part) for part in self.parts}
+        texts = {part: " ".join(text) if _are_texts(text) else text for part, text in texts.items()}
+        return {part: " ".join(text.split()) for part, text in texts.items() if isinstance(text, str) and text.strip()} or None
 
     def as_dict(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): JSON-ready."""
@@ -122,6 +123,10 @@ class ReasoningChain:
         reasoning = f"{example.forward} {example.backward}" if self.backward and example.backward else example.forward
         said = {"initial": example.initial, "bidirectional": reasoning}
         return json.dumps({part: said[part] for part in self.parts}, ensure_ascii=False)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def check_examples(records: Sequence[Mapping[str, str]], where: str) -> List[Example]:

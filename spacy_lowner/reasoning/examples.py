@@ -1,15 +1,15 @@
 """Examples for learning in context: written by hand, or made of annotated sentences."""
 
-from importlib.resources import files
+from contextlib import nullcontext
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Iterable, List, Set
 
-import srsly
 from spacy.tokens import Doc
 
 from ..corpus.docs import entity_spans
+from ..corpus.files import read_json
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError
 from .chain import Example, ReasoningChain, check_examples
 
 # Written by hand, for the types of CrossNER's domain of that name.
@@ -23,10 +23,9 @@ def load_examples(name: str) -> List[Example]:
     name (str): "ai" for those that ship, or a JSON file: a list of {"text", "initial", "forward", "backward"}.
     RETURNS (List[Example]): The examples. RAISES (LownerError): If there are none, or one lacks a part.
     """
-    path = files("spacy_lowner.assets") / f"reasoning_{name}.json" if name in SHIPPED else Path(name)
-    if not path.is_file():
-        raise LownerError(Errors.LN010.format(path=name))
-    return check_examples(srsly.json_loads(path.read_text(encoding="utf8")), name)
+    shipped = files("spacy_lowner.assets") / f"reasoning_{name}.json"
+    with as_file(shipped) if name in SHIPPED else nullcontext(Path(name)) as path:
+        return check_examples(read_json(path, list, "a JSON list of examples"), name)
 
 
 def examples_from(docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "sc", count: int = COUNT) -> List[Example]:

@@ -1,7 +1,7 @@
 """Asking a language model to reason about Docs."""
 
 from collections import Counter
-from typing import Optional, Sequence
+from typing import NamedTuple, Optional, Sequence
 
 from spacy.tokens import Doc
 
@@ -10,20 +10,28 @@ from ..llm.messages import LanguageModel, request_key
 from .chain import ReasoningChain
 
 
+class Reasoned(NamedTuple):
+    """counts (Counter): Docs by what came of them: "reasoned", or why not. unheard (bool): Whether the server gave no answer at all."""
+
+    counts: Counter
+    unheard: bool
+
+
 def reason(
     docs: Sequence[Doc], model: LanguageModel, chain: ReasoningChain, *, model_name: str, description: Optional[str] = None
-) -> Counter:
+) -> Reasoned:
     """Write `doc._.lowner_reasoning` of Docs: a dict of the reasoning's parts, the model, and a digest of the prompt.
 
     docs (Sequence[Doc]): The Docs; one without words is not asked about. model (LanguageModel): Reasons.
     chain (ReasoningChain): How. model_name (str): For the record. description (Optional[str]): Of a progress bar; None shows none.
-    RETURNS (Counter): Docs by what came of them: "reasoned", or why not. Those keep None.
+    RETURNS (Reasoned): What came of it. Docs without a reasoning keep None.
     """
     register(REASONING)
     counts: Counter = Counter()
     asked = [doc for doc in docs if doc.text.strip()]
     requests = [chain.request(doc.text) for doc in asked]
-    for doc, request, reply in zip(asked, requests, model.ask(requests, description=description)):
+    replies = model.ask(requests, description=description)
+    for doc, request, reply in zip(asked, requests, replies):
         found = chain.read(reply)
         if found is None:
             cut = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
@@ -32,4 +40,4 @@ def reason(
         digest = request_key(request.body(model_name, {}))[:16]
         doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})
         counts["reasoned"] += 1
-    return counts
+    return Reasoned(counts, bool(replies) and all(reply.unheard for reply in replies))

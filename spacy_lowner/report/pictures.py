@@ -20,9 +20,13 @@ def load_pyplot() -> Any:
 def save(figure: Any, path: Path) -> None:
     """Write a figure and forget it."""
     figure.set_layout_engine("constrained")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    load_pyplot().close(figure)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise LownerError(Errors.LN024.format(path=path, reason=error)) from None
+    finally:
+        load_pyplot().close(figure)
 
 
 def draw_heatmap(

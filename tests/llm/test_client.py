@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import pickle
 import signal
 import sqlite3
 import subprocess
@@ -280,6 +281,76 @@ def test_an_interrupt_does_not_wait_for_the_server():
         with pytest.raises(KeyboardInterrupt):
             next(replies)
         assert time.monotonic() - started < 2
+
+
+def test_a_forked_process_has_connections_of_its_own(tmp_path):
+    with serve(lambda prompt, attempt: f"re {prompt}") as (url, _):
+        model = client(url, cache=tmp_path / "cache.sqlite")
+        ask(model, *map(str, range(8)))
+        children = []
+        for first in (100, 200):
+            child_id = os.fork()
+            if child_id == 0:
+                prompts = [str(first + i) for i in range(40)]
+                right = [reply.text for reply in ask(model, *prompts)] == [f"re {prompt}" for prompt in prompts]
+                os._exit(0 if right else 1)
+            children.append(child_id)
+        prompts = [str(300 + i) for i in range(40)]
+        assert [reply.text for reply in ask(model, *prompts)] == [f"re {prompt}" for prompt in prompts]
+        assert [os.waitpid(child_id, 0)[1] for child_id in children] == [0, 0]
+    with sqlite3.connect(tmp_path / "cache.sqlite") as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert file.execute("SELECT count(*) FROM replies").fetchone() == (128,)
+
+
+def test_a_client_is_pickled_without_its_connections(tmp_path):
+    with serve(lambda prompt, attempt: "fine") as (url, server):
+        model = client(url, cache=tmp_path / "cache.sqlite")
+        ask(model, "a")
+        again = pickle.loads(pickle.dumps(model))
+        assert ask(again, "a", "b")[1].text == "fine" and len(server.seen) == 2
+
+
+def test_a_server_that_is_not_there_is_told_of(monkeypatch):
+    monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
+    model = client("http://user:SECRET@127.0.0.1:9/v1", patience=Patience(first=0.1, deadline=30))
+    with pytest.raises(LownerError, match="//127.0.0.1:9/v1 cannot be reached: .*refused") as error:
+        ask(model, "a")
+    assert "SECRET" not in str(error.value)
+    with pytest.raises(LownerError, match="base_url must be a URL"):
+        client("localhost:8000/v1")
+
+
+def test_one_forbidden_text_is_no_reason_to_stop():
+    with serve(lambda prompt, attempt: (403, {}, "{}") if prompt == "bad" else "fine") as (url, _):
+        model = client(url, in_flight=1)
+        good, bad, last = ask(model, "good", "bad", "last")
+        assert good.text == last.text == "fine" and "403" in bad.error
+
+
+@pytest.mark.parametrize("choices", [{"a": 1}, [1], [{"message": 1}]])
+def test_odd_bodies_are_asked_for_again(choices):
+    body = json.dumps({"choices": choices, "usage": [1]})
+    with serve(lambda prompt, attempt: "fine" if attempt > 1 else (200, {}, body)) as (url, _):
+        assert ask(client(url), "a")[0].text == "fine"
+
+
+def test_an_answer_without_text_is_not_asked_for_again():
+    with serve(lambda prompt, attempt: completion(None, finish="content_filter")) as (url, server):
+        model = client(url)
+        assert "content_filter" in ask(model, "a")[0].error and len(server.seen) == 1
+        assert model.usage.failed == 1
+
+
+def test_half_letters_do_not_stop_the_others(tmp_path):
+    with serve(lambda prompt, attempt: completion("half \ud83d")) as (url, _):
+        assert ask(client(url, cache=tmp_path / "cache.sqlite"), "a")[0].text == "half ?"
+
+
+def test_a_cache_that_is_none(tmp_path):
+    (tmp_path / "no.sqlite").write_text("this is a text and no database, " * 100)
+    with pytest.raises(LownerError, match="no.sqlite cannot be used as a cache"):
+        ask(client("http://127.0.0.1:9", cache=tmp_path / "no.sqlite"), "a")
 
 
 def test_unicode_survives(tmp_path):

@@ -75,3 +75,9 @@ def test_a_run_of_words_is_always_found(words, data):
 )
 def test_what_is_outside_is_mended_before_what_is_inside_is_taken(text):
     assert read_json(text) == {"items": [{"word": "Berlin", "pos": "PROPN"}, {"word": "is", "pos": "AUX"}]}
+
+
+def test_doubled_braces_thoughts_and_half_letters():
+    assert read_json('{{"a": 1}}') == {"a": 1}
+    assert read_json('<think>I see [1] and {2}</think>[{"a": 1}]') == [{"a": 1}]
+    assert read_json('{"a": ["song \\ud83d"]}') == {"a": ["song ?"]}

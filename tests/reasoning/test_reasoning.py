@@ -71,7 +71,8 @@ def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward)
         (Reply('Sure: ```json\n{"bidirectional": "b"}```'), {"bidirectional": "b"}),
         (Reply("I think so."), None),
         (Reply("[]"), None),
-        (Reply("", error="down"), None),
+        (Reply("", error="down", unheard=True), None),
+        (Reply('{"initial": ["Ann is PER", "x"], "bidirectional": {"a": 1}}'), {"initial": "Ann is PER x"}),
     ],
 )
 def test_replies(reply, expected):
@@ -113,12 +114,12 @@ class Model:
     def ask(self, requests, *, description=None):
         self.asked += [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
         new = self.asked[-len(requests) :] if requests else []
-        return [Reply("", error="down") if text in self.errors else Reply(json.dumps({"initial": "It is", "bidirectional": text})) for text in new]
+        return [Reply("", error="down", unheard=True) if text in self.errors else Reply(json.dumps({"initial": "It is", "bidirectional": text})) for text in new]
 
 
 def test_reasoning_is_recorded_on_docs(docs, nlp):
     docs = [*docs, nlp.make_doc(" ")]
-    counts = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
+    counts, unheard = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
     assert counts == {"reasoned": 3, "down": 1}
     found = docs[0]._.lowner_reasoning
     assert {**found, "prompt_hash": None} == {"initial": "It is", "bidirectional": "Ann sang", "model": "wise", "prompt_hash": None}
@@ -188,6 +189,25 @@ def test_a_model_that_does_not_answer_is_left_alone_for_a_while(docs, monkeypatc
     assert model.asked == ["a", "b"]
     monkeypatch.setattr(pipe, "_silent_until", 0.0)
     assert nlp("c")._.lowner_reasoning is not None
+
+
+def test_an_empty_text_or_an_unreadable_reply_silences_nothing(docs):
+    model = Model()
+    nlp, pipe = initialized(docs, model)
+    nlp("")
+    assert nlp("Ann sang")._.lowner_reasoning is not None
+    pipe.llm = Unreadable()
+    with pytest.warns(UserWarning, match="no reasoning in the reply"):
+        nlp("Bob sang")
+    pipe.llm = model
+    assert nlp("Cat sang")._.lowner_reasoning is not None
+
+
+class Unreadable:
+    """Says nothing that is JSON."""
+
+    def ask(self, requests, *, description=None):
+        return [Reply("hm") for _ in requests]
 
 
 def test_what_the_pipe_needs(docs):
