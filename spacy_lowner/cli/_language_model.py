@@ -23,8 +23,8 @@ from ..models.encoder import embed_texts
 
 # A base URL of no server: the model of the extra `local-llm`, served while the command runs.
 LOCAL = "local"
-# Letters of a token, for estimates.
-LETTERS = 4
+# Bytes of a token, for estimates: four letters of English, or a letter of Chinese and a bit.
+BYTES = 4
 
 MODEL = typer.Option(None, help="The server's name for the language model")
 BASE_URL = typer.Option(None, help=f"An OpenAI-compatible server; {LOCAL} starts the one of the extra local-llm; by default OpenAI's")
@@ -80,19 +80,19 @@ def write_account(account: Account, path: Path) -> None:
             msg.warn(f"{cause}: {count} (see {path})")
 
 
-def print_estimate(requests: Sequence[Request], *, calls: int, letters: int) -> None:
+def print_estimate(requests: Sequence[Request], *, calls: int, size: int) -> None:
     """Print the first and the last prompt, and what all would cost.
 
-    requests (Sequence[Request]): Those that are known. calls (int): In all. letters (int): Of all prompts.
+    requests (Sequence[Request]): Those that are known. calls (int): In all. size (int): Bytes of all prompts.
     """
     for request in [*requests[:1], *requests[1:][-1:]]:
         typer.echo(f"{request.messages[-1][1]}\n\n---\n")
-    msg.info(f"About {calls} calls and {letters // LETTERS:,} tokens of prompts; answers are about as long as the texts")
+    msg.info(f"About {calls} calls and {size // BYTES:,} tokens of prompts, and answers beside")
 
 
-def letters_of(requests: Sequence[Request]) -> int:
-    """RETURNS (int): Letters of all prompts."""
-    return sum(len(request.messages[-1][1]) for request in requests)
+def bytes_of(requests: Sequence[Request]) -> int:
+    """RETURNS (int): Bytes of all prompts."""
+    return sum(len(request.messages[-1][1].encode("utf8")) for request in requests)
 
 
 def report_extensions(docs: Sequence[Doc], key: str) -> str:

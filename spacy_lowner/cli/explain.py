@@ -47,7 +47,9 @@ def explain_cli(
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
         requests = explanation_requests(docs[: limit or None], language, spans_key)
-        asking.print_estimate(requests, calls=len(requests), letters=asking.letters_of(requests))
+        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests))
+        if origin == "llm":
+            msg.info("Each new sentence costs up to three more, for its extension labels")
         return
     if annotator is None:
         raise LownerError(Errors.LN086)

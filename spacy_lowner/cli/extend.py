@@ -40,13 +40,16 @@ def extend_cli(
     chosen = asking.check_parts(parts)
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
+    if dry_run and origin != "llm":
+        msg.info("A tagger asks no language model: there is nothing to estimate")
+        return
     if origin != "llm":
         write_tags(asked, load_tagger(origin))
     elif dry_run:
         requests = [one for part in chosen for one in extension_requests([doc.text for doc in asked], part, language)]
         twice = "pos" in chosen
         calls = len(requests) + twice * len(asked) + ("entities" in chosen)
-        asking.print_estimate(requests, calls=calls, letters=asking.letters_of(requests) * (1 + twice))
+        asking.print_estimate(requests, calls=calls, size=asking.bytes_of(requests) * (1 + twice))
         return
     else:
         with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:

@@ -48,7 +48,7 @@ def reason_cli(
     asked = docs[: limit or None]
     if dry_run:
         requests = [chain.request(doc.text) for doc in asked]
-        asking.print_estimate(requests, calls=len(requests), letters=asking.letters_of(requests))
+        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests))
         return
     with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
         counts, _ = reason(asked, client, chain, model_name=client.model, description="reasoning")
