@@ -131,6 +131,7 @@ class Errors(metaclass=_WithCodes):
     LN055 = "{name!r} is no encoder-decoder, and no decoder can be made of it: {reason}. Name one such as google/flan-t5-base."
     LN056 = "The saved weights are of another model than the settings beside them say: {names}. Install the version that saved them, or train again."
     LN057 = "{name}: {what} takes {size} word pieces, and {limit} fit. {mend}."
+    LN058 = "{name}: the labels {first!r} and {second!r} are both written {text!r}, and an output could not tell them apart. Rename one."
 
     # Experiments
     LN060 = "{path}: {problem}. {mend}."

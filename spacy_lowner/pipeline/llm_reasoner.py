@@ -88,8 +88,7 @@ class LLMReasoner(Pipe):
         """
         if confusion is None:
             raise LownerError(Errors.LN094.format(name=self.name))
-        switches = {key: self.cfg[key] for key in ("initial", "backward")}
-        self.chain = ReasoningChain.from_confusion(confusion, descriptions, **switches)
+        self.chain = ReasoningChain.from_confusion(confusion, descriptions, **self._switches)
         if examples is not None:
             self.chain.examples = check_examples(examples, f"initialize.components.{self.name}.examples")
         else:
@@ -107,7 +106,7 @@ class LLMReasoner(Pipe):
             yield from batch
 
     def to_bytes(self, *, exclude: Iterable[str] = tuple()) -> bytes:
-        """RETURNS (bytes): The prompt and settings; no language model and no key."""
+        """RETURNS (bytes): The prompt; no language model and no key."""
         return srsly.msgpack_dumps(self._state())
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
@@ -115,7 +114,7 @@ class LLMReasoner(Pipe):
         return self._load(srsly.msgpack_loads(bytes_data))
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> None:
-        """Save prompt and settings; no language model and no key."""
+        """Save the prompt; no language model and no key."""
         folder = util.ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
         srsly.write_json(folder / "reasoner.json", self._state())
@@ -123,6 +122,10 @@ class LLMReasoner(Pipe):
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
         """Load what `to_disk` saved. RETURNS (LLMReasoner): This one."""
         return self._load(srsly.read_json(util.ensure_path(path) / "reasoner.json"))
+
+    @property
+    def _switches(self) -> Dict[str, bool]:
+        return {key: self.cfg[key] for key in ("initial", "backward")}
 
     def _reason(self, docs: List[Doc]) -> None:
         if not docs:
@@ -154,10 +157,12 @@ class LLMReasoner(Pipe):
             self._told = True
 
     def _state(self) -> Dict[str, Any]:
-        return {"cfg": self.cfg, "chain": self.chain.as_dict() if self.chain is not None else None}
+        return {"chain": self.chain.as_dict() if self.chain is not None else None}
 
     def _load(self, state: Dict[str, Any]) -> "LLMReasoner":
-        # What a config says of this pipe comes before what was saved with it.
-        self.cfg = {**state["cfg"], "absent": self.cfg["absent"]}
-        self.chain = ReasoningChain.from_dict(state["chain"]) if state["chain"] is not None else None
+        if state["chain"] is not None:
+            # Switches are the config's, which can be loaded with others.
+            self.chain = ReasoningChain.from_dict({**state["chain"], **self._switches})
+        else:
+            self.chain = None
         return self

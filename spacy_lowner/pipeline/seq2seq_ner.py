@@ -79,9 +79,13 @@ class Seq2SeqRecognizer(LabelledPipe):
         register(context)
 
     def add_label(self, label: str) -> int:
-        """Add a label, at any time: types have no weights. RETURNS (int): 0 if it is there already, else 1."""
+        """Add a label, at any time: types have no weights. RETURNS (int): 0 if it is there already, else 1.
+        RAISES (LownerError): If it is written like another one."""
         if label in self.labels:
             return 0
+        alike = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
+        if alike is not None:
+            raise LownerError(Errors.LN058.format(name=self.name, first=alike, second=label, text=readable_name(label)))
         self._new_label(label)
         return 1
 

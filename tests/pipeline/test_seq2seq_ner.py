@@ -244,3 +244,21 @@ def test_missing_annotation_and_unknown_labels(tiny_t5):
     nlp.update(examples_of(nlp, [(["Ann"], ["B-NEW"])]))
     with pytest.raises(LownerError, match="LN042"):
         build(tiny_t5)("Ann")
+
+
+def test_labels_that_are_written_alike_and_odd_windows_are_refused(tiny_t5):
+    pipe = build(tiny_t5).get_pipe("seq2seq_ner")
+    pipe.add_label("political party")
+    with pytest.raises(LownerError, match="LN058"):
+        pipe.add_label("politicalParty")
+    with pytest.raises(LownerError, match="window must be positive"):
+        spacy.blank("en").add_pipe("seq2seq_ner", config={"window": 0})
+
+
+def test_outputs_end_before_a_decoder_has_no_more_positions(tiny_encoder):
+    nlp = build(tiny_encoder, model={"max_input": 64})
+    nlp.initialize(lambda: examples_of(nlp))
+    model = nlp.get_pipe("seq2seq_ner").model
+    model.attrs["max_output"] = 10_000
+    (written,) = write(model, [WritingTask(["Ann", "sang"] * 3, "", {"PER": "per"})])
+    assert all(0 <= start < end <= 6 for _, start, end in written.mentions)

@@ -153,6 +153,8 @@ def test_the_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
     nlp.to_disk(tmp_path / "model")
     again = spacy.load(tmp_path / "model")
     assert again.get_pipe("llm_reasoner").chain == pipe.chain
+    other = spacy.load(tmp_path / "model", config={"components": {"llm_reasoner": {"backward": False}}}).get_pipe("llm_reasoner")
+    assert not other.chain.backward and other.chain.examples == pipe.chain.examples
     assert build()[0].from_bytes(nlp.to_bytes()).get_pipe("llm_reasoner").chain == pipe.chain
 
 
