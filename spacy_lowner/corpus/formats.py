@@ -1,7 +1,6 @@
 """Which reader reads what."""
 
 import inspect
-import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -10,7 +9,7 @@ from .columns import read_columns
 from .files import read_lines
 from .intents import read_intents
 from .markup import MENTION_TYPE, read_markup
-from .records import read_records
+from .records import is_json, read_records
 from .schemes import parse_tag
 from .sentence import OnErrorT, Sentence, raise_error
 
@@ -45,7 +44,7 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
     if not lines:
         raise LownerError(Errors.LN001.format(path=path))
     first = lines[0].lstrip()
-    if first[0] in "[{" and (path.suffix in (".json", ".jsonl") or _is_json(first) or first in "[{"):
+    if first[0] in "[{" and (path.suffix in (".json", ".jsonl") or is_json(first) or first in "[{"):
         return "records"
     if all(_is_intent_line(line) for line in lines):
         return "intents"
@@ -56,13 +55,6 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
     if any("](" in line and MENTION_TYPE.search(line) for line in lines):
         return "markup"
     raise LownerError(Errors.LN003.format(path=path, first=first[:60], formats=", ".join(READERS)))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), (dict, list))
-    except json.JSONDecodeError:
-        return False
 
 
 def _is_intent_line(line: str) -> bool:

@@ -95,7 +95,7 @@ def _load(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
         try:
             whole = json.loads("\n".join(line or "" for line in lines))
         except json.JSONDecodeError as error:
-            if not _is_json(first):
+            if not is_json(first):
                 problem = f"not JSON ({error.msg}, column {error.colno})"
                 raise LownerError(_bad(path, f"line {error.lineno}", problem, "Correct the syntax")) from None
     if isinstance(whole, list) and all(isinstance(item, (dict, list)) for item in whole):
@@ -158,12 +158,12 @@ def _check(path: Path, where: str, record: dict) -> None:
             raise LownerError(_bad(path, where, problem, "Correct the record"))
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """RETURNS (bool): Whether a text is a JSON object or array."""
     try:
-        json.loads(text)
+        return isinstance(json.loads(text), (dict, list))
     except json.JSONDecodeError:
         return False
-    return True
 
 
 def _are(values: Any, kind: type) -> bool:
