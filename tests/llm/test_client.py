@@ -283,6 +283,7 @@ def test_an_interrupt_does_not_wait_for_the_server():
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_process_has_connections_of_its_own(tmp_path):
     with serve(lambda prompt, attempt: f"re {prompt}") as (url, _):
         model = client(url, cache=tmp_path / "cache.sqlite")
@@ -291,6 +292,7 @@ def test_a_forked_process_has_connections_of_its_own(tmp_path):
         for first in (100, 200):
             child_id = os.fork()
             if child_id == 0:
+                signal.alarm(60)
                 prompts = [str(first + i) for i in range(40)]
                 right = [reply.text for reply in ask(model, *prompts)] == [f"re {prompt}" for prompt in prompts]
                 os._exit(0 if right else 1)
