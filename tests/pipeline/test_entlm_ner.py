@@ -54,6 +54,9 @@ def test_scores_are_those_of_the_language_model(tiny_encoder):
     for layer in get_module(model.shims[0]).modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
+        if hasattr(layer, "dropout_prob"):
+            # The fused kernel of attention has a dropout that is no layer.
+            layer.dropout_prob = 0.0
     lm, tokenizer = AutoModelForMaskedLM.from_pretrained(tiny_encoder).eval(), load_tokenizer(tiny_encoder)
     words = "Ann sang in unheardofness".split()
     pieces = pieces_of_words(tokenizer, words)
@@ -70,7 +73,7 @@ def test_scores_are_those_of_the_language_model(tiny_encoder):
     expected = torch.stack([expected[numbers == i].mean(0) for i in range(len(words))])
     doc = Doc(nlp.vocab, words=words)
     scores, _ = model.begin_update([doc])
-    numpy.testing.assert_allclose(scores[0], expected.numpy(), atol=1e-4)
+    numpy.testing.assert_allclose(scores[0], expected.numpy(), atol=1e-5)
     # Predictions leave out what all columns of a word share.
     (predicted,) = model.predict([doc])
     numpy.testing.assert_allclose(
