@@ -23,7 +23,6 @@ from .torch_shim import loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
-ATTENTION = "sdpa"
 # A reader is made of what a thinc node and its module hold, so it is not stored with them.
 _readers: "WeakKeyDictionary[PyTorchShim, PromptReader]" = WeakKeyDictionary()
 
@@ -106,7 +105,7 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
     config = AutoConfig.from_pretrained(path)
     config.attention_probs_dropout_prob = 0.0
     tokenizer = load_tokenizer(path)
-    encoder = AutoModel.from_pretrained(path, config=config, attn_implementation=ATTENTION)
+    encoder = AutoModel.from_pretrained(path, config=config)
     _check_encoder(name, encoder, tokenizer)
     words = encoder.get_input_embeddings().weight.detach()
     start = words[[piece[0] for piece in pieces_of_words(tokenizer, FREQUENT_WORDS)]]
@@ -136,7 +135,7 @@ def _embed_texts(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, t
 def rebuild(encoder: Dict[str, Any], tokenizer: Dict[str, str], soft_tokens: int, types: int, state: str) -> PromptEncoder:
     """Build a module whose state is about to be loaded. RETURNS (PromptEncoder): As the one with these `settings`."""
     config: PretrainedConfig = AutoConfig.for_model(**encoder)
-    module = AutoModel.from_config(config, attn_implementation=ATTENTION)
+    module = AutoModel.from_config(config)
     width = module.get_input_embeddings().embedding_dim
     settings = {"encoder": encoder, "tokenizer": tokenizer, "soft_tokens": soft_tokens, "types": types, "state": state}
     head = PromptHead(torch.zeros(soft_tokens, width), torch.zeros(types, width))

@@ -5,6 +5,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
+from transformers import AutoTokenizer, ElectraConfig, ElectraModel
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.optimizers import create_grouped_adam
@@ -312,3 +313,16 @@ def test_spans_that_are_too_long_are_told(nlp, examples, add_pipe):
     add_pipe(nlp, candidates="spans", max_span_length=1)
     with pytest.warns(UserWarning, match="LN101.*2 of 4 gold spans"):
         nlp.initialize(lambda: examples)
+
+
+def test_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_encoder, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    tokenizer.save_pretrained(tmp_path)
+    sizes = {"hidden_size": 16, "embedding_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    ElectraModel(ElectraConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
+    model = {"@architectures": "spacy-lowner.ContrastNER.v1", "encoder": str(tmp_path), "soft_tokens": 2}
+    pipe = nlp.add_pipe(NAME, config={"k": 1, "model": model})
+    nlp.initialize(lambda: examples)
+    again = spacy.blank("en").add_pipe(NAME).from_bytes(pipe.to_bytes())
+    asked = [(examples[0].predicted, [(0, 1)])]
+    assert numpy.isfinite(again.model.predict(asked).states).all()
