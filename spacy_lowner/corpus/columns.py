@@ -13,6 +13,8 @@ from .sentence import OnErrorT, Sentence, raise_error
 
 # Lines that are no token.
 SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
+# Number, token and label of each line of a sentence.
+BlockT = List[Tuple[int, str, str]]
 
 
 @dataclass
@@ -43,7 +45,7 @@ def read_columns(
     """
     report = report if report is not None else TagReport()
     blocks = list(_blocks(path, encoding, on_error))
-    report.scheme = scheme or _detect(path, blocks[0][0][0] if blocks else 1, [[label for _, _, label in block] for block in blocks])
+    report.scheme = scheme or _detect(path, blocks)
     for block in blocks:
         lines, words, labels = zip(*block)
         try:
@@ -58,19 +60,21 @@ def read_columns(
         yield Sentence(list(words), spans, where=f"line {lines[0]}")
 
 
-def _detect(path: Path, line: int, sentences: List[List[str]]) -> str:
+def _detect(path: Path, blocks: List[BlockT]) -> str:
+    sentences = [[label for _, _, label in block] for block in blocks]
     scheme = detect_scheme(sentences)
     if scheme is None:
         seen = ", ".join(repr(label) for label, _ in Counter(sum(sentences, [])).most_common(3))
+        line = blocks[0][0][0] if blocks else 1
         raise LownerError(Errors.LN011.format(path=path, line=line, labels=seen or "none", schemes=", ".join(SCHEMES)))
     return scheme
 
 
-def _blocks(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[Tuple[int, str, str]]]:
-    lines = [line if line is None or not line.strip() else line.rstrip(" \t") for line in read_lines(path, encoding, on_error)]
+def _blocks(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[BlockT]:
+    lines = [line and line.rstrip(" \t") for line in read_lines(path, encoding, on_error)]
     space_columns = Counter(line.count(" ") + 1 for line in lines if line and line.strip() and "\t" not in line)
     two_columns = not space_columns or space_columns.most_common(1)[0][0] <= 2
-    block: List[Tuple[int, str, str]] = []
+    block: BlockT = []
     broken = False
     for number, line in enumerate(lines + [""], 1):
         if line is None:

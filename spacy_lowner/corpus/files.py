@@ -27,8 +27,8 @@ def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_er
     try:
         data = path.read_bytes()
     except OSError as error:
-        reason = Errors.LN010 if isinstance(error, FileNotFoundError) else Errors.LN019
-        raise LownerError(reason.format(path=path, reason=error.strerror)) from None
+        message = Errors.LN010 if isinstance(error, FileNotFoundError) else Errors.LN019
+        raise LownerError(message.format(path=path, reason=error.strerror)) from None
     lines: List[Optional[str]]
     try:
         lines = list(data.decode(encoding).removeprefix("\ufeff").split("\n"))
@@ -55,7 +55,7 @@ def _decode_lines(data: bytes, path: Path, encoding: str, on_error: OnErrorT) ->
     return lines
 
 
-def read_json(path: Path, kind: type = dict, what: str = "a JSON object") -> Any:
+def read_json_file(path: Path, kind: type = dict, what: str = "a JSON object") -> Any:
     """RETURNS (Any): The JSON of a file. RAISES (LownerError): If it is missing, no JSON, or not of the kind."""
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))

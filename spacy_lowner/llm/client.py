@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .cache import ReplyCache
 from .messages import Reply, Request, request_key
+from .parsing import whole_letters
 from .processes import OfOneProcess
 from .retrying import Patience, may_pass, seconds_asked
 from .usage import Usage
@@ -253,7 +254,7 @@ def _read(answer: Any) -> Reply:
         reply.error = f"the model refuses: {message['refusal']}"
     elif isinstance(message.get("content"), str):
         # Some servers cut a letter of two surrogates in half.
-        reply.text = message["content"].encode("utf8", "replace").decode("utf8")
+        reply.text = whole_letters(message["content"])
     elif ended in ("length", "content_filter", "tool_calls"):
         reply.error = f"the answer has no text (finish_reason {ended})"
     else:

@@ -28,13 +28,18 @@ def read_json(text: str) -> Any:
     raise ValueError("no JSON object or array can be read")
 
 
+def whole_letters(text: str) -> str:
+    """RETURNS (str): With a question mark for each half of a letter (a lone surrogate), which no file can hold."""
+    return text.encode("utf8", "replace").decode("utf8")
+
+
 def _without_surrogates(value: Any) -> Any:
-    """RETURNS (Any): With a question mark for each half of a letter, which a reply can escape and nothing can hold."""
+    """RETURNS (Any): With whole letters in all texts; JSON can escape halves."""
     if isinstance(value, dict):
         return {_without_surrogates(name): _without_surrogates(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_without_surrogates(inner) for inner in value]
-    return value.encode("utf8", "replace").decode("utf8") if isinstance(value, str) else value
+    return whole_letters(value) if isinstance(value, str) else value
 
 
 def _readings(text: str) -> Iterator[Any]:

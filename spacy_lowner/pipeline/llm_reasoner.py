@@ -160,9 +160,7 @@ class LLMReasoner(Pipe):
         return {"chain": self.chain.as_dict() if self.chain is not None else None}
 
     def _load(self, state: Dict[str, Any]) -> "LLMReasoner":
-        if state["chain"] is not None:
-            # Switches are the config's, which can be loaded with others.
-            self.chain = ReasoningChain.from_dict({**state["chain"], **self._switches})
-        else:
-            self.chain = None
+        chain = state["chain"]
+        # Switches are the config's, which can be loaded with others.
+        self.chain = None if chain is None else ReasoningChain.from_dict({**chain, **self._switches})
         return self

@@ -8,7 +8,7 @@ from typing import Iterable, List, Set
 from spacy.tokens import Doc
 
 from ..corpus.docs import entity_spans
-from ..corpus.files import read_json
+from ..corpus.files import read_json_file
 from ..corpus.names import readable_name
 from .chain import Example, ReasoningChain, check_examples
 
@@ -25,7 +25,7 @@ def load_examples(name: str) -> List[Example]:
     """
     shipped = files("spacy_lowner.assets") / f"reasoning_{name}.json"
     with as_file(shipped) if name in SHIPPED else nullcontext(Path(name)) as path:
-        return check_examples(read_json(path, list, "a JSON list of examples"), name)
+        return check_examples(read_json_file(path, list, "a JSON list of examples"), name)
 
 
 def examples_from(docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "sc", count: int = COUNT) -> List[Example]:

@@ -34,8 +34,8 @@ def reason(
     for doc, request, reply in zip(asked, requests, replies):
         found = chain.read(reply)
         if found is None:
-            cut = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
-            counts[reply.error or cut] += 1
+            unread = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
+            counts[reply.error or unread] += 1
             continue
         digest = request_key(request.body(model_name, {}))[:16]
         doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})
