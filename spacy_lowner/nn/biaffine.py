@@ -53,9 +53,11 @@ class BandedBiaffine(nn.Module):
     def _bilinear(self, start: Tensor, end: Tensor) -> Tensor:
         batch, seq, _ = start.shape
         heads, per_head, _, out = self.bilinear.shape
-        # s_i U_h for all words in one product a head; the small product with e_{i+w} then reads it where it lies.
-        left = start.view(batch * seq, heads, per_head).transpose(0, 1) @ self.bilinear.flatten(2)
-        left = left.view(heads * batch * seq, per_head, out)
-        right = last_words(end, self.width).unflatten(-1, (heads, per_head)).permute(3, 0, 1, 2, 4)
-        features = right.reshape(heads * batch * seq, self.width, per_head) @ left
-        return features.view(heads, batch, seq, self.width, out).permute(1, 2, 3, 0, 4).flatten(-2)
+        right = last_words(end, self.width).unflatten(-1, (heads, per_head))
+        features = []
+        # s_i U_h for all words is one product; the small products with e_{i+w} read them where they lie.
+        for head, form in enumerate(self.bilinear.flatten(2)):
+            left = start[..., head * per_head : (head + 1) * per_head].flatten(0, 1) @ form
+            band = right[..., head, :].reshape(batch * seq, self.width, per_head)
+            features.append(band @ left.view(batch * seq, per_head, out))
+        return torch.cat(features, -1).view(batch, seq, self.width, -1)

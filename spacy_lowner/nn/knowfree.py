@@ -1,7 +1,7 @@
 """KnowFREE's span head (eq. 7-12) in band form, with optional label semantics."""
 
 from collections import defaultdict
-from typing import Any, DefaultDict, Dict, Iterator, Optional, Tuple
+from typing import Any, DefaultDict, Dict, Optional
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class KnowFREEHead(nn.Module):
         H_G    = LayerNorm(H_B + interaction(H_B))         (eq. 9-11)
         logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is ours)
 
-    Padding never reaches a span of the text: words past the end are zeroed, cells past the end are masked.
+    Padding never reaches a span of the text: words past the end are left out or zeroed, cells past the end are masked.
 
     dim (int): Width of the word states.
     n_target (int): Number of target labels. n_extension (int): Number of extension labels, whose rows follow.
@@ -137,11 +137,23 @@ class KnowFREEHead(nn.Module):
         mask = band_mask(lengths, words.shape[1], self.width)
         words = words * mask[:, :, :1]
         shaped = words if self.shapes is None else words + self.shapes(shapes) * mask[:, :, :1]
-        spans = self.biaffine(shaped)
         labels = self.output.out_features if extension else self.n_target
-        logits = torch.cat([self._score(*tile, labels) for tile in self._tiles(spans, mask)]).view(*spans.shape[:3], labels)
+        logits = self._score_band(shaped, mask, labels)
         if self.matching is not None:
             logits = logits + F.pad(self.matching(words), (0, labels - self.n_target))
+        return logits
+
+    def _score_band(self, words: Tensor, mask: Tensor, labels: int) -> Tensor:
+        """Spans of different first words know nothing of each other, unless a convolution mixes them: texts are laid end to
+        end, without padding, and scored in tiles."""
+        if isinstance(self.interaction, MaskedSpanConvolution):
+            return self._score(self.biaffine(words), mask, labels)
+        real = mask[:, :, 0]
+        rows = max(1, TILE_CELLS[words.device.type] // self.width)
+        tiles = zip(self.biaffine(words[real][None]).split(rows, dim=1), mask[real][None].split(rows, dim=1))
+        scored = torch.cat([self._score(*tile, labels)[0] for tile in tiles])
+        logits = scored.new_zeros(*mask.shape, labels)
+        logits[real] = scored
         return logits
 
     def _score(self, spans: Tensor, mask: Tensor, labels: int) -> Tensor:
@@ -149,11 +161,4 @@ class KnowFREEHead(nn.Module):
             gathered = self.interaction(spans, mask)
             gathered += spans
             spans = self.norm(gathered).add_(spans)
-        return F.linear(F.gelu(spans), self.output.weight[:labels], self.output.bias[:labels]).flatten(0, 1)
-
-    def _tiles(self, spans: Tensor, mask: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
-        """Parts of the band that know nothing of each other: spans of different first words, unless a convolution mixes them."""
-        if isinstance(self.interaction, MaskedSpanConvolution):
-            return iter([(spans, mask)])
-        rows = max(1, TILE_CELLS[spans.device.type] // self.width)
-        return zip(*(part.flatten(0, 1)[None].split(rows, dim=1) for part in (spans, mask)))
+        return F.linear(F.gelu(spans), self.output.weight[:labels], self.output.bias[:labels])

@@ -42,9 +42,11 @@ def make_words():
 @pytest.mark.parametrize("interaction", ["attention", "cnn", "none"])
 @pytest.mark.parametrize("width", [1, 4, 12])
 @pytest.mark.parametrize("semantics", [True, False])
-def test_band_equals_dense_equations(interaction, width, semantics):
+@pytest.mark.parametrize("gradient", [True, False])
+def test_band_equals_dense_equations(interaction, width, semantics, gradient):
     head, words = make_head(interaction, width, semantics), make_words()
-    band = head(words, torch.tensor(LENGTHS))
+    with torch.set_grad_enabled(gradient):
+        band = head(words, torch.tensor(LENGTHS))
     for row, length in enumerate(LENGTHS):
         for (i, j), expected in dense_logits(head, words[row], length).items():
             torch.testing.assert_close(band[row, i, j - i], expected, rtol=1e-9, atol=1e-9)
