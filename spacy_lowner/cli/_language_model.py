@@ -3,15 +3,16 @@
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import srsly
 import typer
 from spacy import registry
 from spacy.tokens import Doc
+from thinc.api import ConfigValidationError
 from wasabi import msg
 
-from ..corpus.files import atomic_path
+from ..corpus.files import atomic_path, read_json_file
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extend import PARTS
@@ -31,6 +32,7 @@ BASE_URL = typer.Option(None, help=f"An OpenAI-compatible server; {LOCAL} starts
 CACHE = typer.Option(Path("llm-cache.sqlite"), help="Replies, which are never asked for twice")
 IN_FLIGHT = typer.Option(16, min=1, help="Calls at once")
 MAX_TOKENS = typer.Option(2048, min=1, help="Of a reply")
+SETTINGS = typer.Option(None, help="JSON of settings of spacy-lowner.OpenAI.v1, which go before the options: parameters, deadline, prices, ...")
 LANGUAGE = typer.Option("en", help="Of the prompts: en or zh")
 PARTS_ASKED = typer.Option(",".join(PARTS), "--parts", help="What to ask for: entities, pos, or both")
 MERGE = typer.Option(True, help="Merge labels that mean the same")
@@ -42,15 +44,31 @@ SPANS_KEY = typer.Option("sc", help="Key of the entities in doc.spans")
 
 @contextmanager
 def open_client(
-    model: Optional[str], base_url: Optional[str], *, cache: Path, in_flight: int, max_tokens: int
+    model: Optional[str],
+    base_url: Optional[str],
+    *,
+    cache: Path,
+    in_flight: int,
+    max_tokens: int,
+    settings: Optional[Path] = None,
 ) -> Iterator[OpenAIClient]:
-    """Talk to a server for the block. YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named."""
-    if not model:
+    """Talk to a server for the block.
+
+    model (Optional[str]), base_url (Optional[str]), cache (Path), in_flight (int): As of `OpenAIClient`.
+    max_tokens (int): Of a reply. settings (Optional[Path]): JSON of arguments of `spacy-lowner.OpenAI.v1`, which go before these.
+    YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, or a setting is wrong.
+    """
+    given = read_json_file(settings) if settings is not None else {}
+    block = {"@misc": "spacy-lowner.OpenAI.v1", "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
+    block.update(given, parameters={"temperature": 0, "max_tokens": max_tokens, **given.get("parameters", {})})
+    if not block["model"]:
         raise LownerError(Errors.LN083)
-    with local_server() if base_url == LOCAL else nullcontext(base_url) as url:
-        create = registry.misc.get("spacy-lowner.OpenAI.v1")
-        parameters = {"temperature": 0, "max_tokens": max_tokens}
-        client = create(model, url, cache=str(cache), in_flight=in_flight, parameters=parameters)
+    with local_server() if block["base_url"] == LOCAL else nullcontext(block["base_url"]) as url:
+        try:
+            client: OpenAIClient = registry.resolve({"client": {**block, "base_url": url}})["client"]
+        except ConfigValidationError as error:
+            wrong = "; ".join(f"{'.'.join(one['loc'])}: {one['msg']}" for one in error.errors)
+            raise LownerError(Errors.LN097.format(path=settings, wrong=wrong)) from None
         try:
             yield client
         finally:

@@ -31,6 +31,7 @@ def explain_cli(
     cache: Path = asking.CACHE,
     in_flight: int = asking.IN_FLIGHT,
     max_tokens: int = asking.MAX_TOKENS,
+    settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
     weight: float = typer.Option(BETA, min=0.0, help="Of the new sentences in the loss (beta)"),
     origin: str = typer.Option("llm", "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, or none"),
@@ -54,7 +55,8 @@ def explain_cli(
     if annotator is None:
         raise LownerError(Errors.LN086)
     nlp = load_pipeline(annotator)
-    with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
+    server = asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings)
+    with server as client:
         made, account = explain(
             docs[: limit or None],
             client,

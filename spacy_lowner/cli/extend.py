@@ -28,6 +28,7 @@ def extend_cli(
     cache: Path = asking.CACHE,
     in_flight: int = asking.IN_FLIGHT,
     max_tokens: int = asking.MAX_TOKENS,
+    settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
     parts: str = asking.PARTS_ASKED,
     merge: bool = asking.MERGE,
@@ -52,7 +53,10 @@ def extend_cli(
         asking.print_estimate(requests, calls=calls, size=asking.bytes_of(requests) * (1 + twice))
         return
     else:
-        with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
+        server = asking.open_client(
+            model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings
+        )
+        with server as client:
             embed = asking.merging_embedding(merge, embedding)
             account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
         asking.write_account(account, report_path(output_path))

@@ -34,6 +34,7 @@ def reason_cli(
     cache: Path = asking.CACHE,
     in_flight: int = asking.IN_FLIGHT,
     max_tokens: int = asking.MAX_TOKENS,
+    settings: Optional[Path] = asking.SETTINGS,
     limit: int = asking.LIMIT,
     dry_run: bool = asking.DRY_RUN,
     spans_key: str = asking.SPANS_KEY,
@@ -50,7 +51,8 @@ def reason_cli(
         requests = [chain.request(doc.text) for doc in asked]
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests))
         return
-    with asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens) as client:
+    server = asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings)
+    with server as client:
         counts, _ = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
     for cause, count in counts.most_common():

@@ -168,3 +168,21 @@ def test_command_with_a_server(make_doc, tmp_path):
         assert len(server.seen) == 2
     assert [ext(doc) for doc in read_docs(tmp_path / "out.spacy")] == [[("Ann", "person")], []]
     assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"entities": 1}
+
+
+def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
+    pytest.importorskip("openai")
+    from llm.server import serve
+
+    write_docs([make_doc("Ann left Rome")], tmp_path / "in.spacy")
+    settings = tmp_path / "client.json"
+    arguments = ["extend", str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--settings", str(settings), "--parts", "entities"]
+    with serve(lambda prompt, attempt: "[]") as (url, server):
+        srsly.write_json(settings, {"model": "m", "base_url": url, "cache": None, "prompt_price": 2e6, "parameters": {"temperature": 0.5}})
+        done = CliRunner().invoke(lowner, arguments)
+        assert done.exit_code == 0, done.output
+        assert server.bodies[0]["temperature"] == 0.5 and server.bodies[0]["max_tokens"] == 2048 and "cost" in done.output
+        for wrong in ({"prices": 1}, {"timeout": "soon"}, {"in_flight": 0}):
+            srsly.write_json(settings, {"model": "m", "base_url": url, **wrong})
+            done = CliRunner().invoke(lowner, arguments)
+            assert done.exit_code == 1 and next(iter(wrong)) in done.output
