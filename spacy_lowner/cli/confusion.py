@@ -93,6 +93,8 @@ def _print(confusion: Confusion, readings: List[Reading]) -> None:
     """Print a row a type: how its entities on dev were read, and what it is most confused with, by each measure."""
     counts, totals = Counter(readings), Counter(reading.gold for reading in readings)
     rows = []
+    if not any(reading.predicted for reading in readings):
+        msg.warn("Nothing is predicted on dev: the pipeline may write to another key (--spans-key), or need a lower threshold")
     unknown = sorted({reading.predicted for reading in readings if reading.predicted} - set(confusion.types))
     if unknown:
         msg.warn(f"Predicted, but no type of the gold sentences: {', '.join(unknown)}")

@@ -1,5 +1,6 @@
 """Which pieces may come next in an output that is JSON of types and mentions, whatever a language model would like to say."""
 
+import json
 from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from transformers import PreTrainedTokenizerFast
@@ -55,7 +56,7 @@ class JSONGrammar:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, labels: Dict[str, str]):
         self._tokenizer = tokenizer
         self._begin, self._quote, self._comma, self._bracket, self._brace = map(self._pieces, ("{", '"', ",", "]", "}"))
-        self._keys = {label: self._pieces(f'"{name}": [') for label, name in labels.items()}
+        self._keys = {label: self._pieces(f"{json.dumps(name, ensure_ascii=False)}: [") for label, name in labels.items()}
         self.longest_key = max(map(len, self._keys.values()), default=0)
         self._end = (tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id,)
 

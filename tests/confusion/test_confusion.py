@@ -190,6 +190,9 @@ def test_command(docs, tmp_path, wordnet):
     assert "PER-&gt;writer" in (tmp_path / "c.svg").read_text()
     # Without a source it still says what the pipeline mixes up.
     alone = CliRunner().invoke(lowner, [*arguments, "--wordnet", str(wordnet.folder)])
-    assert alone.exit_code == 0 and "PER" not in alone.output and "album" in alone.output
+    assert alone.exit_code == 0 and "PER" not in alone.output and "album" in alone.output and "Nothing is predicted" not in alone.output
+    pipeline(song=["no such song"]).to_disk(tmp_path / "mute")
+    mute = CliRunner().invoke(lowner, ["confusion", "--target-model", str(tmp_path / "mute"), "--dev", str(tmp_path / "dev.spacy")])
+    assert mute.exit_code == 0 and "Nothing is predicted" in mute.output
     write_docs([spacy.blank("en")("no one")], tmp_path / "dev.spacy")
     assert "LN091" in CliRunner().invoke(lowner, arguments).output

@@ -54,6 +54,12 @@ def walk(grammar, words, draw, limit):
     return pieces
 
 
+def test_a_type_with_quotes_is_escaped(tokenizer):
+    grammar = JSONGrammar(tokenizer, {"Q": 'a "so-called" type'})
+    written = grammar.write(pieces_of_words(tokenizer, ["Ann"]), [Mention("Q", 0, 1)])
+    assert '"a\\"so-called\\"type":["' in tokenizer.decode(written, skip_special_tokens=True).replace(" ", "").replace("▁", "")
+
+
 @pytest.mark.parametrize("text", ["Ann met Bob Ann", "a", "", '" { } ] , "', "New New York \n York", "x" * 60])
 def test_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text):
     doc_words = text.split(" ") if text else []
