@@ -22,6 +22,14 @@ class LabelledPipe(TrainablePipe):
         """RETURNS (List[str]): The labels, for `spacy init labels`."""
         return list(self.labels)
 
+    def add_label(self, label: str) -> int:
+        """Add a label. RETURNS (int): 0 if it is there already, else 1. RAISES (LownerError): If the pipe cannot take it."""
+        if label in self.labels:
+            return 0
+        self._check_label(label)
+        self._new_label(label)
+        return 1
+
     def update(
         self,
         examples: Iterable[Example],
@@ -56,6 +64,9 @@ class LabelledPipe(TrainablePipe):
     def _loss(self, gold: Any, prediction: Any) -> Tuple[float, Any]:
         """RETURNS (Tuple[float, Any]): The loss, and its gradient in the shape of the prediction."""
         raise NotImplementedError
+
+    def _check_label(self, label: str) -> None:
+        """RAISES (LownerError): If the pipe cannot take a new label, or cannot any more."""
 
     def _take_labels(self, labels: Optional[Iterable[str]], found: Iterable[str]) -> None:
         """Add the labels of the caller, or else those found in the data. RAISES (LownerError): If there is none."""

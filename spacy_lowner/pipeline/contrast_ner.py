@@ -168,17 +168,6 @@ class ContrastEntityRecognizer(LabelledPipe):
             "support_size": support_size,
         }
 
-    def add_label(self, label: str) -> int:
-        """Add a label before initialization; afterwards, `add_support`. RETURNS (int): 0 if it is there already, else 1."""
-        if label in self.labels:
-            return 0
-        if label == OUTSIDE:
-            raise LownerError(Errors.LN052.format(name=self.name, label=label))
-        if self.cfg["types"]:
-            raise LownerError(Errors.LN053.format(name=self.name, label=label))
-        self._new_label(label)
-        return 1
-
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -348,6 +337,12 @@ class ContrastEntityRecognizer(LabelledPipe):
 
     def _gold(self, example: Example) -> Dict[CandidateT, str]:
         return gold_types(example, self._candidates(example.predicted), self.cfg["candidates"])
+
+    def _check_label(self, label: str) -> None:
+        if label == OUTSIDE:
+            raise LownerError(Errors.LN052.format(name=self.name, label=label))
+        if self.cfg["types"]:
+            raise LownerError(Errors.LN053.format(name=self.name, label=label))
 
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
         """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would

@@ -73,17 +73,6 @@ class EntLMRecognizer(LabelledPipe):
         """RETURNS (Dict[str, str]): The words that stood for each label before training, for the model card."""
         return {label: ", ".join(words) for label, words in self.cfg["label_words"].items()}
 
-    def add_label(self, label: str) -> int:
-        """Add a label before initialization. RETURNS (int): 0 if it is there already, else 1."""
-        if label in self.labels:
-            return 0
-        if label == OUTSIDE:
-            raise LownerError(Errors.LN052.format(name=self.name, label=label))
-        if self.cfg["label_words"]:
-            raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
-        self._new_label(label)
-        return 1
-
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -133,6 +122,12 @@ class EntLMRecognizer(LabelledPipe):
                 own[word] = columns[label]
             gold.append(own)
         return replacement_loss(scores, gold)
+
+    def _check_label(self, label: str) -> None:
+        if label == OUTSIDE:
+            raise LownerError(Errors.LN052.format(name=self.name, label=label))
+        if self.cfg["label_words"]:
+            raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
 
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
         docs = [example.predicted for example in examples]

@@ -177,15 +177,6 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """RETURNS (Dict[str, str]): What each target label means, as the model was told."""
         return dict(self.cfg["descriptions"])
 
-    def add_label(self, label: str) -> int:
-        """Add a target label before initialization. RETURNS (int): 0 if it is there already, else 1."""
-        if label in self.labels:
-            return 0
-        if self.cfg["label_weights"]:
-            raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
-        self._new_label(label)
-        return 1
-
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -258,6 +249,10 @@ class KnowFREESpanCategorizer(LabelledPipe):
                 doc_weights=ops.asarray1f(doc_weights),
             ),
         )
+
+    def _check_label(self, label: str) -> None:
+        if self.cfg["label_weights"]:
+            raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
 
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
         docs = [example.predicted for example in examples]

@@ -78,17 +78,6 @@ class Seq2SeqRecognizer(LabelledPipe):
         self.cfg: Dict[str, Any] = {"labels": [], "window": window, "context": context}
         register(context)
 
-    def add_label(self, label: str) -> int:
-        """Add a label, at any time: types have no weights. RETURNS (int): 0 if it is there already, else 1.
-        RAISES (LownerError): If it is written like another one."""
-        if label in self.labels:
-            return 0
-        alike = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
-        if alike is not None:
-            raise LownerError(Errors.LN058.format(name=self.name, first=alike, second=label, text=readable_name(label)))
-        self._new_label(label)
-        return 1
-
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -124,6 +113,11 @@ class Seq2SeqRecognizer(LabelledPipe):
         """Write entities to `doc.ents`."""
         for doc, mentions in zip(docs, predicted):
             doc.set_ents([Span(doc, start, end, label=label) for label, start, end in mentions], default="outside")
+
+    def _check_label(self, label: str) -> None:
+        alike = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
+        if alike is not None:
+            raise LownerError(Errors.LN058.format(name=self.name, first=alike, second=label, text=readable_name(label)))
 
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[WritingTask], None]]:
         tasks = [task for example in examples for task in self._lessons(example)]
