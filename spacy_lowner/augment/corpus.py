@@ -22,6 +22,8 @@ from .augmenter import build_factmix
 
 # Docs of a part, which is done or not done.
 PART = 200
+# Settings that may be paths.
+FILES = ("entity_base", "filter_model", "masked_lm")
 
 
 @dataclass
@@ -92,8 +94,17 @@ def augment_corpus(
 
 
 def asked_of(settings: Dict[str, Any], source: Path) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): What decides the output: settings and a digest of the source."""
-    return {**settings, "source": hashlib.sha256(source.read_bytes()).hexdigest()} if source.is_file() else settings
+    """RETURNS (Dict[str, Any]): What decides the output: settings, and digests of the source and of all files that they name."""
+    named = {"source": source, **{name: Path(settings[name]) for name in FILES if settings.get(name)}}
+    return {**settings, "digests": {name: _digest(path) for name, path in named.items() if path.exists()}}
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(one for one in [path, *path.rglob("*")] if one.is_file()):
+        digest.update(str(file.relative_to(path)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _as_docbin(source: Path, parts: PartFiles, spans_key: str) -> Path:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spacy_lowner.augment import infill as infill_module
 from spacy_lowner.augment.augmenter import build_factmix, create_factmix_augmenter
-from spacy_lowner.augment.corpus import augment_corpus
+from spacy_lowner.augment.corpus import asked_of, augment_corpus
 from spacy_lowner.augment.factmix import CONTEXT, ENTITY, FactMix
 from spacy_lowner.augment.infill import Gap, Infill, fit
 from spacy_lowner.augment.mentions import MentionBase, fit_case
@@ -241,6 +241,18 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
     assert not (tmp_path / "more.spacy.parts").exists()
     bad = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "x.jsonl")])
     assert bad.exit_code == 1
+
+
+def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
+    (tmp_path / "model").mkdir()
+    base, weights, source = tmp_path / "base.json", tmp_path / "model" / "weights", tmp_path / "train.spacy"
+    settings = {"masked_lm": "minilm", "entity_base": str(base), "filter_model": str(weights.parent), "seed": 0}
+    seen = []
+    for changed in (base, weights, source, source):
+        changed.write_text(f"{len(seen)}" if len(seen) < 3 else source.read_text())
+        seen.append(asked_of(settings, source))
+    assert seen[2] == seen[3] and all(seen[i] != seen[i + 1] for i in range(2))
+    assert {**seen[0], "digests": None} == {**settings, "digests": None} and "masked_lm" not in seen[3]["digests"]
 
 
 def test_an_interrupted_run_goes_on(corpus, tmp_path, tiny_encoder, monkeypatch):
