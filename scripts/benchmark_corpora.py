@@ -1,5 +1,5 @@
-"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA and the few-shot corpora where
-LOWNER_DATA has them."""
+"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA, TechNews and the few-shot corpora
+where LOWNER_DATA has them."""
 
 import os
 import sys
@@ -8,11 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 from fetch_corpus import MD5, SPLITS, fetch_crossner
+from spacy.tokens import Span, SpanGroup
 from wasabi import msg
 
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.docs import write_docs
-from spacy_lowner.corpus.sampling import sample_size, split_docs
+from spacy_lowner.corpus.sampling import sample_shots, sample_size, split_docs
 from spacy_lowner.errors import LownerError
 
 DOMAINS = sorted({name.split("/")[1] for name in MD5 if name.startswith("crossner/")})
@@ -25,6 +26,9 @@ FEW_SHOT = {
 DEV_SENTENCES, TEST_SENTENCES = 100, 500
 # Section V.C of ContrastNER: two types are rich, two have 100 mentions.
 LOW = {"person": 3836, "organisation": 1924, "misc": 100, "location": 100}
+# Section 5 of FactMix: samples of CoNLL-2003 with so many mentions of each type, and texts of other domains to test on.
+SHOTS, SAMPLES = 100, range(3)
+TECHNEWS = {"PER": "person", "ORG": "organisation", "LOC": "location", "MISC": "misc"}
 
 
 def main(output: Path) -> None:
@@ -37,6 +41,8 @@ def main(output: Path) -> None:
             if domain == DOMAINS[0]:
                 convert(Path(folder) / "source", output / "conll2003")
                 write_low_resource(Path(folder) / "source", output / "conll2003_low")
+                write_samples(Path(folder) / "source", output / "factmix")
+            write_unseen(load_corpus(Path(folder) / "target" / "test.txt"), output / "factmix" / f"{domain}.spacy")
     data = Path(os.environ.get("LOWNER_DATA", ""))
     genia = data / "genia_nested" / "dev.jsonlines"
     if genia.is_file():
@@ -44,6 +50,11 @@ def main(output: Path) -> None:
         write(output / "genia", *split_docs(rest, 0.2), test)
     else:
         msg.warn("GENIA is left out: LOWNER_DATA names no folder with genia_nested/dev.jsonlines")
+    technews = data / "technews" / "test.txt"
+    if technews.is_file():
+        write_unseen(load_corpus(technews), output / "factmix" / "technews.spacy")
+    else:
+        msg.warn("TechNews is left out: LOWNER_DATA names no folder with technews/test.txt")
     for name, (train_file, test_file) in FEW_SHOT.items():
         if (data / name / train_file).is_file():
             train, rest = split_docs(load_corpus(data / name / train_file), 0.1)
@@ -68,6 +79,24 @@ def write_low_resource(folder: Path, output: Path) -> None:
             chosen.append(doc)
             counts += more
     write(output, chosen, sample_size(dev, TEST_SENTENCES, 0), test)
+
+
+def write_samples(folder: Path, output: Path) -> None:
+    """Few-shot samples of CoNLL-2003, each with the same dev."""
+    train, dev = (load_corpus(folder / f"{split}.txt") for split in SPLITS[:2])
+    for seed in SAMPLES:
+        write(output / str(seed), sample_shots(train, SHOTS, seed)[0], sample_size(dev, TEST_SENTENCES, 0))
+
+
+def write_unseen(docs: list, path: Path) -> None:
+    """Texts of another domain, without the entities of types that CoNLL-2003 does not have."""
+    for doc in docs:
+        own = [(span, TECHNEWS.get(span.label_, span.label_)) for span in doc.spans["sc"]]
+        spans = [Span(doc, span.start, span.end, label=label) for span, label in own if label in LOW]
+        doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans)
+        doc.set_ents(spans, default="outside")
+    write_docs(docs, path)
+    msg.good(f"{path}: {len(docs)} sentences")
 
 
 def write(output: Path, *splits: list) -> None:

@@ -13,8 +13,8 @@ from ..augment.corpus import asked_of, augment_corpus
 from ..corpus.docs import read_docs
 from ..corpus.files import atomic_path, report_path
 from ..errors import Errors, LownerError
-from ..report.grid import Run, append_line, pending, read_lines
-from ..report.runner import run_one
+from ..report.grid import Run, pending, read_lines
+from ..report.runner import run_grid
 from . import lowner
 from ._util import friendly
 
@@ -98,8 +98,7 @@ def _search(
             test=str(dev),
         )
         todo, _ = pending([run], read_lines(lines_path))
-        for one in todo:
-            append_line(run_one(one, gpu_id=gpu_id), lines_path)
+        run_grid(todo, lines_path, gpu_id=gpu_id)
         line = next(line for line in read_lines(lines_path) if line["key"] == run.key)
         rows.append((line["scores"]["dev"]["f"], context_ratio, entity_ratio))
         msg.text(f"{run.system}: dev F1 {100 * rows[-1][0]:.1f}")

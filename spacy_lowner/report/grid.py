@@ -41,9 +41,17 @@ class Run:
     @property
     def key(self) -> str:
         """RETURNS (str): A digest of all that decides the result: settings, config and data, but no names."""
-        settings = {name: value for name, value in asdict(self).items() if name not in NAMES}
+        return self._digest(asdict(self), self.test)
+
+    @property
+    def training_key(self) -> str:
+        """RETURNS (str): A digest of all that decides the trained pipeline: runs that share it differ in what they are tested on."""
+        return self._digest({**asdict(self), "test": None})
+
+    def _digest(self, settings: Dict[str, Any], *tests: str) -> str:
+        settings = {name: value for name, value in settings.items() if name not in NAMES}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for path in (self.config, self.train, self.dev, self.test, *self._named_files()):
+        for path in (self.config, self.train, self.dev, *tests, *self._named_files()):
             digest.update(Path(path).read_bytes())
         return digest.hexdigest()[:16]
 
@@ -59,7 +67,8 @@ class Grid:
 
     title (str): Heads the table. systems (Dict[str, Dict]): {"config": path, "overrides": {…}, "tune_threshold": bool} by name.
         "train" names another split of the corpora to train on, such as "augmented".
-    corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name, and such other splits.
+    corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name, and such other splits; "{seed}"
+        in a path stands for the seed. Corpora that differ in "test" alone share their trainings.
     shots (List[Optional[int]]): Spans of each type in the training sample; null is the whole corpus.
     sizes (List[int]): Sentences in the training sample. seeds (List[int]): Seeds.
     """
@@ -80,7 +89,8 @@ class Grid:
         ]
 
     def _run(self, system: str, corpus: str, sample: str, seed: int) -> Run:
-        settings, paths = self.systems[system], self.corpora[corpus]
+        settings = self.systems[system]
+        paths = {name: _seeded(value, seed) for name, value in self.corpora[corpus].items()}
         overrides = {**settings.get("overrides", {}), **paths.get("overrides", {})}
         return Run(
             grid=self.title,
@@ -113,11 +123,16 @@ def read_grid(path: Path) -> Grid:
             raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Correct its path"))
     splits = dict.fromkeys(["train", "dev", "test", *(system.get("train", "train") for system in grid.systems.values())])
     for name, corpus in grid.corpora.items():
-        for split in splits:
-            if not Path(corpus.get(split, "")).is_file():
-                problem = f"the {split} split of {name!r} is not there: {corpus.get(split)}"
+        for split, seed in product(splits, grid.seeds):
+            file = _seeded(corpus.get(split, ""), seed)
+            if not Path(file).is_file():
+                problem = f"the {split} split of {name!r} is not there: {file}"
                 raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Convert it first"))
     return grid
+
+
+def _seeded(value: Any, seed: int) -> Any:
+    return value.replace("{seed}", str(seed)) if isinstance(value, str) else value
 
 
 def read_lines(path: Path) -> List[Dict[str, Any]]:

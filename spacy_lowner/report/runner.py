@@ -11,10 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import spacy
 import torch
+from spacy.language import Language
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
@@ -27,9 +28,14 @@ PACKAGES = ("spacy-lowner", "spacy", "spacy-transformers", "thinc", "torch", "tr
 
 
 def run_grid(
-    runs: Sequence[Run], output: Path, *, jobs: int = 1, gpu_id: int = -1, on_done: Callable[[Dict[str, Any]], None]
+    runs: Sequence[Run],
+    output: Path,
+    *,
+    jobs: int = 1,
+    gpu_id: int = -1,
+    on_done: Callable[[Dict[str, Any]], None] = lambda line: None,
 ) -> None:
-    """Run each of `runs` and append its line to `output` as soon as it is known.
+    """Run each of `runs` and append its line to `output` as soon as it is known. Runs of one training train once.
 
     runs (Sequence[Run]): What to do. output (Path): JSON lines. jobs (int): Trainings at a time, which share the cores.
     gpu_id (int): GPU, or -1 for CPU. on_done (Callable): Called with each line.
@@ -38,14 +44,17 @@ def run_grid(
     torch.set_num_threads(_threads(jobs))
     lock = threading.Lock()
 
-    def run_and_write(run: Run) -> None:
-        line = run_one(run, jobs=jobs, gpu_id=gpu_id)
-        with lock:
-            append_line(line, output)
-            on_done(line)
+    def run_and_write(together: List[Run]) -> None:
+        for line in run_together(together, jobs=jobs, gpu_id=gpu_id):
+            with lock:
+                append_line(line, output)
+                on_done(line)
 
+    groups: Dict[str, List[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.training_key, []).append(run)
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_and_write, run) for run in runs]
+        futures = [pool.submit(run_and_write, together) for together in groups.values()]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -54,9 +63,13 @@ def run_grid(
             raise
 
 
-def run_one(run: Run, *, jobs: int = 1, gpu_id: int = -1) -> Dict[str, Any]:
-    """Train in a process of its own and evaluate. RETURNS (Dict[str, Any]): All that is needed to repeat it, and scores."""
-    threads = _threads(jobs)
+def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Iterator[Dict[str, Any]]:
+    """Train once, in a process of its own, and evaluate on the test of each run.
+
+    runs (Sequence[Run]): Of one `training_key`. jobs (int), gpu_id (int): As of `run_grid`.
+    YIELDS (Dict[str, Any]): For each, all that is needed to repeat it, and scores.
+    """
+    run, threads = runs[0], _threads(jobs)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
     with tempfile.TemporaryDirectory() as folder:
         train = _sample(run, Path(folder) / "train.spacy")
@@ -71,23 +84,26 @@ def run_one(run: Run, *, jobs: int = 1, gpu_id: int = -1) -> Dict[str, Any]:
         started = time.time()
         _spacy(command, environment, Path(folder) / "train.log")
         seconds = time.time() - started
-        scores = _score(run, Path(folder) / "model" / "model-best")
-    return {
-        "key": run.key,
-        "grid": run.grid,
-        "system": run.system,
-        "corpus": run.corpus,
-        "sample": run.sample,
-        "seed": run.seed,
-        "config": run.config,
-        "overrides": run.overrides,
-        "splits": {"train": run.train, "dev": run.dev, "test": run.test},
-        "scores": scores,
-        "train_seconds": round(seconds, 1),
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": {"processor": platform.machine(), "threads": threads, "gpu": gpu_id >= 0},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    }
+        nlp = spacy.load(Path(folder) / "model" / "model-best")
+        dev = _score_on_dev(run, nlp)
+        for run in runs:
+            test = evaluate_pipeline(nlp, load_corpus(Path(run.test))).as_dict()
+            yield {
+                "key": run.key,
+                "grid": run.grid,
+                "system": run.system,
+                "corpus": run.corpus,
+                "sample": run.sample,
+                "seed": run.seed,
+                "config": run.config,
+                "overrides": run.overrides,
+                "splits": {"train": run.train, "dev": run.dev, "test": run.test},
+                "scores": {"dev": dev, "test": test},
+                "train_seconds": round(seconds, 1),
+                "date": time.strftime("%Y-%m-%d"),
+                "machine": {"processor": platform.machine(), "threads": threads, "gpu": gpu_id >= 0},
+                "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            }
 
 
 def _threads(jobs: int) -> int:
@@ -95,14 +111,12 @@ def _threads(jobs: int) -> int:
     return max(1, cores // jobs)
 
 
-def _score(run: Run, model: Path) -> Dict[str, Any]:
-    nlp = spacy.load(model)
+def _score_on_dev(run: Run, nlp: Language) -> Dict[str, float]:
+    if run.tune_threshold:
+        return tune_threshold(nlp, load_corpus(Path(run.dev)))
     trained = nlp.meta["performance"]
     prefix = "spans_sc" if "spans_sc_f" in trained else "ents"
-    dev = {part: trained[f"{prefix}_{part}"] for part in "prf"}
-    if run.tune_threshold:
-        dev = tune_threshold(nlp, load_corpus(Path(run.dev)))
-    return {"dev": dev, "test": evaluate_pipeline(nlp, load_corpus(Path(run.test))).as_dict()}
+    return {part: trained[f"{prefix}_{part}"] for part in "prf"}
 
 
 def _sample(run: Run, path: Path) -> str:

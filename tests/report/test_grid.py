@@ -78,34 +78,56 @@ def test_interrupted_grid_keeps_finished_lines(grid_path, tmp_path, monkeypatch)
     runs = read_grid(grid_path).runs()
     output = tmp_path / "lines.jsonl"
 
-    def one(run, **kwargs):
-        if run == runs[2]:
-            raise LownerError("the training failed")
-        return line(run, 0.5)
+    def together(group, **kwargs):
+        for run in group:
+            if run == runs[2]:
+                raise LownerError("the training failed")
+            yield line(run, 0.5)
 
-    monkeypatch.setattr(runner, "run_one", one)
+    monkeypatch.setattr(runner, "run_together", together)
     with pytest.raises(LownerError, match="the training failed"):
-        runner.run_grid(runs, output, on_done=lambda line: None)
+        runner.run_grid(runs, output)
     done = [one["key"] for one in read_lines(output)]
-    assert done[:2] == [run.key for run in runs[:2]] and runs[2].key not in done
+    assert runs[0].key in done and runs[2].key not in done
     with output.open("a") as file:
         file.write('{"key": "cut sho')
     assert len(pending(runs, read_lines(output))[0]) == 16 - len(done)
 
 
+def test_what_differs_in_its_test_alone_is_trained_once(grid_path, tmp_path, monkeypatch):
+    runs = read_grid(grid_path).runs()
+    groups = []
+    monkeypatch.setattr(runner, "run_together", lambda group, **kwargs: groups.append(group) or [line(run, 0.5) for run in group])
+    runner.run_grid(runs, tmp_path / "lines.jsonl")
+    assert [{run.corpus for run in group} for group in groups] == [{"ai", "music"}] * 8
+    assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs}
+
+
+def test_each_seed_can_have_data_of_its_own(grid_path, tmp_path):
+    grid = json.loads(grid_path.read_text())
+    grid["corpora"]["ai"]["train"] = str(tmp_path / "train_{seed}.spacy")
+    grid_path.write_text(json.dumps(grid))
+    (tmp_path / "train_0.spacy").write_text("first")
+    with pytest.raises(LownerError, match="train_1.spacy"):
+        read_grid(grid_path)
+    (tmp_path / "train_1.spacy").write_text("second")
+    trained_on = {(run.seed, run.train) for run in read_grid(grid_path).runs() if run.corpus == "ai"}
+    assert trained_on == {(seed, str(tmp_path / f"train_{seed}.spacy")) for seed in (0, 1)}
+
+
 def test_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeypatch):
-    runs = read_grid(grid_path).runs()[:3]
+    runs = list({run.training_key: run for run in read_grid(grid_path).runs()}.values())[:3]
     all_begun = threading.Barrier(3)
 
-    def one(run, **kwargs):
+    def together(group, **kwargs):
         all_begun.wait(timeout=60)
-        if run == runs[0]:
+        if group == runs[:1]:
             raise LownerError("the training failed")
-        return line(run, 0.5)
+        yield line(group[0], 0.5)
 
-    monkeypatch.setattr(runner, "run_one", one)
+    monkeypatch.setattr(runner, "run_together", together)
     with pytest.raises(LownerError):
-        runner.run_grid(runs, tmp_path / "lines.jsonl", jobs=3, on_done=lambda line: None)
+        runner.run_grid(runs, tmp_path / "lines.jsonl", jobs=3)
     assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs[1:]}
 
 

@@ -1,0 +1,51 @@
+"""Augment training corpora with FactMix for benchmarks/grids: beside each train.spacy, train_cf (entities alone), train_semi (context
+alone) and train_factmix (both), denoised by a pipeline that is trained on the originals.
+
+    python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/0 corpus/factmix/1 corpus/factmix/2
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from wasabi import msg
+
+# New examples a sentence by context and by entity, as in the paper.
+RATIOS = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
+
+
+def main() -> None:
+    """Train a filter for each folder, and augment what is not augmented yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, help="of the pipeline that denoises")
+    parser.add_argument("folders", type=Path, nargs="+", help="with train.spacy and dev.spacy")
+    parser.add_argument("--source", default="", help="trained pipeline that the config starts from")
+    parser.add_argument("--gpu-id", default="-1")
+    arguments = parser.parse_args()
+    for folder in arguments.folders:
+        missing = [name for name in RATIOS if not (folder / f"train_{name}.spacy").exists()]
+        if not missing:
+            msg.info(f"{folder} is augmented already")
+            continue
+        train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
+        with tempfile.TemporaryDirectory() as model:
+            paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
+            spacy("train", str(arguments.config), "--output", model, *paths, *device)
+            for name in missing:
+                context, entity = map(str, RATIOS[name])
+                ratios = ("--context-ratio", context, "--entity-ratio", entity)
+                output = str(folder / f"train_{name}.spacy")
+                spacy("lowner", "augment", train, output, *ratios, "--filter-model", f"{model}/model-best", *device)
+
+
+def spacy(*arguments: str) -> None:
+    """Run a command of spaCy, or end as it ends."""
+    code = subprocess.run([sys.executable, "-m", "spacy", *arguments]).returncode
+    if code:
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
