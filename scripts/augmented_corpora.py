@@ -1,7 +1,7 @@
 """Augment training corpora with FactMix for benchmarks/grids: beside each train.spacy, train_cf (entities alone), train_semi (context
 alone) and train_factmix (both), denoised by a pipeline that is trained on the originals.
 
-    python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/0 corpus/factmix/1 corpus/factmix/2
+    python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1 corpus/factmix/k100_2
 """
 
 import argparse

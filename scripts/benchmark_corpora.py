@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 from fetch_corpus import MD5, SPLITS, fetch_crossner
@@ -27,7 +28,7 @@ DEV_SENTENCES, TEST_SENTENCES = 100, 500
 # Section V.C of ContrastNER: two types are rich, two have 100 mentions.
 LOW = {"person": 3836, "organisation": 1924, "misc": 100, "location": 100}
 # Section 5 of FactMix: samples of CoNLL-2003 with so many mentions of each type, and texts of other domains to test on.
-SHOTS, SAMPLES = 100, range(3)
+SHOTS, SAMPLES = (5, 100), range(3)
 TECHNEWS = {"PER": "person", "ORG": "organisation", "LOC": "location", "MISC": "misc"}
 
 
@@ -84,8 +85,8 @@ def write_low_resource(folder: Path, output: Path) -> None:
 def write_samples(folder: Path, output: Path) -> None:
     """Few-shot samples of CoNLL-2003, each with the same dev."""
     train, dev = (load_corpus(folder / f"{split}.txt") for split in SPLITS[:2])
-    for seed in SAMPLES:
-        write(output / str(seed), sample_shots(train, SHOTS, seed)[0], sample_size(dev, TEST_SENTENCES, 0))
+    for shots, seed in product(SHOTS, SAMPLES):
+        write(output / f"k{shots}_{seed}", sample_shots(train, shots, seed)[0], sample_size(dev, TEST_SENTENCES, 0))
 
 
 def write_unseen(docs: list, path: Path) -> None:
