@@ -1,7 +1,7 @@
 """`spacy lowner experiment` and `spacy lowner report`: grids of trainings, and their tables and plots."""
 
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, List, Optional
 
 import typer
 from tqdm import tqdm
@@ -25,9 +25,11 @@ def experiment_cli(
     jobs: int = typer.Option(1, min=1, help="Trainings at a time, which share the processor's cores"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
     limit: Optional[int] = typer.Option(None, min=1, help="Do at most so many runs"),
+    report: Optional[Path] = typer.Option(None, help="Write tables and a plot to this page in the end, as spacy lowner report does"),
 ):
     """Train and evaluate every combination of a grid. Interrupt it at any time: it goes on where it stopped."""
-    runs = read_grid(grid_path).runs()
+    grid = read_grid(grid_path)
+    runs = grid.runs()
     todo, renamed = pending(runs, read_lines(output_path))
     for line in renamed:
         append_line(line, output_path)
@@ -41,6 +43,8 @@ def experiment_cli(
             bar.write(f"{place}: dev F1 {100 * line['scores']['dev']['f']:.1f}, trained in {line['train_seconds']:.0f} s")
 
         run_grid(todo[:limit], output_path, jobs=jobs, gpu_id=gpu_id, on_done=show)
+    if report is not None:
+        _write_report(read_lines(output_path), grid.title, report, plot=True)
 
 
 @lowner.command("report")
@@ -58,14 +62,17 @@ def report_cli(
         raise LownerError(Errors.LN062.format(path=lines_path))
     if grid not in titles and (grid is not None or len(titles) > 1):
         raise LownerError(Errors.LN014.format(what="--grid", value=grid, options="; ".join(titles)))
-    title = grid or titles[0]
+    _write_report(lines, grid or titles[0], output_path, plot)
+
+
+def _write_report(lines: List[Dict[str, Any]], title: str, path: Path, plot: bool) -> None:
     lines = latest([line for line in lines if line["grid"] == title])
     page = render_report(title, lines)
     if plot:
-        picture = output_path.with_suffix(".svg")
+        picture = path.with_suffix(".svg")
         plot_results(lines, picture)
         page += f"\n![{title}]({picture.name})\n"
-    with atomic_path(output_path) as draft:
+    with atomic_path(path) as draft:
         draft.write_text(page, encoding="utf8")
     typer.echo(render_table(lines, "f"))
-    msg.good(str(output_path))
+    msg.good(str(path))
