@@ -179,6 +179,7 @@ class Errors(metaclass=_WithCodes):
     LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
 
     # Confusion
+    LN098 = "--from jieba needs the package jieba: pip install jieba, or the extra chinese of spacy-lowner."
     LN097 = "{path}: these settings of spacy-lowner.OpenAI.v1 are wrong: {wrong}. Mend or remove them."
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."

@@ -34,7 +34,7 @@ def explain_cli(
     settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
     weight: float = typer.Option(BETA, min=0.0, help="Of the new sentences in the loss (beta)"),
-    origin: str = typer.Option("llm", "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, or none"),
+    origin: str = typer.Option("llm", "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, jieba, or none"),
     parts: str = asking.PARTS_ASKED,
     merge: bool = asking.MERGE,
     embedding: str = asking.EMBEDDING,
@@ -71,7 +71,7 @@ def explain_cli(
             embed = asking.merging_embedding(merge, embedding)
             account.add(extend(made, client, language=language, parts=chosen, embed=embed, progress=True))
     if tagger is not None:
-        write_tags(made, tagger)
+        write_tags(made, tagger, chosen)
     asking.write_account(account, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)

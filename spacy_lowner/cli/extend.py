@@ -22,7 +22,7 @@ from ._util import friendly
 def extend_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write it with extension labels (.spacy)"),
-    origin: str = typer.Option("llm", "--from", help="llm, spacy:NAME for an installed pipeline, or nltk"),
+    origin: str = typer.Option("llm", "--from", help="llm, spacy:NAME for an installed pipeline, nltk, or jieba"),
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
@@ -45,7 +45,7 @@ def extend_cli(
         msg.info("A tagger asks no language model: there is nothing to estimate")
         return
     if origin != "llm":
-        write_tags(asked, load_tagger(origin))
+        write_tags(asked, load_tagger(origin), chosen)
     elif dry_run:
         requests = [one for part in chosen for one in extension_requests([doc.text for doc in asked], part, language)]
         twice = "pos" in chosen

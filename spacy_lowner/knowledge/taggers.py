@@ -1,6 +1,8 @@
 """Extension labels without a language model: from an installed pipeline or tagger."""
 
-from typing import Callable, Iterator, List, Sequence
+import logging
+from itertools import groupby
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -9,8 +11,13 @@ from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
 from ..types import EXTENSION_KEY
+from .extend import PARTS
 
-TaggerT = Callable[[Sequence[Doc]], Iterator[List[LabeledSpan]]]
+# Docs to their spans by part: "entities" (noun phrases and named entities) and "pos".
+TaggedT = Dict[str, List[LabeledSpan]]
+TaggerT = Callable[[Sequence[Doc]], Iterator[TaggedT]]
+# How jieba's tags of nouns begin.
+NOUN = "n"
 # A noun phrase of NLTK's chunk grammar.
 NOUN_PHRASE = "NP: {<DT|PRP\\$>?<JJ.*|VBN|CD>*<NN.*>+}"
 
@@ -18,8 +25,8 @@ NOUN_PHRASE = "NP: {<DT|PRP\\$>?<JJ.*|VBN|CD>*<NN.*>+}"
 def load_tagger(name: str) -> TaggerT:
     """Load what tags words.
 
-    name (str): "spacy:NAME" for an installed pipeline, or "nltk".
-    RETURNS (TaggerT): Docs to their parts of speech, noun phrases ("NP") and, of a pipeline, entities.
+    name (str): "spacy:NAME" for an installed pipeline, "nltk", or "jieba" for Chinese.
+    RETURNS (TaggerT): Docs to their parts of speech, and their noun phrases ("NP") with, of a pipeline, entities.
     RAISES (LownerError): If it is not there.
     """
     kind, _, which = name.partition(":")
@@ -27,25 +34,28 @@ def load_tagger(name: str) -> TaggerT:
         return _of_pipeline(which)
     if name == "nltk":
         return _of_nltk()
-    raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk"))
+    if name == "jieba":
+        return _of_jieba()
+    raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk, jieba"))
 
 
-def write_tags(docs: Sequence[Doc], tagger: TaggerT) -> None:
-    """Write what a tagger says to `doc.spans["sc_ext"]`, in place of what is there."""
-    for doc, spans in zip(docs, tagger(docs)):
-        made = [Span(doc, start, end, label=label) for start, end, label in spans]
+def write_tags(docs: Sequence[Doc], tagger: TaggerT, parts: Sequence[str] = PARTS) -> None:
+    """Write what a tagger says of some parts to `doc.spans["sc_ext"]`, in place of what is there."""
+    for doc, tagged in zip(docs, tagger(docs)):
+        made = [Span(doc, start, end, label=label) for part in parts for start, end, label in tagged[part]]
         doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=made)
 
 
 def _of_pipeline(name: str) -> TaggerT:
     nlp = load_pipeline(name)
 
-    def tag(docs: Sequence[Doc]) -> Iterator[List[LabeledSpan]]:
+    def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
         for doc in nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs):
-            spans = [LabeledSpan(token.i, token.i + 1, token.pos_) for token in doc if token.pos_]
+            phrases = [LabeledSpan(ent.start, ent.end, ent.label_) for ent in doc.ents]
             if doc.has_annotation("DEP") and nlp.vocab.get_noun_chunks is not None:
-                spans += [LabeledSpan(chunk.start, chunk.end, "NP") for chunk in doc.noun_chunks]
-            yield spans + [LabeledSpan(ent.start, ent.end, ent.label_) for ent in doc.ents]
+                phrases += [LabeledSpan(chunk.start, chunk.end, "NP") for chunk in doc.noun_chunks]
+            pos = [LabeledSpan(token.i, token.i + 1, token.pos_) for token in doc if token.pos_]
+            yield {"entities": phrases, "pos": pos}
 
     return tag
 
@@ -60,16 +70,45 @@ def _of_nltk() -> TaggerT:
         raise LownerError(Errors.LN082.format(reason=reason)) from None
     chunker = nltk.RegexpParser(NOUN_PHRASE)
 
-    def tag(docs: Sequence[Doc]) -> Iterator[List[LabeledSpan]]:
+    def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
         for doc in docs:
             tagged = nltk.pos_tag([token.text for token in doc])
-            spans = [LabeledSpan(i, i + 1, name) for i, (_, name) in enumerate(tagged)]
+            phrases: List[LabeledSpan] = []
             start = 0
             for node in chunker.parse(tagged) if tagged else ():
                 length = len(node) if isinstance(node, nltk.Tree) else 1
                 if isinstance(node, nltk.Tree):
-                    spans.append(LabeledSpan(start, start + length, "NP"))
+                    phrases.append(LabeledSpan(start, start + length, "NP"))
                 start += length
-            yield spans
+            yield {"entities": phrases, "pos": [LabeledSpan(i, i + 1, name) for i, (_, name) in enumerate(tagged)]}
 
     return tag
+
+
+def _of_jieba() -> TaggerT:
+    try:
+        import jieba
+        from jieba import posseg
+    except ImportError:
+        raise LownerError(Errors.LN098) from None
+    jieba.setLogLevel(logging.WARNING)
+
+    def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
+        for doc in docs:
+            words = list(_words(doc, posseg.cut(doc.text)))
+            runs = (list(run) for noun, run in groupby(words, key=lambda word: word.label.startswith(NOUN)) if noun)
+            phrases = [LabeledSpan(run[0].start, run[-1].end, "NP") for run in runs]
+            yield {"entities": phrases, "pos": words}
+
+    return tag
+
+
+def _words(doc: Doc, cut: Iterable[Any]) -> Iterator[LabeledSpan]:
+    """YIELDS (LabeledSpan): Words with letters or signs that begin and end where tokens do."""
+    start = 0
+    for pair in cut:
+        end = start + len(pair.word)
+        span = doc.char_span(start, end)
+        if span is not None and not pair.word.isspace():
+            yield LabeledSpan(span.start, span.end, pair.flag)
+        start = end

@@ -13,7 +13,7 @@ from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
 from spacy_lowner.knowledge.synonyms import merge_synonyms
-from spacy_lowner.knowledge.taggers import load_tagger
+from spacy_lowner.knowledge.taggers import load_tagger, write_tags
 from spacy_lowner.llm.templates import render
 from spacy_lowner.llm.messages import Reply
 
@@ -121,14 +121,27 @@ def test_prompts_of_both_languages(language):
         render("spacy_lowner.knowledge", "merge", "xx", labels=[])
 
 
+def test_tags_of_jieba():
+    pytest.importorskip("jieba")
+    nlp = spacy.blank("zh")
+    docs = [nlp.make_doc("我在北京大学  学习资讯智能😀"), nlp.make_doc(""), nlp.make_doc(" ")]
+    write_tags(docs, load_tagger("jieba"))
+    found = {(span.text, span.label_) for span in docs[0].spans["sc_ext"]}
+    assert {("北京大学", "nt"), ("资讯智能", "NP"), ("资讯", "n"), ("在", "p"), ("😀", "x")} <= found
+    assert not any(text.isspace() for text, _ in found) and not docs[1].spans["sc_ext"] and not docs[2].spans["sc_ext"]
+
+
 def test_tags_of_a_pipeline(make_doc, tmp_path):
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("attribute_ruler")
     ruler.add(patterns=[[{"LOWER": "rome"}]], attrs={"POS": "PROPN"})
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Rome"}])
     nlp.to_disk(tmp_path / "tagger")
-    (spans,) = load_tagger(f"spacy:{tmp_path / 'tagger'}")([make_doc("in Rome")])
-    assert [tuple(span) for span in spans] == [(1, 2, "PROPN"), (1, 2, "GPE")]
+    tagger = load_tagger(f"spacy:{tmp_path / 'tagger'}")
+    doc = make_doc("in Rome")
+    for parts, labels in ((["entities", "pos"], ["GPE", "PROPN"]), (["pos"], ["PROPN"]), (["entities"], ["GPE"])):
+        write_tags([doc], tagger, parts)
+        assert [(span.start, span.end, span.label_) for span in doc.spans["sc_ext"]] == [(1, 2, label) for label in labels]
     for name in ("spacy:none-such", "spacy:", "other"):
         with pytest.raises(LownerError):
             load_tagger(name)
