@@ -1,5 +1,5 @@
-"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA, TechNews and the few-shot corpora
-where LOWNER_DATA has them."""
+"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA, TechNews, Weibo and the few-shot
+corpora where LOWNER_DATA has them."""
 
 import os
 import sys
@@ -56,6 +56,11 @@ def main(output: Path) -> None:
         write_unseen(load_corpus(technews), output / "factmix" / "technews.spacy")
     else:
         msg.warn("TechNews is left out: LOWNER_DATA names no folder with technews/test.txt")
+    weibo = data / "weibo_bmes"
+    if weibo.is_dir():
+        write(output / "weibo", *(load_corpus(weibo / f"{split}.char.bmes") for split in SPLITS))
+    else:
+        msg.warn("Weibo is left out: LOWNER_DATA names no folder with weibo_bmes")
     for name, (train_file, test_file) in FEW_SHOT.items():
         if (data / name / train_file).is_file():
             train, rest = split_docs(load_corpus(data / name / train_file), 0.1)

