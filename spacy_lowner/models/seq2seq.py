@@ -15,6 +15,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+from transformers.utils import logging
 
 from ..batching import batch_by_padding
 from ..errors import Errors, LownerError, Warnings, check_settings
@@ -73,12 +74,14 @@ class Written(NamedTuple):
 
     mentions (List[Mention]): Each in its place, none overlapping. surplus (int): Those that the text has no place for.
     valid (bool): Whether the output is whole. cut (bool): Whether it was brought to its end at the limit.
+    pieces (Tuple[int, …]): The output, without the piece that it starts from.
     """
 
     mentions: List[Mention]
     surplus: int
     valid: bool = True
     cut: bool = False
+    pieces: Tuple[int, ...] = ()
 
 
 def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
@@ -108,7 +111,7 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
             mentions = grammar.read(output[1:], words)
             placed = place_mentions(words, mentions or ())
             cut = grammar.read(output[1 : 1 + reader.max_output], words) is None
-            found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None, cut)
+            found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None, cut, tuple(output[1:]))
     return found
 
 
@@ -195,11 +198,16 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
 
 
 def _decoder_made_of_encoder(path: str, tokenizer: PreTrainedTokenizerFast) -> EncoderDecoderModel:
+    # transformers lists every weight of the cross-attention, all of which are to be learned.
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
     try:
         module = EncoderDecoderModel.from_encoder_decoder_pretrained(path, path, tie_encoder_decoder=False)
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise LownerError(Errors.LN055.format(name=path, reason=reason)) from error
+    finally:
+        logging.set_verbosity(level)
     module.config.decoder_start_token_id = tokenizer.cls_token_id
     module.config.eos_token_id = tokenizer.sep_token_id
     module.config.pad_token_id = tokenizer.pad_token_id

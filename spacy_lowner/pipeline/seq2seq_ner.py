@@ -97,7 +97,7 @@ class Seq2SeqRecognizer(LabelledPipe):
     def predict(self, docs: Iterable[Doc]) -> List[List[Mention]]:
         """RETURNS (List[List[Mention]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
         docs = list(docs)
-        asked = [(number, start, task) for number, doc in enumerate(docs) for start, task in self._tasks(doc)]
+        asked = [(number, start, task) for number, doc in enumerate(docs) for start, task in self.tasks(doc)]
         found: List[List[Mention]] = [[] for _ in docs]
         written = write(self.model, [task for _, _, task in asked])
         for (number, start, _), own in zip(asked, written):
@@ -114,6 +114,16 @@ class Seq2SeqRecognizer(LabelledPipe):
         for doc, mentions in zip(docs, predicted):
             doc.set_ents([Span(doc, start, end, label=label) for label, start, end in mentions], default="outside")
 
+    def tasks(self, doc: Doc) -> List[Tuple[int, WritingTask]]:
+        """RETURNS (List[Tuple[int, WritingTask]]): The parts of a Doc that are read at once, after their first words."""
+        words = [token.text for token in doc]
+        context = context_of(doc, self.cfg["context"])
+        labels = {label: readable_name(label) for label in self.labels}
+        if not any(word.strip() for word in words):
+            return []
+        windows = cut_windows([1] * len(words), self.cfg["window"], 0.0)
+        return [(start, WritingTask(words[start:end], context, labels)) for start, end in windows]
+
     def _check_label(self, label: str) -> None:
         alike = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
         if alike is not None:
@@ -128,16 +138,6 @@ class Seq2SeqRecognizer(LabelledPipe):
         count = max(1, sum(map(len, scores)))
         return -float(sum(float(own.sum()) for own in scores)) / count, [own * 0.0 - 1.0 / count for own in scores]
 
-    def _tasks(self, doc: Doc) -> List[Tuple[int, WritingTask]]:
-        """RETURNS (List[Tuple[int, WritingTask]]): The parts of a Doc that are read at once, after their first words."""
-        words = [token.text for token in doc]
-        context = context_of(doc, self.cfg["context"])
-        labels = {label: readable_name(label) for label in self.labels}
-        if not any(word.strip() for word in words):
-            return []
-        windows = cut_windows([1] * len(words), self.cfg["window"], 0.0)
-        return [(start, WritingTask(words[start:end], context, labels)) for start, end in windows]
-
     def _lessons(self, example: Example) -> List[WritingTask]:
         """RETURNS (List[WritingTask]): With what is to be written; parts whose annotation is not whole are left out."""
         tags = example.get_aligned_ner()
@@ -147,7 +147,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         if unknown:
             raise LownerError(Errors.LN043.format(name=self.name, label=unknown[0], labels=", ".join(self.labels)))
         lessons = []
-        for start, task in self._tasks(example.predicted):
+        for start, task in self.tasks(example.predicted):
             end = start + len(task.words)
             if any(tag in (None, "-", "") for tag in tags[start:end]):
                 continue

@@ -220,13 +220,13 @@ def test_reasoning_is_read_and_cut_before_text(tiny_t5):
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
     doc = nlp.make_doc("Ann sang")
-    ((plain, words),) = _inputs(pipe.model, [task for _, task in pipe._tasks(doc)])
+    ((plain, words),) = _inputs(pipe.model, [task for _, task in pipe.tasks(doc)])
     doc._.lowner_reasoning = {"bidirectional": "Ann is a PER."}
-    ((reasoned, same),) = _inputs(pipe.model, [task for _, task in pipe._tasks(doc)])
+    ((reasoned, same),) = _inputs(pipe.model, [task for _, task in pipe.tasks(doc)])
     assert words == same and reasoned[: len(plain) - 1] == plain[:-1] and len(reasoned) > len(plain)
     doc._.lowner_reasoning = "so " * 100
     with pytest.warns(UserWarning, match="LN109.*128"):
-        ((cut, _),) = _inputs(pipe.model, [task for _, task in pipe._tasks(doc)])
+        ((cut, _),) = _inputs(pipe.model, [task for _, task in pipe.tasks(doc)])
     assert len(cut) == 128 and cut[: len(plain) - 1] == plain[:-1]
 
 
