@@ -1,0 +1,77 @@
+"""What reasoning costs: calls, tokens and money for a thousand sentences, from the client's counters on a few of them.
+
+    python -m spacy lowner confusion --target-model training/target/ai/model-best --source-model training/conll2003/ner/model-last \\
+        --train corpus/crossner/ai/train.spacy --dev corpus/crossner/ai/dev.spacy --output confusion.json
+    python benchmarks/cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local --prompt-price 0.15 --completion-price 0.6
+"""
+
+import argparse
+import time
+from contextlib import nullcontext
+from itertools import product
+from pathlib import Path
+
+from page import publish
+
+from spacy_lowner.corpus.docs import read_docs
+from spacy_lowner.corpus.files import read_json_file
+from spacy_lowner.llm.client import OpenAIClient
+from spacy_lowner.llm.local import local_server
+from spacy_lowner.reasoning.chain import ReasoningChain
+from spacy_lowner.reasoning.examples import load_examples
+from spacy_lowner.reasoning.reason import reason
+
+# Table 2: without the reasoning by coarse types, without the one backward from the confusing type, without either.
+ABLATIONS = {(True, True): "whole", (False, True): "no initial", (True, False): "no backward", (False, False): "neither"}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("confusion", type=Path, help="what spacy lowner confusion wrote")
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--count", type=int, default=10, help="texts that are asked about")
+    parser.add_argument("--examples", default="ai")
+    parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--base-url", help="a server, or local")
+    parser.add_argument("--in-flight", type=int, default=2)
+    parser.add_argument("--max-tokens", type=int, default=512)
+    parser.add_argument("--prompt-price", type=float, default=0.0, help="of a million tokens")
+    parser.add_argument("--completion-price", type=float, default=0.0, help="of a million tokens")
+    parser.add_argument("--output", type=Path, help="write the table as a page")
+    arguments = parser.parse_args()
+    confusion = read_json_file(arguments.confusion)
+    rows = []
+    with local_server() if arguments.base_url == "local" else nullcontext(arguments.base_url) as url:
+        for initial, backward in product((True, False), repeat=2):
+            chain = ReasoningChain.from_confusion(confusion, initial=initial, backward=backward)
+            chain.examples = load_examples(arguments.examples)
+            docs = list(read_docs(arguments.texts))[: arguments.count]
+            client = OpenAIClient(
+                arguments.model,
+                url,
+                in_flight=arguments.in_flight,
+                parameters={"temperature": 0, "max_tokens": arguments.max_tokens},
+                prompt_price=arguments.prompt_price,
+                completion_price=arguments.completion_price,
+            )
+            started = time.perf_counter()
+            counts, _ = reason(docs, client, chain, model_name=arguments.model, description=ABLATIONS[initial, backward])
+            seconds, usage = time.perf_counter() - started, client.usage
+            client.close()
+            thousand = 1000 / len(docs)
+            numbers = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
+            costs = (f"{usage.cost * thousand:.2f}", f"{seconds * thousand:,.0f}")
+            read = f"{100 * counts['reasoned'] / len(docs):.0f}%"
+            rows.append((ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, read))
+    header = ("Prompt", "calls", "tokens in", "tokens out", "cost", "seconds", "read")
+    prices = f"{arguments.prompt_price} and {arguments.completion_price} a million tokens in and out"
+    notes = (
+        f"For 1,000 sentences, from {arguments.count} of {arguments.texts} by {arguments.model}; {arguments.in_flight} calls at once, "
+        f"at most {arguments.max_tokens} tokens each. Cost at {prices}. Read: replies with all parts that were asked for."
+    )
+    publish("What reasoning costs", header, rows, notes, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
