@@ -23,6 +23,7 @@ from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
 from .encoder import encoder_path
 from .json_grammar import JSONGrammar, Mention
+from .masked_lm import load_masked_lm
 from .pieces import load_tokenizer, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
 from .torch_shim import get_module, loaded_module, module_shim, set_module
 
@@ -189,6 +190,9 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
         module = AutoModelForSeq2SeqLM.from_pretrained(path)
     else:
         module = _decoder_made_of_encoder(path, tokenizer)
+        if name == "minilm":
+            # Its package has no head; the adapter's is that of a masked language model.
+            module.decoder.load_state_dict(load_masked_lm(name)[0].state_dict(), strict=False)
     positions = _positions(module.config, "encoder")
     if positions is not None and model.attrs["max_input"] > positions:
         arguments = {"what": "max_input", "size": model.attrs["max_input"], "limit": positions}

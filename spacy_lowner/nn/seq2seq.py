@@ -33,6 +33,8 @@ class EntityWriter(nn.Module):
             padding. Shapes: (rows, length)
         RETURNS (Tensor): Log-probabilities of what is written, 0 for padding. Shape: (rows, length)
         """
-        logits = self.model(input_ids=ids, attention_mask=attention, decoder_input_ids=begun).logits.float()
+        filled = (written != -100).long()
+        outputs = self.model(input_ids=ids, attention_mask=attention, decoder_input_ids=begun, decoder_attention_mask=filled)
+        logits = outputs.logits.float()
         losses = F.cross_entropy(logits.transpose(1, 2), written, ignore_index=-100, reduction="none")
         return -losses
