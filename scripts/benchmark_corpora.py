@@ -98,7 +98,7 @@ def write_unseen(docs: list, path: Path) -> None:
     """Texts of another domain, without the entities of types that CoNLL-2003 does not have."""
     for doc in docs:
         own = [(span, TECHNEWS.get(span.label_, span.label_)) for span in doc.spans["sc"]]
-        spans = [Span(doc, span.start, span.end, label=label) for span, label in own if label in LOW]
+        spans = [Span(doc, span.start, span.end, label=label) for span, label in own if label in TECHNEWS.values()]
         doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans)
         doc.set_ents(spans, default="outside")
     write_docs(docs, path)

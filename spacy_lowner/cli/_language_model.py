@@ -60,7 +60,9 @@ def open_client(
     """
     given = read_json_file(settings) if settings is not None else {}
     block = {"@misc": "spacy-lowner.OpenAI.v1", "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
-    block.update(given, parameters={"temperature": 0, "max_tokens": max_tokens, **given.get("parameters", {})})
+    block.update({"parameters": {}, **given})
+    if isinstance(block["parameters"], dict):
+        block["parameters"] = {"temperature": 0, "max_tokens": max_tokens, **block["parameters"]}
     if not block["model"]:
         raise LownerError(Errors.LN083)
     with local_server() if block["base_url"] == LOCAL else nullcontext(block["base_url"]) as url:

@@ -69,23 +69,23 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
     runs (Sequence[Run]): Of one `training_key`. jobs (int), gpu_id (int): As of `run_grid`.
     YIELDS (Dict[str, Any]): For each, all that is needed to repeat it, and scores.
     """
-    run, threads = runs[0], _threads(jobs)
+    first, threads = runs[0], _threads(jobs)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
     with tempfile.TemporaryDirectory() as folder:
-        train = _sample(run, Path(folder) / "train.spacy")
+        train = _sample(first, Path(folder) / "train.spacy")
         overrides = {
-            **run.overrides,
+            **first.overrides,
             "paths.train": train,
-            "paths.dev": run.dev,
-            "system.seed": run.seed,
+            "paths.dev": first.dev,
+            "system.seed": first.seed,
         }
         options = [part for name, value in overrides.items() for part in (f"--{name}", _as_option(value))]
-        command = ["train", run.config, "--output", f"{folder}/model", "--gpu-id", str(gpu_id), *options]
+        command = ["train", first.config, "--output", f"{folder}/model", "--gpu-id", str(gpu_id), *options]
         started = time.time()
         _spacy(command, environment, Path(folder) / "train.log")
         seconds = time.time() - started
         nlp = spacy.load(Path(folder) / "model" / "model-best")
-        dev = _score_on_dev(run, nlp)
+        dev = _score_on_dev(first, nlp)
         for run in runs:
             test = evaluate_pipeline(nlp, load_corpus(Path(run.test))).as_dict()
             yield {

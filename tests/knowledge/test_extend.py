@@ -195,7 +195,7 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
         done = CliRunner().invoke(lowner, arguments)
         assert done.exit_code == 0, done.output
         assert server.bodies[0]["temperature"] == 0.5 and server.bodies[0]["max_tokens"] == 2048 and "cost" in done.output
-        for wrong in ({"prices": 1}, {"timeout": "soon"}, {"in_flight": 0}):
+        for wrong in ({"prices": 1}, {"timeout": "soon"}, {"in_flight": 0}, {"parameters": "cold"}):
             srsly.write_json(settings, {"model": "m", "base_url": url, **wrong})
             done = CliRunner().invoke(lowner, arguments)
             assert done.exit_code == 1 and next(iter(wrong)) in done.output
