@@ -23,19 +23,19 @@ def band_mask(lengths: Tensor, seq: int, width: int) -> Tensor:
 def last_words(states: Tensor, width: int) -> Tensor:
     """Lay the states of last words into the band: cell (i, w) receives word i + w, or zeros past the end.
 
-    states (Tensor): One state a word. Shape: (batch, seq, dim)
+    states (Tensor): One state a word. Shape: (words, dim)
     width (int): Longest span, in words.
-    RETURNS (Tensor): A view without copies. Shape: (batch, seq, width, dim)
+    RETURNS (Tensor): A view without copies. Shape: (words, width, dim)
     """
     padded = F.pad(states, (0, 0, 0, width - 1))
-    return padded.unfold(1, width, 1).transpose(2, 3)
+    return padded.unfold(0, width, 1).transpose(1, 2)
 
 
 def to_last_word(band: Tensor) -> Tensor:
     """Re-index a band by its last word: cell (j, w) receives cell (j - w, w), or zero before the start.
 
-    band (Tensor): One number a span. Shape: (batch, seq, width)
-    RETURNS (Tensor): The same numbers, rows by last word. Shape: (batch, seq, width)
+    band (Tensor): One number a span. Shape: (words, width)
+    RETURNS (Tensor): The same numbers, rows by last word. Shape: (words, width)
     """
     return _shear(band, -1)
 
@@ -43,14 +43,14 @@ def to_last_word(band: Tensor) -> Tensor:
 def to_first_word(band: Tensor) -> Tensor:
     """The inverse of `to_last_word`: cell (i, w) receives cell (i + w, w), or zero past the end.
 
-    band (Tensor): One number a span, rows by last word. Shape: (batch, seq, width)
-    RETURNS (Tensor): The same numbers, rows by first word. Shape: (batch, seq, width)
+    band (Tensor): One number a span, rows by last word. Shape: (words, width)
+    RETURNS (Tensor): The same numbers, rows by first word. Shape: (words, width)
     """
     return _shear(band, 1)
 
 
 def _shear(band: Tensor, direction: int) -> Tensor:
-    seq, width = band.shape[1:]
+    seq, width = band.shape
     row = torch.arange(seq, device=band.device)[:, None] + direction * torch.arange(width, device=band.device)
     inside = (row >= 0) & (row < seq)
-    return band.gather(1, row.clamp(0, seq - 1).expand_as(band)) * inside
+    return band.gather(0, row.clamp(0, seq - 1)) * inside

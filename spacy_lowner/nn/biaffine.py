@@ -1,9 +1,10 @@
 """Multi-head biaffine scoring of spans with linear terms (KnowFREE, eq. 7-8)."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
-
-from .band import last_words
+from torch.nn import functional as F
 
 
 class BandedBiaffine(nn.Module):
@@ -38,26 +39,47 @@ class BandedBiaffine(nn.Module):
         nn.init.xavier_normal_(self.bilinear)
         nn.init.normal_(self.length_term.weight, std=0.02)
 
-    def forward(self, words: Tensor) -> Tensor:
-        """words (Tensor): Word states. Shape: (batch, seq, dim)
-        RETURNS (Tensor): Span features. Shape: (batch, seq, width, out)
+    def forward(self, words: Tensor) -> "WordTerms":
+        """words (Tensor): Word states of texts laid end to end. Shape: (words, dim)
+        RETURNS (WordTerms): What each word brings to the spans that it starts or ends.
         """
         start, end = self.start(self.dropout(words)), self.end(self.dropout(words))
-        # In place: at this size it is memory that takes the time, and no term is needed again for the gradient.
-        features = self._bilinear(start, end)
-        features += self.start_term(start)[:, :, None]
-        features += last_words(self.end_term(end), self.width)
-        features += self.length_term.weight
+        return WordTerms(start, self.start_term(start), end, self.end_term(end))
+
+    def features(self, terms: "WordTerms", rows: Tensor, width: int) -> Tensor:
+        """terms (WordTerms): Of all words. rows (Tensor): The first words of the wanted spans. Shape: (rows,), int64
+        width (int): The longest of the wanted spans, in words.
+        RETURNS (Tensor): Span features. Shape: (rows, width, out)
+        """
+        lasts = rows[:, None] + torch.arange(width, device=rows.device)
+        lasts = lasts.clamp(max=len(terms.end) - 1)
+        # As embeddings, whose gradients are summed where they arise. In place: at this size it is memory that takes the time,
+        # and no term is needed again for the gradient.
+        features = self._bilinear(F.embedding(rows, terms.start), F.embedding(lasts, terms.end))
+        features += F.embedding(rows, terms.start_term)[:, None]
+        features += F.embedding(lasts, terms.end_term)
+        features += self.length_term.weight[:width]
         return features
 
     def _bilinear(self, start: Tensor, end: Tensor) -> Tensor:
-        batch, seq, _ = start.shape
         heads, per_head, _, out = self.bilinear.shape
-        right = last_words(end, self.width).unflatten(-1, (heads, per_head))
         features = []
         # s_i U_h for all words is one product; the small products with e_{i+w} read them where they lie.
         for head, form in enumerate(self.bilinear.flatten(2)):
-            left = start[..., head * per_head : (head + 1) * per_head].flatten(0, 1) @ form
-            band = right[..., head, :].reshape(batch * seq, self.width, per_head)
-            features.append(band @ left.view(batch * seq, per_head, out))
-        return torch.cat(features, -1).view(batch, seq, self.width, -1)
+            part = slice(head * per_head, (head + 1) * per_head)
+            left = (start[:, part] @ form).view(-1, per_head, out)
+            features.append(end[..., part] @ left)
+        return torch.cat(features, -1)
+
+
+class WordTerms(NamedTuple):
+    """What each word brings to the spans it starts or ends: to the biaffine form, and as a term of its own.
+
+    start (Tensor): Shape: (words, hidden). start_term (Tensor): Shape: (words, out)
+    end (Tensor): Shape: (words, hidden). end_term (Tensor): Shape: (words, out)
+    """
+
+    start: Tensor
+    start_term: Tensor
+    end: Tensor
+    end_term: Tensor

@@ -27,20 +27,19 @@ class LocalSpanAttention(nn.Module):
         self.register_buffer("near", (place[:, None] - place).abs() <= window, persistent=False)
 
     def forward(self, spans: Tensor, mask: Tensor) -> Tensor:
-        """spans (Tensor): Span features. Shape: (batch, seq, width, dim)
-        mask (Tensor): Cells that are spans; others are not attended to. Shape: (batch, seq, width), bool
-        RETURNS (Tensor): What each span gathered. Shape: (batch, seq, width, dim)
+        """spans (Tensor): Span features, of words with their spans up to some width. Shape: (words, up to width, dim)
+        mask (Tensor): Cells that are spans; others are not attended to. Shape: (words, up to width), bool
+        RETURNS (Tensor): What each span gathered. Shape: (words, up to width, dim)
         """
-        batch, seq, width, dim = spans.shape
-        rows = spans.view(batch * seq, width, dim)
         query, key, value = (
-            project(rows).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.query, self.key, self.value)
+            project(spans).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.query, self.key, self.value)
         )
         # A cell that is no span sees itself alone: a row without any key would be NaN.
+        width = spans.shape[1]
         itself = torch.eye(width, dtype=torch.bool, device=mask.device)
-        allowed = (self.near & mask.view(batch * seq, 1, width)) | itself
+        allowed = (self.near[:width, :width] & mask[:, None]) | itself
         gathered = _attend(query, key, value, allowed[:, None])
-        return self.project_out(gathered.transpose(1, 2).reshape(batch, seq, width, dim))
+        return self.project_out(gathered.transpose(1, 2).flatten(-2))
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor) -> Tensor:

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .band import band_mask
-from .biaffine import BandedBiaffine
+from .biaffine import BandedBiaffine, WordTerms
 from .interaction import MaskedSpanConvolution, build_interaction
 from .semantics import LabelMatching
 
 # The share of spans that are entities is small: starting from it spares the first steps from unlearning 0.5 everywhere.
 PRIOR_LOGIT = -4.0
-# Cells computed at once: on a CPU what its cache holds, a quarter faster than all of a long text.
-TILE_CELLS: DefaultDict[str, int] = defaultdict(lambda: 65_536, cpu=4_096)
+# Cells computed at once: on a CPU what its cache holds, and few enough that words with like room come together.
+TILE_CELLS: DefaultDict[str, int] = defaultdict(lambda: 65_536, cpu=2_048)
 # How sharply a new label's row prefers source labels of like meaning.
 ROW_TEMPERATURE = 0.1
 
@@ -27,7 +27,7 @@ class KnowFREEHead(nn.Module):
         H_G    = LayerNorm(H_B + interaction(H_B))         (eq. 9-11)
         logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is ours)
 
-    Padding never reaches a span of the text: words past the end are left out or zeroed, cells past the end are masked.
+    Padding never reaches a span of the text: words past the end are left out, cells past the end are masked.
 
     dim (int): Width of the word states.
     n_target (int): Number of target labels. n_extension (int): Number of extension labels, whose rows follow.
@@ -135,30 +135,48 @@ class KnowFREEHead(nn.Module):
         RETURNS (Tensor): Logits; cells that are no spans hold no meaning. Shape: (batch, seq, width, labels)
         """
         mask = band_mask(lengths, words.shape[1], self.width)
-        words = words * mask[:, :, :1]
-        shaped = words if self.shapes is None else words + self.shapes(shapes) * mask[:, :, :1]
-        labels = self.output.out_features if extension else self.n_target
-        logits = self._score_band(shaped, mask, labels)
-        if self.matching is not None:
-            logits = logits + F.pad(self.matching(words), (0, labels - self.n_target))
-        return logits
-
-    def _score_band(self, words: Tensor, mask: Tensor, labels: int) -> Tensor:
-        """Spans of different first words know nothing of each other, unless a convolution mixes them: texts are laid end to
-        end, without padding, and scored in tiles."""
-        if isinstance(self.interaction, MaskedSpanConvolution):
-            return self._score(self.biaffine(words), mask, labels)
         real = mask[:, :, 0]
-        rows = max(1, TILE_CELLS[words.device.type] // self.width)
-        tiles = zip(self.biaffine(words[real][None]).split(rows, dim=1), mask[real][None].split(rows, dim=1))
-        scored = torch.cat([self._score(*tile, labels)[0] for tile in tiles])
-        logits = scored.new_zeros(*mask.shape, labels)
-        logits[real] = scored
-        return logits
+        labels = self.output.out_features if extension else self.n_target
+        # Texts are laid end to end, without padding.
+        texts = words[real]
+        terms = self.biaffine(texts if self.shapes is None else texts + self.shapes(shapes[real]))
+        if isinstance(self.interaction, MaskedSpanConvolution):
+            scored = self._score_grid(terms, mask, labels)
+        else:
+            scored = self._score_tiles(terms, mask[real], labels)
+        if self.matching is not None:
+            scored = scored + F.pad(self.matching(texts), (0, labels - self.n_target))
+        return _spread(scored, real)
 
-    def _score(self, spans: Tensor, mask: Tensor, labels: int) -> Tensor:
+    def _score_grid(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
+        """A convolution mixes spans of neighbouring first words, so it needs them where they are, text by text."""
+        real = mask[:, :, 0]
+        every = torch.arange(len(terms.start), device=mask.device)
+        spans = _spread(self.biaffine.features(terms, every, self.width), real)
+        return self._classify(spans, mask, labels)[real]
+
+    def _score_tiles(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
+        """Otherwise spans of different first words know nothing of each other: words are scored in tiles, those with room
+        for spans of like lengths together, so that few cells past the end of a text are computed."""
+        order = mask.sum(-1).argsort(descending=True, stable=True)
+        scored = []
+        for rows in order.split(max(1, TILE_CELLS[mask.device.type] // self.width)):
+            width = int(mask[rows].any(0).sum())
+            spans = self.biaffine.features(terms, rows, width)
+            logits = self._classify(spans, mask[rows, :width], labels)
+            scored.append(F.pad(logits, (0, 0, 0, self.width - width)))
+        return torch.cat(scored)[order.argsort()]
+
+    def _classify(self, spans: Tensor, mask: Tensor, labels: int) -> Tensor:
         if self.interaction is not None:
             gathered = self.interaction(spans, mask)
             gathered += spans
             spans = self.norm(gathered).add_(spans)
         return F.linear(F.gelu(spans), self.output.weight[:labels], self.output.bias[:labels])
+
+
+def _spread(rows: Tensor, real: Tensor) -> Tensor:
+    """RETURNS (Tensor): Rows of words, laid end to end, at the places of the words; zeros elsewhere."""
+    spread = rows.new_zeros(*real.shape, *rows.shape[1:])
+    spread[real] = rows
+    return spread
