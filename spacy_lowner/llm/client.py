@@ -191,10 +191,14 @@ class OpenAIClient(OfOneProcess):
             if self._server is None:
                 import openai
 
+                from .timed import timed_client
+
                 key = os.environ.get(self._api_key_variable, "").strip() or "none"
                 if not key.isascii():
                     raise LownerError(Errors.LN089.format(variable=self._api_key_variable))
-                self._server = openai.OpenAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=self._timeout)
+                self._server = openai.OpenAI(
+                    api_key=key, base_url=self.base_url, max_retries=0, timeout=self._timeout, http_client=timed_client()
+                )
             return self._server
 
     def _disconnect(self) -> None:

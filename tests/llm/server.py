@@ -22,7 +22,7 @@ def completion(content, *, finish="stop", **message):
 
 class Misbehaving:
     """What the server saw, and does: `answer(prompt, attempt)` returns the text of an answer, a body (dict), a triple of status,
-    headers and body, or ":drop", ":half" or ":stall"."""
+    headers and body, or ":drop", ":half", ":drip" or ":stall"."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -69,8 +69,8 @@ def serve(answer):
             if answer == ":stall":
                 time.sleep(3)
                 answer = "late"
-            half = answer == ":half"
-            if half:
+            half, drip = answer == ":half", answer == ":drip"
+            if half or drip:
                 answer = "a long answer"
             status, headers, body = answer if isinstance(answer, tuple) else (200, {}, answer)
             data = (
@@ -84,6 +84,12 @@ def serve(answer):
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            if drip:
+                for byte in data:
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    time.sleep(0.02)
+                return
             self.wfile.write(data[: len(data) // 2] if half else data)
             if half:
                 self.wfile.flush()

@@ -115,6 +115,13 @@ def test_passing_trouble_is_tried_again(trouble):
         assert len(server.seen) == 3 and model.usage.retries == 2
 
 
+def test_an_answer_that_drips_in_is_broken_off_in_time():
+    with serve(lambda prompt, attempt: ":drip" if attempt == 1 else "fine") as (url, server):
+        begun = time.monotonic()
+        assert ask(client(url, timeout=0.5), "x")[0].text == "fine"
+        assert time.monotonic() - begun < 2 and server.seen == ["x", "x"]
+
+
 def test_a_stalled_answer_is_tried_again():
     with serve(lambda prompt, attempt: ":stall" if attempt == 1 else "fine") as (url, server):
         assert ask(client(url, timeout=0.3), "x")[0].text == "fine"
