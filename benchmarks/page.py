@@ -12,7 +12,7 @@ from wasabi import table as render
 
 def publish(title: str, header: Sequence[str], rows: Sequence[Sequence], notes: str, output: Optional[Path]) -> None:
     """Print a table and, if `output` is given, write it as a page that says how and when it was made."""
-    body = render(rows, header=header, divider=True, aligns=("l",) + ("r",) * (len(header) - 1)).strip()
+    body = render(rows, header=header, divider=True, aligns=("l",) + ("r",) * (len(header) - 1)).strip("\n")
     where = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {time.strftime('%Y-%m-%d')}"
     msg.text(f"\n{title}\n")
     sys.stdout.write(f"{body}\n\n{notes}\n{where}\n")

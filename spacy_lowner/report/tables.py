@@ -83,9 +83,10 @@ def _origin(lines: Sequence[LineT]) -> str:
 
 
 def _unfinished(lines: Sequence[LineT]) -> List[str]:
-    cells = {(line["corpus"], line["sample"], line["seed"]) for line in lines}
+    corpora, samples, seeds = ({line[part] for line in lines} for part in ("corpus", "sample", "seed"))
+    full = len(corpora) * len(samples) * len(seeds)
     counts = Counter(line["system"] for line in lines)
-    return [f"{system} has {n} of {len(cells)} runs" for system, n in counts.items() if n < len(cells)]
+    return [f"{system} has {n} of {full} runs" for system, n in counts.items() if n < full]
 
 
 def by_size(samples: Any) -> List[str]:
