@@ -1,6 +1,5 @@
 """Callbacks for configs."""
 
-import functools
 from typing import Any, Callable, Dict, List, Optional
 
 import torch
@@ -33,6 +32,8 @@ def create_start_from(
         source = load_pipeline(path)
         wanted = nlp.pipe_names if pipes is None else pipes
         copied = [name for name in wanted if name in nlp.pipe_names and _copy(source, nlp, name)]
+        for name in copied:
+            getattr(nlp.get_pipe(name), "weights_changed", lambda: None)()
         missing = [name for name in pipes or () if name not in copied]
         if missing or not copied:
             names, known = ", ".join(missing or nlp.pipe_names), ", ".join(source.pipe_names)
@@ -62,7 +63,7 @@ def _copy(source: Language, target: Language, name: str) -> bool:
             _copy_tok2vec(theirs, ours)
         else:
             return False
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, AttributeError) as error:
         raise LownerError(Errors.LN045.format(pipe=name, reason=str(error).splitlines()[0])) from error
     return True
 
@@ -121,19 +122,33 @@ def create_fast_training(
         if freeze_embeddings and hasattr(shim._model, "get_input_embeddings"):
             shim._model.get_input_embeddings().requires_grad_(False)
         if cpu_bfloat16 and shim.device.type == "cpu" and computes_in_bfloat16():
-            shim._model.forward = _in_bfloat16(shim._model.forward)
+            InBfloat16.attach(shim._model)
 
     return before_update
 
 
-def _in_bfloat16(forward: Callable) -> Callable:
-    @functools.wraps(forward)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            output = forward(*args, **kwargs)
-        return _to_float32(output)
+class InBfloat16:
+    """Hooks that let a module on a CPU compute in bfloat16; they are copied and pickled with it."""
 
-    return run
+    def __init__(self) -> None:
+        self.running: List[Any] = []
+
+    @classmethod
+    def attach(cls, module: torch.nn.Module) -> None:
+        """Let a module compute so from now on."""
+        hooks = cls()
+        module.register_forward_pre_hook(hooks.enter)
+        module.register_forward_hook(hooks.leave, always_call=True)
+
+    def enter(self, module: torch.nn.Module, inputs: Any) -> None:
+        """Before the module computes."""
+        self.running.append(torch.autocast("cpu", dtype=torch.bfloat16))
+        self.running[-1].__enter__()
+
+    def leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> Any:
+        """After it has, or has failed. RETURNS (Any): Its output in float32."""
+        self.running.pop().__exit__(None, None, None)
+        return _to_float32(output)
 
 
 def _to_float32(output: Any) -> Any:

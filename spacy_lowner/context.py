@@ -17,6 +17,8 @@ def register(name: str) -> None:
 
 def context_of(doc: Doc, name: str) -> str:
     """RETURNS (str): What `doc._.<name>` says: a text, several, or the parts of a reasoning; empty where there is none."""
+    # A pipe may have come here by pickle, past its constructor.
+    register(name)
     value = doc._.get(name)
     if isinstance(value, dict):
         value = " ".join(str(value[part]) for part in PARTS if value.get(part))

@@ -55,9 +55,9 @@ def bare_doc(doc: Doc, vocab: Vocab) -> Doc:
 
 
 def copy_context(source: Doc, target: Doc) -> None:
-    """Copy what stands under `doc._` as text, or as a dict of texts."""
+    """Copy what stands under `doc._` as text, or as several."""
     for key, value in source.user_data.items():
-        if isinstance(key, tuple) and key[0] == "._." and isinstance(value, (str, dict)):
+        if isinstance(key, tuple) and key[0] == "._." and isinstance(value, (str, list, tuple, dict)):
             target.user_data[key] = value
 
 

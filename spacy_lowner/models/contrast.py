@@ -149,7 +149,7 @@ def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTok
         reason = "its tokenizer has no mask token"
     elif not {"inputs_embeds", "position_ids", "token_type_ids", "attention_mask"} <= set(arguments):
         reason = "it takes no embeddings and positions of its caller"
-    elif getattr(encoder.config, "position_embedding_type", "absolute") != "absolute":
+    elif getattr(encoder.config, "position_embedding_type", "absolute") != "absolute" or getattr(encoder.config, "relative_attention", False):
         reason = "its positions are relative"
     elif encoder.get_input_embeddings().embedding_dim != encoder.config.hidden_size:
         reason = "its embeddings are of another width than its states"

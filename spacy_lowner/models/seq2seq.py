@@ -24,8 +24,8 @@ from ..types import WriterModelT
 from .encoder import encoder_path
 from .json_grammar import JSONGrammar, Mention
 from .masked_lm import load_masked_lm
-from .pieces import load_tokenizer, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
-from .torch_shim import get_module, loaded_module, module_shim, set_module
+from .pieces import first_position, load_tokenizer, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
+from .torch_shim import loaded_module, module_shim, set_module
 
 # Section 3.3.2 of the paper.
 QUESTION = "Find all entities of types {types} in"
@@ -89,7 +89,7 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
     module, tokenizer = loaded_module(model), tokenizer_of(loaded_module(model))
     inputs = _inputs(model, tasks)
-    limit = _positions(module.model.config, "decoder")
+    limit = _positions(module.model, "decoder")
     found: List[Written] = [Written([], 0) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
@@ -180,8 +180,6 @@ class _Reader:
 
 
 def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
-    if get_module(model.shims[0]) is not None:
-        return
     name = model.attrs["model"]
     path = encoder_path(name)
     tokenizer = load_tokenizer(path)
@@ -193,7 +191,7 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
         if name == "minilm":
             # Its package has no head; the adapter's is that of a masked language model.
             module.decoder.load_state_dict(load_masked_lm(name)[0].state_dict(), strict=False)
-    positions = _positions(module.config, "encoder")
+    positions = _positions(module, "encoder")
     if positions is not None and model.attrs["max_input"] > positions:
         arguments = {"what": "max_input", "size": model.attrs["max_input"], "limit": positions}
         raise LownerError(Errors.LN057.format(name=name, mend="Lower it", **arguments))
@@ -232,15 +230,17 @@ def _rebuild(model: Dict[str, Any], tokenizer: Dict[str, str]) -> EntityWriter:
     return EntityWriter(module.eval(), {"model": model, "tokenizer": tokenizer})
 
 
-def _positions(config: Any, part: str) -> Optional[int]:
+def _positions(model: PreTrainedModel, part: str) -> Optional[int]:
     """RETURNS (Optional[int]): Positions of the encoder or decoder; None where they are relative and without end."""
-    return getattr(getattr(config, part, config), "max_position_embeddings", None)
+    positions = getattr(getattr(model.config, part, model.config), "max_position_embeddings", None)
+    base = getattr(getattr(model, part, model), "base_model", model)
+    return None if positions is None else positions - first_position(base)
 
 
 def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> Tuple[List[Floats1d], Callable]:
     module, tokenizer, shim = loaded_module(model), tokenizer_of(loaded_module(model)), model.shims[0]
     inputs = _inputs(model, tasks)
-    limit = _positions(module.model.config, "decoder")
+    limit = _positions(module.model, "decoder")
     outputs = [JSONGrammar(tokenizer, task.labels).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
     long = sum(limit is not None and len(output) > limit for output in outputs)
     if long:

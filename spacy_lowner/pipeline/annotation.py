@@ -8,6 +8,16 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..types import ScoredSpan
 
 
+def add_entities(doc: Doc, spans: Sequence[Span]) -> None:
+    """Write to `doc.ents`. As with spaCy's `ner`, what another pipe has found before stays, and what overlaps it is left out.
+
+    doc (Doc): The Doc. spans (Sequence[Span]): None overlapping another.
+    """
+    found = list(doc.ents)
+    taken = {token.i for span in found for token in span}
+    doc.set_ents(found + [span for span in spans if taken.isdisjoint(range(span.start, span.end))], default="outside")
+
+
 def write_spans(doc: Doc, key: str, spans: Sequence[ScoredSpan], labels: Sequence[str]) -> List[Span]:
     """Write spans to `doc.spans[key]`, and their probabilities to its `attrs["scores"]`.
 

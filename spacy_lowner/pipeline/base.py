@@ -56,6 +56,9 @@ class LabelledPipe(TrainablePipe):
         losses[self.name] += loss
         return losses
 
+    def weights_changed(self) -> None:
+        """Forget what was computed with other weights."""
+
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
         """RETURNS (Optional[Tuple[Any, Any]]): Inputs of the model, and what `_loss` needs to know; None where there is nothing
         to learn."""

@@ -2,9 +2,10 @@
 
 from typing import Dict, List, Sequence
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..errors import Errors, LownerError
 from ..types import CandidateT, ScoredSpan
 
 CANDIDATES = ("words", "spans")
@@ -24,26 +25,32 @@ def candidates_of(doc: Doc, kind: str, max_length: int) -> List[CandidateT]:
     ]
 
 
-def gold_types(example: Example, candidates: Sequence[CandidateT], kind: str) -> Dict[CandidateT, str]:
+def gold_types(example: Example, candidates: Sequence[CandidateT], kind: str, name: str) -> Dict[CandidateT, str]:
     """The type of each candidate: a word's is that of the entity it is in, a span's that of the entity it is.
 
     example (Example): Its reference has the entities. candidates (Sequence[CandidateT]): Of its predicted Doc.
-    kind (str): "words" or "spans".
+    kind (str): "words" or "spans". name (str): Of the pipe, for messages.
     RETURNS (Dict[CandidateT, str]): "O" for none; candidates whose annotation is missing or does not align are left out.
+    RAISES (LownerError): If an entity has the label "O".
     """
+    if any(span.label_ == OUTSIDE for span in example.reference.ents):
+        raise LownerError(Errors.LN052.format(name=name, label=OUTSIDE))
     tags = example.get_aligned_ner()
     if kind == "words":
         return {place: _type(tags[place[0]]) for place in candidates if tags[place[0]] not in (None, "-", "")}
-    entities = {(span.start, span.end): span.label_ for span in example.get_aligned_spans_y2x(example.reference.ents)}
+    spans = example.get_aligned_spans_y2x(example.reference.ents)
+    entities = {_without_spaces(span): span.label_ for span in spans}
     known = [tag not in (None, "-", "") for tag in tags]
     return {place: entities.get(place, OUTSIDE) for place in candidates if all(known[slice(*place)])}
 
 
-def join_words(words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
-    """RETURNS (List[ScoredSpan]): Entities: runs of words of one type; an entity's score is the mean of its words'."""
+def join_words(doc: Doc, words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
+    """RETURNS (List[ScoredSpan]): Entities: runs of words of one type, across spaces but not across the end of a line; an entity's
+    score is the mean of its words'."""
     entities: List[List[ScoredSpan]] = []
     for word in words:
-        if entities and entities[-1][-1].end == word.start and entities[-1][-1].label == word.label:
+        before = entities[-1][-1] if entities else None
+        if before is not None and before.label == word.label and _blank(doc[before.end : word.start]):
             entities[-1].append(word)
         else:
             entities.append([word])
@@ -51,6 +58,15 @@ def join_words(words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
         ScoredSpan(run[0].start, run[-1].end, run[0].label, sum(word.score for word in run) / len(run))
         for run in entities
     ]
+
+
+def _blank(between: Span) -> bool:
+    return all(token.is_space and "\n" not in token.text for token in between)
+
+
+def _without_spaces(span: Span) -> CandidateT:
+    words = [token.i for token in span if not token.is_space]
+    return (words[0], words[-1] + 1) if words else (span.start, span.end)
 
 
 def _type(tag: str) -> str:

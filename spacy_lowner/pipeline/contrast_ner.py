@@ -23,7 +23,7 @@ from ..nn.decoding import decode
 from ..nn.neighbours import NeighbourIndex
 from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateT, PromptModelT, PromptStates, ScoredSpan
-from .annotation import write_spans
+from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
 from .support import Support
@@ -209,6 +209,7 @@ class ContrastEntityRecognizer(LabelledPipe):
     def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:
         """RETURNS (List[List[ScoredSpan]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
         docs = list(docs)
+        self._check_initialized()
         self._encode_support()
         asked = [(doc, self._candidates(doc)) for doc in docs]
         if not len(self.support) or not any(candidates for _, candidates in asked):
@@ -219,19 +220,23 @@ class ContrastEntityRecognizer(LabelledPipe):
         shares = vote(states, self._index, len(self.support.types), self.cfg["k"], self.cfg["temperature"])
         ends = numpy.cumsum([len(candidates) for _, candidates in asked])
         return [
-            self._choose(candidates, votes)
-            for (_, candidates), votes in zip(asked, numpy.split(shares, ends[:-1]))
+            self._choose(doc, candidates, votes)
+            for (doc, candidates), votes in zip(asked, numpy.split(shares, ends[:-1]))
         ]
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
         """Write entities to `doc.ents`, and with their mean votes as scores to `doc.spans`."""
         for doc, spans in zip(docs, predicted):
-            doc.set_ents(write_spans(doc, self.cfg["spans_key"], spans, self.labels), default="outside")
+            add_entities(doc, write_spans(doc, self.cfg["spans_key"], spans, self.labels))
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Step the weights, after which the states of the support are old."""
+        """Step the weights."""
         super().finish_update(sgd)
-        self._learned_on = True
+        self.weights_changed()
+
+    def weights_changed(self) -> None:
+        """The states of the support are old."""
+        self._learned_on, self._index = True, None
 
     def add_support(self, examples: Iterable[Example], labels: Optional[Sequence[str]] = None) -> Dict[str, int]:
         """Compare with these examples too, from now on and without training. New labels are welcome.
@@ -241,19 +246,20 @@ class ContrastEntityRecognizer(LabelledPipe):
         labels (Optional[Sequence[str]]): Take entities with these labels only.
         RETURNS (Dict[str, int]): Candidates by type, as `support_summary`.
         """
+        self._check_initialized()
         self._encode_support()
-        if not self.cfg["types"]:
-            raise LownerError(Errors.LN042.format(name=self.name))
-        first = len(self.support)
+        # On a copy: nothing has changed where something fails.
+        support, new = self.support.copy(), []
         for example in examples:
             gold = self._gold(example).items()
             wanted = [(place, name) for place, name in gold if name != OUTSIDE and (labels is None or name in labels)]
-            self.support.add(example.predicted, wanted)
-            for _, name in wanted:
-                if name not in self.labels:
-                    self._new_label(name)
-        self.support.encode(self._states, first)
-        self._index = None
+            support.add(example.predicted, wanted)
+            new += [name for _, name in wanted]
+        support.encode(self._states, len(self.support))
+        self.support, self._index = support, None
+        for name in dict.fromkeys(new):
+            if name not in self.labels:
+                self._new_label(name)
         return self.support_summary()
 
     def remove_support(self, label: str) -> int:
@@ -281,6 +287,7 @@ class ContrastEntityRecognizer(LabelledPipe):
             "pipe": lambda data: LabelledPipe.from_bytes(self, data, exclude=exclude),
             "support": self._read_support,
         }
+        self.weights_changed()
         util.from_bytes(bytes_data, readers, exclude)
         return self
 
@@ -293,6 +300,7 @@ class ContrastEntityRecognizer(LabelledPipe):
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "ContrastEntityRecognizer":
         """Load what `to_disk` saved. RETURNS (ContrastEntityRecognizer): This one."""
+        self.weights_changed()
         super().from_disk(path, exclude=exclude)
         if "support" not in exclude:
             self._read_support((util.ensure_path(path) / "support").read_bytes())
@@ -314,7 +322,7 @@ class ContrastEntityRecognizer(LabelledPipe):
     def _states(self, asked: List[Tuple[Doc, List[CandidateT]]]) -> numpy.ndarray:
         return self.model.ops.to_numpy(self.model.predict(asked).states)
 
-    def _choose(self, candidates: Sequence[CandidateT], shares: numpy.ndarray) -> List[ScoredSpan]:
+    def _choose(self, doc: Doc, candidates: Sequence[CandidateT], shares: numpy.ndarray) -> List[ScoredSpan]:
         words = self.cfg["candidates"] == "words"
         chosen = self._path(shares) if words else shares.argmax(-1)
         found = [
@@ -322,7 +330,7 @@ class ContrastEntityRecognizer(LabelledPipe):
             for (start, end), row, index in zip(candidates, shares, chosen)
             if self.support.types[index] != OUTSIDE
         ]
-        return join_words(found) if words else decode(found, "flat")
+        return join_words(doc, found) if words else decode(found, "flat")
 
     def _path(self, shares: numpy.ndarray) -> Iterable[int]:
         weight = self.cfg["transition_weight"]
@@ -336,7 +344,11 @@ class ContrastEntityRecognizer(LabelledPipe):
         return candidates_of(doc, self.cfg["candidates"], self.cfg["max_span_length"])
 
     def _gold(self, example: Example) -> Dict[CandidateT, str]:
-        return gold_types(example, self._candidates(example.predicted), self.cfg["candidates"])
+        return gold_types(example, self._candidates(example.predicted), self.cfg["candidates"], self.name)
+
+    def _check_initialized(self) -> None:
+        if not self.cfg["types"]:
+            raise LownerError(Errors.LN042.format(name=self.name))
 
     def _check_label(self, label: str) -> None:
         if label == OUTSIDE:
@@ -347,6 +359,7 @@ class ContrastEntityRecognizer(LabelledPipe):
     def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
         """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would
         stand alone, without which it has nothing to be near to."""
+        self._check_initialized()
         columns = {name: i for i, name in enumerate(self.cfg["types"])}
         asked: List[Tuple[Doc, List[CandidateT]]] = []
         types: List[int] = []

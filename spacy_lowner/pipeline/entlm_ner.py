@@ -14,7 +14,7 @@ from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
 from ..models.entlm import replacement_loss
 from ..types import LabelledWords, ScoredSpan, WordScoresT
-from .annotation import write_spans
+from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .candidates import OUTSIDE, candidates_of, gold_types, join_words
 
@@ -108,7 +108,7 @@ class EntLMRecognizer(LabelledPipe):
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
         """Write entities to `doc.ents`, and with the mean probabilities of their words to `doc.spans`."""
         for doc, spans in zip(docs, predicted):
-            doc.set_ents(write_spans(doc, self.cfg["spans_key"], spans, self.labels), default="outside")
+            add_entities(doc, write_spans(doc, self.cfg["spans_key"], spans, self.labels))
 
     def get_loss(self, examples: Iterable[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
         """RETURNS (Tuple[float, List[Floats2d]]): L_RepLM (eq. 3), and its gradient."""
@@ -137,7 +137,7 @@ class EntLMRecognizer(LabelledPipe):
         return self.get_loss(examples, scores)
 
     def _gold(self, example: Example) -> Dict[Tuple[int, int], str]:
-        return gold_types(example, candidates_of(example.predicted, "words", 1), "words")
+        return gold_types(example, candidates_of(example.predicted, "words", 1), "words", self.name)
 
     def _choose(self, doc: Doc, scores: Floats2d) -> List[ScoredSpan]:
         shares = self.model.ops.to_numpy(self.model.ops.softmax(scores)) if len(doc) else []
@@ -145,4 +145,4 @@ class EntLMRecognizer(LabelledPipe):
             ScoredSpan(word, end, int(shares[word].argmax()) - 1, float(shares[word].max()))
             for word, end in candidates_of(doc, "words", 1)
         ]
-        return join_words([span for span in chosen if span.label >= 0])
+        return join_words(doc, [span for span in chosen if span.label >= 0])

@@ -18,7 +18,7 @@ from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
 from ..types import EXTENSION_KEY, WEIGHT_KEY, HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
-from .annotation import write_spans
+from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .labels import SpanStatistics, aligned_spans, describe
 
@@ -234,7 +234,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         for doc, spans in zip(docs, predicted):
             written = dict(zip(spans, write_spans(doc, self.key, spans, self.labels)))
             if self.cfg["set_ents"]:
-                doc.ents = [written[span] for span in decode(spans, "flat")]
+                add_entities(doc, [written[span] for span in decode(spans, "flat")])
 
     def get_loss(self, examples: Iterable[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
         """RETURNS (Tuple[float, SpanLogits]): Weighted binary cross-entropy a word (eq. 13-14), and its gradient."""

@@ -97,13 +97,18 @@ class LLMReasoner(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Reason about one Doc. RETURNS (Doc): The Doc."""
-        return next(self.pipe([doc]))
+        self._reason([doc])
+        return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 64) -> Iterator[Doc]:
         """Reason about Docs, as many at once as the client has in flight. YIELDS (Doc): The Docs, in order."""
         for batch in util.minibatch(stream, batch_size):
-            self._reason([doc for doc in batch if doc._.get(REASONING) is None])
-            yield from batch
+            try:
+                self._reason(batch)
+            except Exception as error:
+                self.get_error_handler()(self.name, self, batch, error)
+            else:
+                yield from batch
 
     def to_bytes(self, *, exclude: Iterable[str] = tuple()) -> bytes:
         """RETURNS (bytes): The prompt; no language model and no key."""
@@ -128,6 +133,7 @@ class LLMReasoner(Pipe):
         return {key: self.cfg[key] for key in ("initial", "backward")}
 
     def _reason(self, docs: List[Doc]) -> None:
+        docs = [doc for doc in docs if doc._.get(REASONING) is None]
         if not docs:
             return
         if self.chain is None:
@@ -141,13 +147,17 @@ class LLMReasoner(Pipe):
         try:
             counts, unheard = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
         except LownerError as error:
-            self._silent_until = time.monotonic() + SILENCE
+            self._fall_silent()
             self._absent(len(docs), str(error))
             return
         if unheard:
-            self._silent_until = time.monotonic() + SILENCE
+            self._fall_silent()
         for cause in sorted(set(counts) - {"reasoned"}):
             self._absent(counts[cause], cause)
+
+    def _fall_silent(self) -> None:
+        if self.cfg["absent"] == "warn":
+            self._silent_until = time.monotonic() + SILENCE
 
     def _absent(self, count: int, reason: str) -> None:
         if self.cfg["absent"] == "raise":

@@ -16,8 +16,10 @@ from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.json_grammar import Mention
 from ..models.seq2seq import WritingTask, write
+from ..models.torch_shim import loaded_module
 from ..models.windows import cut_windows
 from ..types import WriterModelT
+from .annotation import add_entities
 from .base import LabelledPipe
 
 seq2seq_default_config = """
@@ -112,16 +114,23 @@ class Seq2SeqRecognizer(LabelledPipe):
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[Mention]]) -> None:
         """Write entities to `doc.ents`."""
         for doc, mentions in zip(docs, predicted):
-            doc.set_ents([Span(doc, start, end, label=label) for label, start, end in mentions], default="outside")
+            add_entities(doc, [Span(doc, start, end, label=label) for label, start, end in mentions])
 
-    def tasks(self, doc: Doc) -> List[Tuple[int, WritingTask]]:
-        """RETURNS (List[Tuple[int, WritingTask]]): The parts of a Doc that are read at once, after their first words."""
+    def tasks(self, doc: Doc, together: Sequence[Span] = ()) -> List[Tuple[int, WritingTask]]:
+        """The parts of a Doc that are read at once.
+
+        doc (Doc): The Doc. together (Sequence[Span]): What must not be cut in two.
+        RETURNS (List[Tuple[int, WritingTask]]): Each after its first word.
+        """
         words = [token.text for token in doc]
         context = context_of(doc, self.cfg["context"])
         labels = {label: readable_name(label) for label in self.labels}
         if not any(word.strip() for word in words):
             return []
-        windows = cut_windows([1] * len(words), self.cfg["window"], 0.0)
+        inside = {token.i for span in together for token in span[1:]}
+        starts = [start for start in range(len(words)) if start not in inside] + [len(words)]
+        sizes = [end - start for start, end in zip(starts, starts[1:])]
+        windows = [(starts[first], starts[end]) for first, end in cut_windows(sizes, self.cfg["window"], 0.0)]
         return [(start, WritingTask(words[start:end], context, labels)) for start, end in windows]
 
     def _check_label(self, label: str) -> None:
@@ -140,6 +149,7 @@ class Seq2SeqRecognizer(LabelledPipe):
 
     def _lessons(self, example: Example) -> List[WritingTask]:
         """RETURNS (List[WritingTask]): With what is to be written; parts whose annotation is not whole are left out."""
+        loaded_module(self.model)
         tags = example.get_aligned_ner()
         spans = example.get_aligned_spans_y2x(example.reference.ents)
         known = set(self.labels)
@@ -147,7 +157,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         if unknown:
             raise LownerError(Errors.LN043.format(name=self.name, label=unknown[0], labels=", ".join(self.labels)))
         lessons = []
-        for start, task in self.tasks(example.predicted):
+        for start, task in self.tasks(example.predicted, spans):
             end = start + len(task.words)
             if any(tag in (None, "-", "") for tag in tags[start:end]):
                 continue

@@ -31,6 +31,14 @@ class Support:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def copy(self) -> "Support":
+        """RETURNS (Support): Another one with the same candidates, for changes that may fail."""
+        other = Support()
+        other.types, other.texts = list(self.types), list(self.texts)
+        # Arrays are replaced and never written to.
+        other.places, other.labels, other.states = self.places, self.labels, self.states
+        return other
+
     def add(self, doc: Doc, places: Sequence[Tuple[CandidateT, str]]) -> None:
         """Add candidates of a Doc with their types. Their states are made by `encode`."""
         if not places:

@@ -57,8 +57,10 @@ class Run:
 
     def _named_files(self) -> List[Path]:
         """Files that the overrides name; a source pipeline is known by its config, not by the noise of its training."""
-        paths = [Path(value) for name, value in sorted(self.overrides.items()) if name.startswith("paths.")]
-        return [path / "config.cfg" if path.is_dir() else path for path in paths if path.exists()]
+        values = [value for name, value in sorted(self.overrides.items()) if name.startswith("paths.")]
+        paths = [Path(value) for value in values if isinstance(value, str) and value]
+        places = [file for path in paths for file in (path, path / "config.cfg", path / "config.json")]
+        return [file for file in places if file.is_file()]
 
 
 @dataclass
@@ -92,6 +94,7 @@ class Grid:
         settings = self.systems[system]
         paths = {name: _seeded(value, seed) for name, value in self.corpora[corpus].items()}
         overrides = {**settings.get("overrides", {}), **paths.get("overrides", {})}
+        overrides = {name: _seeded(value, seed) for name, value in overrides.items()}
         return Run(
             grid=self.title,
             system=system,
@@ -136,11 +139,11 @@ def _seeded(value: Any, seed: int) -> Any:
 
 
 def read_lines(path: Path) -> List[Dict[str, Any]]:
-    """RETURNS (List[Dict[str, Any]]): The results so far; a last line that was cut short is left out."""
+    """RETURNS (List[Dict[str, Any]]): The results so far; lines that were cut short are left out."""
     if not path.exists():
         return []
     lines = []
-    for line in path.read_text(encoding="utf8").splitlines():
+    for line in path.read_text(encoding="utf8").split("\n"):
         try:
             lines.append(json.loads(line))
         except json.JSONDecodeError:
@@ -175,5 +178,8 @@ def pending(runs: Sequence[Run], lines: Sequence[Dict[str, Any]]) -> Tuple[List[
 def append_line(line: Dict[str, Any], path: Path) -> None:
     """Add a result to the lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    with path.open("a+b") as file:
+        # What was cut short when a run was killed must not swallow this line.
+        file.seek(max(0, file.tell() - 1))
+        broken = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * broken + json.dumps(line, ensure_ascii=False).encode() + b"\n")

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence
 import spacy
 import torch
 from spacy.language import Language
+from thinc.api import require_gpu
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
@@ -84,6 +85,9 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
         started = time.time()
         _spacy(command, environment, Path(folder) / "train.log")
         seconds = time.time() - started
+        if gpu_id >= 0:
+            # In this thread: where arrays are made is a setting of the thread.
+            require_gpu(gpu_id)
         nlp = spacy.load(Path(folder) / "model" / "model-best")
         dev = _score_on_dev(first, nlp)
         for run in runs:

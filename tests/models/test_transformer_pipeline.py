@@ -1,5 +1,7 @@
 """Our pipe on a spacy-transformers listener, with a tiny local encoder."""
 
+import pickle
+
 import numpy
 import pytest
 import spacy
@@ -167,7 +169,12 @@ def test_fast_training_keeps_float32_weights(tiny_encoder, examples):
     assert torch.equal(embeddings, encoder.embeddings.word_embeddings.weight)
     assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
     if computes_in_bfloat16():
-        assert hasattr(encoder.forward, "__wrapped__")
+        assert encoder._forward_hooks and nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model._forward_hooks
+    copy = pickle.loads(pickle.dumps(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model))
+    with torch.no_grad():
+        for parameter in copy.parameters():
+            parameter.zero_()
+        assert not copy(torch.ones(1, 2, 16), torch.tensor([2]), torch.zeros(1, 2, dtype=torch.long)).any()
     assert nlp(GOLD[0][0]).spans["sc"].attrs["scores"].dtype == numpy.float32
 
 

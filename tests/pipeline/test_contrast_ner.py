@@ -3,13 +3,17 @@ import pickle
 import numpy
 import pytest
 import spacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
-from transformers import AutoTokenizer, ElectraConfig, ElectraModel
+from transformers import AutoTokenizer, DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
 
+from spacy_lowner.callbacks import create_start_from
 from spacy_lowner.errors import LownerError
+from spacy_lowner.models.contrast import _check_encoder
 from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.pipeline.candidates import candidates_of, gold_types, join_words
 from spacy_lowner.pipeline.support import Support
+from spacy_lowner.types import ScoredSpan
 
 NAME = "contrast_ner"
 TEXTS = [
@@ -326,3 +330,76 @@ def test_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_en
     again = spacy.blank("en").add_pipe(NAME).from_bytes(pipe.to_bytes())
     asked = [(examples[0].predicted, [(0, 1)])]
     assert numpy.isfinite(again.model.predict(asked).states).all()
+
+
+def test_support_that_cannot_be_added_changes_nothing(nlp, examples, train, make_doc, make_example):
+    train(nlp, examples, steps=5)
+    pipe = nlp.get_pipe(NAME)
+    before, labels = pipe.support_summary(), pipe.labels
+
+    def broken():
+        yield gold(make_doc, make_example, "we saw Rust there", [(2, 3, "LANG")])
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError):
+        pipe.add_support(broken())
+    assert pipe.support_summary() == before and pipe.labels == labels
+    pipe.add_support([gold(make_doc, make_example, "we saw Oslo there", [(2, 3, "CITY")])])
+    assert len(pipe.support) == len(pipe.support.states) and pipe.labels == (*labels, "CITY")
+
+
+def test_an_entity_goes_on_after_a_space_but_not_after_a_line(nlp):
+    doc = nlp.make_doc("Ada  Lovelace\nCharles Babbage")
+    assert [token.text for token in doc] == ["Ada", " ", "Lovelace", "\n", "Charles", "Babbage"]
+    words = [ScoredSpan(i, i + 1, 0, 0.5) for i in (0, 2, 4, 5)]
+    assert [(span.start, span.end) for span in join_words(doc, words)] == [(0, 3), (4, 6)]
+    words[1] = words[1]._replace(label=1)
+    assert [(span.start, span.end) for span in join_words(doc, words)] == [(0, 1), (2, 3), (4, 6)]
+
+
+def test_entities_that_are_there_already_stay(nlp, examples, train):
+    train(nlp, examples)
+    ruler = nlp.add_pipe("entity_ruler", before=NAME)
+    ruler.add_patterns([{"label": "PLACE", "pattern": "London"}])
+    doc = nlp(TEXTS[0][0])
+    assert found(doc) == [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "PLACE")]
+    assert [span.label_ for span in doc.spans["sc"]] == ["PER", "PER", "LOC"]
+
+
+def test_spaces_at_the_edge_of_a_gold_span_do_not_hide_it(nlp, make_example):
+    doc = nlp.make_doc("in New York \n now")
+    doc.set_ents([Span(doc, 1, 4, label="LOC")])
+    example = make_example(doc)
+    places = candidates_of(example.predicted, "spans", 4)
+    assert [place for place, name in gold_types(example, places, "spans", NAME).items() if name == "LOC"] == [(1, 3)]
+
+
+def test_entities_called_o_and_pipes_that_know_nothing_are_refused(nlp, make_doc, make_example, add_pipe):
+    pipe = add_pipe(nlp)
+    with pytest.raises(LownerError, match="LN042"):
+        nlp("Ada")
+    with pytest.raises(LownerError, match="LN042"):
+        nlp.update([gold(make_doc, make_example, *TEXTS[0])])
+    with pytest.raises(LownerError, match="LN052"):
+        pipe.initialize(lambda: [gold(make_doc, make_example, "Ada met Bob", [(0, 1, "O"), (2, 3, "PER")])])
+
+
+def test_the_support_follows_weights_that_come_from_a_source(nlp, examples, train, tmp_path):
+    train(nlp, examples, steps=20)
+    nlp.to_disk(tmp_path)
+    pipe = nlp.get_pipe(NAME)
+    trained = pipe.support.states.copy()
+    nlp.initialize(lambda: examples)
+    nlp("Ada")
+    assert not numpy.allclose(pipe.support.states, trained, atol=0.01)
+    create_start_from(str(tmp_path))(nlp)
+    nlp("Ada")
+    assert numpy.allclose(pipe.support.states, trained, atol=0.01)
+
+
+def test_an_encoder_of_relative_positions_is_refused(tiny_encoder):
+    config = DebertaV2Config(
+        vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, relative_attention=True
+    )
+    with pytest.raises(LownerError, match="LN051.*relative"):
+        _check_encoder("deberta", DebertaV2Model(config), AutoTokenizer.from_pretrained(tiny_encoder))

@@ -8,12 +8,22 @@ import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import (
+    EncoderDecoderModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForCausalLM,
+    RobertaModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
+from spacy_lowner.context import context_of
+from spacy_lowner.corpus.docs import bare_doc
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
 from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.seq2seq import WritingTask, _inputs, place_mentions, write
+from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, place_mentions, write
 from spacy_lowner.models.torch_shim import get_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
@@ -240,6 +250,47 @@ def test_long_docs_are_read_in_windows(tiny_t5):
     ]  # fmt: skip
 
 
+def test_a_gold_entity_is_not_cut_in_two(tiny_t5):
+    nlp = build(tiny_t5, window=4)
+    examples = examples_of(nlp, [("we saw the New York bridge".split(), ["O", "O", "O", "B-LOC", "I-LOC", "O"])])
+    nlp.initialize(lambda: examples)
+    lessons = nlp.get_pipe("seq2seq_ner")._lessons(examples[0])
+    assert [(task.words, [tuple(one) for one in task.mentions]) for task in lessons] == [
+        (["we", "saw", "the"], []), (["New", "York", "bridge"], [("LOC", 0, 2)])
+    ]  # fmt: skip
+
+
+def test_a_second_initialization_forgets_what_was_learned(tiny_t5):
+    nlp = build(tiny_t5)
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    shim = nlp.get_pipe("seq2seq_ner").model.shims[0]
+    untrained = shim.to_bytes()
+    nlp.update(examples, sgd=optimizer)
+    assert shim.to_bytes() != untrained
+    nlp.initialize(lambda: examples)
+    assert shim.to_bytes() == untrained
+
+
+def test_roberta_counts_positions_from_its_padding():
+    config = RobertaConfig(
+        vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+        max_position_embeddings=66, pad_token_id=1, is_decoder=True, add_cross_attention=True,
+    )  # fmt: skip
+    both = EncoderDecoderModel(encoder=RobertaModel(config), decoder=RobertaForCausalLM(config))
+    assert _positions(both, "encoder") == _positions(both, "decoder") == 64
+
+
+def test_context_is_read_where_nobody_has_made_its_attribute():
+    doc = Doc(spacy.blank("en").vocab, words=["Ann"])
+    assert context_of(doc, "not_made_yet") == ""
+    doc._.not_made_yet = ["Ann is a singer.", "So is Bob."]
+    bare = bare_doc(doc, doc.vocab)
+    Doc.remove_extension("not_made_yet")
+    assert context_of(bare, "not_made_yet") == "Ann is a singer. So is Bob."
+    Doc.remove_extension("not_made_yet")
+
+
 def test_missing_annotation_and_unknown_labels(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
@@ -250,6 +301,8 @@ def test_missing_annotation_and_unknown_labels(tiny_t5):
     nlp.update(examples_of(nlp, [(["Ann"], ["B-NEW"])]))
     with pytest.raises(LownerError, match="LN042"):
         build(tiny_t5)("Ann")
+    with pytest.raises(LownerError, match="LN042"):
+        build(tiny_t5).update(examples_of(nlp))
 
 
 def test_labels_that_are_written_alike_and_odd_windows_are_refused(tiny_t5):

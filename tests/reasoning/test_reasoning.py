@@ -193,6 +193,22 @@ def test_a_model_that_does_not_answer_is_left_alone_for_a_while(docs, monkeypatc
     assert nlp("c")._.lowner_reasoning is not None
 
 
+def test_where_absence_is_an_error_the_model_is_asked_again(docs):
+    model = Model("a")
+    nlp, pipe = initialized(docs, model, absent="raise")
+    with pytest.raises(LownerError, match="LN095.*down"):
+        nlp("a")
+    assert nlp("b")._.lowner_reasoning is not None
+
+
+def test_an_error_handler_hears_of_a_batch_that_failed(docs):
+    nlp, pipe = initialized(docs, Model("b"), absent="raise")
+    heard = []
+    nlp.set_error_handler(lambda name, proc, failed, error: heard.append((name, [doc.text for doc in failed])))
+    assert [doc.text for doc in nlp.pipe(["a", "b", "c"], batch_size=1)] == ["a", "c"]
+    assert heard == [("llm_reasoner", ["b"])]
+
+
 def test_an_empty_text_or_an_unreadable_reply_silences_nothing(docs):
     model = Model()
     nlp, pipe = initialized(docs, model)

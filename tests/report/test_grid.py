@@ -5,7 +5,7 @@ import pytest
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report import runner
-from spacy_lowner.report.grid import latest, pending, read_grid, read_lines
+from spacy_lowner.report.grid import append_line, latest, pending, read_grid, read_lines
 from spacy_lowner.report.plots import plot_results
 from spacy_lowner.report.tables import render_report, render_table, summarize
 
@@ -196,3 +196,26 @@ def test_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
     grid_path.write_text(json.dumps(grid))
     trained_on = {(run.system, run.train) for run in read_grid(grid_path).runs()}
     assert trained_on == {("one", str(tmp_path / "train.spacy")), ("two", str(tmp_path / "more.spacy"))}
+
+
+def test_a_line_that_was_cut_short_swallows_no_other(grid_path, tmp_path):
+    first, second, third = (line(run, 0.5) for run in read_grid(grid_path).runs()[:3])
+    path = tmp_path / "lines.jsonl"
+    append_line({**first, "grid": "a\u2028b"}, path)
+    with path.open("a") as file:
+        file.write(json.dumps(second)[:40])
+    append_line(third, path)
+    append_line(second, path)
+    assert [one["key"] for one in read_lines(path)] == [first["key"], third["key"], second["key"]]
+
+
+def test_overrides_may_name_a_seed_a_hugging_face_folder_or_nothing(grid_path, tmp_path):
+    grid = json.loads(grid_path.read_text())
+    (tmp_path / "config.json").write_text("{}")
+    grid["systems"]["one"]["overrides"] = {"paths.source": "", "paths.encoder": str(tmp_path), "paths.x": None, "paths.more": "m_{seed}"}
+    grid_path.write_text(json.dumps(grid))
+    runs = [run for run in read_grid(grid_path).runs() if run.system == "one"]
+    assert {(run.seed, run.overrides["paths.more"]) for run in runs} == {(0, "m_0"), (1, "m_1")}
+    keys = [run.key for run in runs]
+    (tmp_path / "config.json").write_text('{"hidden_size": 2}')
+    assert not set(keys) & {run.key for run in runs}
