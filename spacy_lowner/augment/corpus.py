@@ -15,7 +15,7 @@ from spacy.tokens import Doc, DocBin
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
-from ..corpus.files import atomic_path, report_path
+from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
 from ..types import ORIGIN_KEY
 from .augmenter import build_factmix
@@ -43,7 +43,7 @@ class PartFiles:
         if manifest.exists() and srsly.read_json(manifest) != json.loads(json.dumps(settings)):
             raise LownerError(Errors.LN071.format(path=folder))
         folder.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(manifest, settings)
+        write_json(manifest, settings)
         return cls(folder)
 
     def docs(self, number: int) -> Path:
@@ -70,7 +70,7 @@ def augment_corpus(
     parts = PartFiles.open(output, asked)
     originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
     factmix = build_factmix(originals, device=device, **settings)
-    counts: Counter = Counter()
+    counts: Counter = Counter(originals=0)
     number = 0
     for number, docs in enumerate(_chunks(read_docs(originals)), start=1):
         if parts.counts(number).exists():
@@ -83,12 +83,12 @@ def augment_corpus(
             random.Random(number).shuffle(mixed)
             write_docs(mixed, parts.docs(number))
             own = {**factmix.counts, "originals": len(docs), **Counter(doc.user_data[ORIGIN_KEY] for doc in made)}
-            srsly.write_json(parts.counts(number), own)
+            write_json(parts.counts(number), own)
             counts.update(own)
         on_part(len(docs))
     _merge([parts.docs(i) for i in range(1, number + 1)], output)
     report = {"counts": dict(counts), "settings": asked}
-    srsly.write_json(report_path(output), report)
+    write_json(report_path(output), report)
     shutil.rmtree(parts.folder)
     return report
 

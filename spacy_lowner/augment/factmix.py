@@ -44,7 +44,7 @@ class FactMix:
 
     def know(self, docs: Iterable[Doc]) -> None:
         """Docs that must not be made: the originals, and what was made before."""
-        self._seen.update(_digest(doc) for doc in docs)
+        self._seen.update(digest_of(doc) for doc in docs)
 
     def make(self, docs: Sequence[Doc]) -> List[List[Doc]]:
         """RETURNS (List[List[Doc]]): The new Docs of each Doc. Their origin is on `doc.user_data`."""
@@ -97,7 +97,7 @@ class FactMix:
 
     def _is_new(self, doc: Doc) -> bool:
         self.counts["made"] += 1
-        digest = _digest(doc)
+        digest = digest_of(doc)
         if digest in self._seen:
             self.counts["double"] += 1
             return False
@@ -134,7 +134,8 @@ def _labelled(doc: Doc, origin: str) -> Doc:
     return doc
 
 
-def _digest(doc: Doc) -> bytes:
+def digest_of(doc: Doc) -> bytes:
+    """RETURNS (bytes): Of words and spans."""
     spans = sorted(
         (str(key), span.start, span.end, span.label_) for key, group in layers(doc).items() for span in group
     )

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import srsly
 from spacy.tokens import Doc, Span
@@ -13,19 +13,25 @@ from ..errors import Errors, LownerError
 from .rewrite import Edit, LayersT, crosses, inner_spans
 
 
+# Groups and labels of spans.
+LabelsT = FrozenSet[Tuple[str, str]]
+
+
 class Mention(NamedTuple):
-    """Words of an entity, whether a space follows each but the last, and the spans inside; None where nobody has looked."""
+    """Words of an entity, whether a space follows each but the last, and the spans inside and those of the same words; None where
+    nobody has looked."""
 
     words: List[str]
     spaces: List[bool]
     inner: Optional[LayersT]
+    alike: Optional[LabelsT] = None
 
 
 @dataclass
 class MentionBase:
     """Mentions by type, each form once. Case is kept, but does not tell forms apart."""
 
-    mentions: Dict[str, Dict[Tuple[str, ...], Mention]] = field(default_factory=dict)
+    mentions: Dict[str, Dict[tuple, Mention]] = field(default_factory=dict)
 
     @classmethod
     def from_docs(cls, docs: Iterable[Doc], spans_key: str = "sc") -> "MentionBase":
@@ -61,14 +67,18 @@ class MentionBase:
         YIELDS (Edit): At most `count`, each with another mention, its case fit to the place.
         """
         forms = self.mentions.get(span.label_, {})
-        others = [forms[form] for form in sorted(forms) if form != _form(span)]
+        words = tuple(token.text.lower() for token in span)
+        others = [forms[form] for form in sorted(forms) if form[0] != words]
         needs_inner = any(inner_spans(doc, span.start, span.end).values())
+        alike = _alike(span)
+        # All labels must hold for the other mention too.
+        others = [one for one in others if one.alike == alike or (one.alike is None and {label for _, label in alike} <= {span.label_})]
         for mention in draw.sample(others, min(count, len(others))):
             if mention.inner is not None or not needs_inner:
                 yield Edit(span.start, span.end, fit_case(mention.words, doc, span), mention.spaces, mention.inner or {})
 
     def _add(self, label: str, mention: Mention) -> None:
-        form = tuple(word.lower() for word in mention.words)
+        form = (tuple(word.lower() for word in mention.words), tuple(sorted(mention.alike or ())))
         self.mentions.setdefault(label, {}).setdefault(form, mention)
 
 
@@ -83,6 +93,7 @@ def span_mention(span: Span) -> Mention:
         [token.text for token in span],
         [bool(token.whitespace_) for token in span][:-1],
         {key: spans for key, spans in inner_spans(span.doc, span.start, span.end).items() if spans},
+        _alike(span),
     )
 
 
@@ -96,7 +107,8 @@ def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
     """
     rest = [token.text for token in doc if token.is_alpha and not span.start <= token.i < span.end]
     old = "".join(token.text for token in span)
-    if old.lower() == old and all(word.islower() for word in rest):
+    cased = any(char.islower() for char in old + "".join(rest))
+    if cased and old.lower() == old and all(word.islower() for word in rest):
         return [word.lower() for word in words]
     if len(old) > 1 and old.isupper() and len(rest) > 1 and all(word.isupper() for word in rest):
         return [word.upper() for word in words]
@@ -105,5 +117,11 @@ def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
     return list(words)
 
 
-def _form(span: Span) -> Tuple[str, ...]:
-    return tuple(token.text.lower() for token in span)
+def _alike(span: Span) -> LabelsT:
+    """RETURNS (LabelsT): Of the spans in `doc.spans` that cover the same words."""
+    return frozenset(
+        (key, other.label_)
+        for key, group in span.doc.spans.items()
+        for other in group
+        if (other.start, other.end) == (span.start, span.end)
+    )

@@ -57,6 +57,9 @@ def augment_cli(
     if search:
         if config is None or dev is None:
             raise LownerError(Errors.LN073)
+        for path in (config, dev):
+            if not path.is_file():
+                raise LownerError(Errors.LN010.format(path=path))
         settings.update(_search(input_path, output_path, settings, config, dev, source, gpu_id))
     report = _augment(input_path, output_path, settings, gpu_id)
     counts = report["counts"]

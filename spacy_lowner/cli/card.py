@@ -8,7 +8,7 @@ import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.files import atomic_path
+from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
 from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
@@ -35,6 +35,11 @@ def card_cli(
     if not all(part.isidentifier() for part in name.split("_", 1)) or "_" not in name:
         expected = "two identifiers joined by an underscore, like lowner_crossner"
         raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
+    model, output = model_path.resolve(), output_path.resolve()
+    if output == model or output in model.parents or model in output.parents:
+        raise LownerError(Errors.LN029.format(path=output_path, reason=f"it is, holds, or lies in the pipeline {model_path}"))
+    if output.exists() and not (output / "meta.json").is_file():
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it is there already and is no pipeline"))
     for path in (scores_path, inspect_path):
         if not path.is_file():
             raise LownerError(Errors.LN010.format(path=path))
@@ -55,6 +60,5 @@ def card_cli(
     for path in filter(None, (output_path / "README.md", report)):
         with atomic_path(path) as draft:
             draft.write_text(card, encoding="utf8")
-    meta_path.parent.mkdir(parents=True, exist_ok=True)
-    srsly.write_json(meta_path, package_meta(name, version, corpus, scores))
+    write_json(meta_path, package_meta(name, version, corpus, scores))
     msg.good(f"{report or output_path / 'README.md'}")

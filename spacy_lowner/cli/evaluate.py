@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Optional
 
-import srsly
 import typer
 from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
+from ..corpus.files import write_json
 from ..report.evaluation import Scores, evaluate_pipeline
 from ..trained import load_pipeline
 from . import lowner
@@ -31,7 +31,7 @@ def evaluate_cli(
     show_scores(scores)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, {"model": model, "data": str(data_path), **scores.as_dict()})
+        write_json(output, {"model": model, "data": str(data_path), **scores.as_dict()})
 
 
 def show_scores(scores: Scores) -> None:

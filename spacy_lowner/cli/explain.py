@@ -9,6 +9,7 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
 from ..corpus.files import report_path
+from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import extend
@@ -43,6 +44,7 @@ def explain_cli(
     spans_key: str = asking.SPANS_KEY,
 ):
     """Add sentences that explain entities, annotated by a trained pipeline (KnowFREE)."""
+    check_suffix(output_path, ".spacy")
     chosen = asking.check_parts(parts)
     tagger = load_tagger(origin) if origin not in ("llm", "none") else None
     docs = load_corpus(input_path, spans_key=spans_key)
@@ -65,6 +67,7 @@ def explain_cli(
             language=language,
             weight=weight,
             spans_key=spans_key,
+            known=[doc.text for doc in docs],
             progress=True,
         )
         if origin == "llm":

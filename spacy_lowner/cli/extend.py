@@ -9,6 +9,7 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
 from ..corpus.files import report_path
+from ..corpus.writers import check_suffix
 from ..knowledge.extend import extend, extension_requests
 from ..knowledge.taggers import load_tagger, write_tags
 from ..types import EXTENSION_KEY
@@ -38,6 +39,7 @@ def extend_cli(
     spans_key: str = asking.SPANS_KEY,
 ):
     """Annotate extension labels: entities of any type and parts of speech, which train and are never predicted (KnowFREE)."""
+    check_suffix(output_path, ".spacy")
     chosen = asking.check_parts(parts)
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]

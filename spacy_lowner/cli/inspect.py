@@ -4,11 +4,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import srsly
 import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
+from ..corpus.files import write_json
 from ..corpus.statistics import CorpusStatistics, count_lost_subwords, count_shared, describe_corpus
 from ..errors import Errors, LownerError
 from ..models.encoder import encoder_path
@@ -43,7 +43,7 @@ def inspect_cli(
     if output is not None:
         numbers = {name: one.as_dict() for name, one in statistics.items()}
         output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, {"splits": numbers, "shared": shared, "subwords": lost})
+        write_json(output, {"splits": numbers, "shared": shared, "subwords": lost})
 
 
 def _show_sizes(statistics: Dict[str, CorpusStatistics]) -> None:

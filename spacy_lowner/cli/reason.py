@@ -9,6 +9,7 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
 from ..corpus.files import read_json_file
+from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
@@ -40,6 +41,7 @@ def reason_cli(
     spans_key: str = asking.SPANS_KEY,
 ):
     """Let a language model reason about the entities of sentences before a trained pipe decides (PBRC)."""
+    check_suffix(output_path, ".spacy")
     if examples is None and train is None:
         raise LownerError(Errors.LN096)
     own = read_json_file(descriptions) if descriptions is not None else None

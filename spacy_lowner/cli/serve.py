@@ -29,6 +29,8 @@ def serve_cli(
 ):
     """Serve a language model on loopback behind an OpenAI-compatible endpoint, until interrupted."""
     stopped = threading.Event()
+    if run is not None and not run.strip():
+        raise LownerError(Errors.LN028.format(command=run, reason="it is empty"))
     if run is None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())

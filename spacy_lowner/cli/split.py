@@ -7,7 +7,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.sampling import split_docs
-from ..corpus.writers import write_corpus
+from ..corpus.writers import check_suffix, write_corpus
 from ..errors import Errors, LownerError
 from . import lowner
 from ._util import friendly
@@ -26,6 +26,10 @@ def split_cli(
     """Split a corpus at random; the same sentence never stands on both sides."""
     if not 0 < share < 1:
         raise LownerError(Errors.LN022.format(what="--share", expected="between 0 and 1", value=share))
+    if first_path.resolve() == second_path.resolve():
+        raise LownerError(Errors.LN024.format(path=second_path, reason="it is the other part"))
+    for path in (first_path, second_path):
+        check_suffix(path)
     parts = split_docs(load_corpus(input_path, spans_key=spans_key), share, seed)
     for docs, path in zip(parts, (first_path, second_path)):
         write_corpus(docs, path, spans_key=spans_key)

@@ -74,6 +74,9 @@ def load_corpus(
             warnings.warn(Warnings.LN113.format(path=path, spans_key=spans_key, others=", ".join(sorted(others))))
         for doc in docs:
             doc.spans[spans_key] = list(doc.ents)
+    for doc in docs:
+        # As in training: where a sentence has no group, it has no spans.
+        doc.spans.setdefault(spans_key, [])
     report.sentences = len(docs)
     for doc in docs:
         spans = list(doc.spans.get(spans_key, []))

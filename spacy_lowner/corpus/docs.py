@@ -1,7 +1,7 @@
 """Sentences to Docs, Docs to files."""
 
 from pathlib import Path
-from typing import Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.util import filter_spans
@@ -29,9 +29,10 @@ def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool
     doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=spans)
     doc.set_ents(filter_spans(spans), default="outside")
     doc.cats = dict(sentence.categories)
-    if sentence.extensions:
+    if sentence.extensions is not None:
         doc.spans[EXTENSION_KEY] = [Span(doc, start, end, label=label) for start, end, label in sentence.extensions]
     doc.user_data.update(sentence.user_data)
+    doc.user_data.update({("._.", name, None, None): value for name, value in sentence.context.items()})
     return doc
 
 
@@ -42,8 +43,9 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
         _labelled(doc, spans_key),
         spaces=None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc],
         categories=dict(doc.cats),
-        extensions=_labelled(doc, EXTENSION_KEY),
+        extensions=_labelled(doc, EXTENSION_KEY) if EXTENSION_KEY in doc.spans else None,
         user_data={key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data},
+        context={key[1]: value for key, value in _context(doc).items()},
     )
 
 
@@ -56,9 +58,15 @@ def bare_doc(doc: Doc, vocab: Vocab) -> Doc:
 
 def copy_context(source: Doc, target: Doc) -> None:
     """Copy what stands under `doc._` as text, or as several."""
-    for key, value in source.user_data.items():
-        if isinstance(key, tuple) and key[0] == "._." and isinstance(value, (str, list, tuple, dict)):
-            target.user_data[key] = value
+    target.user_data.update(_context(source))
+
+
+def _context(doc: Doc) -> Dict[tuple, Any]:
+    return {
+        key: value
+        for key, value in doc.user_data.items()
+        if isinstance(key, tuple) and key[0] == "._." and key[2:] == (None, None) and isinstance(value, (str, list, tuple, dict))
+    }
 
 
 def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:

@@ -46,7 +46,8 @@ def _decode_lines(data: bytes, path: Path, encoding: str, on_error: OnErrorT) ->
     start = 0
     for number, line in enumerate(data.split(b"\n"), 1):
         try:
-            lines.append(line.decode(encoding).removeprefix("\ufeff"))
+            text = line.decode(encoding)
+            lines.append(text.removeprefix("\ufeff") if number == 1 else text)
         except UnicodeDecodeError as error:
             place = {"path": path, "line": number, "offset": start + error.start}
             on_error(LownerError(Errors.LN002.format(**place, encoding=encoding, reason=error.reason)))
@@ -90,3 +91,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
             raise LownerError(Errors.LN024.format(path=path, reason=error.strerror)) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON whole or not at all."""
+    with atomic_path(path) as draft:
+        srsly.write_json(draft, data)

@@ -49,7 +49,7 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
     if all(_is_intent_line(line) for line in lines):
         return "intents"
     # Before markup, which a token of a column can look like.
-    tagged = sum(parse_tag(line.replace("\t", " ").rstrip().rpartition(" ")[2]) is not None for line in lines)
+    tagged = sum(parse_tag(line.rstrip().rpartition("\t" if "\t" in line.rstrip() else " ")[2]) is not None for line in lines)
     if tagged * 2 >= len(lines):
         return "columns"
     if any("](" in line and MENTION_TYPE.search(line) for line in lines):

@@ -71,8 +71,8 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
         text = _first(record, _TEXT)
         sentence = sentence_from_text(path, where, text, spans, tokenizer=tokenizer, lang=lang)
     else:
-        extensions = [span[:3] for span in _spans(path, where, record, _EXTENSIONS)]
-        for start, end, label in spans + extensions:
+        extensions = [span[:3] for span in _spans(path, where, record, _EXTENSIONS)] if _first(record, _EXTENSIONS) is not None else None
+        for start, end, label in spans + (extensions or []):
             if not 0 <= start < end <= len(words):
                 message = Errors.LN007.format(
                     path=path, where=where, start=start, end=end, label=label, size=len(words), unit="tokens"
@@ -81,9 +81,11 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
         sentence = Sentence(
             list(words), [LabeledSpan(*span) for span in spans], where=where, spaces=record.get("spaces")
         )
-        sentence.extensions = [LabeledSpan(*span) for span in extensions]
+        if extensions is not None:
+            sentence.extensions = [LabeledSpan(*span) for span in extensions]
     sentence.user_data = {key: record[key] for key in USER_KEYS if key in record}
     sentence.categories = dict(record.get("categories", {}))
+    sentence.context = dict(record.get("context") or {})
     return sentence
 
 
@@ -122,7 +124,8 @@ def _load(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
 
 def _spans(path: Path, where: str, record: dict, names: Tuple[str, ...]) -> List[SpanT]:
     spans = []
-    for span in _first(record, names) or []:
+    # Some exports carry an empty list of one name beside a full one of another.
+    for span in next((record[name] for name in names if record.get(name)), []):
         start = end = label = mention = None
         if isinstance(span, dict):
             start, end, label = (_first(span, names) for names in (_START, _END, _LABEL))
@@ -149,6 +152,7 @@ def _check(path: Path, where: str, record: dict) -> None:
         (words is not None or isinstance(text, str), "'text' must be a string"),
         (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
         (categories is None or isinstance(categories, dict), "'categories' must be an object"),
+        (isinstance(record.get("context") or {}, dict), "'context' must be an object"),
         (all(isinstance(record.get(name, []) or [], list) for name in _SPANS + _EXTENSIONS), "spans must be a list"),
         (not _SURROGATE.search(json.dumps(record, ensure_ascii=False)), "half of a pair of surrogates, which is no character"),
         (tags is None or _first(record, _SPANS) is not None, "tags instead of spans; write such a corpus as columns"),

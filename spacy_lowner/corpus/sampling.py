@@ -6,6 +6,8 @@ from typing import Dict, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
+from ..errors import Errors, LownerError
+
 
 def sample_size(docs: Sequence[Doc], size: int, seed: int = 0) -> List[Doc]:
     """RETURNS (List[Doc]): `size` Docs in random order, or all where there are fewer. A smaller size is its beginning."""
@@ -48,17 +50,19 @@ def split_docs(docs: Sequence[Doc], share: float, seed: int = 0) -> Tuple[List[D
     """Cut a corpus in two at random. Docs with the same words stay on one side, so that nothing leaks.
 
     docs (Sequence[Doc]): The corpus. share (float): Of the second part, in (0, 1). seed (int): Of the order.
-    RETURNS (Tuple[List[Doc], List[Doc]]): Both parts, each in the order of the corpus.
+    RETURNS (Tuple[List[Doc], List[Doc]]): Both parts, each in the order of the corpus. RAISES (LownerError): If one is empty.
     """
     groups: Dict[tuple, List[int]] = {}
     for i, doc in enumerate(docs):
         groups.setdefault(tuple(token.text for token in doc), []).append(i)
     groups_in_order = list(groups.values())
     second: set = set()
+    wanted = max(1, round(share * len(docs)))
     for i in _order(len(groups_in_order), seed):
-        if len(second) >= round(share * len(docs)):
-            break
-        second.update(groups_in_order[i])
+        if len(second) + len(groups_in_order[i]) <= wanted:
+            second.update(groups_in_order[i])
+    if not 0 < len(second) < len(docs):
+        raise LownerError(Errors.LN035.format(count=len(docs), distinct=len(groups_in_order), share=share))
     return [doc for i, doc in enumerate(docs) if i not in second], [docs[i] for i in sorted(second)]
 
 

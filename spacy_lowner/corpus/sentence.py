@@ -23,8 +23,9 @@ class Sentence:
     where (str): Its place in the source, for messages.
     spaces (Optional[List[bool]]): Whether a space follows each word; None where the source does not say.
     categories (Dict[str, float]): Labels of the whole sentence, such as an intent.
-    extensions (List[LabeledSpan]): Spans that only train.
+    extensions (Optional[List[LabeledSpan]]): Spans that only train; None where nobody has looked for any.
     user_data (Dict[str, Any]): Weight, origin and provenance of a synthetic sentence, by their keys on the Doc.
+    context (Dict[str, Any]): Texts beside the sentence, by their names under `doc._`.
     """
 
     words: List[str]
@@ -32,8 +33,9 @@ class Sentence:
     where: str = ""
     spaces: Optional[List[bool]] = None
     categories: Dict[str, float] = field(default_factory=dict)
-    extensions: List[LabeledSpan] = field(default_factory=list)
+    extensions: Optional[List[LabeledSpan]] = None
     user_data: Dict[str, Any] = field(default_factory=dict)
+    context: Dict[str, Any] = field(default_factory=dict)
 
 
 # Called with what is wrong with one sentence: raises it, or remembers it and goes on.

@@ -30,15 +30,20 @@ def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = "sc", over
     if path.suffix == ".spacy":
         write_docs(docs, path)
         return 0
-    if path.suffix not in WRITERS:
-        options = ", ".join([".spacy", *WRITERS])
-        raise LownerError(Errors.LN014.format(what="suffix of the output", value=path.suffix, options=options))
+    check_suffix(path)
     render = WRITERS[path.suffix]
     lines = [render(doc, index, spans_key, overlaps) for index, doc in enumerate(docs, 1)]
     with atomic_path(path) as draft:
         draft.write_text("".join(lines), encoding="utf8", newline="")
     groups = [doc.spans.get(spans_key, []) for doc in docs] if render is _bio else []
     return sum(len(group) - len(filter_spans(group)) for group in groups)
+
+
+def check_suffix(path: Path, *suffixes: str) -> None:
+    """RAISES (LownerError): If a path has none of the suffixes, by default of those that can be written."""
+    allowed = suffixes or (".spacy", *WRITERS)
+    if path.suffix not in allowed:
+        raise LownerError(Errors.LN014.format(what="suffix of the output", value=path.suffix, options=", ".join(allowed)))
 
 
 def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
@@ -50,7 +55,9 @@ def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     }
     if sentence.categories:
         record["categories"] = sentence.categories
-    if sentence.extensions:
+    if sentence.context:
+        record["context"] = sentence.context
+    if sentence.extensions is not None:
         record["extensions"] = [span._asdict() for span in sentence.extensions]
     record.update(sentence.user_data)
     return json.dumps(record, ensure_ascii=False) + "\n"
@@ -60,7 +67,9 @@ def _bio(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     for token in doc:
         if "\t" in token.text or "\n" in token.text or SKIPPED.match(f"{token.text}\t"):
             raise LownerError(Errors.LN017.format(token=token.text, index=index, format="column"))
-    labels = encode_tags(len(doc), _without_overlaps(doc, spans_key, overlaps))
+    spans = _without_overlaps(doc, spans_key, overlaps)
+    _check_labels(spans, index, "column")
+    labels = encode_tags(len(doc), spans)
     return "".join(f"{token.text}\t{label}\n" for token, label in zip(doc, labels)) + "\n"
 
 
@@ -70,7 +79,14 @@ def _markup(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
         raise LownerError(Errors.LN016.format(text=doc.text[:60], format="markup"))
     if "\n" in doc.text or not doc.text.strip() or any(set("()") & set(span.label_) for span in spans):
         raise LownerError(Errors.LN018.format(text=doc.text[:60]))
+    _check_labels([LabeledSpan(span.start, span.end, span.label_) for span in spans], index, "markup")
     return render_markup(doc.text, [(s.start_char, s.end_char, s.label_) for s in spans]) + "\n"
+
+
+def _check_labels(spans: Iterable[LabeledSpan], index: int, format: str) -> None:
+    for span in spans:
+        if not span.label or span.label != span.label.strip() or set("\t\n") & set(span.label):
+            raise LownerError(Errors.LN034.format(label=span.label, index=index, format=format))
 
 
 def _without_overlaps(doc: Doc, spans_key: str, overlaps: str) -> List[LabeledSpan]:

@@ -1,7 +1,7 @@
 """Pipeline 2 of KnowFREE: sentences that explain the entities of others (section 3.1)."""
 
 import re
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 import spacy
 from spacy.language import Language
@@ -9,6 +9,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from ..corpus.docs import bare_doc, entity_spans
+from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.templates import VERSION, render
 from ..types import ORIGIN_KEY, PROVENANCE_KEY, USER_KEYS, WEIGHT_KEY
@@ -18,8 +19,8 @@ from .account import Account
 BETA = 0.4
 EXPLAIN, DESCRIBE = "explain", "describe"
 # Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
-_LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d+(?:[.)](?=\s|$)|、)\s*)+")
-_EMPHASIS = re.compile(r"\*\*|__|`")
+_LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])(\*\*|`)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9])")
 
 
 def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> List[Request]:
@@ -36,6 +37,7 @@ def explain(
     language: str = "en",
     weight: float = BETA,
     spans_key: str = "sc",
+    known: Iterable[str] = (),
     progress: bool = False,
 ) -> Tuple[List[Doc], Account]:
     """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
@@ -43,14 +45,15 @@ def explain(
     docs (Sequence[Doc]): The Docs. model (LanguageModel): Writes. annotator (Language): Trained on the Docs; its words and its spans
         are those of the new Docs. model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
     weight (float): beta of the new Docs in the loss (eq. 14). spans_key (str): Key of the entities.
-    progress (bool): Whether to show a bar.
+    known (Iterable[str]): Texts that are not to be made either. progress (bool): Whether to show a bar.
     RETURNS (Tuple[List[Doc], Account]): A Doc a sentence, none twice and none that is among `docs`; what was used, and what not.
+    RAISES (LownerError): If the annotator writes its spans elsewhere.
     """
     account = Account()
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
     splitter = spacy.blank(language)
     splitter.add_pipe("sentencizer")
-    seen = {doc.text.strip() for doc in docs}
+    seen = {text.strip() for text in (*known, *(doc.text for doc in docs))}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):
         for sentence in _sentences(reply, doc, splitter, account):
@@ -61,7 +64,11 @@ def explain(
             new = annotator.make_doc(sentence)
             new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
             made.append(new)
-    annotated = [_fixed(doc, spans_key) for doc in annotator.pipe(made)]
+    predicted = list(annotator.pipe(made))
+    elsewhere = sorted({key for doc in predicted for key, group in doc.spans.items() if len(group)})
+    if elsewhere and not any(spans_key in doc.spans or doc.ents for doc in predicted):
+        raise LownerError(Errors.LN099.format(spans_key=spans_key, keys=", ".join(elsewhere)))
+    annotated = [_fixed(doc, spans_key) for doc in predicted]
     account.used["sentences"] += len(annotated)
     account.used["entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
     return annotated, account
@@ -79,7 +86,7 @@ def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> 
     if reply.error is not None:
         account.refuse("no answer", doc.text, reply.error)
         return []
-    lines = [_EMPHASIS.sub("", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines()]
+    lines = [_EMPHASIS.sub(r"\2", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines()]
     found = [sentence.text.strip() for line in lines if line for sentence in splitter(line).sents]
     if reply.truncated and found:
         account.refuse("sentence cut at the limit of tokens", doc.text, found.pop())

@@ -113,7 +113,7 @@ def _parts_of_speech(
     replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
     requests = []
     for doc, reply in zip(docs, replies):
-        words = [item for item in _items(_read(reply, doc.text, account)) if isinstance(item, str) and item.strip()]
+        words = [item for item in _items(reply, doc.text, account) if isinstance(item, str) and item.strip()]
         prompt = render(__package__, "pos", language, text=doc.text, words=words or [token.text for token in doc])
         requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
     tagged = model.ask(requests, description="parts of speech" if progress else None)
@@ -127,9 +127,10 @@ def _parts_of_speech(
 
 def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Iterator[LabeledSpan]:
     pairs: List[Tuple[str, str]] = []
-    for item in _items(_read(reply, doc.text, account)):
-        if isinstance(item, dict) and str(item.get(mention) or "").strip() and str(item.get(label) or "").strip():
-            pairs.append((str(item[mention]), str(item[label]).strip()))
+    for item in _items(reply, doc.text, account):
+        values = [item.get(mention), item.get(label)] if isinstance(item, dict) else []
+        if values and all(isinstance(value, str) and value.strip() for value in values):
+            pairs.append((values[0], values[1].strip()))
         else:
             account.refuse("item without text and label", doc.text, item)
     places = align_mentions([token.text for token in doc], [text for text, _ in pairs])
@@ -151,9 +152,13 @@ def _read(reply: Reply, text: str, account: Account) -> Any:
         return []
 
 
-def _items(value: Any) -> List[Any]:
-    """RETURNS (List[Any]): The items of a list, which some models wrap in an object."""
+def _items(reply: Reply, text: str, account: Account) -> List[Any]:
+    """RETURNS (List[Any]): The whole items of a list, which some models wrap in an object."""
+    value = _read(reply, text, account)
     if isinstance(value, dict):
         lists = [inner for inner in value.values() if isinstance(inner, list)]
-        return lists[0] if len(lists) == 1 else [value]
+        value = lists[0] if len(lists) == 1 else [value]
+    if reply.truncated and value:
+        account.refuse("cut at the limit of tokens", text, value[-1])
+        return value[:-1]
     return value

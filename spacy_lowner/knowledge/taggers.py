@@ -66,7 +66,9 @@ def _of_nltk() -> TaggerT:
 
         nltk.pos_tag(["word"])
     except (ImportError, LookupError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        # NLTK frames what it says in asterisks.
+        said = (line.strip() for line in str(error).splitlines())
+        reason = next((line for line in said if any(map(str.isalpha, line))), type(error).__name__)
         raise LownerError(Errors.LN082.format(reason=reason)) from None
     chunker = nltk.RegexpParser(NOUN_PHRASE)
 

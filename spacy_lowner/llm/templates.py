@@ -1,5 +1,7 @@
 """Prompts, as versioned templates that come with the package."""
 
+import json
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +13,8 @@ from ..errors import Errors, LownerError
 LANGUAGES = ("en", "zh")
 VERSION = "v1"
 _environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
-_environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+# jinja's own is for HTML, and would write an apostrophe as a number.
+_environment.filters["tojson"] = partial(json.dumps, ensure_ascii=False)
 
 
 def render(package: str, name: str, language: str, **values: Any) -> str:

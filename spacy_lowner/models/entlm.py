@@ -97,7 +97,8 @@ def _init(model: WordScoresT, X: Any = None, Y: Sequence[LabelledWords] = None) 
     expected = torch.stack([_expected(module, own.states) for own in places])
     names = [[piece for pieces in pieces_of_words(tokenizer, label.name.split()) for piece in pieces] for label in Y]
     ranked = rank_words([own.counts for own in places], expected, model.attrs["purity"])
-    chosen = [words[: model.attrs["words"]] or name for words, name in zip(ranked, names)]
+    # A label without letters, whose entities have none either, begins as the unknown piece.
+    chosen = [words[: model.attrs["words"]] or name or [tokenizer.unk_token_id] for words, name in zip(ranked, names)]
     module.begin(chosen, [(own.states, own.ids) for own in places])
     model.attrs["label_words"] = [tokenizer.convert_ids_to_tokens(words) for words in chosen]
     set_module(model.shims[0], module, get_torch_default_device())

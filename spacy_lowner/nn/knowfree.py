@@ -137,6 +137,8 @@ class KnowFREEHead(nn.Module):
         mask = band_mask(lengths, words.shape[1], self.width)
         real = mask[:, :, 0]
         labels = self.output.out_features if extension else self.n_target
+        if not real.any():
+            return words.new_zeros(*mask.shape, labels) + 0.0 * words.sum()
         # Texts are laid end to end, without padding.
         texts = words[real]
         terms = self.biaffine(texts if self.shapes is None else texts + self.shapes(shapes[real]))

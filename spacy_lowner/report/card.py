@@ -67,7 +67,7 @@ def _types(nlp: Language, scores: Scores) -> str:
     descriptions = {}
     for _, pipe in nlp.pipeline:
         descriptions.update(getattr(pipe, "descriptions", {}))
-    labels = sorted(set(descriptions) | set(scores.per_type), key=lambda x: -scores.per_type.get(x, {"f": 0})["f"])
+    labels = sorted(set(descriptions) | set(scores.per_type), key=lambda label: (-scores.per_type.get(label, {"f": 0})["f"], label))
     rows = ["| Type | Meaning | P | R | F1 |", "| --- | --- | ---: | ---: | ---: |"]
     for label in labels:
         one = scores.per_type.get(label)

@@ -21,10 +21,11 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
         figure, axes = pyplot.subplots(1, len(corpora), figsize=(4 * len(corpora), 3.4), squeeze=False, sharey=True)
         for axis, corpus in zip(axes[0], corpora):
             for system in systems:
-                points = [(sample, values[system, corpus, sample]) for sample in samples if (system, corpus, sample) in values]
-                names, scores = [name for name, _ in points], [values for _, values in points]
-                axis.errorbar(names, list(map(mean, scores)), list(map(spread, scores)), marker="o", label=system)
+                places = [i for i, sample in enumerate(samples) if (system, corpus, sample) in values]
+                scores = [values[system, corpus, samples[i]] for i in places]
+                axis.errorbar(places, list(map(mean, scores)), list(map(spread, scores)), marker="o", label=system)
             axis.set_title(corpus)
+            axis.set_xticks(range(len(samples)), samples)
     else:
         figure, axis = pyplot.subplots(figsize=(1.6 * len(corpora) + 2, 3.4))
         width = 0.8 / len(systems)

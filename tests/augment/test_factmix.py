@@ -1,6 +1,7 @@
 """FactMix on Docs by hand, with a tiny masked language model."""
 
 import random
+from pathlib import Path
 
 import pytest
 import spacy
@@ -19,6 +20,7 @@ from spacy_lowner.augment.infill import Gap, Infill, fit
 from spacy_lowner.augment.mentions import MentionBase, fit_case
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.corpus.files import write_json
 from spacy_lowner.errors import LownerError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LN105")
@@ -324,3 +326,42 @@ def test_a_row_of_its_own_is_what_the_model_says_of_it(tiny_encoder):
     gaps = [Gap(words, 3, 4), Gap(words, 12, 13)]
     assert alone.fill(gaps) == [alone.fill([gap])[0] for gap in gaps]
     assert together.fill(gaps[:1]) == alone.fill(gaps[:1])
+
+
+def test_all_labels_of_a_mention_hold_for_what_takes_its_place(make_doc):
+    docs = [
+        make_doc("Einstein lived in Bern", (0, 1, "person"), (0, 1, "researcher")),
+        make_doc("Madonna sang in New York", (0, 1, "person"), (0, 1, "singer"), (3, 5, "city")),
+        make_doc("New Zealand has sung", (0, 2, "person"), (0, 2, "singer")),
+    ]
+    made = FactMix(None, MentionBase.from_docs(docs), context_ratio=0, entity_ratio=8).make(docs)
+    assert [{doc.text for doc in own} for own in made] == [set(), {"New Zealand sang in New York"}, {"Madonna has sung"}]
+    assert all({"person", "singer"} <= {label for _, label in spans(doc)} for own in made for doc in own)
+
+
+def test_equal_texts_with_other_entities_are_told_apart(make_doc, tmp_path):
+    docs = [make_doc("I saw Washington", (2, 3, "LOC")), make_doc("I saw Washington", (2, 3, "PER"))]
+    docs += [make_doc("Rome is old", (0, 1, "LOC")), make_doc("Ann is old", (0, 1, "PER"))]
+    write_docs(docs, tmp_path / "train.spacy")
+    augment = create_factmix_augmenter(tmp_path / "train.spacy", context_ratio=0, entity_ratio=4)
+    examples = list(Corpus(tmp_path / "train.spacy", augmenter=augment)(spacy.blank("en")))
+    made = {(eg.reference.text, *spans(eg.reference)) for eg in examples}
+    assert ("I saw Rome", ("Rome", "LOC")) in made and ("I saw Ann", ("Ann", "PER")) in made
+
+
+def test_files_of_an_interrupted_run_are_whole(tmp_path, monkeypatch):
+    def die(path, data):
+        Path(path).write_text("{")
+        raise KeyboardInterrupt
+
+    write_json(tmp_path / "a.json", {"a": 1})
+    monkeypatch.setattr("srsly.write_json", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_json(tmp_path / "a.json", {"a": 2})
+    assert srsly.read_json(tmp_path / "a.json") == {"a": 1} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_mention_without_case_leaves_that_of_others(make_doc):
+    for words in ("1984", "北京"):
+        doc = make_doc(words, (0, 1, "X"))
+        assert fit_case(["iPhone"], doc, doc.spans["sc"][0]) == ["iPhone"]

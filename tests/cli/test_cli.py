@@ -147,6 +147,9 @@ def test_card_names_the_package_and_tells_the_scores(run, trained, markup, tmp_p
     assert card == (tmp_path / "report.md").read_text()
     assert "# lowner_crossner 0.1.0" in card and "three sentences" in card and "| person |" in card
     assert spacy.load(package).pipe_names == ["knowfree_spancat"]
+    for wrong in (trained, trained.parent, trained / "inside"):
+        refused = run("card", trained, wrong, *arguments[3:])
+        assert refused.exit_code == 1 and "LN029" in refused.output and (trained / "meta.json").is_file()
     result = run(*arguments, "--name", "crossner")
     assert result.exit_code == 1 and "LN022" in result.output
 

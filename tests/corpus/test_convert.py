@@ -2,7 +2,7 @@ import random
 from pathlib import Path
 
 import pytest
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_lowner.corpus import files
@@ -47,8 +47,13 @@ def test_round_trip_keeps_extensions_weight_and_origin(tmp_path, make_doc, suffi
     doc = make_doc("Ada sang in Rome", (0, 1, "person"))
     doc.spans["sc_ext"] = [doc[1:2], doc[2:4]]
     doc.user_data.update(lowner_weight=0.25, lowner_origin="llm-explained")
-    write_corpus([doc, make_doc("Bob")], tmp_path / f"corpus{suffix}")
-    first, second = load_corpus(tmp_path / f"corpus{suffix}")
+    doc.user_data["._.", "passage", None, None] = {"initial": "Ada was a mathematician."}
+    looked = make_doc("nothing")
+    looked.spans["sc_ext"] = []
+    write_corpus([doc, make_doc("Bob"), looked], tmp_path / f"corpus{suffix}")
+    first, second, third = load_corpus(tmp_path / f"corpus{suffix}")
+    assert first.user_data["._.", "passage", None, None] == {"initial": "Ada was a mathematician."}
+    assert "sc_ext" in third.spans and not third.spans["sc_ext"]
     assert [(span.start, span.end) for span in first.spans["sc_ext"]] == [(1, 2), (2, 4)]
     assert (first.user_data["lowner_weight"], first.user_data["lowner_origin"]) == (0.25, "llm-explained")
     assert "sc_ext" not in second.spans and not second.user_data
@@ -201,3 +206,42 @@ def test_split_keeps_repeated_sentences_together(make_doc, seed):
     first, second = split_docs(docs, 0.2, seed)
     assert sorted(texts(first) + texts(second)) == sorted(texts(docs))
     assert not set(texts(first)) & set(texts(second)) and 5 <= len(second) <= 7
+
+
+def test_a_split_without_one_side_is_refused(make_doc):
+    first, second = split_docs([make_doc("a"), make_doc("b")], 0.2)
+    assert len(first) == len(second) == 1
+    first, second = split_docs([make_doc("a")] * 9 + [make_doc("b")], 0.2, 1)
+    assert texts(second) == ["b"]
+    with pytest.raises(LownerError, match="LN035"):
+        split_docs([make_doc("a")] * 3, 0.2)
+
+
+@pytest.mark.parametrize("suffix", [".bio", ".markup"])
+@pytest.mark.parametrize("label", ["", "PER ", "a\tb", "a\nb"])
+def test_labels_that_a_format_cannot_hold_are_refused(tmp_path, make_doc, suffix, label):
+    doc = make_doc("Ada sang")
+    doc.spans["sc"] = [Span(doc, 0, 1, label=label)]
+    with pytest.raises(LownerError, match="LN034"):
+        write_corpus([doc], tmp_path / f"a{suffix}")
+
+
+def test_columns_with_spaces_in_their_labels_are_detected(tmp_path, make_doc):
+    write_corpus([make_doc("Ada Lovelace", (0, 2, "music artist"))] * 2, tmp_path / "a.bio")
+    report = ConvertReport()
+    docs = load_corpus(tmp_path / "a.bio", report=report)
+    assert report.format == "columns" and [span.label_ for span in docs[0].spans["sc"]] == ["music artist"]
+
+
+def test_a_full_list_of_spans_counts_beside_an_empty_one(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "Ada sang", "spans": [], "entities": [[0, 3, "P"]]}\n')
+    (doc,) = load_corpus(path)
+    assert [span.text for span in doc.spans["sc"]] == ["Ada"]
+
+
+def test_docs_without_a_group_have_no_spans(tmp_path, make_doc):
+    docs = [make_doc("Ada", (0, 1, "P")), make_doc("Bob")]
+    docs[1].spans.pop("sc", None)
+    write_corpus(docs, tmp_path / "a.spacy")
+    assert [list(doc.spans["sc"]) for doc in load_corpus(tmp_path / "a.spacy")][1] == []

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.explain import explain, explanation_requests
 from spacy_lowner.llm.messages import Reply
 
@@ -114,3 +115,24 @@ def test_what_the_command_needs(docs, tmp_path):
     assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "it rains" in dry.output and "2 calls" in dry.output
     without = CliRunner().invoke(lowner, ["explain", *paths, "--model", "m"])
     assert without.exit_code == 1 and "LN086" in without.output
+
+
+def test_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
+    class Marking:
+        def ask(self, requests, *, description=None):
+            return [Reply("The `__init__` method of **Rome**.\n1990) It was a year.\nHere 2**3 is eight.\n**北京**是城市。")]
+
+    made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["The __init__ method of Rome.", "1990) It was a year.", "Here 2**3 is eight.", "北京是城市。"]
+
+
+def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("span_ruler", config={"spans_key": "mine"}).add_patterns([{"label": "LOC", "pattern": "Rome"}])
+    with pytest.raises(LownerError, match="LN099.*mine"):
+        explain(docs, Scripted(), nlp, model_name="m")
+
+
+def test_known_texts_are_not_made(docs, annotator):
+    made, _ = explain(docs, Scripted(), annotator, model_name="m", known=["Rome is wet."])
+    assert "Rome is wet." not in {doc.text for doc in made}

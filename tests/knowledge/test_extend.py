@@ -199,3 +199,16 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
             srsly.write_json(settings, {"model": "m", "base_url": url, **wrong})
             done = CliRunner().invoke(lowner, arguments)
             assert done.exit_code == 1 and next(iter(wrong)) in done.output
+
+
+def test_what_was_cut_or_is_no_text_is_refused(make_doc):
+    doc = make_doc("Rome and France")
+    said = '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}, {"entity": "France", "type": "coun'
+    account = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), parts=["entities"])
+    assert ext(doc) == [("Rome", "city")]
+    assert account.unused == {"cut at the limit of tokens": 1, "item without text and label": 1}
+
+
+def test_prompts_hold_text_as_it_is():
+    prompt = render("spacy_lowner.knowledge", "explain", "en", text="x", entities=["O'Brien (person)", "R&D <x> 東"])
+    assert '["O\'Brien (person)", "R&D <x> 東"]' in prompt

@@ -78,6 +78,14 @@ def test_a_text_does_not_depend_on_its_batch(interaction):
         torch.testing.assert_close(together[row, :length][kept], alone[0][kept], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("interaction", ["attention", "cnn", "none"])
+def test_a_batch_without_words_has_no_spans(interaction):
+    words = torch.zeros(2, 0, 6, dtype=torch.float64, requires_grad=True)
+    logits = make_head(interaction, 4)(words, torch.tensor([0, 0]))
+    assert logits.shape == (2, 0, 4, 5)
+    logits.sum().backward()
+
+
 def test_padding_may_hold_anything():
     head, words = make_head("cnn", 4), make_words()
     dirty = words.detach().clone()
