@@ -2,7 +2,9 @@ import json
 import threading
 
 import pytest
+from typer.testing import CliRunner
 
+from spacy_lowner.cli import lowner
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report import runner
 from spacy_lowner.report.grid import append_line, latest, pending, read_grid, read_lines
@@ -219,3 +221,20 @@ def test_overrides_may_name_a_seed_a_hugging_face_folder_or_nothing(grid_path, t
     keys = [run.key for run in runs]
     (tmp_path / "config.json").write_text('{"hidden_size": 2}')
     assert not set(keys) & {run.key for run in runs}
+
+
+def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path):
+    lines = tmp_path / "lines.jsonl"
+    for run in read_grid(grid_path).runs():
+        append_line(line(run, 0.25), lines)
+    (tmp_path / "a.cfg").write_text("other settings")
+    for run in read_grid(grid_path).runs()[:2]:
+        append_line(line(run, 0.75), lines)
+
+    def page_of(grid):
+        result = CliRunner().invoke(lowner, ["report", str(lines), str(tmp_path / "page.md"), "--grid", str(grid), "--no-plot"])
+        assert result.exit_code == 0, result.output
+        return (tmp_path / "page.md").read_text()
+
+    assert "50.0 ± 35.4" in page_of("A grid")
+    assert "75.0" in page_of(grid_path) and "25.0" not in page_of(grid_path) and "; 2 runs" in page_of(grid_path)
