@@ -12,7 +12,6 @@ from ..corpus.docs import entity_spans
 from ..errors import Errors, LownerError
 from .rewrite import Edit, LayersT, crosses, inner_spans
 
-
 # Groups and labels of spans.
 LabelsT = FrozenSet[Tuple[str, str]]
 

@@ -5,14 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-import srsly
 import typer
 from spacy import registry
 from spacy.tokens import Doc
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
-from ..corpus.files import atomic_path, read_json_file
+from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extend import PARTS
@@ -93,8 +92,7 @@ def check_parts(parts: str) -> List[str]:
 
 def write_account(account: Account, path: Path) -> None:
     """Write what was used and what not, and tell of the latter."""
-    with atomic_path(path) as draft:
-        srsly.write_json(draft, account.as_dict())
+    write_json(path, account.as_dict())
     for cause, count in account.unused.most_common():
         if count:
             msg.warn(f"{cause}: {count} (see {path})")

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import srsly
 import typer
 from wasabi import msg
 
@@ -15,7 +14,7 @@ from ..confusion.measure import measure, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
 from ..confusion.semantics import describe_types, similarities
 from ..corpus.convert import load_corpus
-from ..corpus.files import atomic_path, read_json_file
+from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..models.encoder import embed_texts
 from ..report.pictures import draw_heatmap, shorten
@@ -78,8 +77,7 @@ def confusion_cli(
         counted = [[*pair, count] for pair, count in Counter(readings).most_common()]
         coarse = describe_types(confusion.sources, own, glosses)
         described = {"descriptions": texts, "source_descriptions": coarse}
-        with atomic_path(output) as draft:
-            srsly.write_json(draft, {**confusion.as_dict(), **described, "readings": counted})
+        write_json(output, {**confusion.as_dict(), **described, "readings": counted})
         msg.good(f"{output}")
     if picture is not None:
         names = shorten([confusion.named(name) for name in types])

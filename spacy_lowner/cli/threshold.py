@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import srsly
 import typer
 from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.files import atomic_path
+from ..corpus.files import write_json
 from ..errors import Errors, LownerError
 from ..report.evaluation import tune_threshold
 from ..trained import load_pipeline
@@ -33,7 +32,6 @@ def threshold_cli(
     for name in nlp.pipe_names:
         cfg = getattr(nlp.get_pipe(name), "cfg", None) or {}
         if "threshold" in cfg and cfg.get("spans_key") == spans_key:
-            with atomic_path(model_path / name / "cfg") as draft:
-                srsly.write_json(draft, cfg)
+            write_json(model_path / name / "cfg", cfg)
     p, r, f = (100 * best[part] for part in "prf")
     msg.good(f"{model_path}: threshold {best['threshold']:.3f}, dev P {p:.1f}, R {r:.1f}, F1 {f:.1f}")
