@@ -6,7 +6,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple
@@ -20,6 +20,7 @@ from .parsing import whole_letters
 from .processes import OfOneProcess
 from .retrying import Patience, may_pass, seconds_asked
 from .usage import Usage
+from .workers import Workers
 
 # Statuses that every further request would get too; the second ones if the first request gets them.
 HOPELESS, HOPELESS_AT_FIRST = {401}, {403, 404}
@@ -100,26 +101,27 @@ class OpenAIClient(OfOneProcess):
         """
         waiting: Deque[Tuple[str, Future, bool]] = deque()
         running: Dict[str, Future] = {}
-        pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="lowner-llm")
+        workers = Workers(self._in_flight, "lowner-llm")
         stopped = threading.Event()
         try:
             for request in requests:
                 key = request_key(request.body(self.model, self._parameters))
                 repeated = key in running
                 if not repeated:
-                    running[key] = pool.submit(self._answer, request, key, stopped)
+                    running[key] = workers.submit(self._answer, request, key, stopped)
                 waiting.append((key, running[key], repeated))
                 while len(waiting) > AHEAD * self._in_flight or (waiting and waiting[0][1].done()):
                     yield self._next(waiting, running)
             while waiting:
                 yield self._next(waiting, running)
         except BaseException:
-            # What waits for a server must not keep an interrupted program from ending.
             stopped.set()
+            for future in running.values():
+                future.cancel()
             self._disconnect()
             raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            workers.close()
 
     def close(self) -> None:
         """Close connections and cache. They are opened again when needed."""

@@ -290,6 +290,26 @@ def test_an_interrupt_does_not_wait_for_the_server():
         assert time.monotonic() - started < 2
 
 
+def test_an_interrupted_program_ends_though_calls_are_in_flight(tmp_path):
+    ended = threading.Event()
+
+    def once_it_has_ended(prompt, attempt):
+        ended.wait(60)
+        return "late"
+
+    with serve(once_it_has_ended) as (url, server):
+        process = child(url, tmp_path / "cache.sqlite", 0, 20)
+        while len(server.seen) < 8:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=20)
+        finally:
+            ended.set()
+            process.kill()
+        assert process.returncode not in (0, -signal.SIGKILL)
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_process_has_connections_of_its_own(tmp_path):
     with serve(lambda prompt, attempt: f"re {prompt}") as (url, _):
