@@ -9,7 +9,7 @@ from wasabi import msg
 
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
-from ..report.grid import Run, append_line, latest, pending, read_grid, read_lines
+from ..report.grid import Grid, append_line, latest, pending, read_grid, read_lines
 from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import render_report, render_table
@@ -44,7 +44,7 @@ def experiment_cli(
 
         run_grid(todo[:limit], output_path, jobs=jobs, gpu_id=gpu_id, on_done=show)
     if report is not None:
-        _write_report(_of_runs(read_lines(output_path), runs), grid.title, report, plot=True)
+        _write_report(_of_grid(read_lines(output_path), grid), grid.title, report, plot=True, **_page_of(grid))
 
 
 @lowner.command("report")
@@ -53,31 +53,35 @@ def report_cli(
     lines_path: Path = typer.Argument(..., help="Result lines of spacy lowner experiment"),
     output_path: Path = typer.Argument(..., help="The page to write (Markdown); a plot is put beside it"),
     grid: Optional[str] = typer.Option(
-        None, help="Title of the grid, where the lines are of several; or its file, which leaves out runs of other settings or data"
+        None, help="Title of the grid, where the lines are of several; or its file, which leaves out runs of other settings or data, and adds its notes"
     ),
     plot: bool = typer.Option(True, help="Draw the plot; needs the extra 'report'"),
 ):
     """Write tables and a plot of a grid's results, from the lines alone."""
-    lines = read_lines(lines_path)
+    lines, page = read_lines(lines_path), {}
     if grid is not None and Path(grid).is_file():
         chosen = read_grid(Path(grid))
-        lines, grid = _of_runs(lines, chosen.runs()), chosen.title
+        lines, page, grid = _of_grid(lines, chosen), _page_of(chosen), chosen.title
     titles = sorted({line["grid"] for line in lines})
     if not lines:
         raise LownerError(Errors.LN062.format(path=lines_path))
     if grid not in titles and (grid is not None or len(titles) > 1):
         raise LownerError(Errors.LN014.format(what="--grid", value=grid, options="; ".join(titles)))
-    _write_report(lines, grid or titles[0], output_path, plot)
+    _write_report(lines, grid or titles[0], output_path, plot, **page)
 
 
-def _of_runs(lines: List[Dict[str, Any]], runs: List[Run]) -> List[Dict[str, Any]]:
-    keys = {run.key for run in runs}
+def _of_grid(lines: List[Dict[str, Any]], grid: Grid) -> List[Dict[str, Any]]:
+    keys = {run.key for run in grid.runs()}
     return [line for line in lines if line["key"] in keys]
 
 
-def _write_report(lines: List[Dict[str, Any]], title: str, path: Path, plot: bool) -> None:
+def _page_of(grid: Grid) -> Dict[str, Any]:
+    return {"notes": grid.notes, "by_type": grid.by_type, "published": grid.published}
+
+
+def _write_report(lines: List[Dict[str, Any]], title: str, path: Path, plot: bool, **settings: Any) -> None:
     lines = latest([line for line in lines if line["grid"] == title])
-    page = render_report(title, lines)
+    page = render_report(title, lines, **settings)
     if plot:
         picture = path.with_suffix(".svg")
         plot_results(lines, picture)

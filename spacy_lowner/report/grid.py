@@ -73,6 +73,7 @@ class Grid:
         in a path stands for the seed. Corpora that differ in "test" alone share their trainings.
     shots (List[Optional[int]]): Spans of each type in the training sample; null is the whole corpus.
     sizes (List[int]): Sentences in the training sample. seeds (List[int]): Seeds.
+    notes (List[str]), by_type (bool), published (Dict[str, Dict[str, float]]): Of the page, as `render_report` has them.
     """
 
     title: str
@@ -81,6 +82,9 @@ class Grid:
     shots: List[Optional[int]] = field(default_factory=lambda: [None])
     sizes: List[int] = field(default_factory=list)
     seeds: List[int] = field(default_factory=lambda: [0])
+    notes: List[str] = field(default_factory=list)
+    by_type: bool = False
+    published: Dict[str, Dict[str, float]] = field(default_factory=dict)
 
     def runs(self) -> List[Run]:
         """RETURNS (List[Run]): All runs, seed by seed so that a part of a grid is a smaller grid."""

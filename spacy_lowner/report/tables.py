@@ -1,10 +1,13 @@
 """Tables drawn from result lines alone."""
 
 from collections import Counter, defaultdict
+from itertools import product
 from statistics import mean, stdev
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 LineT = Dict[str, Any]
+# Numbers of others by system and column.
+PublishedT = Mapping[str, Mapping[str, float]]
 MEASURES = {
     "f": "F1",
     "p": "Precision",
@@ -21,34 +24,77 @@ def summarize(lines: Sequence[LineT], measure: str, split: str = "test") -> Dict
     return dict(values)
 
 
-def render_report(title: str, lines: Sequence[LineT]) -> str:
+def render_report(
+    title: str, lines: Sequence[LineT], *, notes: Sequence[str] = (), by_type: bool = False, published: PublishedT = {}
+) -> str:
     """A page of tables: mean and standard deviation over seeds of each measure, and how the numbers came about.
 
-    title (str): Heading. lines (Sequence[LineT]): Result lines.
+    title (str): Heading. lines (Sequence[LineT]): Result lines. notes (Sequence[str]): What a reader must know besides.
+    by_type (bool): Whether to show F1 of each type too.
+    published (PublishedT): F1 on test that others report, in percent, by system and by column of the tables.
     RETURNS (str): Markdown.
     """
-    parts = [f"# {title}", _origin(lines)]
-    parts += [f"## {name}, test\n\n{render_table(lines, measure)}" for measure, name in MEASURES.items()]
+    parts = [f"# {title}", _origin(lines, notes)]
+    parts += [
+        f"## {name}, test\n\n{render_table(lines, measure, published=published if measure == 'f' else {})}"
+        for measure, name in MEASURES.items()
+    ]
+    if by_type:
+        parts += _tables_by_type(lines, published)
     parts.append(f"## F1, dev\n\n{render_table(lines, 'f', 'dev')}")
     return "\n\n".join(parts) + "\n"
 
 
-def render_table(lines: Sequence[LineT], measure: str, split: str = "test") -> str:
+def render_table(lines: Sequence[LineT], measure: str, split: str = "test", published: PublishedT = {}) -> str:
     """RETURNS (str): A Markdown table with a row a system and a column a corpus and sample; the best of each in bold."""
-    values = summarize(lines, measure, split)
-    systems = in_order(line["system"] for line in lines)
-    corpora = in_order(line["corpus"] for line in lines)
-    present = {(line["corpus"], line["sample"]) for line in lines}
-    columns = [(c, sample) for c in corpora for sample in by_size(line["sample"] for line in lines) if (c, sample) in present]
+    values = {(system, _column(*place)): scores for (system, *place), scores in summarize(lines, measure, split).items()}
+    columns = [_column(*place) for place in _places(lines)]
+    means = {system: _mean_of_means([values.get((system, column)) for column in columns]) for system, _ in values}
+    values.update({(system, "mean"): [value] for system, value in means.items() if value is not None})
+    return _table(values, [*columns, "mean"], published)
+
+
+def _tables_by_type(lines: Sequence[LineT], published: PublishedT) -> List[str]:
+    parts = []
+    for place in _places(lines):
+        own = [line for line in lines if (line["corpus"], line["sample"]) == place]
+        types = sorted({name for line in own for name in line["scores"]["test"]["per_type"]})
+        values = defaultdict(list)
+        for line in sorted(own, key=lambda line: line["seed"]):
+            scores = line["scores"]["test"]
+            for name in types:
+                values[line["system"], name].append(100 * scores["per_type"].get(name, {"f": 0.0})["f"])
+            values[line["system"], "all types"].append(100 * scores["f"])
+        parts.append(f"## F1 by type, test, {_column(*place)}\n\n{_table(values, [*types, 'all types'], published)}")
+    return parts
+
+
+def _table(values: Mapping[Tuple[str, str], List[float]], columns: Sequence[str], published: PublishedT) -> str:
     means = {place: mean(scores) for place, scores in values.items()}
-    best = {column: max(means[(s, *column)] for s in systems if (s, *column) in means) for column in columns}
-    header = [corpus if sample == "full" else f"{corpus} {sample}" for corpus, sample in columns]
-    rows = [["System", *header, "mean"], ["---"] + ["---:"] * (len(columns) + 1)]
-    for system in systems:
-        cells = [_cell(values.get((system, *column)), best[column]) for column in columns]
-        own = [means[(system, *column)] for column in columns if (system, *column) in means]
-        rows.append([system, *cells, f"{mean(own):.1f}" if len(own) == len(columns) else ""])
+    best = {column: max((value for (_, other), value in means.items() if other == column), default=None) for column in columns}
+    rows = [["System", *columns], ["---"] + ["---:"] * len(columns)]
+    for system in in_order(system for system, _ in values):
+        rows.append([system, *(_cell(values.get((system, column)), best[column]) for column in columns)])
+    for system, scores in published.items():
+        if not set(columns).isdisjoint(scores):
+            rows.append([f"*{system}*", *(f"{scores[column]:.1f}" if column in scores else "" for column in columns)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _places(lines: Sequence[LineT]) -> List[Tuple[str, str]]:
+    """RETURNS (List[Tuple[str, str]]): Corpora and samples in the order of the columns."""
+    present = {(line["corpus"], line["sample"]) for line in lines}
+    corpora, samples = in_order(line["corpus"] for line in lines), by_size(line["sample"] for line in lines)
+    return [place for place in product(corpora, samples) if place in present]
+
+
+def _column(corpus: str, sample: str) -> str:
+    return corpus if sample == "full" else f"{corpus} {sample}"
+
+
+def _mean_of_means(columns: Sequence[Optional[List[float]]]) -> Optional[float]:
+    """RETURNS (Optional[float]): None where a column is empty."""
+    return mean(mean(scores) for scores in columns if scores) if all(columns) else None
 
 
 def _cell(scores: Any, best: float) -> str:
@@ -64,22 +110,24 @@ def spread(scores: Sequence[float]) -> float:
     return stdev(scores) if len(scores) > 1 else 0.0
 
 
-def _origin(lines: Sequence[LineT]) -> str:
+def _origin(lines: Sequence[LineT], notes: Sequence[str]) -> str:
     seeds = sorted({line["seed"] for line in lines})
     encoders = sorted({line["overrides"].get("paths.encoder", "minilm") for line in lines})
     dates = sorted({line["date"] for line in lines})
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
     versions = sorted({", ".join(f"{k} {v}" for k, v in line["versions"].items()) for line in lines})
+    tested = {line["corpus"]: line["scores"]["test"]["docs"] for line in lines}
     facts = [
         f"Mean and standard deviation over the seeds {', '.join(map(str, seeds))}, in percent; {len(lines)} runs.",
         f"Encoder: {', '.join(encoders)}. Trained {when} with {'; or '.join(versions)}.",
+        f"Sentences of test: {', '.join(f'{corpus} {count:,}' for corpus, count in tested.items())}.",
         "Spans must match in both boundaries and type.",
         "Made by `python -m spacy lowner experiment` and `report`; each run's config, overrides and data stand in its line.",
     ]
     unfinished = _unfinished(lines)
     if unfinished:
         facts.insert(1, f"Unfinished: {', '.join(unfinished)}. A cell without a deviation is of one seed.")
-    return "\n".join(f"- {fact}" for fact in facts)
+    return "\n".join(f"- {fact}" for fact in [*facts, *notes])
 
 
 def _unfinished(lines: Sequence[LineT]) -> List[str]:

@@ -30,7 +30,7 @@ def grid_path(tmp_path):
 
 
 def line(run, f):
-    scores = {"p": f, "r": f, "f": f, "detect_f": f}
+    scores = {"p": f, "r": f, "f": f, "detect_f": f, "docs": 1200, "per_type": {"person": {"f": f}}}
     return {
         "key": run.key,
         "grid": run.grid,
@@ -152,10 +152,23 @@ def test_tables_hold_mean_and_deviation(grid_path):
     assert summarize(lines, "f")["one", "ai", "full"] == pytest.approx([50.0, 60.0])
     table = render_table(lines, "f")
     assert "| one | 55.0 ± 7.1 | 55.0 ± 7.1 | 55.0 |" in table
-    assert "| two | **75.0 ± 7.1** | **75.0 ± 7.1** | 75.0 |" in table
+    assert "| two | **75.0 ± 7.1** | **75.0 ± 7.1** | **75.0** |" in table
     page = render_report("A grid", lines)
     assert page.startswith("# A grid") and "seeds 0, 1" in page and "Unfinished" not in page
     assert "Unfinished: two has 3 of 4 runs." in render_report("A grid", [one for one in lines if one is not lines[-1]])
+
+
+def test_a_page_can_have_types_published_numbers_and_notes(grid_path):
+    grid = {"notes": ["Read this."], "by_type": True, "published": {"theirs": {"ai": 61.25, "person": 70}, "another": {"else": 1}}}
+    grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), **grid}))
+    grid = read_grid(grid_path)
+    lines = [line(run, 0.5 + 0.1 * run.seed) for run in grid.runs() if run.sample == "full"]
+    lines[0]["scores"]["test"] = {**lines[0]["scores"]["test"], "per_type": {}}
+    page = render_report(grid.title, lines, notes=grid.notes, by_type=grid.by_type, published=grid.published)
+    assert "- Read this." in page and "Sentences of test: ai 1,200, music 1,200." in page and "another" not in page
+    f1, by_type = page.split("## Precision")[0], page.split("## F1 by type, test, ai")[1]
+    assert "| *theirs* | 61.2 |  |  |" in f1 and page.count("*theirs*") == 3
+    assert "| one | 30.0 ± 42.4 | **55.0 ± 7.1** |" in by_type and "| *theirs* | 70.0 |  |" in by_type
 
 
 def test_samples_stand_by_size(grid_path):
