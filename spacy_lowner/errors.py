@@ -179,15 +179,20 @@ class Errors(metaclass=_WithCodes):
     LN086 = "New sentences need a trained pipeline that annotates them. Name one that was trained on this corpus with --annotator."
     LN087 = "{path} cannot be used as a cache of replies: {reason}. Name another file with --cache, or in the client's settings."
     LN088 = "{url} cannot be reached: {reason}. Check that the server runs, and its address."
-    LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
-
-    # Confusion
     LN098 = "--from jieba needs the package jieba: pip install jieba, or the extra chinese of spacy-lowner."
     LN099 = (
         "The annotator writes its spans under {keys}, not under {spans_key!r}: the new sentences would have none. Name the key with "
         "--spans-key, or annotate with a pipeline that was trained on this corpus."
     )
     LN097 = "{path}: these settings of spacy-lowner.OpenAI.v1 are wrong: {wrong}. Mend or remove them."
+    LN076 = "Talking to a language model's server needs the package openai. Install the extra: pip install 'spacy-lowner[llm]'."
+    LN077 = (
+        "None of {count} request(s) was answered, and nothing is written; the last one: {reason}. Mend that and run the command again. "
+        "Parameters that a server refuses can be left out: --settings with {{\"parameters\": {{\"max_tokens\": null}}}}."
+    )
+    LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
+
+    # Confusion
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."
 
@@ -223,6 +228,7 @@ class Warnings(metaclass=_WithCodes):
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
+    LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."
     LN113 = "{path}: no Doc has spans under the key {spans_key!r} (there are: {others}); doc.ents are taken. Name the key with --spans-key."
 
 

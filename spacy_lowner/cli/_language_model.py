@@ -55,13 +55,15 @@ def open_client(
 
     model (Optional[str]), base_url (Optional[str]), cache (Path), in_flight (int): As of `OpenAIClient`.
     max_tokens (int): Of a reply. settings (Optional[Path]): JSON of arguments of `spacy-lowner.OpenAI.v1`, which go before these.
-    YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, or a setting is wrong.
+    YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, a setting is wrong, or no request was
+    answered.
     """
     given = read_json_file(settings) if settings is not None else {}
     block = {"@misc": "spacy-lowner.OpenAI.v1", "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
     block.update({"parameters": {}, **given})
     if isinstance(block["parameters"], dict):
-        block["parameters"] = {"temperature": 0, "max_tokens": max_tokens, **block["parameters"]}
+        sent = {"temperature": 0, "max_tokens": max_tokens, **block["parameters"]}
+        block["parameters"] = {name: value for name, value in sent.items() if value is not None}
     if not block["model"]:
         raise LownerError(Errors.LN083)
     with local_server() if block["base_url"] == LOCAL else nullcontext(block["base_url"]) as url:
@@ -75,6 +77,8 @@ def open_client(
         finally:
             client.close()
     msg.info(client.usage.summary())
+    if client.usage.in_vain:
+        raise LownerError(Errors.LN077.format(count=client.usage.failed, reason=client.usage.reason))
 
 
 def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:

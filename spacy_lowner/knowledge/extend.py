@@ -6,7 +6,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..corpus.sentence import LabeledSpan
 from ..llm.messages import LanguageModel, Reply, Request
-from ..llm.parsing import align_mentions, read_json
+from ..llm.parsing import align_mentions, read_json_values
 from ..llm.templates import render
 from ..types import EXTENSION_KEY
 from .account import Account
@@ -95,11 +95,9 @@ def _merged(
     if len(labels) < 2:
         return found
     (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=labels))])
-    groups = _read(reply, "labels", account)
+    groups = next((value for value in _read(reply, "labels", account) if isinstance(value, dict)), {})
     usable = {
-        str(name): [str(synonym) for synonym in synonyms]
-        for name, synonyms in (groups.items() if isinstance(groups, dict) else ())
-        if isinstance(synonyms, list)
+        str(name): [str(synonym) for synonym in synonyms] for name, synonyms in groups.items() if isinstance(synonyms, list)
     }
     merged = merge_synonyms(mentions, usable, embed)
     account.used["merged labels"] += len(merged)
@@ -141,24 +139,25 @@ def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account
             yield LabeledSpan(*place, name)
 
 
-def _read(reply: Reply, text: str, account: Account) -> Any:
+def _read(reply: Reply, text: str, account: Account) -> List[Any]:
+    """RETURNS (List[Any]): The dictionaries and lists of a reply."""
     if reply.error is not None:
         account.refuse("no answer", text, reply.error)
         return []
-    try:
-        return read_json(reply.text)
-    except ValueError:
+    values = list(read_json_values(reply.text))
+    if not values:
         account.refuse("no JSON", text, reply.text)
-        return []
+    return values
 
 
 def _items(reply: Reply, text: str, account: Account) -> List[Any]:
-    """RETURNS (List[Any]): The whole items of a list, which some models wrap in an object."""
-    value = _read(reply, text, account)
-    if isinstance(value, dict):
-        lists = [inner for inner in value.values() if isinstance(inner, list)]
-        value = lists[0] if len(lists) == 1 else [value]
-    if reply.truncated and value:
-        account.refuse("cut at the limit of tokens", text, value[-1])
-        return value[:-1]
-    return value
+    """RETURNS (List[Any]): The whole items of a list, which some models wrap in an object, or write without its brackets."""
+    values = _read(reply, text, account)
+    first = values[0] if values else []
+    if isinstance(first, dict):
+        lists = [inner for inner in first.values() if isinstance(inner, list)]
+        first = lists[0] if len(lists) == 1 else [value for value in values if isinstance(value, dict)]
+    if reply.truncated and first:
+        account.refuse("cut at the limit of tokens", text, first[-1])
+        return first[:-1]
+    return first

@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
-import time
 import threading
+import time
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
 
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, Warnings
 from .messages import Reply
 from .processes import OfOneProcess
 
@@ -25,6 +26,7 @@ class ReplyCache(OfOneProcess):
 
     def __init__(self, path: Optional[Path] = None):
         self.path = path
+        self._broken = False
         self.register()
 
     def begin(self) -> None:
@@ -33,18 +35,29 @@ class ReplyCache(OfOneProcess):
         self._opened: Optional[sqlite3.Connection] = None
 
     def get(self, key: str) -> Optional[Reply]:
-        """RETURNS (Optional[Reply]): What is known."""
+        """RETURNS (Optional[Reply]): What is known; None also for what cannot be read."""
         with self._lock:
-            row = self._file().execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        return None if row is None else Reply(**{**json.loads(row[0]), "cached": True})
+            file = self._file()
+            try:
+                row = file.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+                return None if row is None else Reply(**{**json.loads(row[0]), "cached": True})
+            except (sqlite3.Error, ValueError, TypeError):
+                return None
 
     def put(self, key: str, model: str, reply: Reply) -> None:
-        """Keep a reply from now on, whatever happens next."""
-        with self._lock, self._file() as file:
-            file.execute(
-                "INSERT OR IGNORE INTO replies (key, model, reply) VALUES (?, ?, ?)",
-                (key, model, json.dumps(asdict(reply), ensure_ascii=False)),
-            )
+        """Keep a reply from now on, whatever happens next. Where the file cannot be written any more, a warning says so once."""
+        with self._lock:
+            file = self._file()
+            try:
+                with file:
+                    file.execute(
+                        "INSERT OR REPLACE INTO replies (key, model, reply) VALUES (?, ?, ?)",
+                        (key, model, json.dumps(asdict(reply), ensure_ascii=False)),
+                    )
+            except sqlite3.Error as error:
+                first, self._broken = not self._broken, True
+                if first:
+                    warnings.warn(Warnings.LN114.format(path=self.path, reason=error))
 
     def close(self) -> None:
         """Close the file. It is opened again when needed."""

@@ -1,5 +1,6 @@
 """A client for any OpenAI-compatible server."""
 
+import json
 import os
 import re
 import threading
@@ -16,15 +17,15 @@ from tqdm import tqdm
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .cache import ReplyCache
 from .messages import Reply, Request, request_key
-from .parsing import whole_letters
+from .parsing import whole_letters, without_thoughts
 from .processes import OfOneProcess
 from .retrying import Patience, may_pass, seconds_asked
 from .usage import Usage
 from .workers import Workers
 
 # Statuses that every further request would get too; the second ones if the first request gets them.
-HOPELESS, HOPELESS_AT_FIRST = {401}, {403, 404}
-# Seconds in which a server that has not answered yet must be reached.
+HOPELESS, HOPELESS_AT_FIRST = {401, 402}, {403, 404}
+# Seconds in which a server that has not answered yet must be reached, and one that has long been silent must speak.
 FIRST_CONTACT = 30.0
 # Requests read ahead of those in flight, so that a slow first one does not keep the others from being asked.
 AHEAD = 4
@@ -76,6 +77,7 @@ class OpenAIClient(OfOneProcess):
         self._parameters = dict(parameters or {})
         self._takes_schemas = True
         self._answered = False
+        self._silent_since: Optional[float] = None
         self.register()
 
     def begin(self) -> None:
@@ -131,8 +133,8 @@ class OpenAIClient(OfOneProcess):
     def _next(self, waiting: Deque[Tuple[str, Future, bool]], running: Dict[str, Future]) -> Reply:
         key, future, repeated = waiting.popleft()
         reply = future.result()
-        if all(key != other for other, _, _ in waiting):
-            running.pop(key, None)
+        # An equal request that comes later finds the reply in the cache.
+        running.pop(key, None)
         # Of equal requests in flight the server saw one.
         self.usage.count(replace(reply, cached=True) if repeated else reply)
         return reply
@@ -148,17 +150,17 @@ class OpenAIClient(OfOneProcess):
 
     def _insist(self, request: Request, stopped: threading.Event) -> Reply:
         """RETURNS (Reply): Of the server, as often asked as patience allows."""
-        import openai
-
+        openai = _load_openai()
         started = time.monotonic()
         deadline = started + self._patience.deadline
         attempt = 0
         while not stopped.is_set():
             attempt += 1
+            begun = time.monotonic()
             shown = request if self._takes_schemas else Request(request.messages)
             try:
                 reply = self._once(shown, deadline)
-                self._answered = True
+                self._answered, self._silent_since = True, None
                 return reply
             except openai.APIStatusError as error:
                 hopeless = error.status_code in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
@@ -169,12 +171,17 @@ class OpenAIClient(OfOneProcess):
                 if not may_pass(error.status_code):
                     return Reply("", error=f"the server says {error.status_code}: {self._clean(error)}")
                 asked, reason = seconds_asked(error.response.headers), f"the server says {error.status_code}"
-            except (openai.APITimeoutError, TimeoutError):
-                asked, reason = None, f"no answer in {self._timeout:g} seconds"
-            except (openai.APIError, ValueError) as error:
+            except (openai.APIError, TimeoutError, ValueError, RecursionError) as error:
                 asked, reason = None, self._clean(error.__cause__ or error)
-                if isinstance(error, openai.APIConnectionError) and not self._answered and time.monotonic() - started > FIRST_CONTACT:
+                unreached = isinstance(error, openai.APIConnectionError)
+                if isinstance(error, (openai.APITimeoutError, TimeoutError)):
+                    reason = f"no answer in {self._timeout:g} seconds"
+                    unreached = type(error.__cause__).__name__ == "ConnectTimeout"
+                if unreached and not self._answered and time.monotonic() - started > FIRST_CONTACT:
                     raise LownerError(Errors.LN088.format(url=self._shown_url, reason=reason)) from None
+            self._silent_since = self._silent_since or begun
+            # What waits behind a server that is lost does not wait as long again.
+            deadline = min(deadline, max(self._silent_since + self._patience.deadline, started + FIRST_CONTACT))
             pause = self._patience.pause(attempt, asked)
             if time.monotonic() + pause >= deadline:
                 return Reply("", error=f"{reason}; given up after {attempt} attempt(s)", unheard=True)
@@ -191,15 +198,16 @@ class OpenAIClient(OfOneProcess):
     def _connect(self) -> Any:
         with self._lock:
             if self._server is None:
-                import openai
-
                 from .timed import timed_client
 
-                key = os.environ.get(self._api_key_variable, "").strip() or "none"
-                if not key.isascii():
+                if not self._key.isascii():
                     raise LownerError(Errors.LN089.format(variable=self._api_key_variable))
-                self._server = openai.OpenAI(
-                    api_key=key, base_url=self.base_url, max_retries=0, timeout=self._timeout, http_client=timed_client()
+                self._server = _load_openai().OpenAI(
+                    api_key=self._key or "none",
+                    base_url=self.base_url,
+                    max_retries=0,
+                    timeout=self._timeout,
+                    http_client=timed_client(),
                 )
             return self._server
 
@@ -232,6 +240,10 @@ class OpenAIClient(OfOneProcess):
         )
 
     @property
+    def _key(self) -> str:
+        return os.environ.get(self._api_key_variable, "").strip()
+
+    @property
     def _shown_url(self) -> str:
         """RETURNS (str): Without a user's name and password."""
         return re.sub(r"//[^/@]*@", "//", self.base_url or "api.openai.com").partition("?")[0]
@@ -239,14 +251,24 @@ class OpenAIClient(OfOneProcess):
     def _clean(self, error: BaseException) -> str:
         """RETURNS (str): What an error says, in one line and without keys."""
         text = " ".join(str(error).split()) or type(error).__name__
-        key = os.environ.get(self._api_key_variable)
-        if key:
-            text = text.replace(key, "***")
+        if self._key:
+            text = text.replace(self._key, "***")
         return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", text)[:300]
+
+
+def _load_openai() -> Any:
+    """RETURNS (module): It is loaded when a server is talked to. RAISES (LownerError): If it is not installed."""
+    try:
+        import openai
+    except ImportError:
+        raise LownerError(Errors.LN076) from None
+    return openai
 
 
 def _read(answer: Any) -> Reply:
     """RETURNS (Reply): Of a chat completion. RAISES (ValueError): If it is none."""
+    # Some servers do not say that what they send is JSON.
+    answer = json.loads(answer) if isinstance(answer, str) else answer
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise ValueError("the answer has no choices")
@@ -256,15 +278,16 @@ def _read(answer: Any) -> Reply:
     counts = [used.get(f"{part}_tokens") if isinstance(used, dict) else 0 for part in ("prompt", "completion")]
     prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
     reply = Reply("", truncated=ended == "length", prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     if message.get("refusal"):
         reply.error = f"the model refuses: {message['refusal']}"
-    elif isinstance(message.get("content"), str):
+    elif isinstance(content, str):
         # Some servers cut a letter of two surrogates in half.
-        reply.text = whole_letters(message["content"])
-    elif ended in ("length", "content_filter", "tool_calls"):
-        reply.error = f"the answer has no text (finish_reason {ended})"
+        reply.text = without_thoughts(whole_letters(content))
     else:
-        raise ValueError("the answer has no text")
+        reply.error = f"the answer has no text (finish_reason {ended})"
     return reply
 
 

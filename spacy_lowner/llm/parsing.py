@@ -3,6 +3,9 @@
 import ast
 import json
 import re
+import tokenize
+from functools import partial
+from io import StringIO
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 # Brackets tried as the beginning of a reply's JSON.
@@ -14,18 +17,32 @@ CLOSING = {"{": "}", "[": "]"}
 def read_json(text: str) -> Any:
     """Read the first JSON object or array of a reply, whatever stands around it.
 
-    Code fences, thoughts in <think>, words before and after, commas before a closing bracket, Python's quotes and constants, and a missing end are
-    forgiven; nothing is guessed.
+    Code fences, words before and after, commas before a closing bracket, Python's quotes and constants, line breaks in texts, and a
+    missing end are forgiven; nothing is guessed.
 
     text (str): The reply. RETURNS (Any): A dictionary or a list. RAISES (ValueError): If there is none.
     """
-    text = re.sub(r"(?s)<think>.*?</think>", "", text)
+    for value in read_json_values(text):
+        return value
+    raise ValueError("no JSON object or array can be read")
+
+
+def read_json_values(text: str) -> Iterator[Any]:
+    """As `read_json`, for replies of several objects. YIELDS (Any): Each dictionary or list that is not inside another one."""
+    end = 0
     for start in [match.start() for match in re.finditer(r"[{\[]", text)][:MOST_STARTS]:
         # What is outside comes before what is inside, also where it has to be mended.
-        for value in _readings(text[start:]):
+        readings = _readings(text[start:]) if start >= end else iter(())
+        for value, length in readings:
             if isinstance(value, (dict, list)):
-                return _without_surrogates(value)
-    raise ValueError("no JSON object or array can be read")
+                end = start + length
+                yield _without_surrogates(value)
+                break
+
+
+def without_thoughts(text: str) -> str:
+    """RETURNS (str): Without what a model thinks before it answers, in <think> or up to </think>, also where that was cut."""
+    return re.sub(r"(?s)^.*</think>|<think>.*", "", text)
 
 
 def whole_letters(text: str) -> str:
@@ -42,19 +59,27 @@ def _without_surrogates(value: Any) -> Any:
     return whole_letters(value) if isinstance(value, str) else value
 
 
-def _readings(text: str) -> Iterator[Any]:
-    """YIELDS (Any): What a text that begins with a bracket may mean, the strictest reading first."""
+def _readings(text: str) -> Iterator[Tuple[Any, int]]:
+    """YIELDS (Tuple[Any, int]): What a text that begins with a bracket may mean, the strictest reading first, and the letters of it."""
     try:
-        yield json.JSONDecoder().raw_decode(text)[0]
+        yield json.JSONDecoder(strict=False).raw_decode(text)
     except (ValueError, RecursionError):
         pass
-    body = _to_the_end(text)
+    body, length = _to_the_end(text)
     for candidate in (re.sub(r",\s*([}\]])", r"\1", body), body):
-        for read in (json.loads, ast.literal_eval):
+        for read in (partial(json.loads, strict=False), _read_literal):
             try:
-                yield read(candidate)
-            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+                yield read(candidate), length
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
                 continue
+
+
+def _read_literal(text: str) -> Any:
+    """RETURNS (Any): What Python's literal means. RAISES (ValueError): If texts stand side by side, which Python would join."""
+    kinds = [token.type for token in tokenize.generate_tokens(StringIO(text).readline) if token.type not in (tokenize.NL, tokenize.NEWLINE)]
+    if any(pair == (tokenize.STRING, tokenize.STRING) for pair in zip(kinds, kinds[1:])):
+        raise ValueError("a comma is missing")
+    return ast.literal_eval(text)
 
 
 def align_mentions(words: Sequence[str], mentions: Sequence[str]) -> List[Optional[Tuple[int, int]]]:
@@ -91,8 +116,8 @@ def _find(words: Sequence[str], target: str, first: int, taken: set) -> Optional
     return None
 
 
-def _to_the_end(text: str) -> str:
-    """RETURNS (str): The text up to where its first bracket closes, or closed where it was cut."""
+def _to_the_end(text: str) -> Tuple[str, int]:
+    """RETURNS (Tuple[str, int]): The text up to where its first bracket closes, or closed where it was cut; letters of the former."""
     open_brackets: List[str] = []
     quote, escaped = "", False
     for i, letter in enumerate(text):
@@ -107,5 +132,5 @@ def _to_the_end(text: str) -> str:
         elif open_brackets and letter == open_brackets[-1]:
             open_brackets.pop()
             if not open_brackets:
-                return text[: i + 1]
-    return re.sub(r"[,:]\s*$", "", text.rstrip() + quote) + "".join(reversed(open_brackets))
+                return text[: i + 1], i + 1
+    return re.sub(r"[,:]\s*$", "", text.rstrip() + quote) + "".join(reversed(open_brackets)), len(text)

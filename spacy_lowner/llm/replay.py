@@ -7,6 +7,7 @@ import srsly
 
 from ..errors import Errors, LownerError
 from .messages import Reply, Request
+from .parsing import without_thoughts
 from .usage import Usage
 
 
@@ -37,7 +38,7 @@ class ReplayLLM:
     def _read(self) -> Dict[str, str]:
         if self._replies is None:
             try:
-                self._replies = {line["prompt"]: line["reply"] for line in srsly.read_jsonl(self.path)}
+                self._replies = {line["prompt"]: without_thoughts(line["reply"]) for line in srsly.read_jsonl(self.path)}
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise LownerError(Errors.LN081.format(path=self.path, reason=repr(error))) from error
         return self._replies

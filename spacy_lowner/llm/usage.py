@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from typing import Optional
 
 from .messages import Reply
 from .processes import OfOneProcess
@@ -12,7 +13,7 @@ class Usage(OfOneProcess):
     """Counters over all requests of a client.
 
     calls (int): Requests that a server answered. cached (int): Requests answered without it. retries (int): Further attempts.
-    failed (int): Requests without an answer. truncated (int): Answers cut at the limit of tokens.
+    failed (int): Requests without an answer; reason (Optional[str]): of the last one. truncated (int): Answers cut at the limit of tokens.
     prompt_tokens, completion_tokens (int): Of the calls. prompt_price, completion_price (float): Of a million of them.
     """
 
@@ -25,6 +26,7 @@ class Usage(OfOneProcess):
     truncated: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reason: Optional[str] = None
 
     OWN = ("_lock",)
 
@@ -34,6 +36,11 @@ class Usage(OfOneProcess):
     def begin(self) -> None:
         """Make the lock."""
         self._lock = threading.Lock()
+
+    @property
+    def in_vain(self) -> bool:
+        """RETURNS (bool): Whether there were requests, and no answer to any."""
+        return self.failed > 0 and not self.calls + self.cached
 
     @property
     def cost(self) -> float:
@@ -51,6 +58,7 @@ class Usage(OfOneProcess):
             self.truncated += reply.truncated
             if reply.error is not None:
                 self.failed += 1
+                self.reason = reply.error
             elif reply.cached:
                 self.cached += 1
             else:

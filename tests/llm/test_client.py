@@ -103,9 +103,9 @@ BUSY = (429, {}, "{}")
         (200, {}, '{"choices": [{"mess'),
         (200, {}, "not json"),
         {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": []},
-        completion(None),
+        (200, {}, "[" * 100_000),
     ],
-    ids=["429", "500", "503", "408", "drop", "half", "cut json", "no json", "no choices", "no text"],
+    ids=["429", "500", "503", "408", "drop", "half", "cut json", "no json", "no choices", "too deep"],
 )
 def test_passing_trouble_is_tried_again(trouble):
     with serve(lambda prompt, attempt: trouble if attempt < 3 else "fine") as (url, server):
@@ -154,24 +154,81 @@ def test_equal_requests_in_flight_are_one_call():
 
 
 def test_refusals_and_cut_answers_are_told_apart(tmp_path):
-    answers = {"no": completion(None, refusal="I will not."), "long": completion("and so", finish="length"), "odd": (400, {}, "{}")}
+    answers = {
+        "no": completion(None, refusal="I will not."),
+        "long": completion("and so", finish="length"),
+        "odd": (400, {}, "{}"),
+        "none": completion(None),
+    }
     with serve(lambda prompt, attempt: answers[prompt]) as (url, server):
         model = client(url, cache=tmp_path / "cache.sqlite")
-        no, long, odd = ask(model, "no", "long", "odd")
+        no, long, odd, none = ask(model, "no", "long", "odd", "none")
+        assert "no text" in none.error and none.prompt_tokens == 7
         assert "refuses: I will not." in no.error and long.truncated and long.text == "and so" and "400" in odd.error
         assert "1 cut at the limit of tokens" in model.usage.summary()
-        assert model.usage.truncated == 1 and model.usage.failed == 2 and len(server.seen) == 3
+        assert model.usage.truncated == 1 and model.usage.failed == 3 and len(server.seen) == 4
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+def test_texts_in_parts_thoughts_and_bodies_of_another_type():
+    parts = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}, {"type": "image"}]
+    answers = {
+        "parts": completion(parts),
+        "plain": (200, {"Content-Type": "text/plain"}, json.dumps(completion("fine"))),
+        "thought": "<think>Is it [1]?</think>fine",
+        "begun": "Is it [1]?</think>fine",
+        "cut": "<think>Is it",
+    }
+    with serve(lambda prompt, attempt: answers[prompt]) as (url, server):
+        texts = [reply.text for reply in ask(client(url), *answers)]
+    assert texts == ["in parts", "fine", "fine", "fine", ""] and len(server.seen) == 5
+
+
+def test_a_server_that_is_lost_holds_up_each_further_request_but_shortly(monkeypatch):
+    monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
+    down = threading.Event()
+    with serve(lambda prompt, attempt: (503, {}, "down") if down.is_set() else "fine") as (url, _):
+        model = client(url, in_flight=2, patience=Patience(first=0.05, longest=0.05, deadline=1.5))
+        assert ask(model, "first")[0].text == "fine"
+        down.set()
+        started = time.monotonic()
+        assert all(reply.unheard for reply in ask(model, *map(str, range(20))))
+        assert 1 < time.monotonic() - started < 8
+        down.clear()
+        assert ask(model, "last")[0].text == "fine"
+
+
+def test_a_cache_that_breaks_costs_no_reply(tmp_path):
+    path = tmp_path / "cache.sqlite"
+    with serve(lambda prompt, attempt: "fine") as (url, server):
+        ask(client(url, cache=path), "a", "b")
+        with sqlite3.connect(path) as file:
+            file.execute("UPDATE replies SET reply = '{\"text\": 1, \"of\": \"a newer version\"}'")
+        file.close()
+        model = client(url, cache=path)
+        assert ask(model, "a")[0].text == "fine" and len(server.seen) == 3
+        assert ask(client(url, cache=path), "a")[0].cached
+        with sqlite3.connect(path) as file:
+            file.execute("DROP TABLE replies")
+        file.close()
+        with pytest.warns(UserWarning, match="LN114"):
+            assert [reply.text for reply in ask(model, "c", "d")] == ["fine", "fine"]
+
+
+def test_a_client_without_openai_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(LownerError, match=r"spacy-lowner\[llm\]"):
+        ask(client("http://127.0.0.1:9/v1"), "x")
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_what_is_hopeless_stops_everything_and_no_key_is_told(status, monkeypatch, tmp_path, caplog):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-1234")
-    body = json.dumps({"error": {"message": "Incorrect API key provided: sk-very-secret-1234, or sk-very-***1234"}})
+    monkeypatch.setenv("OPENAI_API_KEY", " very-secret-1234\n")
+    body = json.dumps({"error": {"message": "Incorrect API key provided: very-secret-1234, or sk-very-***1234"}})
     with serve(lambda prompt, attempt: (status, {}, body)) as (url, server):
         with pytest.raises(LownerError, match="LN080") as error:
             ask(client(url, cache=tmp_path / "cache.sqlite"), *map(str, range(50)))
-        assert server.headers[0]["authorization"] == "Bearer sk-very-secret-1234"
-    assert "sk-very" not in str(error.value) and "OPENAI_API_KEY" in str(error.value) and str(status) in str(error.value)
+        assert server.headers[0]["authorization"] == "Bearer very-secret-1234"
+    assert "very" not in str(error.value) and "OPENAI_API_KEY" in str(error.value) and str(status) in str(error.value)
     assert "secret" not in caplog.text and all(b"secret" not in path.read_bytes() for path in tmp_path.iterdir())
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lowner.llm.parsing import align_mentions, read_json
+from spacy_lowner.llm.parsing import align_mentions, read_json, read_json_values, without_thoughts
 
 
 @pytest.mark.parametrize(
@@ -79,5 +79,16 @@ def test_what_is_outside_is_mended_before_what_is_inside_is_taken(text):
 
 def test_doubled_braces_thoughts_and_half_letters():
     assert read_json('{{"a": 1}}') == {"a": 1}
-    assert read_json('<think>I see [1] and {2}</think>[{"a": 1}]') == [{"a": 1}]
+    assert without_thoughts('<think>I see [1] and {2}</think>[{"a": 1}]') == '[{"a": 1}]'
+    assert read_json('{"a": "two\nlines"}') == {"a": "two\nlines"}
     assert read_json('{"a": ["song \\ud83d"]}') == {"a": ["song ?"]}
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}\n{"a": [2]}', '[{"a": 1} {"a": [2]}]', "- {'a': 1}\n- {'a': [2]}", '{"a": 1}, {"a": [2'])
+def test_several_objects_are_read(text):
+    assert list(read_json_values(text)) == [{"a": 1}, {"a": [2]}]
+
+
+def test_texts_side_by_side_are_not_joined():
+    with pytest.raises(ValueError):
+        read_json('["x", "y" "z"]')
