@@ -3,7 +3,7 @@
     python scripts/train_mlm_adapter.py TEXT_FOLDER assets/minilm_mlm.safetensors --report corpus/crossner/*/test.spacy
 
 A line is a paragraph. One paragraph in a hundred is held out for a report. Lines that share eight words in a row with the texts of
-`--report` are left out. A run that was stopped goes on from OUTPUT.checkpoint.
+`--report` are left out. A run that was stopped goes on from the checkpoint beside OUTPUT, which a finished one deletes.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import random
 import re
 import time
 from pathlib import Path
-from typing import Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import torch
 from torch.nn import functional as F
@@ -36,19 +36,27 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="the adapter")
     parser.add_argument("--report", type=Path, nargs="*", default=[], help="corpora on whose text to report too")
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--tokens", type=int, default=3072, help="of a batch")
+    parser.add_argument("--tokens", type=int, default=3072, help=f"of a batch, {ROW} at least")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--license", default="Wikipedia (CC BY-SA)", help="of the texts, for the adapter's metadata")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
+    if arguments.tokens < ROW:
+        parser.error(f"--tokens must be at least {ROW}")
     torch.manual_seed(0)
     reported = [" ".join(token.text for token in doc) for path in arguments.report for doc in load_corpus(path)]
-    lines, digest = read_lines(arguments.folder, shingles(reported))
+    files = sorted(arguments.folder.rglob("*.txt"))
+    lines, digest = read_lines(files, shingles(reported))
+    if len(lines) < HELD_OUT:
+        raise SystemExit(f"{arguments.folder}: {len(lines)} paragraphs in {len(files)} .txt files are too few. Name a folder with more.")
     held_out, training = lines[: len(lines) // HELD_OUT], lines[len(lines) // HELD_OUT :]
     msg.info(f"{len(training)} paragraphs to learn from, {len(held_out)} held out")
     tokenizer = load_tokenizer(encoder_path("minilm"))
     model = with_adapter(arguments.rank).to(arguments.device)
-    step, seconds = train(model, tokenizer, training, arguments)
+    checkpoint = arguments.output.with_suffix(".checkpoint")
+    asked = {"texts": digest, "rank": arguments.rank, "rate": arguments.rate, "tokens": arguments.tokens, "steps": arguments.steps}
+    step, seconds = train(model, tokenizer, training, arguments, checkpoint, asked)
     accuracy = {"held out": masked_accuracy(model, tokenizer, held_out, arguments.device)}
     if reported:
         accuracy["reported texts"] = masked_accuracy(model, tokenizer, reported, arguments.device)
@@ -56,19 +64,20 @@ def main() -> None:
         msg.good(f"Masked words guessed, {name}: {100 * share:.1f}%")
     provenance = {
         "base": f"all-MiniLM-L6-v2, safetensors sha256 {SHA256}",
-        "texts": f"{len(training)} paragraphs of {', '.join(path.name for path in sorted(arguments.folder.iterdir()))}; sha256 {digest}",
+        "texts": f"{len(training)} paragraphs of {', '.join(path.name for path in files)}; sha256 {digest}",
         "training": f"{step} steps of {arguments.tokens} tokens, rank {arguments.rank}, rate {arguments.rate}, {seconds:.0f} s on {arguments.device}",
         "masked top-1": ", ".join(f"{name} {100 * share:.1f}%" for name, share in accuracy.items()),
-        "license": "the texts are from Wikipedia (CC BY-SA); the adapter holds none of them",
+        "license": f"of the texts: {arguments.license}; the adapter holds none of them",
     }
     save_adapter(model, arguments.output, provenance)
+    checkpoint.unlink(missing_ok=True)
     msg.good(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
 
 
-def read_lines(folder: Path, left_out: Set[Tuple[str, ...]]) -> Tuple[List[str], str]:
+def read_lines(files: List[Path], left_out: Set[Tuple[str, ...]]) -> Tuple[List[str], str]:
     """RETURNS (Tuple[List[str], str]): Paragraphs of all files, shuffled, and a digest of the files."""
     digest, lines = hashlib.sha256(), []
-    for path in sorted(folder.iterdir()):
+    for path in files:
         digest.update(path.read_bytes())
         lines += path.read_text(encoding="utf8").splitlines()
     kept = [line for line in lines if len(line) > 40 and not shingles([line]) & left_out]
@@ -85,14 +94,17 @@ def shingles(texts: List[str]) -> Set[Tuple[str, ...]]:
     return found
 
 
-def train(model, tokenizer, lines: List[str], arguments: argparse.Namespace) -> Tuple[int, float]:
+def train(
+    model, tokenizer, lines: List[str], arguments: argparse.Namespace, checkpoint: Path, asked: Dict[str, Any]
+) -> Tuple[int, float]:
     """RETURNS (Tuple[int, float]): Steps and seconds of all runs together."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=arguments.rate, weight_decay=0.01)
-    checkpoint = arguments.output.with_suffix(".checkpoint")
     first, seconds = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint)
+        if saved["asked"] != asked:
+            raise SystemExit(f"{checkpoint} is of other texts or settings: {saved['asked']}. Delete it, or name another output.")
         model.load_state_dict(saved["model"], strict=False)
         optimizer.load_state_dict(saved["optimizer"])
         first, seconds = saved["step"], saved["seconds"]
@@ -113,7 +125,7 @@ def train(model, tokenizer, lines: List[str], arguments: argparse.Namespace) -> 
         bar.set_postfix(loss=f"{loss.item():.2f}")
         if (step + 1) % SAVE_EVERY == 0:
             learned = {name: w for name, w in model.named_parameters() if w.requires_grad}
-            state = {"model": learned, "optimizer": optimizer.state_dict(), "step": step + 1, "seconds": time.time() - started}
+            state = {"asked": asked, "model": learned, "optimizer": optimizer.state_dict(), "step": step + 1, "seconds": time.time() - started}
             torch.save(state, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     return arguments.steps, time.time() - started

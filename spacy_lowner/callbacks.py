@@ -34,13 +34,18 @@ def create_start_from(
         copied = [name for name in wanted if name in nlp.pipe_names and _copy(source, nlp, name)]
         for name in copied:
             getattr(nlp.get_pipe(name), "weights_changed", lambda: None)()
-        missing = [name for name in pipes or () if name not in copied]
+        missing = [name for name in pipes or _heard_by(nlp, copied) if name not in copied]
         if missing or not copied:
             names, known = ", ".join(missing or nlp.pipe_names), ", ".join(source.pipe_names)
             raise LownerError(Errors.LN044.format(path=path, pipe=names, pipes=known))
         return nlp
 
     return start_from
+
+
+def _heard_by(nlp: Language, names: List[str]) -> List[str]:
+    """RETURNS (List[str]): The pipes with encoders that pipes listen to: a head without its encoder knows nothing."""
+    return [name for name, pipe in nlp.pipeline if not set(names).isdisjoint(getattr(pipe, "listening_components", ()))]
 
 
 def _copy(source: Language, target: Language, name: str) -> bool:
@@ -72,11 +77,17 @@ def _copy_encoder(source: Language, model: Model) -> bool:
     """RETURNS (bool): Whether a pipe has an encoder of its own, and it is now that of the source."""
     module = _torch_module(model) if "torch" in model.ref_names else None
     own = getattr(module, "encoder", None) or _transformer(model)
-    theirs = next(filter(None, (_transformer(pipe.model) for _, pipe in source.pipeline if hasattr(pipe, "model"))), None)
+    theirs = next(filter(None, map(_transformer, _models(source))), None)
     if own is None or theirs is None:
         return False
     own.load_state_dict(theirs.state_dict())
     return True
+
+
+def _models(nlp: Language) -> List[Model]:
+    """RETURNS (List[Model]): Of all pipes that have one; rules have none."""
+    models = (getattr(pipe, "model", None) for _, pipe in nlp.pipeline)
+    return [model for model in models if model is not None]
 
 
 def _transformer(model: Model) -> Optional[torch.nn.Module]:
@@ -89,12 +100,15 @@ def _torch_module(model: Model) -> torch.nn.Module:
 
 def _copy_tok2vec(source: Model, target: Model) -> None:
     # A listener has no weights of its own, nothing to copy and nothing to keep apart.
-    if source.name == target.name and "listener" not in " ".join(node.name for node in target.walk()):
-        # Weights are taken over, settings are those of the target's config.
-        settings = [dict(node.attrs) for node in target.walk()]
-        target.from_bytes(source.to_bytes())
-        for node, own in zip(target.walk(), settings):
-            node.attrs.update(own)
+    if "listener" in " ".join(node.name for node in target.walk()):
+        return
+    if source.name != target.name:
+        raise ValueError(f"it is {source.name}, and the target's is {target.name}")
+    # Weights are taken over, settings are those of the target's config.
+    settings = [dict(node.attrs) for node in target.walk()]
+    target.from_bytes(source.to_bytes())
+    for node, own in zip(target.walk(), settings):
+        node.attrs.update(own)
 
 
 def create_fast_training(
@@ -112,11 +126,10 @@ def create_fast_training(
     def before_update(nlp: Language, args: Dict[str, Any]) -> None:
         if args["step"] > 0:
             return
-        for _, pipe in nlp.pipeline:
-            for node in pipe.model.walk() if hasattr(pipe, "model") else ():
-                for shim in node.shims:
-                    if isinstance(shim, PyTorchShim):
-                        _prepare(shim)
+        shims = (shim for model in _models(nlp) for node in model.walk() for shim in node.shims)
+        for shim in shims:
+            if isinstance(shim, PyTorchShim) and shim._model is not None:
+                _prepare(shim)
 
     def _prepare(shim: PyTorchShim) -> None:
         if freeze_embeddings and hasattr(shim._model, "get_input_embeddings"):

@@ -16,12 +16,13 @@ def register(name: str) -> None:
 
 
 def context_of(doc: Doc, name: str) -> str:
-    """RETURNS (str): What `doc._.<name>` says: a text, several, or the parts of a reasoning; empty where there is none."""
+    """RETURNS (str): What `doc._.<name>` says: a text, several, the parts of a reasoning, or all values of another dict; empty where there is none."""
     # A pipe may have come here by pickle, past its constructor.
     register(name)
     value = doc._.get(name)
     if isinstance(value, dict):
-        value = " ".join(str(value[part]) for part in PARTS if value.get(part))
+        parts = [part for part in PARTS if part in value] or list(value)
+        value = " ".join(str(value[part]) for part in parts if value[part])
     if isinstance(value, (list, tuple)):
         value = " ".join(map(str, value))
     return str(value or "")

@@ -74,7 +74,7 @@ class Errors(metaclass=_WithCodes):
         "{scores} or {inspect} is not what spacy lowner evaluate --output and spacy lowner inspect --output write ({reason}). Write "
         "them again."
     )
-    LN025 = "{name!r} is no encoder that can be loaded: {reason}. Name one of Hugging Face, or a path."
+    LN025 = "{name!r} is no model that can be loaded: {reason}. Name one of Hugging Face, or a path."
 
     # Assets
     LN030 = (
@@ -122,7 +122,7 @@ class Errors(metaclass=_WithCodes):
         "and {{mask}} once, or name one of: {names}."
     )
     LN051 = (
-        "The encoder {name!r} cannot read prompts: {reason}. Name one with a [MASK] token and absolute positions, such as "
+        "The model {name!r} cannot be asked by prompts: {reason}. Name one with a mask token and absolute positions, such as "
         "BERT, RoBERTa or ELECTRA."
     )
     LN052 = "{name}: {label!r} means what is no entity and cannot be a label. Rename the label."
@@ -136,10 +136,20 @@ class Errors(metaclass=_WithCodes):
     LN057 = "{name}: {what} takes {size} word pieces, and {limit} fit. {mend}."
     LN058 = "{name}: the labels {first!r} and {second!r} are both written {text!r}, and an output could not tell them apart. Rename one."
 
+    LN059 = (
+        "{name}: {count} example(s) have no entity to add. Give gold entities in doc.ents, whose ends are ends of words, with labels that are "
+        "among those asked for."
+    )
+    LN078 = (
+        "{name}: the label {label!r} was added by add_support() and cannot be trained. Initialize a new pipe with it that starts from this "
+        "one (spacy-lowner.start_from.v1)."
+    )
+
     # Experiments
     LN060 = "{path}: {problem}. {mend}."
     LN061 = "This command ended with status {code}; mend what it says and start the grid again, done runs are kept:\n{command}\n{tail}"
     LN062 = "{path} holds no results yet. Run a grid first: python -m spacy lowner experiment GRID {path}."
+    LN066 = "{path} has {count} results, and none is of the settings and data of {grid}. Run this grid, or name the lines of its runs."
     LN063 = "There is no knowfree_spancat with extension labels in this pipeline. Train one on the output of spacy lowner extend."
     LN064 = "Pictures need matplotlib. Install the extra: pip install 'spacy-lowner[report]'."
     LN065 = "There are fewer than two sentences to draw. Name corpora with more."
@@ -159,6 +169,10 @@ class Errors(metaclass=_WithCodes):
     LN075 = "FactMix needs the corpus that it augments, for its mentions: set originals = ${paths.train} in its block of the config."
 
     # Language models
+    LN079 = (
+        "The filter model writes its spans under {keys}, not under {spans_key!r}: it would agree with no example. Name the key with "
+        "--spans-key, or a pipeline that was trained on this corpus."
+    )
     LN080 = (
         "{url} refuses all requests for the model {model!r} (status {status}: {reason}). Check base_url, the model's name, and "
         "the key in the environment variable {variable}."
@@ -197,8 +211,8 @@ class Errors(metaclass=_WithCodes):
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."
 
     # Reasoning
-    LN092 = "This is no output of spacy lowner confusion: it lacks {missing}. Write one with --output."
-    LN093 = "{path}: example {number} is not an object of {fields}. Write a JSON list of such objects."
+    LN092 = "This is no output of spacy lowner confusion: it lacks these lists, or they are too short: {missing}. Write one with --output."
+    LN093 = "{path}: example {number} is not an object of the texts {fields}. Write a JSON list of such objects."
     LN094 = (
         "{name} knows no types yet. Give it the output of spacy lowner confusion: [initialize.components.{name}.confusion] with "
         '@readers = "srsly.read_json.v1" and its path.'
@@ -229,6 +243,8 @@ class Warnings(metaclass=_WithCodes):
     LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
     LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."
+    LN115 = "{count} text(s) of more than {limit} bytes are read without their context, for they could fill the encoder by themselves."
+    LN116 = "{path}: {count} Doc(s) have doc.ents and no spans under the key {spans_key!r}, as others have: they count as having no entities."
     LN113 = "{path}: no Doc has spans under the key {spans_key!r} (there are: {others}); doc.ents are taken. Name the key with --spans-key."
 
 

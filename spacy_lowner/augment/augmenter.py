@@ -26,7 +26,6 @@ def build_factmix(
     filter_model: Optional[str] = None,
     spans_key: str = "sc",
     seed: int = 0,
-    device: str = "cpu",
 ) -> FactMix:
     """Set up FactMix for a corpus.
 
@@ -34,7 +33,7 @@ def build_factmix(
     context_ratio (int), entity_ratio (int): New examples for each Doc, at most.
     entity_base (Optional[Path]): JSON of mentions by type; by default those of the corpus.
     filter_model (Optional[str]): A pipeline trained on the originals, that must label each example as it is labelled.
-    spans_key (str): Of the entities. seed (int): Of all choices. device (str): Of the masked language model.
+    spans_key (str): Of the entities. seed (int): Of all choices.
     RETURNS (FactMix): It knows the originals and makes none of them.
     """
     check_settings(
@@ -46,7 +45,7 @@ def build_factmix(
     if not filter_model:
         warnings.warn(Warnings.LN105)
     factmix = FactMix(
-        Infill(masked_lm, device) if context_ratio else None,
+        Infill(masked_lm) if context_ratio else None,
         base,
         context_ratio=context_ratio,
         entity_ratio=entity_ratio,

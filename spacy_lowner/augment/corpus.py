@@ -21,7 +21,7 @@ from ..types import ORIGIN_KEY
 from .augmenter import build_factmix
 
 # Docs of a part, which is done or not done.
-PART = 200
+PART = 20
 # Settings that may be paths.
 FILES = ("entity_base", "filter_model", "masked_lm")
 
@@ -41,7 +41,9 @@ class PartFiles:
         folder = output.with_name(f"{output.name}.parts")
         manifest = folder / "settings.json"
         if manifest.exists() and srsly.read_json(manifest) != json.loads(json.dumps(settings)):
-            raise LownerError(Errors.LN071.format(path=folder))
+            if any(folder.glob("[0-9]*.json")):
+                raise LownerError(Errors.LN071.format(path=folder))
+            shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(manifest, settings)
         return cls(folder)
@@ -56,12 +58,12 @@ class PartFiles:
 
 
 def augment_corpus(
-    source: Path, output: Path, settings: Dict[str, Any], *, device: str = "cpu", on_part: Callable[[int], None] = lambda docs: None
+    source: Path, output: Path, settings: Dict[str, Any], *, on_part: Callable[[int], None] = lambda docs: None
 ) -> Dict[str, Any]:
     """Write a corpus with what FactMix makes of it, mixed, as a DocBin, and counts beside it as JSON.
 
     source (Path): A corpus of any known format. output (Path): A `.spacy` file.
-    settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus. device (str): Of the masked language model.
+    settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus.
     on_part (Callable): Told the number of originals each time that a part is done.
     RETURNS (Dict[str, Any]): What was written beside the output: counts and settings.
     RAISES (LownerError): If an interrupted run with other settings left its parts.
@@ -69,7 +71,7 @@ def augment_corpus(
     asked = asked_of(settings, source)
     parts = PartFiles.open(output, asked)
     originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
-    factmix = build_factmix(originals, device=device, **settings)
+    factmix = build_factmix(originals, **settings)
     counts: Counter = Counter(originals=0)
     number = 0
     for number, docs in enumerate(_chunks(read_docs(originals)), start=1):

@@ -1,10 +1,12 @@
 """Denoising: only what a pipeline trained on the originals labels right stays (section 4.1)."""
 
-from typing import List, Optional, Sequence, Set, Tuple
+from typing import Iterable, List, Sequence, Set, Tuple
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc
+from ..corpus.docs import bare_doc, entity_spans
+from ..errors import Errors, LownerError
 from ..trained import load_pipeline
 
 
@@ -20,15 +22,21 @@ class Denoiser:
 
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:
         """RETURNS (List[bool]): Whether every word of each Doc is predicted as it is labelled; unlabelled ones may be anything."""
-        bare = (bare_doc(doc, self.nlp.vocab) for doc in docs)
-        return [self._agree(doc, predicted) for doc, predicted in zip(docs, self.nlp.pipe(bare))]
+        predicted = list(self.nlp.pipe(bare_doc(doc, self.nlp.vocab) for doc in docs))
+        elsewhere = sorted({key for doc in predicted for key, group in doc.spans.items() if len(group)})
+        if elsewhere and not any(self.spans_key in doc.spans or doc.ents for doc in predicted):
+            raise LownerError(Errors.LN079.format(spans_key=self.spans_key, keys=", ".join(elsewhere)))
+        return [self._agree(*pair) for pair in zip(docs, predicted)]
 
     def _agree(self, gold: Doc, predicted: Doc) -> bool:
-        key = self.spans_key if self.spans_key in predicted.spans else None
-        known = {token.i for token in gold if token.ent_iob or self.spans_key in gold.spans}
-        return _known(gold, self.spans_key if self.spans_key in gold.spans else None, known) == _known(predicted, key, known)
+        nested = self.spans_key in gold.spans
+        known = {token.i for token in gold if token.ent_iob or nested}
+        own, found = entity_spans(gold, self.spans_key), entity_spans(predicted, self.spans_key)
+        if nested and self.spans_key not in predicted.spans:
+            # What a flat pipeline cannot say, it cannot say wrongly.
+            own = filter_spans(own)
+        return _known(own, known) == _known(found, known)
 
 
-def _known(doc: Doc, key: Optional[str], known: Set[int]) -> Set[Tuple[int, int, str]]:
-    spans = doc.ents if key is None else doc.spans[key]
+def _known(spans: Iterable[Span], known: Set[int]) -> Set[Tuple[int, int, str]]:
     return {(span.start, span.end, span.label_) for span in spans if known.intersection(range(span.start, span.end))}

@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain, islice, zip_longest
 from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc
@@ -83,17 +84,16 @@ class FactMix:
         starts = sorted(places)
         draw.shuffle(starts)
         return [
-            Gap(words, start, start + (2 if start + 1 in places and draw.random() < PHRASES else 1))
+            Gap(words, start, start + (2 if _goes_on(doc, start, places) and draw.random() < PHRASES else 1))
             for start in starts[: self.context_ratio]
         ]
 
     def _filled(self, doc: Doc, filled: List[Tuple[Gap, List[List[str]]]]) -> Iterator[Doc]:
         """One Doc a gap from its best fill; where the text has few gaps, from the second best, and so on."""
-        deepest = max((min(map(len, words)) for _, words in filled), default=0)
-        ranked = [(gap, words, rank) for rank in range(deepest) for gap, words in filled if rank < min(map(len, words))]
-        for gap, words, rank in ranked[: self.context_ratio]:
+        ranked = zip_longest(*([(gap, list(words)) for words in zip(*best)] for gap, best in filled))
+        for gap, words in islice(filter(None, chain.from_iterable(ranked)), self.context_ratio):
             spaces = [bool(token.whitespace_) for token in doc[gap.start : gap.end]][:-1]
-            yield _labelled(rewrite(doc, Edit(gap.start, gap.end, [best[rank] for best in words], spaces)), CONTEXT)
+            yield _labelled(rewrite(doc, Edit(gap.start, gap.end, words, spaces)), CONTEXT)
 
     def _is_new(self, doc: Doc) -> bool:
         self.counts["made"] += 1
@@ -123,6 +123,11 @@ def _outside(doc: Doc, spans_key: str) -> Set[int]:
         for token in doc
         if token.i not in inside and token.is_alpha and (token.ent_iob or (spans is not None and not _has_ents(doc)))
     }
+
+
+def _goes_on(doc: Doc, place: int, places: Set[int]) -> bool:
+    """RETURNS (bool): Whether a word and the next one can be a phrase: of one sentence, both outside of entities."""
+    return place + 1 in places and not doc[place + 1].is_sent_start
 
 
 def _has_ents(doc: Doc) -> bool:

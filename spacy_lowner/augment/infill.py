@@ -4,6 +4,7 @@ from collections import OrderedDict
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
+from thinc.api import get_torch_default_device
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -14,8 +15,8 @@ from ..models.pieces import first_position, pad_pieces, pieces_of_words
 
 # Alternatives kept for each masked word.
 TOP = 8
-# Pieces computed at once, and places whose fills are remembered.
-BATCH_PIECES, REMEMBERED = 4096, 100_000
+# Pieces computed at once, and rows whose fills are remembered.
+BATCH_PIECES, REMEMBERED = 4096, 2000
 # Words between two gaps that are masked together.
 APART = 3
 WORD_MARKERS = ("Ġ", "▁")
@@ -38,21 +39,22 @@ FillsT = List[List[List[str]]]
 class Infill:
     """Fills gaps, many at once; what was filled before is remembered.
 
-    name (str): A masked language model: "minilm", a Hugging Face name, or a path. device (str): Where it computes.
+    name (str): A masked language model: "minilm", a Hugging Face name, or a path. It computes where thinc does.
     masked (float): Share of a text's words that may be masked at once. Language models learn with 0.15, and a text whose gaps share a
         row is read once instead of once a gap; 0 gives each gap a row of its own.
     """
 
-    def __init__(self, name: str = "minilm", device: str = "cpu", masked: float = 0.15):
+    def __init__(self, name: str = "minilm", masked: float = 0.15):
         self.model: PreTrainedModel
         self.tokenizer: PreTrainedTokenizerFast
         self.model, self.tokenizer = load_masked_lm(name)
-        self.model.to(device)
+        self.device = get_torch_default_device()
+        self.model.to(self.device)
         self.masked = masked
         self.positions = self.model.config.max_position_embeddings - first_position(self.model.base_model)
         self.pieces = _words_of_vocabulary(self.tokenizer)
-        self.barred = torch.tensor([word is None for word in self.pieces], device=device)
-        self._half = device == "cpu" and computes_in_bfloat16()
+        self.barred = torch.tensor([word is None for word in self.pieces], device=self.device)
+        self._half = self.device.type == "cpu" and computes_in_bfloat16()
         self._remembered: "OrderedDict[RowT, FillsT]" = OrderedDict()
 
     def fill(self, gaps: Sequence[Gap]) -> List[List[List[str]]]:
@@ -105,11 +107,10 @@ class Infill:
 
     @torch.no_grad()
     def _predict(self, batch: List[Tuple[RowT, List[int], List[int]]]) -> Dict[RowT, FillsT]:
-        device = self.barred.device
-        ids, attention = pad_pieces([ids for _, ids, _ in batch], self.tokenizer.pad_token_id, device)
+        ids, attention = pad_pieces([ids for _, ids, _ in batch], self.tokenizer.pad_token_id, self.device)
         rows = [number for number, (_, _, masks) in enumerate(batch) for _ in masks]
         places = [place for _, _, masks in batch for place in masks]
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._half):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
             best = iter(self._best(self._logits(ids, attention, rows, places).float()))
         return {
             row: [[self._others(next(best), word) for word in gap.words[gap.start : gap.end]] for gap in row]

@@ -51,10 +51,13 @@ class MentionBase:
             raise LownerError(Errors.LN070.format(path=path, reason=error)) from error
         if not isinstance(data, dict) or not all(isinstance(texts, list) for texts in data.values()):
             raise LownerError(Errors.LN070.format(path=path, reason="it is not an object of lists"))
+        for text in (text for texts in data.values() for text in texts):
+            if not isinstance(text, str):
+                raise LownerError(Errors.LN070.format(path=path, reason=f"{text!r} is no text"))
         base = cls()
         for label, texts in data.items():
             for text in texts:
-                words = str(text).split()
+                words = text.split()
                 if words:
                     base._add(label, Mention(words, [True] * (len(words) - 1), None))
         return base
@@ -111,7 +114,7 @@ def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
         return [word.lower() for word in words]
     if len(old) > 1 and old.isupper() and len(rest) > 1 and all(word.isupper() for word in rest):
         return [word.upper() for word in words]
-    if span.start == 0 and old[:1].isupper():
+    if span.start == 0 and old[:1].isupper() and words[0].islower():
         return [words[0][:1].upper() + words[0][1:], *words[1:]]
     return list(words)
 

@@ -26,7 +26,7 @@ class Edit(NamedTuple):
 def rewrite(doc: Doc, edit: Edit) -> Doc:
     """Make a Doc with an edit applied.
 
-    Spans around the edited words or beside them stay, with labels, scores and all else; spans inside them make room for those of
+    Spans around the edited words or beside them stay, with labels, scores and all else, but for norms and blocked words; spans inside them make room for those of
     the edit. Tags, lemmas and the like of the new words are missing; the first of them has the head, the sentence start and the
     dependents of the old ones. Missing entity annotation stays missing.
 
@@ -34,6 +34,10 @@ def rewrite(doc: Doc, edit: Edit) -> Doc:
     RETURNS (Doc): A new Doc of the same vocabulary.
     """
     new = Doc(doc.vocab, **_words(doc, edit), **_token_annotation(doc, edit))
+    unknown = [_moved(token.i, edit) for token in doc if not token.has_morph() and not edit.start <= token.i < edit.end]
+    for place in (*unknown, *range(edit.start, edit.start + len(edit.words))):
+        # A Doc cannot be made with some of them missing.
+        new[place].set_morph(None)
     new.has_unknown_spaces = doc.has_unknown_spaces
     new.cats = dict(doc.cats)
     # Keys that are tuples belong to extension attributes: those of words and spans would point to the wrong characters.

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional
 
 import srsly
 import typer
+from spacy.cli._util import setup_gpu
 from tqdm import tqdm
 from wasabi import msg
 
@@ -44,6 +45,9 @@ def augment_cli(
         raise LownerError(Errors.LN010.format(path=input_path))
     if output_path.suffix != ".spacy":
         raise LownerError(Errors.LN072.format(path=output_path))
+    if input_path.resolve() == output_path.resolve():
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself"))
+    setup_gpu(gpu_id)
     settings: Dict[str, Any] = {
         "masked_lm": masked_lm,
         "context_ratio": context_ratio,
@@ -61,7 +65,7 @@ def augment_cli(
             if not path.is_file():
                 raise LownerError(Errors.LN010.format(path=path))
         settings.update(_search(input_path, output_path, settings, config, dev, source, gpu_id))
-    report = _augment(input_path, output_path, settings, gpu_id)
+    report = _augment(input_path, output_path, settings)
     counts = report["counts"]
     msg.good(
         f"{output_path}: {counts['originals']} originals and {counts.get('kept', 0)} new ones "
@@ -69,11 +73,10 @@ def augment_cli(
     )
 
 
-def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any], gpu_id: int) -> Dict[str, Any]:
+def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> Dict[str, Any]:
     total = sum(1 for _ in read_docs(input_path)) if input_path.suffix == ".spacy" else None
-    device = f"cuda:{gpu_id}" if gpu_id >= 0 else "cpu"
     with tqdm(total=total, unit="doc", desc=output_path.name) as bar:
-        return augment_corpus(input_path, output_path, settings, device=device, on_part=bar.update)
+        return augment_corpus(input_path, output_path, settings, on_part=bar.update)
 
 
 def _search(
@@ -87,13 +90,14 @@ def _search(
         pair = {"context_ratio": context_ratio, "entity_ratio": entity_ratio}
         train = folder / f"context{context_ratio}_entity{entity_ratio}.spacy"
         if not _made_with(train, {**settings, **pair}, input_path):
-            _augment(input_path, train, {**settings, **pair}, gpu_id)
+            _augment(input_path, train, {**settings, **pair})
         run = Run(
             grid="FactMix ratios",
             system=f"1:{context_ratio} context, 1:{entity_ratio} entity",
             corpus=input_path.stem,
             sample="full",
             seed=settings["seed"],
+            spans_key=settings["spans_key"],
             config=str(config),
             overrides={"paths.source": source} if source else {},
             train=str(train),

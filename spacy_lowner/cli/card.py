@@ -55,10 +55,14 @@ def card_cli(
     card = render_card(
         nlp, name=name, version=version, corpus=corpus, scores=scores, splits=splits, examples=examples
     )
-    shutil.rmtree(output_path, ignore_errors=True)
-    shutil.copytree(model_path, output_path)
-    for path in filter(None, (output_path / "README.md", report)):
-        with atomic_path(path) as draft:
+    draft_path = output.with_name(f"{output.name}.draft")
+    shutil.rmtree(draft_path, ignore_errors=True)
+    shutil.copytree(model_path, draft_path)
+    (draft_path / "README.md").write_text(card, encoding="utf8")
+    shutil.rmtree(output, ignore_errors=True)
+    draft_path.rename(output)
+    if report is not None:
+        with atomic_path(report) as draft:
             draft.write_text(card, encoding="utf8")
     write_json(meta_path, package_meta(name, version, corpus, scores))
     msg.good(f"{report or output_path / 'README.md'}")

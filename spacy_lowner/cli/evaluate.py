@@ -30,7 +30,6 @@ def evaluate_cli(
     scores = evaluate_pipeline(load_pipeline(model), gold, spans_key)
     show_scores(scores)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
         write_json(output, {"model": model, "data": str(data_path), **scores.as_dict()})
 
 

@@ -10,6 +10,7 @@ from wasabi import msg
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 from ..report.grid import Grid, append_line, latest, pending, read_grid, read_lines
+from ..report.pictures import load_pyplot
 from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import render_report, render_table
@@ -33,6 +34,9 @@ def experiment_cli(
     todo, renamed = pending(runs, read_lines(output_path))
     for line in renamed:
         append_line(line, output_path)
+    if report is not None:
+        # What the plot needs is told of before hours of training.
+        load_pyplot()
     msg.info(f"{len(runs)} runs, {len(runs) - len(todo)} done")
     with tqdm(total=len(runs), initial=len(runs) - len(todo), unit="run") as bar:
 
@@ -58,13 +62,14 @@ def report_cli(
     plot: bool = typer.Option(True, help="Draw the plot; needs the extra 'report'"),
 ):
     """Write tables and a plot of a grid's results, from the lines alone."""
-    lines, page = read_lines(lines_path), {}
+    known, page = read_lines(lines_path), {}
+    lines = known
     if grid is not None and Path(grid).is_file():
         chosen = read_grid(Path(grid))
         lines, page, grid = _of_grid(lines, chosen), _page_of(chosen), chosen.title
     titles = sorted({line["grid"] for line in lines})
     if not lines:
-        raise LownerError(Errors.LN062.format(path=lines_path))
+        raise LownerError((Errors.LN066 if known else Errors.LN062).format(path=lines_path, count=len(known), grid=grid))
     if grid not in titles and (grid is not None or len(titles) > 1):
         raise LownerError(Errors.LN014.format(what="--grid", value=grid, options="; ".join(titles)))
     _write_report(lines, grid or titles[0], output_path, plot, **page)

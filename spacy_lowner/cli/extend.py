@@ -1,7 +1,7 @@
 """`spacy lowner extend`: extension labels from a language model or a tagger."""
 
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 import typer
 from wasabi import msg
@@ -43,18 +43,10 @@ def extend_cli(
     chosen = asking.check_parts(parts)
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
-    if dry_run and origin != "llm":
-        msg.info("A tagger asks no language model: there is nothing to estimate")
+    if dry_run:
+        _estimate([doc.text for doc in asked], origin, chosen, language)
         return
-    if origin != "llm":
-        write_tags(asked, load_tagger(origin), chosen)
-    elif dry_run:
-        requests = [one for part in chosen for one in extension_requests([doc.text for doc in asked], part, language)]
-        twice = "pos" in chosen
-        calls = len(requests) + twice * len(asked) + ("entities" in chosen)
-        asking.print_estimate(requests, calls=calls, size=asking.bytes_of(requests) * (1 + twice))
-        return
-    else:
+    if origin == "llm":
         server = asking.open_client(
             model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings
         )
@@ -62,5 +54,19 @@ def extend_cli(
             embed = asking.merging_embedding(merge, embedding)
             account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
         asking.write_account(account, report_path(output_path))
+    else:
+        write_tags(asked, load_tagger(origin), chosen)
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
+
+
+def _estimate(texts: List[str], origin: str, parts: List[str], language: str) -> None:
+    if origin != "llm":
+        msg.info("A tagger asks no language model: there is nothing to estimate")
+        return
+    first = {part: extension_requests(texts, part, language) for part in parts}
+    # Parts of speech are asked for after a segmentation, by prompts of about its length; labels are merged by one more.
+    second = first.get("pos", [])
+    requests = [request for own in first.values() for request in own]
+    size = asking.bytes_of(requests) + asking.bytes_of(second)
+    asking.print_estimate(requests, calls=len(requests) + len(second) + ("entities" in first), size=size)

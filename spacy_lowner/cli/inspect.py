@@ -42,7 +42,6 @@ def inspect_cli(
     lost = _count_subwords(corpora, encoder) if encoder else {}
     if output is not None:
         numbers = {name: one.as_dict() for name, one in statistics.items()}
-        output.parent.mkdir(parents=True, exist_ok=True)
         write_json(output, {"splits": numbers, "shared": shared, "subwords": lost})
 
 

@@ -1,5 +1,6 @@
 """`spacy lowner reason`: a language model's reasoning on each sentence of a corpus."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Optional
 
@@ -8,7 +9,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
-from ..corpus.files import read_json_file
+from ..corpus.files import read_json_file, read_texts
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
@@ -17,6 +18,9 @@ from ..reasoning.reason import reason
 from . import _language_model as asking
 from . import lowner
 from ._util import friendly
+
+# Causes that are told; servers number their errors.
+MOST_CAUSES = 5
 
 
 @lowner.command("reason")
@@ -44,7 +48,7 @@ def reason_cli(
     check_suffix(output_path, ".spacy")
     if examples is None and train is None:
         raise LownerError(Errors.LN096)
-    own = read_json_file(descriptions) if descriptions is not None else None
+    own = read_texts(descriptions) if descriptions is not None else None
     chain = ReasoningChain.from_confusion(read_json_file(confusion), own, initial=initial, backward=backward)
     chain.examples = load_examples(examples) if examples else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
     docs = load_corpus(input_path, spans_key=spans_key)
@@ -57,7 +61,9 @@ def reason_cli(
     with server as client:
         counts, _ = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
-    for cause, count in counts.most_common():
-        if cause != "reasoned":
-            msg.warn(f"{count} sentences without reasoning: {cause}")
+    causes = Counter({cause: count for cause, count in counts.items() if cause != "reasoned"})
+    for cause, count in causes.most_common(MOST_CAUSES):
+        msg.warn(f"{count} sentences without reasoning: {cause}")
+    if len(causes) > MOST_CAUSES:
+        msg.warn(f"{sum(causes.values())} sentences without reasoning in all, for {len(causes)} causes")
     msg.good(f"{output_path}: reasoning on {counts['reasoned']} of {len(docs)} sentences")

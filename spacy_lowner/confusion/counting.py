@@ -1,17 +1,17 @@
 """What gold entities are taken for."""
 
 from collections import Counter
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from itertools import repeat
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..corpus.docs import bare_doc, entity_spans
+from ..corpus.docs import bare_doc, entity_spans, spans_on
 
 # What an entity is taken for that no predicted span touches.
 MISSED = None
-CountsT = Dict[Tuple[str, Optional[str]], int]
 
 
 class Reading(NamedTuple):
@@ -34,7 +34,7 @@ def read_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> 
     docs = list(docs)
     readings = []
     for gold, predicted in zip(docs, nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs)):
-        candidates = _scored(predicted, spans_key)
+        candidates = list(zip(spans_on(gold, entity_spans(predicted, spans_key)), _scores(predicted, spans_key)))
         readings += [Reading(span.label_, taken_for(span, candidates)) for span in entity_spans(gold, spans_key)]
     return readings
 
@@ -62,7 +62,6 @@ def shares(readings: Iterable[Reading], rows: Sequence[str], columns: Sequence[s
     ).reshape(len(rows), len(columns))
 
 
-def _scored(doc: Doc, spans_key: str) -> List[Tuple[Span, float]]:
-    spans = entity_spans(doc, spans_key)
+def _scores(doc: Doc, spans_key: str) -> Iterable[float]:
     scores = doc.spans[spans_key].attrs.get("scores") if spans_key in doc.spans else None
-    return list(zip(spans, map(float, scores))) if scores is not None else [(span, 1.0) for span in spans]
+    return map(float, numpy.ravel(scores)) if scores is not None else repeat(1.0)

@@ -65,15 +65,18 @@ def load_corpus(
         if not docs and report.skipped:
             count, first = len(report.skipped), report.skipped[0]
             raise LownerError(Errors.LN012.format(path=path, count=count, first=first))
-        if not docs:
-            raise LownerError(Errors.LN001.format(path=path))
-    if docs and not any(spans_key in doc.spans for doc in docs):
+    if not docs:
+        raise LownerError(Errors.LN001.format(path=path))
+    if not any(spans_key in doc.spans for doc in docs):
         report.from_ents = True
         others = {key for doc in docs for key in doc.spans if key != EXTENSION_KEY}
         if others:
             warnings.warn(Warnings.LN113.format(path=path, spans_key=spans_key, others=", ".join(sorted(others))))
         for doc in docs:
             doc.spans[spans_key] = list(doc.ents)
+    without = sum(spans_key not in doc.spans and bool(doc.ents) for doc in docs)
+    if without:
+        warnings.warn(Warnings.LN116.format(path=path, spans_key=spans_key, count=without))
     for doc in docs:
         # As in training: where a sentence has no group, it has no spans.
         doc.spans.setdefault(spans_key, [])

@@ -74,6 +74,11 @@ def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
 
 
+def spans_on(doc: Doc, spans: Iterable[Span]) -> List[Span]:
+    """RETURNS (List[Span]): Spans of a Doc of the same text, whose words may be others, on the words that they touch here."""
+    return [doc.char_span(one.start_char, one.end_char, label=one.label_, alignment_mode="expand") for one in spans]
+
+
 def _labelled(doc: Doc, key: str) -> List[LabeledSpan]:
     return [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(key, [])]
 

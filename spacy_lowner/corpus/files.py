@@ -4,7 +4,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import srsly
 
@@ -67,6 +67,15 @@ def read_json_file(path: Path, kind: type = dict, what: str = "a JSON object") -
     if not isinstance(value, kind):
         raise LownerError(Errors.LN027.format(path=path, what=what, reason=f"it holds a {type(value).__name__}"))
     return value
+
+
+def read_texts(path: Path) -> Dict[str, str]:
+    """RETURNS (Dict[str, str]): Texts by name, of a JSON file. RAISES (LownerError): As `read_json_file`, and if one is no text."""
+    texts = read_json_file(path)
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise LownerError(Errors.LN027.format(path=path, what="a JSON object of texts", reason=f"{name!r} is {text!r}"))
+    return texts
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Callable, Iterator, Optional
 
+from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.training import Corpus, Example
 
@@ -18,10 +19,13 @@ def create_corpus(
         part them from what stands beside them.
     RETURNS (Callable): The reader.
     """
-    corpus = Corpus(path, limit=limit, augmenter=augmenter, shuffle=shuffle) if path else None
+    if path is None:
+        # As spaCy's reader says it.
+        raise ValueError(SpacyErrors.E913)
+    corpus = Corpus(path, limit=limit, augmenter=augmenter, shuffle=shuffle)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for example in corpus(nlp) if corpus is not None else ():
+        for example in corpus(nlp):
             copy_context(example.reference, example.predicted)
             yield example
 

@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from ..errors import Errors, LownerError
 from ..types import USER_KEYS, WEIGHT_KEY
@@ -84,7 +84,7 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
         if extensions is not None:
             sentence.extensions = [LabeledSpan(*span) for span in extensions]
     sentence.user_data = {key: record[key] for key in USER_KEYS if key in record}
-    sentence.categories = dict(record.get("categories", {}))
+    sentence.categories = dict(record.get("categories") or {})
     sentence.context = dict(record.get("context") or {})
     return sentence
 
@@ -124,8 +124,7 @@ def _load(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
 
 def _spans(path: Path, where: str, record: dict, names: Tuple[str, ...]) -> List[SpanT]:
     spans = []
-    # Some exports carry an empty list of one name beside a full one of another.
-    for span in next((record[name] for name in names if record.get(name)), []):
+    for span in _field(record, names):
         start = end = label = mention = None
         if isinstance(span, dict):
             start, end, label = (_first(span, names) for names in (_START, _END, _LABEL))
@@ -153,13 +152,21 @@ def _check(path: Path, where: str, record: dict) -> None:
         (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
         (categories is None or isinstance(categories, dict), "'categories' must be an object"),
         (isinstance(record.get("context") or {}, dict), "'context' must be an object"),
-        (all(isinstance(record.get(name, []) or [], list) for name in _SPANS + _EXTENSIONS), "spans must be a list"),
+        (all(isinstance(_field(record, names), list) for names in (_SPANS, _EXTENSIONS)), "spans must be a list"),
         (not _SURROGATE.search(json.dumps(record, ensure_ascii=False)), "half of a pair of surrogates, which is no character"),
         (tags is None or _first(record, _SPANS) is not None, "tags instead of spans; write such a corpus as columns"),
     )
     for holds, problem in checks:
         if not holds:
             raise LownerError(_bad(path, where, problem, "Correct the record"))
+
+
+def _field(record: dict, names: Tuple[str, ...]) -> Any:
+    """RETURNS (Any): The value of one of the names that holds spans. Some exports have an empty list of one name beside a full one of
+    another, or a class of the text under a third."""
+    values = [record[name] for name in names if record.get(name) is not None]
+    full = [value for value in values if _are(value, (dict, list)) and value]
+    return next(iter(full), next((value for value in values if isinstance(value, list)), values[0] if values else []))
 
 
 def is_json(text: str) -> bool:
@@ -170,7 +177,7 @@ def is_json(text: str) -> bool:
         return False
 
 
-def _are(values: Any, kind: type) -> bool:
+def _are(values: Any, kind: Union[type, Tuple[type, ...]]) -> bool:
     return isinstance(values, list) and all(isinstance(value, kind) for value in values)
 
 
@@ -184,8 +191,8 @@ def _are_inclusive(records: list) -> bool:
             if words is None:
                 votes += (text[start : end + 1] == mention) - (text[start:end] == mention)
             else:
-                size = len(mention.split())
-                votes += (end + 1 - start == size) - (end - start == size)
+                said = "".join(mention.split())
+                votes += ("".join(words[start : end + 1]) == said) - ("".join(words[start:end]) == said)
     return votes > 0
 
 

@@ -15,7 +15,7 @@ class CorpusStatistics:
     """Counts over one split.
 
     docs (int), words (int), spans (int): How many. empty (int): Docs without spans. labels (Counter): Spans by label.
-    lengths (Counter): Spans by number of words. nested (int): Spans that share words with another.
+    lengths (Counter): Spans by number of words. nested (int): Spans that share words with one before.
     repeated (int): Docs whose words stood before in the split. relabelled (int): Of these, those with other spans.
     """
 

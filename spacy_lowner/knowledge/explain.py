@@ -58,7 +58,7 @@ def explain(
     for doc, reply in zip(docs, replies):
         for sentence in _sentences(reply, doc, splitter, account):
             if sentence in seen:
-                account.unused["sentence that was there before"] += 1
+                account.refuse("sentence that was there before", doc.text, sentence)
                 continue
             seen.add(sentence)
             new = annotator.make_doc(sentence)
@@ -74,11 +74,13 @@ def explain(
     return annotated, account
 
 
+def _prompt_of(doc: Doc, spans_key: str) -> str:
+    return EXPLAIN if doc.spans.get(spans_key) else DESCRIBE
+
+
 def _request(doc: Doc, language: str, spans_key: str) -> Request:
     entities = [f"{span.text} ({span.label_})" for span in doc.spans.get(spans_key, [])]
-    if entities:
-        return Request.of(render(__package__, EXPLAIN, language, text=doc.text, entities=entities))
-    return Request.of(render(__package__, DESCRIBE, language, text=doc.text))
+    return Request.of(render(__package__, _prompt_of(doc, spans_key), language, text=doc.text, entities=entities))
 
 
 def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> List[str]:
@@ -97,7 +99,7 @@ def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> 
 
 
 def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dict[str, Any]:
-    prompt = EXPLAIN if doc.spans.get(spans_key) else DESCRIBE
+    prompt = _prompt_of(doc, spans_key)
     source = {"model": model_name, "prompt": f"{prompt}.{language}.{VERSION}", "text": doc.text}
     return {ORIGIN_KEY: f"knowfree-{prompt}", PROVENANCE_KEY: source}
 

@@ -53,6 +53,9 @@ def extend(
     RETURNS (Account): What was used, and what not.
     """
     account = Account()
+    for doc in docs:
+        doc.spans.pop(EXTENSION_KEY, None)
+    docs = [doc for doc in docs if doc.text.strip()]
     found: List[List[LabeledSpan]] = [[] for _ in docs]
     if "entities" in parts:
         for own, spans in zip(found, _entities(docs, model, language, embed, progress, account)):
@@ -61,12 +64,10 @@ def extend(
         for own, spans in zip(found, _parts_of_speech(docs, model, language, progress, account)):
             own += spans
     for doc, spans in zip(docs, found):
-        # An empty group would say that there are none.
-        if not spans:
-            doc.spans.pop(EXTENSION_KEY, None)
-            continue
         unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
-        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
+        # An empty group would say that there are none.
+        if unique:
+            doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
     return account
 
 
@@ -111,7 +112,12 @@ def _parts_of_speech(
     replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
     requests = []
     for doc, reply in zip(docs, replies):
-        words = [item for item in _items(reply, doc.text, account) if isinstance(item, str) and item.strip()]
+        words = []
+        for item in _items(reply, doc.text, account):
+            if isinstance(item, str) and item.strip():
+                words.append(item)
+            else:
+                account.refuse("segment without text", doc.text, item)
         prompt = render(__package__, "pos", language, text=doc.text, words=words or [token.text for token in doc])
         requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
     tagged = model.ask(requests, description="parts of speech" if progress else None)
@@ -119,7 +125,9 @@ def _parts_of_speech(
         spans = list(_labelled(doc, reply, "word", "pos", account))
         covered = {i for span in spans for i in range(span.start, span.end)}
         account.used["pos"] += len(spans)
-        account.unused["word without a part of speech"] += sum(t.i not in covered for t in doc if not t.is_space)
+        for token in doc:
+            if token.i not in covered and not token.is_space:
+                account.refuse("word without a part of speech", doc.text, token.text)
         yield spans
 
 

@@ -1,12 +1,13 @@
 """Extension labels without a language model: from an installed pipeline or tagger."""
 
 import logging
+import re
 from itertools import groupby
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..corpus.docs import bare_doc
+from ..corpus.docs import bare_doc, spans_on
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
@@ -50,12 +51,17 @@ def _of_pipeline(name: str) -> TaggerT:
     nlp = load_pipeline(name)
 
     def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
-        for doc in nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs):
-            phrases = [LabeledSpan(ent.start, ent.end, ent.label_) for ent in doc.ents]
+        for own, doc in zip(docs, nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs)):
+            phrases = list(doc.ents)
             if doc.has_annotation("DEP") and nlp.vocab.get_noun_chunks is not None:
-                phrases += [LabeledSpan(chunk.start, chunk.end, "NP") for chunk in doc.noun_chunks]
-            pos = [LabeledSpan(token.i, token.i + 1, token.pos_) for token in doc if token.pos_]
-            yield {"entities": phrases, "pos": pos}
+                phrases += [Span(doc, chunk.start, chunk.end, label="NP") for chunk in doc.noun_chunks]
+            pos = [Span(doc, token.i, token.i + 1, label=token.pos_) for token in doc if token.pos_ and not token.is_space]
+            found = {"entities": phrases, "pos": pos}
+            # A pipeline may merge words.
+            yield {
+                part: [LabeledSpan(span.start, span.end, span.label_) for span in spans_on(own, spans)]
+                for part, spans in found.items()
+            }
 
     return tag
 
@@ -67,7 +73,7 @@ def _of_nltk() -> TaggerT:
         nltk.pos_tag(["word"])
     except (ImportError, LookupError) as error:
         # NLTK frames what it says in asterisks.
-        said = (line.strip() for line in str(error).splitlines())
+        said = (re.sub("\x1b\\[[0-9;]*m", "", line).strip() for line in str(error).splitlines())
         reason = next((line for line in said if any(map(str.isalpha, line))), type(error).__name__)
         raise LownerError(Errors.LN082.format(reason=reason)) from None
     chunker = nltk.RegexpParser(NOUN_PHRASE)

@@ -14,7 +14,7 @@ from ..errors import Errors, LownerError, check_settings
 from ..nn.contrast import prompt_loss
 from ..nn.prompts import STATES, PromptEncoder, PromptHead
 from ..types import CandidateT, PromptModelT, PromptStates
-from .encoder import encoder_path
+from .encoder import encoder_path, loading
 from .packing import PACKINGS
 from .pieces import load_tokenizer, pieces_of_words, tokenizer_files
 from .prompt_reader import PromptReader
@@ -102,10 +102,11 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
         return
     name = model.attrs["encoder"]
     path = encoder_path(name)
-    config = AutoConfig.from_pretrained(path)
-    config.attention_probs_dropout_prob = 0.0
-    tokenizer = load_tokenizer(path)
-    encoder = AutoModel.from_pretrained(path, config=config)
+    with loading(name):
+        config = AutoConfig.from_pretrained(path)
+        config.attention_probs_dropout_prob = 0.0
+        tokenizer = load_tokenizer(path)
+        encoder = AutoModel.from_pretrained(path, config=config)
     _check_encoder(name, encoder, tokenizer)
     words = encoder.get_input_embeddings().weight.detach()
     start = words[[piece[0] for piece in pieces_of_words(tokenizer, FREQUENT_WORDS)]]

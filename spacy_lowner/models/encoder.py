@@ -1,9 +1,11 @@
 """Encoders that are packages, found where pip installed them: the embedded default, and one for Chinese."""
 
 import hashlib
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Iterator
 
 from ..errors import Errors, LownerError
 
@@ -47,6 +49,18 @@ def verify_packaged_encoder() -> Path:
     return weights
 
 
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """What cannot be loaded in the block is told of by name. RAISES (LownerError): In place of Hugging Face's errors."""
+    try:
+        yield
+    except LownerError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = next(filter(None, str(error).splitlines()), type(error).__name__)
+        raise LownerError(Errors.LN025.format(name=name, reason=reason)) from error
+
+
 def embed_texts(texts: list, name: str = "minilm"):
     """Sentence embeddings, for descriptions of types.
 
@@ -56,8 +70,6 @@ def embed_texts(texts: list, name: str = "minilm"):
     # Importing sentence-transformers takes seconds, and only initialization needs it.
     from sentence_transformers import SentenceTransformer
 
-    try:
+    with loading(name):
         encoder = SentenceTransformer(encoder_path(name), device="cpu")
-    except (OSError, ValueError) as error:
-        raise LownerError(Errors.LN025.format(name=name, reason=str(error).splitlines()[0])) from error
     return encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)

@@ -186,7 +186,7 @@ def _forward_head(
     logits, backprop_torch = shim(arguments, is_train)
 
     def backprop(d_logits: SpanLogits) -> List[Floats2d]:
-        gradient = xp2torch(d_logits.logits, device=shim.device).to(logits.dtype)
+        gradient = xp2torch(d_logits.logits, device=shim.device)
         d_inputs = backprop_torch(ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": gradient}))
         d_padded = torch2xp(d_inputs.args[0])
         return [d_padded[i, : len(word)] for i, word in enumerate(words)]

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, Bert
 
 from ..errors import Errors, LownerError
 from ..nn.low_rank import add_updates, merge_updates
-from .encoder import encoder_path
+from .encoder import encoder_path, loading
 from .pieces import load_tokenizer
 
 ADAPTER = "minilm_mlm.safetensors"
@@ -25,7 +25,8 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
     RETURNS (Tuple[PreTrainedModel, PreTrainedTokenizerFast]): The model on the CPU, and its tokenizer for words one by one.
     RAISES (LownerError): If its tokenizer has no mask token.
     """
-    tokenizer = load_tokenizer(encoder_path(name))
+    with loading(name):
+        tokenizer = load_tokenizer(encoder_path(name))
     if tokenizer.mask_token_id is None:
         raise LownerError(Errors.LN051.format(name=name, reason="its tokenizer has no mask token"))
     if name == "minilm":
@@ -34,7 +35,8 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
                 raise LownerError(Errors.LN074.format(path=path))
             model = load_adapter(path)
     else:
-        model = AutoModelForMaskedLM.from_pretrained(name)
+        with loading(name):
+            model = AutoModelForMaskedLM.from_pretrained(name)
     return model.eval(), tokenizer
 
 

@@ -6,6 +6,7 @@ from typing import Dict, List, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
 import torch
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 # Not stored with the modules, which hold all that these are made of.
@@ -15,7 +16,11 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """RETURNS (PreTrainedTokenizerFast): The tokenizer of a Hugging Face name or path, for words one by one."""
-    return AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)
+    tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+    if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, ByteLevel):
+        # A word by itself is one inside a text. Others than byte-level ones have it so, or would ask for their slow tokenizer.
+        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)
+    return tokenizer
 
 
 def tokenizer_files(tokenizer: PreTrainedTokenizerFast) -> Dict[str, str]:

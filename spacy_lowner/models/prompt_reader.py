@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 from spacy.tokens import Doc
 
 from ..batching import batch_by_padding
-from ..errors import Warnings
+from ..errors import Errors, LownerError, Warnings
 from ..nn.prompts import PromptEncoder
 from ..types import CandidateT
 from .packing import PromptWriter, Text, pad_rows
@@ -17,6 +17,8 @@ from .windows import cut_windows
 OVERLAP = 0.25
 # How much longer the longest row of a batch may be than its shortest.
 PADDING = 1.25
+# Pieces of a text and of a candidate that must fit beside a prompt.
+LEAST_ROOM = 3
 
 
 class PromptReader:
@@ -41,7 +43,12 @@ class PromptReader:
             row_size=attrs["row_size"],
             anchored=attrs["anchored"],
         )
-        room = config.max_position_embeddings - first - self.writer.overhead
+        limit = config.max_position_embeddings - first
+        room = limit - self.writer.overhead
+        if room < LEAST_ROOM:
+            what = "the template with its soft tokens"
+            mend = "Shorten the template, or lower soft_tokens"
+            raise LownerError(Errors.LN057.format(name="contrast_ner", what=what, size=self.writer.overhead, limit=limit - LEAST_ROOM, mend=mend))
         self.window = min(attrs["window"], 2 * room // 3)
         self.longest_word = self.writer.longest_candidate = min(self.window, room - self.window)
         self.rows: Callable[[Sequence[Text]], Any] = getattr(self.writer, attrs["packing"])

@@ -21,7 +21,7 @@ from ..batching import batch_by_padding
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
-from .encoder import encoder_path
+from .encoder import encoder_path, loading
 from .json_grammar import JSONGrammar, Mention
 from .masked_lm import load_masked_lm
 from .pieces import first_position, load_tokenizer, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
@@ -89,22 +89,17 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
     module, tokenizer = loaded_module(model), tokenizer_of(loaded_module(model))
     inputs = _inputs(model, tasks)
-    limit = _positions(module.model, "decoder")
+    limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
     found: List[Written] = [Written([], 0) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
-        reader = _Reader(
-            [JSONGrammar(tokenizer, tasks[i].labels) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"]
-        )
-        length = reader.max_output + reader.longest_end
-        if limit is not None and length >= limit:
-            reader.max_output, length = max(1, limit - 1 - reader.longest_end), limit - 1
+        reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"], limit)
         module.eval()
         with torch.no_grad():
             outputs = module.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
-                generation_config=_generation(module.model, model.attrs["beams"], length),
+                generation_config=_generation(module.model, model.attrs["beams"], reader.length),
                 use_model_defaults=False,
                 prefix_allowed_tokens_fn=reader.allowed,
             )
@@ -136,6 +131,19 @@ def place_mentions(words: Sequence[Sequence[int]], mentions: Sequence[Mention]) 
     return sorted(placed, key=lambda mention: mention.start)
 
 
+def _grammars(tokenizer: PreTrainedTokenizerFast) -> Callable[[WritingTask], JSONGrammar]:
+    """RETURNS (Callable): The grammar of a task; tasks of the same labels share one."""
+    made: Dict[Tuple[Tuple[str, str], ...], JSONGrammar] = {}
+
+    def grammar_of(task: WritingTask) -> JSONGrammar:
+        labels = tuple(task.labels.items())
+        if labels not in made:
+            made[labels] = JSONGrammar(tokenizer, task.labels)
+        return made[labels]
+
+    return grammar_of
+
+
 def _generation(module: PreTrainedModel, beams: int, length: int) -> GenerationConfig:
     """RETURNS (GenerationConfig): Without what a model's own forces, such as a first piece or no repetition."""
     own = module.generation_config
@@ -153,14 +161,18 @@ class _Reader:
     """Follows outputs while they are written.
 
     grammars (List[JSONGrammar]): Of each row. words (List[List[List[int]]]): Pieces of the words of each row's text.
-    max_output (int): Pieces after which an output comes to an end.
+        Words that no output has room for are read over.
+    max_output (int): Pieces after which an output comes to an end. limit (Optional[int]): Positions of the decoder.
     """
 
-    def __init__(self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_output: int):
-        self.grammars, self.words, self.max_output = grammars, words, max_output
+    def __init__(self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_output: int, limit: Optional[int]):
+        self.grammars = grammars
+        self.words = [[word if len(word) <= max_output else [] for word in own] for own in words]
         # What is begun is brought to its end: a word, and the signs behind it; or a type, its first word, and those.
         signs = max((grammar.longest_key for grammar in grammars), default=0) + 16
-        self.longest_end = signs + max((len(word) for own in words for word in own), default=0)
+        longest_end = signs + max((len(word) for own in self.words for word in own), default=0)
+        self.length = min(max_output + longest_end, max_output + longest_end if limit is None else limit - 1)
+        self.max_output = max(1, min(max_output, self.length - longest_end))
         self._states: Dict[Tuple[int, Tuple[int, ...]], list] = {}
 
     def allowed(self, row: int, ids: torch.Tensor) -> List[int]:
@@ -182,11 +194,11 @@ class _Reader:
 def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
     name = model.attrs["model"]
     path = encoder_path(name)
-    tokenizer = load_tokenizer(path)
-    config = AutoConfig.from_pretrained(path)
-    if config.is_encoder_decoder:
-        module = AutoModelForSeq2SeqLM.from_pretrained(path)
-    else:
+    with loading(name):
+        tokenizer = load_tokenizer(path)
+        config = AutoConfig.from_pretrained(path)
+        module = AutoModelForSeq2SeqLM.from_pretrained(path) if config.is_encoder_decoder else None
+    if module is None:
         module = _decoder_made_of_encoder(path, tokenizer)
         if name == "minilm":
             # Its package has no head; the adapter's is that of a masked language model.
@@ -240,8 +252,8 @@ def _positions(model: PreTrainedModel, part: str) -> Optional[int]:
 def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> Tuple[List[Floats1d], Callable]:
     module, tokenizer, shim = loaded_module(model), tokenizer_of(loaded_module(model)), model.shims[0]
     inputs = _inputs(model, tasks)
-    limit = _positions(module.model, "decoder")
-    outputs = [JSONGrammar(tokenizer, task.labels).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
+    limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
+    outputs = [grammar_of(task).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
     long = sum(limit is not None and len(output) > limit for output in outputs)
     if long:
         warnings.warn(Warnings.LN112.format(name=model.name, count=long, limit=limit))
@@ -287,7 +299,7 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
         after = _plain(tokenizer, f"{REASONING} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
-        room = model.attrs["max_input"] - len(before) - tokenizer.num_special_tokens_to_add()
+        room = model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([]))
         cut += len(text) + len(after) > room
         after = after[: max(0, room - len(text))]
         inputs.append((tokenizer.build_inputs_with_special_tokens([*before, *text[: max(1, room)], *after]), words))

@@ -13,12 +13,10 @@ from ..errors import Errors, LownerError, Warnings, check_settings
 
 # Between the text and what stands beside it.
 SEPARATOR = "//"
-# A text of so many bytes fits 512 positions whatever its word pieces.
-TEXT_BYTES = 480
 
 
 def build_with_context(
-    tok2vec: Model[List[Doc], List[Floats2d]], attribute: str = REASONING, max_bytes: int = 1200, dropout: float = 0.1
+    tok2vec: Model[List[Doc], List[Floats2d]], attribute: str = REASONING, max_bytes: int = 1200, dropout: float = 0.1, text_bytes: int = 480
 ) -> Model[List[Doc], List[Floats2d]]:
     """Let a `tok2vec` read each Doc together with its context: reasoning of a language model, a retrieved passage, a glossary.
 
@@ -27,20 +25,22 @@ def build_with_context(
     tok2vec (Model): With weights of its own: a listener knows nothing of the context. A transformer has
         `spacy-lowner.byte_windows.v1`, which reads text and context in one window.
     attribute (str): Of `doc._`: a text, or what `llm_reasoner` writes.
-    max_bytes (int): Of text and context in UTF-8. Context beyond it is cut. A text that could fill an encoder by itself, of more than
-        480 bytes, is read without context and in windows, so that it never is.
+    max_bytes (int): Of text and context in UTF-8. Context beyond it is cut.
     dropout (float): Share of Docs that are read without their context in training, so that the pipe does not lean on it alone.
+    text_bytes (int): A text of more bytes could fill an encoder by itself: it is read without context and in windows, so that it is never
+        cut. The default is for 512 positions; it is `max_bytes` of `spacy-lowner.byte_windows.v1`.
     RETURNS (Model[List[Doc], List[Floats2d]]): A model of Docs to states of their words.
     """
     check_settings(
         "WithContext",
         ("max_bytes", max_bytes, max_bytes > 0, "positive"),
         ("dropout", dropout, 0 <= dropout <= 1, "in [0, 1]"),
+        ("text_bytes", text_bytes, text_bytes > 0, "positive"),
     )
     if any("listener" in node.name for node in tok2vec.walk()):
         raise LownerError(Errors.LN049)
     register(attribute)
-    attrs = {"attribute": attribute, "max_bytes": max_bytes, "dropout": dropout}
+    attrs = {"attribute": attribute, "max_bytes": max_bytes, "dropout": dropout, "text_bytes": text_bytes}
     return Model("with_context", _forward, init=_init, layers=[tok2vec], attrs=attrs)
 
 
@@ -54,7 +54,8 @@ def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats
     def backprop(d_words: List[Floats2d]) -> List[Doc]:
         gradients = []
         for all_states, gradient in zip(states, d_words):
-            padded = model.ops.alloc2f(*all_states.shape)
+            # An empty Doc has states without columns.
+            padded = model.ops.alloc2f(len(all_states), gradient.shape[1])
             padded[: len(gradient)] = gradient
             gradients.append(padded)
         backprop_states(gradients)
@@ -64,27 +65,34 @@ def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats
 
 
 def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
-    cut = 0
+    cut = alone = 0
     joined = []
     for doc in docs:
         words = context_of(doc, model.attrs["attribute"]).split() if len(doc) else []
         if is_train and words and random.random() < model.attrs["dropout"]:
             words = []
         size = len(doc.text_with_ws.encode("utf8"))
-        kept = _fitting(words, model.attrs["max_bytes"] - size - len(SEPARATOR) - 2) if size <= TEXT_BYTES else []
-        cut += len(kept) < len(words)
+        if size > model.attrs["text_bytes"]:
+            alone += bool(words)
+            words = []
+        kept = _fitting(words, model.attrs["max_bytes"] - size - len(SEPARATOR) - 2)
+        cut += kept != words
         joined.append(_join(doc, kept) if kept else doc)
     if cut:
         warnings.warn(Warnings.LN108.format(count=cut, limit=model.attrs["max_bytes"]))
+    if alone:
+        warnings.warn(Warnings.LN115.format(count=alone, limit=model.attrs["text_bytes"]))
     return joined
 
 
 def _fitting(words: List[str], room: int) -> List[str]:
-    """RETURNS (List[str]): As many of the first words as fit into so many bytes."""
+    """RETURNS (List[str]): As much of the first words as fits into so many bytes; scripts without blanks have few and long words."""
     for place, word in enumerate(words):
-        room -= len(word.encode("utf8")) + 1
-        if room < 0:
-            return words[:place]
+        written = word.encode("utf8")
+        if len(written) + 1 > room:
+            part = written[: max(0, room - 1)].decode("utf8", "ignore")
+            return [*words[:place], *([part] if part else [])]
+        room -= len(written) + 1
     return words
 
 

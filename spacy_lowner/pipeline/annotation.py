@@ -9,13 +9,15 @@ from ..types import ScoredSpan
 
 
 def add_entities(doc: Doc, spans: Sequence[Span]) -> None:
-    """Write to `doc.ents`. As with spaCy's `ner`, what another pipe has found before stays, and what overlaps it is left out.
+    """Write to `doc.ents`. As with spaCy's `ner`, what another pipe has found or blocked before stays, and what overlaps it is left out.
 
     doc (Doc): The Doc. spans (Sequence[Span]): None overlapping another.
     """
     found = list(doc.ents)
-    taken = {token.i for span in found for token in span}
-    doc.set_ents(found + [span for span in spans if taken.isdisjoint(range(span.start, span.end))], default="outside")
+    blocked = [doc[token.i : token.i + 1] for token in doc if token.ent_iob_ == "B" and not token.ent_type]
+    taken = {token.i for span in [*found, *blocked] for token in span}
+    free = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
+    doc.set_ents(found + free, blocked=blocked, default="outside")
 
 
 def write_spans(doc: Doc, key: str, spans: Sequence[ScoredSpan], labels: Sequence[str]) -> List[Span]:

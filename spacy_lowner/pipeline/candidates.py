@@ -1,12 +1,14 @@
 """What a prompt asks about: words or spans, and what they are."""
 
-from typing import Dict, List, Sequence
+import warnings
+from typing import Dict, Iterable, List, Optional, Sequence
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, Warnings
 from ..types import CandidateT, ScoredSpan
+from .labels import trim
 
 CANDIDATES = ("words", "spans")
 # The type of what is no entity.
@@ -39,9 +41,27 @@ def gold_types(example: Example, candidates: Sequence[CandidateT], kind: str, na
     if kind == "words":
         return {place: _type(tags[place[0]]) for place in candidates if tags[place[0]] not in (None, "-", "")}
     spans = example.get_aligned_spans_y2x(example.reference.ents)
-    entities = {_without_spaces(span): span.label_ for span in spans}
+    entities = {(span.start, span.end): span.label_ for span in map(trim, spans)}
     known = [tag not in (None, "-", "") for tag in tags]
     return {place: entities.get(place, OUTSIDE) for place in candidates if all(known[slice(*place)])}
+
+
+def warn_of_lost_entities(examples: Iterable[Example], longest: Optional[int], name: str) -> None:
+    """Warn of entities that cannot be learned.
+
+    examples (Iterable[Example]): With entities in their references. longest (Optional[int]): Words of the longest candidate, if it matters.
+    name (str): Of the pipe.
+    """
+    total = misaligned = long = 0
+    for example in examples:
+        aligned = example.get_aligned_spans_y2x(example.reference.ents)
+        total += len(example.reference.ents)
+        misaligned += len(example.reference.ents) - len(aligned)
+        long += sum(len(span) > longest for span in aligned) if longest is not None else 0
+    if long:
+        warnings.warn(Warnings.LN101.format(name=name, count=long, total=total, width=longest))
+    if misaligned:
+        warnings.warn(Warnings.LN102.format(name=name, count=misaligned, total=total))
 
 
 def join_words(doc: Doc, words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
@@ -62,11 +82,6 @@ def join_words(doc: Doc, words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
 
 def _blank(between: Span) -> bool:
     return all(token.is_space and "\n" not in token.text for token in between)
-
-
-def _without_spaces(span: Span) -> CandidateT:
-    words = [token.i for token in span if not token.is_space]
-    return (words[0], words[-1] + 1) if words else (span.start, span.end)
 
 
 def _type(tag: str) -> str:

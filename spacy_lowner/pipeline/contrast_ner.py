@@ -1,7 +1,6 @@
 """The trainable pipe `contrast_ner`: prompts, contrast and nearest neighbours, with labels that come and go."""
 
 import random
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
@@ -11,12 +10,12 @@ from spacy import util
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
-from spacy.training import Example, validate_get_examples
+from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer
 
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, check_settings
 from ..models.contrast import contrast_loss
 from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
@@ -25,7 +24,7 @@ from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateT, PromptModelT, PromptStates, ScoredSpan
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
-from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words
+from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words, warn_of_lost_entities
 from .support import Support
 
 contrast_default_config = """
@@ -182,19 +181,11 @@ class ContrastEntityRecognizer(LabelledPipe):
         """
         validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
         self.support, self.cfg["types"] = Support(), []
-        rows = []
-        long = total = 0
-        for example in get_examples():
-            gold = self._gold(example)
-            if self.cfg["candidates"] == "spans":
-                lengths = [len(span) for span in example.reference.ents]
-                long += sum(length > self.cfg["max_span_length"] for length in lengths)
-                total += len(lengths)
-            self.support.add(example.predicted, list(gold.items()))
-            rows.append([self.support.types.index(name) for name in gold.values()])
-        if long:
-            numbers = {"count": long, "total": total, "width": self.cfg["max_span_length"]}
-            warnings.warn(Warnings.LN101.format(name=self.name, **numbers))
+        longest = self.cfg["max_span_length"] if self.cfg["candidates"] == "spans" else None
+        warn_of_lost_entities(get_examples(), longest, self.name)
+        lessons = [(example.predicted, self._gold(example)) for example in get_examples()]
+        self.support.add(lessons)
+        rows = [[self.support.types.index(name) for name in gold.values()] for _, gold in lessons]
         if self.cfg["candidates"] == "words" and OUTSIDE in self.support.types:
             self.cfg["transitions"] = count_transitions(rows, self.support.types.index(OUTSIDE))
         self._take_labels(labels, set(self.support.types) - {OUTSIDE})
@@ -241,23 +232,33 @@ class ContrastEntityRecognizer(LabelledPipe):
     def add_support(self, examples: Iterable[Example], labels: Optional[Sequence[str]] = None) -> Dict[str, int]:
         """Compare with these examples too, from now on and without training. New labels are welcome.
 
+        What a support says of these entities' words in the same sentences is forgotten, as when they were no entity before.
+
         examples (Iterable[Example]): With entities in their references. Words outside of entities are not taken: an example of
             a new type need not be annotated with the old ones.
         labels (Optional[Sequence[str]]): Take entities with these labels only.
-        RETURNS (Dict[str, int]): Candidates by type, as `support_summary`.
+        RETURNS (Dict[str, int]): Candidates by type, as `support_summary`. RAISES (LownerError): If there is none to add.
         """
+        examples = list(examples)
+        validate_examples(examples, "ContrastEntityRecognizer.add_support")
         self._check_initialized()
         self._encode_support()
-        # On a copy: nothing has changed where something fails.
-        support, new = self.support.copy(), []
+        lessons = []
         for example in examples:
             gold = self._gold(example).items()
-            wanted = [(place, name) for place, name in gold if name != OUTSIDE and (labels is None or name in labels)]
-            support.add(example.predicted, wanted)
-            new += [name for _, name in wanted]
-        support.encode(self._states, len(self.support))
+            wanted = {place: name for place, name in gold if name != OUTSIDE and (labels is None or name in labels)}
+            lessons.append((example.predicted, wanted))
+        new = list(dict.fromkeys(name for _, gold in lessons for name in gold.values()))
+        if not new:
+            raise LownerError(Errors.LN059.format(name=self.name, count=len(examples)))
+        # On a copy: nothing has changed where something fails.
+        support = self.support.copy()
+        support.forget(lessons)
+        first = len(support)
+        support.add(lessons)
+        support.encode(self._states, first)
         self.support, self._index = support, None
-        for name in dict.fromkeys(new):
+        for name in new:
             if name not in self.labels:
                 self._new_label(name)
         return self.support_summary()
@@ -372,13 +373,14 @@ class ContrastEntityRecognizer(LabelledPipe):
             places = sorted(chosen)
             for place in places:
                 if gold[place] not in columns:
-                    raise LownerError(Errors.LN053.format(name=self.name, label=gold[place]))
+                    error = Errors.LN078 if gold[place] in self.labels else Errors.LN053
+                    raise LownerError(error.format(name=self.name, label=gold[place]))
                 types.append(columns[gold[place]])
             asked.append((example.predicted, places))
         present = {(doc.text, place) for doc, places in asked for place in places}
         for index, count in sorted(Counter(types).items()):
-            partners = [one for one in self.support.of_type(self.cfg["types"][index])] if count == 1 else []
-            partners = [(doc, place) for doc, place in partners if (doc.text, place) not in present]
+            known = self.support.of_type(self.cfg["types"][index]) if count == 1 else []
+            partners = [(doc, place) for doc, place in known if (doc.text, place) not in present]
             if partners:
                 doc, place = random.choice(partners)
                 asked.append((doc, [place]))

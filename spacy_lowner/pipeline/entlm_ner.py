@@ -16,7 +16,7 @@ from ..models.entlm import replacement_loss
 from ..types import LabelledWords, ScoredSpan, WordScoresT
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
-from .candidates import OUTSIDE, candidates_of, gold_types, join_words
+from .candidates import OUTSIDE, candidates_of, gold_types, join_words, warn_of_lost_entities
 
 entlm_default_config = """
 [model]
@@ -87,6 +87,7 @@ class EntLMRecognizer(LabelledPipe):
         """
         validate_get_examples(get_examples, "EntLMRecognizer.initialize")
         self.cfg["label_words"] = {}
+        warn_of_lost_entities(get_examples(), None, self.name)
         places: Dict[str, List[Tuple[Doc, set]]] = {}
         for example in get_examples():
             own: Dict[str, set] = {}

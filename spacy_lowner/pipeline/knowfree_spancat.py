@@ -1,6 +1,7 @@
 """The trainable pipe `knowfree_spancat`: nested or flat spans from KnowFREE's band model."""
 
 import warnings
+from itertools import islice
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
@@ -211,7 +212,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
             width=self.cfg["width"],
             label_vectors=self._embed_labels(descriptions),
         )
-        sample = [example.x for example in get_examples() if len(example.x)][:10]
+        sample = list(islice((example.x for example in get_examples() if len(example.x)), 10))
         self.model.initialize(X=sample, Y=shape)
 
     def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:

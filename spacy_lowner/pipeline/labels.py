@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, Iterable, List, Optional, Sequence
 
-from spacy.tokens import SpanGroup
+from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus.names import readable_name
@@ -17,7 +17,7 @@ class SpanStatistics:
     """Counts over the gold spans of a corpus.
 
     targets (Counter): Spans by target label. extensions (Counter): Spans by extension label.
-    lengths (Counter): Spans by number of predicted words. misaligned (int): Spans that do not fit the words of the predicted Docs.
+    lengths (Counter): Target spans by number of predicted words. misaligned (int): Those that do not fit the words of the predicted Docs.
     """
 
     targets: Counter = field(default_factory=Counter)
@@ -30,16 +30,13 @@ class SpanStatistics:
         """RETURNS (SpanStatistics): Of the reference Docs' groups `spans_key` and, if given, `extension_key`."""
         statistics = cls()
         for example in examples:
-            groups = [(spans_key, statistics.targets)]
+            group = example.reference.spans.get(spans_key, [])
+            statistics.targets.update(span.label_ for span in group)
             if extension_key is not None:
-                groups.append((extension_key, statistics.extensions))
-            for key, counts in groups:
-                group = example.reference.spans.get(key, [])
-                counts.update(span.label_ for span in group)
-                same_words = len(example.predicted) == len(example.reference)
-                aligned = group if same_words else aligned_spans(example, key)
-                statistics.lengths.update(map(len, aligned))
-                statistics.misaligned += len(group) - len(aligned)
+                statistics.extensions.update(span.label_ for span in example.reference.spans.get(extension_key, []))
+            aligned = aligned_spans(example, spans_key)
+            statistics.lengths.update(map(len, aligned))
+            statistics.misaligned += len(group) - len(aligned)
         return statistics
 
 
@@ -56,7 +53,20 @@ def describe(labels: Sequence[str], descriptions: Optional[Dict[str, str]], name
     return {label: (descriptions or {}).get(label) or readable_name(label) for label in labels}
 
 
-def aligned_spans(example: Example, key: str) -> List:
-    """RETURNS (List[Span]): The reference's spans on the predicted Doc's words; what does not align is left out."""
+def aligned_spans(example: Example, key: str) -> List[Span]:
+    """RETURNS (List[Span]): The reference's spans on the predicted Doc's words, without white space around them; what does not align,
+    and what is white space, is left out."""
     group = example.reference.spans.get(key, SpanGroup(example.reference))
-    return example.get_aligned_spans_y2x(group, allow_overlap=True)
+    if len(example.predicted) == len(example.reference):
+        aligned = [Span(example.predicted, span.start, span.end, label=span.label_) for span in group]
+    else:
+        aligned = example.get_aligned_spans_y2x(group, allow_overlap=True)
+    trimmed = (trim(span) for span in aligned)
+    return [span for span in trimmed if len(span)]
+
+
+def trim(span: Span) -> Span:
+    """RETURNS (Span): Without white space around it; empty if it is nothing else."""
+    words = [token.i for token in span if not token.is_space]
+    start, end = (words[0], words[-1] + 1) if words else (span.start, span.start)
+    return Span(span.doc, start, end, label=span.label_)

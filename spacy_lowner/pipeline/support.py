@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Tuple
 
 import numpy
 from safetensors.numpy import load, save
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
+from ..corpus.docs import bare_doc
 from ..types import CandidateT
 
 # Docs and candidates to their states. Shape: (candidates, dim)
@@ -39,19 +40,26 @@ class Support:
         other.places, other.labels, other.states = self.places, self.labels, self.states
         return other
 
-    def add(self, doc: Doc, places: Sequence[Tuple[CandidateT, str]]) -> None:
-        """Add candidates of a Doc with their types. Their states are made by `encode`."""
-        if not places:
-            return
-        for _, name in places:
-            if name not in self.types:
-                self.types.append(name)
-        text = len(self.texts)
-        spaces = [bool(token.whitespace_) for token in doc]
-        self.texts.append(Doc(doc.vocab, words=[token.text for token in doc], spaces=spaces))
-        rows = [(text, start, end) for (start, end), _ in places]
-        self.places = numpy.concatenate([self.places, numpy.asarray(rows, dtype="int32")])
-        self.labels = numpy.concatenate([self.labels, [self.types.index(name) for _, name in places]])
+    def add(self, lessons: Iterable[Tuple[Doc, Mapping[CandidateT, str]]]) -> None:
+        """Add candidates of Docs with their types. Their states are made by `encode`."""
+        rows, labels = [], []
+        for doc, types in lessons:
+            for (start, end), name in types.items():
+                if name not in self.types:
+                    self.types.append(name)
+                rows.append((len(self.texts), start, end))
+                labels.append(self.types.index(name))
+            if types:
+                self.texts.append(bare_doc(doc, doc.vocab))
+        self.places = numpy.concatenate([self.places, numpy.asarray(rows, dtype="int32").reshape(-1, 3)])
+        self.labels = numpy.concatenate([self.labels, numpy.asarray(labels, dtype="int64")])
+
+    def forget(self, lessons: Iterable[Tuple[Doc, Iterable[CandidateT]]]) -> None:
+        """Drop what is known of places in texts of the same words."""
+        gone = {(_words(doc), place) for doc, places in lessons for place in places}
+        words = list(map(_words, self.texts))
+        keep = [(words[text], (start, end)) not in gone for text, start, end in self.places.tolist()]
+        self._keep(numpy.asarray(keep, dtype=bool))
 
     def encode(self, encode: EncodeT, first: int = 0) -> None:
         """Make the states of all candidates from the number `first` on."""
@@ -129,3 +137,7 @@ class Support:
         used = sorted(set(self.places[:, 0].tolist()))
         self.texts = [self.texts[text] for text in used]
         self.places[:, 0] = numpy.searchsorted(used, self.places[:, 0])
+
+
+def _words(doc: Doc) -> Tuple[str, ...]:
+    return tuple(token.text for token in doc)

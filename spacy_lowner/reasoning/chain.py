@@ -31,7 +31,6 @@ class ReasoningChain:
     examples (List[Example]): For learning in context.
     initial (bool): Whether to reason by coarse types first. backward (bool): Whether to reason against the type that each is taken
         for. Without both, the forward reasoning is left (Table 2).
-    language (str): Of the prompt.
     """
 
     types: Dict[str, str]
@@ -41,7 +40,6 @@ class ReasoningChain:
     examples: List[Example] = field(default_factory=list)
     initial: bool = True
     backward: bool = True
-    language: str = "en"
 
     @classmethod
     def from_confusion(
@@ -53,11 +51,13 @@ class ReasoningChain:
         settings (Any): The other fields.
         RETURNS (ReasoningChain): The chain. RAISES (LownerError): If the JSON is of something else.
         """
-        missing = [key for key in ("types", "sources", "prefixes", "most_confused") if key not in confusion]
+        lists = ("types", "sources", "prefixes", "most_confused")
+        missing = [key for key in lists if not isinstance(confusion.get(key), list)]
+        missing += [key for key in lists[2:] if not missing and len(confusion[key]) != len(confusion["types"])]
         if missing:
             raise LownerError(Errors.LN092.format(missing=", ".join(missing)))
-        meanings = {**confusion.get("descriptions", {}), **(descriptions or {})}
-        coarse = {**confusion.get("source_descriptions", {}), **(descriptions or {})}
+        meanings = {**(confusion.get("descriptions") or {}), **(descriptions or {})}
+        coarse = {**(confusion.get("source_descriptions") or {}), **(descriptions or {})}
         types, sources = confusion["types"], confusion["sources"]
         return cls(
             types={name: meanings.get(name, readable_name(name)) for name in types},
@@ -81,7 +81,7 @@ class ReasoningChain:
         prompt = render(
             __package__,
             "pbrc",
-            self.language,
+            "en",
             text=text,
             types=self.types,
             sources=self.sources,
@@ -130,8 +130,9 @@ def _are_texts(value: Any) -> bool:
 
 
 def check_examples(records: Sequence[Mapping[str, str]], where: str) -> List[Example]:
-    """RETURNS (List[Example]): From JSON. RAISES (LownerError): If one lacks a part."""
+    """RETURNS (List[Example]): From JSON. RAISES (LownerError): If one lacks a part, or has one that is no text."""
     for number, record in enumerate(records, start=1):
-        if not isinstance(record, Mapping) or set(record) != set(Example._fields):
+        whole = isinstance(record, Mapping) and set(record) == set(Example._fields)
+        if not whole or not all(isinstance(text, str) for text in record.values()):
             raise LownerError(Errors.LN093.format(path=where, number=number, fields=", ".join(Example._fields)))
     return [Example(**record) for record in records]

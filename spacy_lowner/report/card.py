@@ -6,6 +6,7 @@ from typing import Any, Dict, List
 
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import filter_spans
 
 from .evaluation import Scores
 
@@ -48,8 +49,8 @@ def render_card(
     return "\n\n".join(
         [
             f"# {name} {version}",
-            f"Pipeline: {', '.join(nlp.pipe_names)}. Trained and tested on {corpus}, {time.strftime('%Y-%m-%d')}.",
-            f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\ndoc = nlp("…")\nprint(doc.ents)\n```',
+            f"Pipeline: {', '.join(nlp.pipe_names)}. Trained and tested on {corpus}. Card of {time.strftime('%Y-%m-%d')}.",
+            f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\ndoc = nlp("…")\nprint({_where(examples)})\n```',
             "## What it finds",
             _types(nlp, scores),
             "## How well",
@@ -94,9 +95,16 @@ def _examples(docs: List[Doc]) -> str:
     return "\n\n".join(f"> {_inline(doc)}" for doc in docs)
 
 
+def _where(examples: List[Doc]) -> str:
+    """RETURNS (str): Where the pipeline writes."""
+    keys = [key for doc in examples for key, group in doc.spans.items() if len(group)]
+    return "doc.ents" if any(doc.ents for doc in examples) or not keys else f'doc.spans["{keys[0]}"]'
+
+
 def _inline(doc: Doc) -> str:
     text, last = "", 0
-    for ent in doc.ents:
+    spans = doc.ents or [span for group in doc.spans.values() for span in group]
+    for ent in sorted(filter_spans(spans)):
         text += doc.text[last : ent.start_char] + f"**{ent.text}** _{ent.label_}_"
         last = ent.end_char
     return text + doc.text[last:]

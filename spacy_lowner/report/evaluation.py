@@ -4,6 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, Sequence
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
@@ -89,7 +90,8 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
         right = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
         group = predicted.spans[spans_key]
         spans = [(span.start, span.end, span.label_) in right for span in group]
-        hits += list(zip(map(float, group.attrs["scores"]), spans))
+        # spaCy's spancat leaves them out for an empty Doc, and has a column of them where a span has one label.
+        hits += list(zip(numpy.ravel(group.attrs.get("scores", [])).tolist(), spans))
         total += len(right)
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
     if not best["f"]:

@@ -13,6 +13,9 @@ from ..errors import Errors, LownerError
 
 # They say what a run is called, not what it does.
 NAMES = ("grid", "system", "corpus")
+# Of the parts of a grid file.
+KINDS = {"title": str, "systems": dict, "corpora": dict, "shots": list, "sizes": list, "seeds": list, "notes": list, "published": dict}
+SYSTEM_KEYS = ("config", "overrides", "tune_threshold", "train")
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Run:
         "full", "k5" or "n100".
     config (str): Path of the config. overrides (Dict[str, Any]): What it is trained with.
     train, dev, test (str): Paths of the splits.
-    tune_threshold (bool): Whether the threshold is chosen on dev after training.
+    tune_threshold (bool): Whether the threshold is chosen on dev after training. spans_key (str): Of gold and predicted spans.
     """
 
     grid: str
@@ -37,6 +40,7 @@ class Run:
     dev: str
     test: str
     tune_threshold: bool = False
+    spans_key: str = "sc"
 
     @property
     def key(self) -> str:
@@ -50,6 +54,9 @@ class Run:
 
     def _digest(self, settings: Dict[str, Any], *tests: str) -> str:
         settings = {name: value for name, value in settings.items() if name not in NAMES}
+        if settings["spans_key"] == "sc":
+            # Keys of runs are older than this setting.
+            del settings["spans_key"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for path in (self.config, self.train, self.dev, *tests, *self._named_files()):
             digest.update(Path(path).read_bytes())
@@ -57,7 +64,7 @@ class Run:
 
     def _named_files(self) -> List[Path]:
         """Files that the overrides name; a source pipeline is known by its config, not by the noise of its training."""
-        values = [value for name, value in sorted(self.overrides.items()) if name.startswith("paths.")]
+        values = [value for _, value in sorted(self.overrides.items())]
         paths = [Path(value) for value in values if isinstance(value, str) and value]
         places = [file for path in paths for file in (path, path / "config.cfg", path / "config.json")]
         return [file for file in places if file.is_file()]
@@ -71,24 +78,26 @@ class Grid:
         "train" names another split of the corpora to train on, such as "augmented".
     corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name, and such other splits; "{seed}"
         in a path stands for the seed. Corpora that differ in "test" alone share their trainings.
-    shots (List[Optional[int]]): Spans of each type in the training sample; null is the whole corpus.
-    sizes (List[int]): Sentences in the training sample. seeds (List[int]): Seeds.
+    shots (Optional[List[Optional[int]]]): Spans of each type in the training sample; null is the whole corpus, as where neither shots nor
+        sizes are given. sizes (List[int]): Sentences in the training sample. spans_key (str): Of gold and predicted spans. seeds (List[int]): Seeds.
     notes (List[str]), by_type (bool), published (Dict[str, Dict[str, float]]): Of the page, as `render_report` has them.
     """
 
     title: str
     systems: Dict[str, Dict[str, Any]]
     corpora: Dict[str, Dict[str, Any]]
-    shots: List[Optional[int]] = field(default_factory=lambda: [None])
+    shots: Optional[List[Optional[int]]] = None
     sizes: List[int] = field(default_factory=list)
     seeds: List[int] = field(default_factory=lambda: [0])
+    spans_key: str = "sc"
     notes: List[str] = field(default_factory=list)
     by_type: bool = False
     published: Dict[str, Dict[str, float]] = field(default_factory=dict)
 
     def runs(self) -> List[Run]:
         """RETURNS (List[Run]): All runs, seed by seed so that a part of a grid is a smaller grid."""
-        samples = [("full" if k is None else f"k{k}") for k in self.shots] + [f"n{size}" for size in self.sizes]
+        shots = self.shots if self.shots is not None or self.sizes else [None]
+        samples = [("full" if k is None else f"k{k}") for k in shots or ()] + [f"n{size}" for size in self.sizes]
         return [
             self._run(system, corpus, sample, seed)
             for seed, corpus, sample, system in product(self.seeds, self.corpora, samples, self.systems)
@@ -108,6 +117,7 @@ class Grid:
             config=settings["config"],
             overrides=overrides,
             tune_threshold=settings.get("tune_threshold", False),
+            spans_key=self.spans_key,
             train=paths[settings.get("train", "train")],
             dev=paths["dev"],
             test=paths["test"],
@@ -115,26 +125,37 @@ class Grid:
 
 
 def read_grid(path: Path) -> Grid:
-    """Read a grid from YAML or JSON. RETURNS (Grid): The grid. RAISES (LownerError): What it lacks."""
+    """Read a grid from YAML or JSON. RETURNS (Grid): The grid. RAISES (LownerError): What is wrong with it, or what it lacks."""
+
+    def check(holds: Any, problem: str, mend: str = "Correct it") -> None:
+        if not holds:
+            raise LownerError(Errors.LN060.format(path=path, problem=problem, mend=mend))
+
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
-    data = srsly.read_yaml(path) if path.suffix in (".yml", ".yaml") else srsly.read_json(path)
+    try:
+        data = srsly.read_yaml(path) if path.suffix in (".yml", ".yaml") else srsly.read_json(path)
+    except ValueError as error:
+        raise LownerError(Errors.LN060.format(path=path, problem=f"it cannot be read: {error}", mend="Correct the syntax")) from None
     known = Grid.__dataclass_fields__
-    if not isinstance(data, dict) or not {"title", "systems", "corpora"} <= set(data) <= set(known):
-        problem = f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}"
-        raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Correct its keys"))
+    valid = isinstance(data, dict) and {"title", "systems", "corpora"} <= set(data) <= set(known)
+    check(valid, f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}", "Correct its keys")
+    for name, kind in KINDS.items():
+        check(isinstance(data.get(name, kind()), kind), f"{name!r} must be a {kind.__name__}")
+    for part, keys in (("systems", SYSTEM_KEYS), ("corpora", None)):
+        for name, settings in data[part].items():
+            check(isinstance(settings, dict), f"{name!r} in {part} must be a dict")
+            unknown = set(settings) - set(keys or settings)
+            check(not unknown, f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}", "Correct its keys")
     grid = Grid(**data)
     for name, system in grid.systems.items():
-        if not Path(system.get("config", "")).is_file():
-            problem = f"the config of {name!r} is not there: {system.get('config')}"
-            raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Correct its path"))
+        config = system.get("config")
+        check(config and Path(config).is_file(), f"the config of {name!r} is not there: {config}", "Correct its path")
     splits = dict.fromkeys(["train", "dev", "test", *(system.get("train", "train") for system in grid.systems.values())])
     for name, corpus in grid.corpora.items():
         for split, seed in product(splits, grid.seeds):
             file = _seeded(corpus.get(split, ""), seed)
-            if not Path(file).is_file():
-                problem = f"the {split} split of {name!r} is not there: {file}"
-                raise LownerError(Errors.LN060.format(path=path, problem=problem, mend="Convert it first"))
+            check(Path(file).is_file(), f"the {split} split of {name!r} is not there: {file}", "Convert it first")
     return grid
 
 
@@ -143,15 +164,17 @@ def _seeded(value: Any, seed: int) -> Any:
 
 
 def read_lines(path: Path) -> List[Dict[str, Any]]:
-    """RETURNS (List[Dict[str, Any]]): The results so far; lines that were cut short are left out."""
+    """RETURNS (List[Dict[str, Any]]): The results so far; lines that were cut short, and others, are left out."""
     if not path.exists():
         return []
     lines = []
     for line in path.read_text(encoding="utf8").split("\n"):
         try:
-            lines.append(json.loads(line))
+            value = json.loads(line)
         except json.JSONDecodeError:
             continue
+        if isinstance(value, dict) and {"key", *NAMES} <= set(value):
+            lines.append(value)
     return lines
 
 

@@ -91,7 +91,7 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
         nlp = spacy.load(Path(folder) / "model" / "model-best")
         dev = _score_on_dev(first, nlp)
         for run in runs:
-            test = evaluate_pipeline(nlp, load_corpus(Path(run.test))).as_dict()
+            test = evaluate_pipeline(nlp, load_corpus(Path(run.test), spans_key=run.spans_key), run.spans_key).as_dict()
             yield {
                 "key": run.key,
                 "grid": run.grid,
@@ -99,6 +99,7 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
                 "corpus": run.corpus,
                 "sample": run.sample,
                 "seed": run.seed,
+                "encoder": nlp.config.get("paths", {}).get("encoder"),
                 "config": run.config,
                 "overrides": run.overrides,
                 "splits": {"train": run.train, "dev": run.dev, "test": run.test},
@@ -117,18 +118,18 @@ def _threads(jobs: int) -> int:
 
 def _score_on_dev(run: Run, nlp: Language) -> Dict[str, float]:
     if run.tune_threshold:
-        return tune_threshold(nlp, load_corpus(Path(run.dev)))
+        return tune_threshold(nlp, load_corpus(Path(run.dev), spans_key=run.spans_key), run.spans_key)
     trained = nlp.meta["performance"]
-    prefix = "spans_sc" if "spans_sc_f" in trained else "ents"
+    prefix = f"spans_{run.spans_key}" if f"spans_{run.spans_key}_f" in trained else "ents"
     return {part: trained[f"{prefix}_{part}"] for part in "prf"}
 
 
 def _sample(run: Run, path: Path) -> str:
     if run.sample == "full":
         return run.train
-    docs = load_corpus(Path(run.train))
+    docs = load_corpus(Path(run.train), spans_key=run.spans_key)
     count = int(run.sample[1:])
-    chosen = sample_shots(docs, count, run.seed)[0] if run.sample[0] == "k" else sample_size(docs, count, run.seed)
+    chosen = sample_shots(docs, count, run.seed, run.spans_key)[0] if run.sample[0] == "k" else sample_size(docs, count, run.seed)
     write_docs(chosen, path)
     return str(path)
 

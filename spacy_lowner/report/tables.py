@@ -112,7 +112,8 @@ def spread(scores: Sequence[float]) -> float:
 
 def _origin(lines: Sequence[LineT], notes: Sequence[str]) -> str:
     seeds = sorted({line["seed"] for line in lines})
-    encoders = sorted({line["overrides"].get("paths.encoder", "minilm") for line in lines})
+    # Lines of old say so in their overrides only, or not.
+    encoders = sorted({line.get("encoder") or line["overrides"].get("paths.encoder", "minilm") for line in lines})
     dates = sorted({line["date"] for line in lines})
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
     versions = sorted({", ".join(f"{k} {v}" for k, v in line["versions"].items()) for line in lines})

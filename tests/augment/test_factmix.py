@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from spacy_lowner.augment import infill as infill_module
 from spacy_lowner.augment.augmenter import build_factmix, create_factmix_augmenter
 from spacy_lowner.augment.corpus import asked_of, augment_corpus
+from spacy_lowner.augment.denoising import Denoiser
 from spacy_lowner.augment.factmix import CONTEXT, ENTITY, FactMix
 from spacy_lowner.augment.infill import Gap, Infill, fit
 from spacy_lowner.augment.mentions import MentionBase, fit_case
@@ -221,6 +222,30 @@ def test_only_what_the_filter_model_labels_alike_stays(corpus, ruler, tmp_path, 
         build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=str(tmp_path / "none"))
 
 
+def test_a_flat_filter_model_says_nothing_of_what_is_nested(make_doc, ruler):
+    doc = make_doc("Ann met Bob", (0, 1, "PER"), (2, 3, "PER"), (0, 1, "X"))
+    assert Denoiser(ruler).keeps([doc]) == [True]
+    assert Denoiser(ruler).keeps([make_doc("Ann met Bob", (0, 1, "PER"))]) == [False]
+
+
+def test_a_filter_model_that_writes_elsewhere_is_refused(make_doc, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("span_ruler", config={"spans_key": "other"}).add_patterns([{"label": "PER", "pattern": "Ann"}])
+    nlp.to_disk(tmp_path / "ruler")
+    with pytest.raises(LownerError, match="LN079.*other"):
+        Denoiser(str(tmp_path / "ruler")).keeps([make_doc("Ann met Bob", (0, 1, "PER"))])
+
+
+def test_a_phrase_is_of_one_sentence(nlp, filler):
+    doc = Doc(nlp.vocab, words="so it goes they say".split(), sent_starts=[True, False, False, True, False])
+    doc.set_ents([], default="outside")
+    mix = FactMix(filler, MentionBase(), context_ratio=5)
+    for seed in range(20):
+        for new in mix.make([doc])[0]:
+            assert [token.is_sent_start for token in new] == [True, False, False, True, False]
+        mix = FactMix(filler, MentionBase(), context_ratio=5, seed=seed)
+
+
 def test_augmenter_in_a_corpus(corpus, tmp_path, tiny_encoder):
     write_docs(corpus, tmp_path / "train.spacy")
     nlp = spacy.blank("en")
@@ -241,8 +266,18 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
     assert report["counts"]["originals"] == 3 and report["counts"]["kept"] == len(docs) - 3
     assert {doc.text for doc in corpus} <= {doc.text for doc in docs}
     assert not (tmp_path / "more.spacy.parts").exists()
-    bad = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "x.jsonl")])
-    assert bad.exit_code == 1
+    for name in ("x.jsonl", "train.spacy"):
+        bad = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / name)])
+        assert bad.exit_code == 1 and len(list(read_docs(tmp_path / "train.spacy"))) == 3
+
+
+def test_a_run_that_could_not_begin_is_mended_by_the_next(corpus, tmp_path, tiny_encoder):
+    write_docs(corpus, tmp_path / "train.spacy")
+    options = {"masked_lm": str(tmp_path / "none"), "context_ratio": 1, "entity_ratio": 1}
+    with pytest.raises(LownerError, match="LN025"):
+        augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", options)
+    report = augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", {**options, "masked_lm": tiny_encoder})
+    assert report["counts"]["originals"] == 3
 
 
 def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
@@ -288,7 +323,7 @@ def test_mentions_from_a_file(tmp_path, corpus):
     base = MentionBase.from_file(tmp_path / "base.json")
     made = FactMix(None, base, context_ratio=0).make(corpus)
     assert {new.text for new in made[0]} == {"Grace Hopper met Bob in Rome .", "Ann met Grace Hopper in Rome ."}
-    for bad in ("[1]", "{"):
+    for bad in ("[1]", "{", '{"PER": [null]}'):
         (tmp_path / "bad.json").write_text(bad)
         with pytest.raises(LownerError, match="LN070"):
             MentionBase.from_file(tmp_path / "bad.json")

@@ -47,6 +47,12 @@ def test_an_entity_is_taken_for_what_overlaps_it_best(docs):
     ]
 
 
+def test_a_pipeline_may_merge_words(docs):
+    nlp = pipeline(singer=["Ann Lee"], song=["Hurt"])
+    nlp.add_pipe("merge_entities")
+    assert read_entities(nlp, docs[:1]) == [Reading("singer", "singer"), Reading("song", "song")]
+
+
 def test_equal_overlaps_are_settled_by_score(docs):
     nlp = spacy.blank("en")
 

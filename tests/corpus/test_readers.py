@@ -124,6 +124,24 @@ def test_records_with_tokens(write):
     assert spans(sentence) == [(0, 2, "DNA")]
 
 
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_ends_of_mentions_without_blanks_are_told_by_their_letters(write, inclusive):
+    mentions = [(0, 4, "北京大学"), (5, 7, "北京")]
+    entities = [{"start": start, "end": end - inclusive, "type": "x", "text": text} for start, end, text in mentions]
+    record = {"tokens": list("北京大学在北京"), "entities": entities}
+    (sentence,) = read_records(write(json.dumps(record), "a.jsonl"))
+    assert spans(sentence) == [(0, 4, "x"), (5, 7, "x")]
+
+
+def test_a_class_beside_spans_and_null_categories(write):
+    lines = [
+        {"text": "Rome", "spans": [{"start": 0, "end": 4, "label": "city"}], "label": "news", "categories": None},
+        {"text": "none", "spans": [], "labels": ["news"]},
+    ]
+    first, second = read_records(write("\n".join(map(json.dumps, lines)), "a.jsonl"))
+    assert spans(first) == [(0, 1, "city")] and spans(second) == []
+
+
 def test_records_with_span_pairs_and_spacy_tuples(write):
     stockmark = [{"text": "Rome is old", "entities": [{"name": "Rome", "span": [0, 4], "type": "city"}]}]
     tuples = [["Rome is old", {"entities": [[0, 4, "city"]]}]]

@@ -147,6 +147,24 @@ def test_tags_of_a_pipeline(make_doc, tmp_path):
             load_tagger(name)
 
 
+def test_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
+    nlp = spacy.blank("en")
+    patterns = [{"label": "PER", "pattern": "Ann Lee"}, {"label": "LOC", "pattern": "Rome"}]
+    nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.add_pipe("merge_entities")
+    nlp.to_disk(tmp_path / "tagger")
+    doc = make_doc("Ann Lee left Rome today")
+    write_tags([doc], load_tagger(f"spacy:{tmp_path / 'tagger'}"))
+    assert ext(doc) == [("Ann Lee", "PER"), ("Rome", "LOC")]
+
+
+def test_objects_without_a_list_are_all_taken(make_doc):
+    doc = make_doc("Ann left Rome")
+    said = '{"entity": "Ann", "type": "person"}\n{"entity": "Rome", "type": "city"}'
+    account = extend([doc, make_doc("")], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not account.unused
+
+
 def test_command(make_doc, tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Rome"}])
@@ -180,6 +198,10 @@ def test_command_with_a_server(make_doc, tmp_path):
             assert done.exit_code == 0, done.output
         assert len(server.seen) == 2
     assert [ext(doc) for doc in read_docs(tmp_path / "out.spacy")] == [[("Ann", "person")], []]
+    with serve(lambda prompt, attempt: (400, {}, "no")) as (url, _):
+        options = ["--model", "m", "--base-url", url, "--cache", str(tmp_path / "other.sqlite")]
+        done = CliRunner().invoke(lowner, ["extend", arguments[0], str(tmp_path / "never.spacy"), *options])
+    assert done.exit_code == 1 and "LN077" in done.output and not (tmp_path / "never.spacy").exists()
     assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"entities": 1}
 
 
@@ -191,10 +213,10 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
     settings = tmp_path / "client.json"
     arguments = ["extend", str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--settings", str(settings), "--parts", "entities"]
     with serve(lambda prompt, attempt: "[]") as (url, server):
-        srsly.write_json(settings, {"model": "m", "base_url": url, "cache": None, "prompt_price": 2e6, "parameters": {"temperature": 0.5}})
+        srsly.write_json(settings, {"model": "m", "base_url": url, "cache": None, "prompt_price": 2e6, "parameters": {"temperature": 0.5, "max_tokens": None}})
         done = CliRunner().invoke(lowner, arguments)
         assert done.exit_code == 0, done.output
-        assert server.bodies[0]["temperature"] == 0.5 and server.bodies[0]["max_tokens"] == 2048 and "cost" in done.output
+        assert server.bodies[0]["temperature"] == 0.5 and "max_tokens" not in server.bodies[0] and "cost" in done.output
         for wrong in ({"prices": 1}, {"timeout": "soon"}, {"in_flight": 0}, {"parameters": "cold"}):
             srsly.write_json(settings, {"model": "m", "base_url": url, **wrong})
             done = CliRunner().invoke(lowner, arguments)

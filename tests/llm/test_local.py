@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
@@ -56,7 +57,16 @@ def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
     with local_server() as url:
         done = CliRunner().invoke(lowner, ["extend", *arguments, "--base-url", url, "--in-flight", "2", "--max-tokens", "200"])
     assert done.exit_code == 0, done.output
-    assert all("sc_ext" in doc.spans for doc in read_docs(tmp_path / "out.spacy")) and (tmp_path / "out.json").exists()
+    assert (tmp_path / "out.report.json").exists()
+    annotator = spacy.blank("en")
+    annotator.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Ann"}])
+    annotator.to_disk(tmp_path / "annotator")
+    options = ["--annotator", str(tmp_path / "annotator"), "--from", "none", *arguments[2:]]
+    with local_server() as url:
+        paths = [str(tmp_path / "out.spacy"), str(tmp_path / "more.spacy")]
+        done = CliRunner().invoke(lowner, ["explain", *paths, *options, "--base-url", url, "--in-flight", "2", "--max-tokens", "60"])
+    assert done.exit_code == 0, done.output
+    assert len(list(read_docs(tmp_path / "more.spacy"))) > 2
 
 
 @pytest.mark.slow

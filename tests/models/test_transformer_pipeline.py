@@ -9,7 +9,7 @@ import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_lowner.callbacks import create_fast_training, create_start_from
+from spacy_lowner.callbacks import _heard_by, create_fast_training, create_start_from
 from spacy_lowner.models.half import computes_in_bfloat16
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.torch_shim import get_module
@@ -122,6 +122,23 @@ def test_start_from_copies_encoder_and_head(tiny_encoder, examples, make_doc, ma
     theirs, ours = (get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]).head for nlp in (source, target))
     assert torch.equal(theirs.biaffine.bilinear, ours.biaffine.bilinear)
     assert ours.output.out_features == 3
+
+
+def test_rules_beside_trained_pipes_are_passed_over(tiny_encoder, examples, tmp_path):
+    nlp = initialized(tiny_encoder, examples)
+    nlp.to_disk(tmp_path)
+    # Such as spaCy's lemmatizer, whose model is None.
+    nlp.add_pipe("lemmatizer", config={"mode": "lookup"})
+    create_start_from(str(tmp_path))(nlp)
+    create_fast_training()(nlp, {"step": 0})
+
+
+def test_a_head_does_not_start_without_its_encoder(nlp):
+    for name in ("tok2vec", "spancat"):
+        nlp.add_pipe(name)
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
+    nlp.add_pipe("ner", config={"model": {"tok2vec": listener}})
+    assert _heard_by(nlp, ["ner"]) == ["tok2vec"] and _heard_by(nlp, ["spancat"]) == []
 
 
 def test_start_from_refuses_what_it_cannot_use(tiny_encoder, examples, tmp_path):

@@ -114,5 +114,25 @@ def test_a_span_pipe_learns_from_what_stands_beside(tmp_path):
     assert isinstance(again("we saw Ann there"), Doc)
 
 
-def test_a_reader_without_a_path_reads_nothing(nlp):
-    assert list(registry.readers.get("spacy-lowner.Corpus.v1")(None)(nlp)) == []
+def test_a_reader_needs_a_path():
+    with pytest.raises(ValueError, match="E913"):
+        registry.readers.get("spacy-lowner.Corpus.v1")(None)
+
+
+def test_context_without_blanks_and_of_any_names(nlp):
+    seen = []
+    model = build_with_context(recorder(seen), "beside", max_bytes=16)
+    with pytest.warns(UserWarning, match="LN108.*1 text"):
+        model.predict(docs_of(nlp, ("安", "她是一位歌手"), ("b", {"Society": "a club"})))
+    assert seen == [["安 // 她是", "b // a club"]]
+
+
+def test_an_empty_doc_beside_one_with_context_learns(nlp):
+    def forward(model, docs, is_train):
+        return [numpy.zeros((len(doc), 2 if len(doc) else 0), dtype="f") for doc in docs], lambda gradients: seen.extend(gradients)
+
+    seen = []
+    model = build_with_context(Model("transformer", forward), "beside", dropout=0.0)
+    states, backprop = model(docs_of(nlp, ("", None), ("Ann", "sings")), True)
+    backprop([numpy.zeros((0, 2), dtype="f"), numpy.ones((1, 2), dtype="f")])
+    assert [gradient.shape for gradient in seen] == [(0, 2), (3, 2)]

@@ -129,7 +129,6 @@ def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tm
     train(nlp, examples)
     pipe = nlp.get_pipe(NAME)
     text, spans = "we saw Rust and Lisp there", [(2, 3, "LANG"), (4, 5, "LANG")]
-    assert not found(nlp(text)) or "LANG" not in {ent.label_ for ent in nlp(text).ents}
     before = pipe.support_summary()
     weights = pipe.model.shims[0].to_bytes()
     summary = pipe.add_support([gold(make_doc, make_example, text, spans)])
@@ -237,9 +236,8 @@ def test_no_entities_and_unknown_labels_are_refused(nlp, examples, train, make_d
 def test_support_keeps_order_whatever_the_order_of_places(nlp):
     support = Support()
     docs = [Doc(nlp.vocab, words=words.split()) for words in ("a b c", "d e")]
-    support.add(docs[0], [((0, 1), "x"), ((2, 3), "y")])
-    support.add(docs[1], [((1, 2), "x")])
-    support.add(docs[0], [((1, 2), "y")])
+    support.add([(docs[0], {(0, 1): "x", (2, 3): "y"}), (docs[1], {(1, 2): "x"}), (docs[0], {})])
+    support.add([(docs[0], {(1, 2): "y"})])
 
     def encode(asked):
         return numpy.asarray([[ord(doc[start].text)] for doc, places in asked for start, _ in places], dtype="float32")
@@ -251,6 +249,50 @@ def test_support_keeps_order_whatever_the_order_of_places(nlp):
     assert (again.places == support.places).all() and [doc.text for doc in again.texts] == ["a b c ", "d e ", "a b c "]
     again.remove("x")
     assert again.states[:, 0].tolist() == [99, 98] and [doc[0].text for doc in again.texts] == ["a", "a"]
+    again.forget([(docs[0], [(2, 3), (0, 1)]), (docs[1], [(1, 2)])])
+    assert again.states[:, 0].tolist() == [98] and len(again.texts) == 1
+
+
+def test_what_training_saw_as_no_entity_can_become_one(nlp, examples, train, make_doc, make_example):
+    text, spans = "we saw Rust and Lisp there", [(2, 3, "LANG"), (4, 5, "LANG")]
+    train(nlp, [*examples, gold(make_doc, make_example, text, [])])
+    pipe = nlp.get_pipe(NAME)
+    before = pipe.support_summary()
+    assert not found(nlp(text))
+    summary = pipe.add_support([gold(make_doc, make_example, text, spans)])
+    assert summary["LANG"] == 2 and summary["O"] == before["O"] - 2 and found(nlp(text)) == spans
+    again = pipe.add_support([gold(make_doc, make_example, text, [(2, 3, "LOC")])])
+    assert again["LANG"] == 1 and found(nlp(text)) == [(2, 3, "LOC"), (4, 5, "LANG")]
+    with pytest.raises(LownerError, match="LN078"):
+        nlp.update([gold(make_doc, make_example, text, spans)])
+
+
+def test_support_that_adds_nothing_is_refused(nlp, examples, train, make_doc, make_example):
+    train(nlp, examples, steps=0)
+    pipe, before = nlp.get_pipe(NAME), nlp.get_pipe(NAME).support_summary()
+    rust = gold(make_doc, make_example, "Rust", [(0, 1, "LANG")])
+    for given, labels in (([], None), ([rust], ["lang"]), ([make_example(make_doc("Rust", (0, 1, "LANG")))], None)):
+        with pytest.raises(LownerError, match="LN059"):
+            pipe.add_support(given, labels)
+    with pytest.raises(TypeError, match="E930|E978"):
+        pipe.add_support([make_doc("Rust", (0, 1, "LANG"))])
+    assert pipe.support_summary() == before and "LANG" not in pipe.labels
+
+
+def test_entities_that_fit_no_word_are_told_of(nlp, examples, add_pipe, make_doc):
+    doc = make_doc("Ada saw Rome", (0, 1, "PER"))
+    doc.set_ents(list(doc.spans["sc"]), default="outside")
+    odd = Example(Doc(nlp.vocab, words=["Ada saw", "Rome"], spaces=[True, False]), doc)
+    add_pipe(nlp)
+    with pytest.warns(UserWarning, match="LN102.*1 of 5"):
+        nlp.initialize(lambda: [*examples, odd])
+
+
+def test_blocked_words_stay_so(nlp, examples, train):
+    train(nlp, examples)
+    doc = nlp.make_doc(TEXTS[0][0])
+    doc.set_ents([], blocked=[doc[0:2]], default="missing")
+    assert found(nlp.get_pipe(NAME)(doc)) == TEXTS[0][1][1:]
 
 
 def test_the_whole_support_votes_by_default(nlp, examples, train, tmp_path):

@@ -16,6 +16,7 @@ from transformers import (
     RobertaModel,
     T5Config,
     T5ForConditionalGeneration,
+    T5TokenizerFast,
 )
 
 from spacy_lowner.context import context_of
@@ -37,7 +38,7 @@ def tiny_t5(tmp_path_factory):
     vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((sign, -2.0) for sign in ["▁", *signs])]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
+    fast = T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0)
     fast.save_pretrained(folder)
     torch.manual_seed(0)
     config = T5Config(

@@ -29,6 +29,14 @@ def test_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
         assert evaluate_pipeline(nlp, gold).f <= best["f"] + 1e-6
 
 
+def test_thresholds_of_one_label_a_span_and_of_empty_docs(nlp, make_doc):
+    gold = [make_doc(text, *spans) for text, spans in TEXTS] + [make_doc("")]
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
+    nlp.add_pipe("spancat", config={"spans_key": "sc", "max_positive": 1})
+    nlp.initialize(lambda: examples)
+    assert 0 <= tune_threshold(nlp, gold)["f"] <= 1
+
+
 def test_types_that_gold_does_not_know_are_mistakes(make_doc):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "a type of the model alone", "pattern": "Rome"}])

@@ -189,6 +189,11 @@ def test_plots_are_drawn(grid_path, tmp_path):
     "change, message",
     [
         ({"titel": "x"}, "a grid has title"),
+        ({"seeds": 3}, "'seeds' must be a list"),
+        ({"notes": "read"}, "'notes' must be a list"),
+        ({"systems": ["one"]}, "'systems' must be a dict"),
+        ({"corpora": {"ai": "train"}}, "'ai' in corpora must be a dict"),
+        ({"systems": {"one": {"override": {}}}}, "'one' has override"),
         ({"systems": {"one": {"config": "none.cfg"}}}, "the config of 'one' is not there"),
         ({"corpora": {"ai": {"train": "none"}}}, "the train split of 'ai' is not there"),
     ],
@@ -197,6 +202,26 @@ def test_bad_grids(grid_path, change, message):
     grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), **change}))
     with pytest.raises(LownerError, match=message):
         read_grid(grid_path)
+
+
+def test_a_grid_that_is_no_json_and_lines_that_are_no_results(grid_path, tmp_path):
+    run = read_grid(grid_path).runs()[0]
+    (tmp_path / "lines.jsonl").write_text('{"text": "a corpus"}\n[1]\n' + json.dumps(line(run, 0.5)))
+    assert [one["key"] for one in read_lines(tmp_path / "lines.jsonl")] == [run.key]
+    grid_path.write_text("{")
+    with pytest.raises(LownerError, match="LN060.*cannot be read"):
+        read_grid(grid_path)
+
+
+def test_sizes_alone_leave_out_the_whole_corpus_and_keys_of_spans_reach_runs(grid_path):
+    grid = json.loads(grid_path.read_text())
+    before = {run.key for run in read_grid(grid_path).runs()}
+    del grid["shots"]
+    grid_path.write_text(json.dumps({**grid, "sizes": [7]}))
+    assert {run.sample for run in read_grid(grid_path).runs()} == {"n7"}
+    grid_path.write_text(json.dumps({**grid, "shots": [None, 5], "spans_key": "other"}))
+    runs = read_grid(grid_path).runs()
+    assert {run.spans_key for run in runs} == {"other"} and before.isdisjoint(run.key for run in runs)
 
 
 def test_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
