@@ -9,6 +9,9 @@ from wasabi import msg
 from ..corpus.convert import ConvertReport
 from ..errors import LownerError
 
+# Of reading, which messages of every reader name.
+CONVERT_OPTIONS = ("--encoding", "--ends", "--format", "--overlaps", "--scheme", "--skip-invalid")
+
 
 def friendly(command: Callable) -> Callable:
     """Turn a `LownerError` into its message and exit status 1, without a traceback."""
@@ -18,7 +21,10 @@ def friendly(command: Callable) -> Callable:
         try:
             return command(*args, **kwargs)
         except LownerError as error:
-            msg.fail(str(error), exits=1)
+            text = str(error)
+            if command.__name__ != "convert_cli" and any(option in text for option in CONVERT_OPTIONS):
+                text += " That is an option of spacy lowner convert: write the corpus with it first."
+            msg.fail(text, exits=1)
 
     return run
 

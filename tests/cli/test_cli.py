@@ -6,10 +6,8 @@ from spacy.cli._util import app
 from spacy.training import Example
 from typer.testing import CliRunner
 
+from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.convert import load_corpus
-
-COMMANDS = ["card", "convert", "evaluate", "experiment", "inspect", "report", "sample", "split", "threshold"]
-
 
 @pytest.fixture
 def run():
@@ -31,8 +29,18 @@ def markup(tmp_path):
 def test_help_lists_the_commands(run):
     result = run("--help")
     assert result.exit_code == 0
-    for command in COMMANDS:
-        assert command in result.output
+    names = [command.name for command in lowner.registered_commands]
+    assert len(names) > 15 and all(name in result.output for name in names)
+
+
+def test_options_of_another_command_are_told_as_such(run, tmp_path):
+    (tmp_path / "bad.jsonl").write_text('{"text": "a"}\nno json\n')
+    here, there = (
+        " ".join(run(*command, tmp_path / "bad.jsonl", tmp_path / "out.jsonl").output.split())
+        for command in (("convert",), ("sample", "--size", 1))
+    )
+    assert "--skip-invalid" in here and "lowner convert" not in here
+    assert "--skip-invalid. That is an option of spacy lowner convert" in there
 
 
 def test_convert_says_what_it_found(run, markup, tmp_path):

@@ -164,7 +164,7 @@ def test_five_hundred_labels(nlp, make_doc, make_example, add_pipe):
     nlp.initialize(lambda: examples)
     assert len(nlp.get_pipe(NAME).labels) == 500
     nlp.update(examples[:4], sgd=create_grouped_adam(0.001))
-    assert len(nlp("w3 here").ents) <= 2
+    assert {ent.label_ for ent in nlp("w3 here").ents} <= set(nlp.get_pipe(NAME).labels)
 
 
 def test_the_support_follows_the_encoder(nlp, examples, train):

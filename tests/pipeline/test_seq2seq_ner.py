@@ -153,6 +153,16 @@ def build(path, **config):
     return nlp
 
 
+def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    pipe = nlp.get_pipe("seq2seq_ner")
+    tasks = [task for _, task in pipe.tasks(Doc(nlp.vocab, words=["y" * 3000, "met", "Ann"]))]
+    with pytest.warns(UserWarning, match="LN109"):
+        (written,) = write(pipe.model, tasks)
+    assert written.valid and len(written.pieces) < 200 and all(mention.start > 0 for mention in written.mentions)
+
+
 @pytest.mark.parametrize("beams", [1, 2])
 def test_it_learns_and_comes_back_from_disk(tiny_t5, beams, tmp_path):
     spacy.util.fix_random_seed(0)
