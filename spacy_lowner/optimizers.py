@@ -7,7 +7,7 @@ from thinc.api import Optimizer
 
 from .models.torch_shim import HEAD_PREFIX
 
-NO_DECAY = re.compile(r"(^[bG]$|bias$|LayerNorm|layer_norm|(^|\.)norms?\.)")
+NO_DECAY = re.compile(r"(^[bG]$|bias$|LayerNorm|layer_norm|(^|[._])norms?\d*\.)")
 
 
 class GroupedAdam(Optimizer):

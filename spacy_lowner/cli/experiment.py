@@ -65,8 +65,13 @@ def report_cli(
     known, page = read_lines(lines_path), {}
     lines = known
     if grid is not None and Path(grid).is_file():
-        chosen = read_grid(Path(grid))
-        lines, page, grid = _of_grid(lines, chosen), _page_of(chosen), chosen.title
+        chosen = read_grid(Path(grid), files=False)
+        page, grid = _page_of(chosen), chosen.title
+        absent = next(chosen.missing(), None)
+        if absent is None:
+            lines = _of_grid(lines, chosen)
+        else:
+            msg.warn(f"{absent[1]} is not here: lines are taken by the grid's title, whatever their settings and data")
     titles = sorted({line["grid"] for line in lines})
     if not lines:
         raise LownerError((Errors.LN066 if known else Errors.LN062).format(path=lines_path, count=len(known), grid=grid))

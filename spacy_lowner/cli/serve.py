@@ -16,6 +16,9 @@ from ..llm.local import local_server
 from . import lowner
 from ._util import friendly
 
+# Seconds between looks at a command.
+POLL = 0.2
+
 
 @lowner.command("serve")
 @friendly
@@ -31,9 +34,8 @@ def serve_cli(
     stopped = threading.Event()
     if run is not None and not run.strip():
         raise LownerError(Errors.LN028.format(command=run, reason="it is empty"))
-    if run is None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopped.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     with local_server(model, port=port, parallel=parallel, context=context, gpu_layers=gpu_layers) as url:
         msg.good(f"Serving at {url}")
         status = 0
@@ -42,8 +44,19 @@ def serve_cli(
         else:
             try:
                 command = [part.replace("{url}", url) for part in shlex.split(run)]
-                status = subprocess.run(command, env={**os.environ, "LOWNER_LLM_URL": url}).returncode
+                process = subprocess.Popen(command, env={**os.environ, "LOWNER_LLM_URL": url})
             except (OSError, ValueError) as error:
                 raise LownerError(Errors.LN028.format(command=run, reason=error)) from None
+            status = _wait(process, stopped)
     msg.good("Stopped")
     raise typer.Exit(status)
+
+
+def _wait(process: subprocess.Popen, stopped: threading.Event) -> int:
+    """RETURNS (int): Status of a command, which is told to end when the server is."""
+    while True:
+        try:
+            return process.wait(POLL)
+        except subprocess.TimeoutExpired:
+            if stopped.is_set():
+                process.terminate()

@@ -34,7 +34,7 @@ def local_server(
     settings = xllamacpp.CommonParams()
     settings.model.path = str(path)
     settings.hostnames = [HOST]
-    settings.port = port or _free_port()
+    settings.port = _free_port(port)
     settings.n_parallel = parallel
     settings.n_ctx = context
     settings.n_gpu_layers = gpu_layers
@@ -58,7 +58,13 @@ def packaged_model() -> Path:
     return files[0]
 
 
-def _free_port() -> int:
+def _free_port(port: int) -> int:
+    """RETURNS (int): The port, or any free one for 0. RAISES (LownerError): If it is taken."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        # As servers do, whose last connections still linger.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise LownerError(Errors.LN067.format(port=port, reason=error)) from None
         return probe.getsockname()[1]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Dict, Tuple
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, BertModel, PreTrainedModel, PreTrainedTokenizerFast
@@ -79,12 +78,6 @@ def load_adapter(path: Path) -> BertForMaskedLM:
     model.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
     merge_updates(model)
     return model
-
-
-def adapter_provenance(path: Path) -> Dict[str, str]:
-    """RETURNS (Dict[str, str]): What `save_adapter` was told."""
-    with safe_open(path, "pt") as file:
-        return file.metadata()
 
 
 def _in_head(name: str) -> bool:

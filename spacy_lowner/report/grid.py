@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import srsly
 
@@ -103,6 +103,18 @@ class Grid:
             for seed, corpus, sample, system in product(self.seeds, self.corpora, samples, self.systems)
         ]
 
+    def missing(self) -> Iterator[Tuple[str, str, str]]:
+        """YIELDS (Tuple[str, str, str]): Files that are named and not there: what each is, its path, and how to mend that."""
+        for name, system in self.systems.items():
+            if not Path(system.get("config", "")).is_file():
+                yield f"the config of {name!r}", system.get("config", ""), "Correct its path"
+        splits = dict.fromkeys(["train", "dev", "test", *(system.get("train", "train") for system in self.systems.values())])
+        for name, corpus in self.corpora.items():
+            for split, seed in product(splits, self.seeds):
+                file = _seeded(corpus.get(split, ""), seed)
+                if not Path(file).is_file():
+                    yield f"the {split} split of {name!r}", file, "Convert it first"
+
     def _run(self, system: str, corpus: str, sample: str, seed: int) -> Run:
         settings = self.systems[system]
         paths = {name: _seeded(value, seed) for name, value in self.corpora[corpus].items()}
@@ -124,8 +136,12 @@ class Grid:
         )
 
 
-def read_grid(path: Path) -> Grid:
-    """Read a grid from YAML or JSON. RETURNS (Grid): The grid. RAISES (LownerError): What is wrong with it, or what it lacks."""
+def read_grid(path: Path, *, files: bool = True) -> Grid:
+    """Read a grid from YAML or JSON.
+
+    path (Path): The file. files (bool): Whether the configs and corpora that it names must be there.
+    RETURNS (Grid): The grid. RAISES (LownerError): What is wrong with it, or what it lacks.
+    """
 
     def check(holds: Any, problem: str, mend: str = "Correct it") -> None:
         if not holds:
@@ -148,14 +164,8 @@ def read_grid(path: Path) -> Grid:
             unknown = set(settings) - set(keys or settings)
             check(not unknown, f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}", "Correct its keys")
     grid = Grid(**data)
-    for name, system in grid.systems.items():
-        config = system.get("config")
-        check(config and Path(config).is_file(), f"the config of {name!r} is not there: {config}", "Correct its path")
-    splits = dict.fromkeys(["train", "dev", "test", *(system.get("train", "train") for system in grid.systems.values())])
-    for name, corpus in grid.corpora.items():
-        for split, seed in product(splits, grid.seeds):
-            file = _seeded(corpus.get(split, ""), seed)
-            check(Path(file).is_file(), f"the {split} split of {name!r} is not there: {file}", "Convert it first")
+    for what, file, mend in grid.missing() if files else ():
+        check(False, f"{what} is not there: {file}", mend)
     return grid
 
 

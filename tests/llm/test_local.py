@@ -1,14 +1,17 @@
 """The real model in the box."""
 
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 import spacy
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
+from spacy_lowner.cli.serve import _wait
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm import local
@@ -31,6 +34,25 @@ def test_what_is_missing_is_told(monkeypatch, tmp_path):
     with pytest.raises(LownerError, match="LN010"), local_server(tmp_path / "none.gguf"):
         pass
     assert CliRunner().invoke(lowner, ["serve", "--model", str(tmp_path / "none.gguf")]).exit_code == 1
+
+
+def test_a_port_that_is_taken_is_told_of():
+    with socket.socket() as other:
+        other.bind((local.HOST, 0))
+        other.listen()
+        with pytest.raises(LownerError, match="LN067"):
+            local._free_port(other.getsockname()[1])
+    assert local._free_port(0) > 0
+
+
+@pytest.mark.parametrize("signal_sent", [None, signal.SIGTERM])
+def test_a_command_ends_with_the_server(signal_sent):
+    stopped = threading.Event()
+    code = "pass" if signal_sent is None else "import time; time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    if signal_sent is not None:
+        stopped.set()
+    assert _wait(process, stopped) == (0 if signal_sent is None else -signal_sent)
 
 
 @pytest.fixture

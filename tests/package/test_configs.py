@@ -1,5 +1,6 @@
 """Every config of the project is complete, resolves, and trains our way."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,11 @@ def test_debug_config(path, in_root, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_pipeline_is_built_without_network(path, in_root):
+def test_pipeline_is_built_without_network(path, in_root, monkeypatch):
+    def refuse(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     nlp = util.load_model_from_config(util.load_config(path), auto_fill=True)
     assert nlp.pipe_names == util.load_config(path)["nlp"]["pipeline"]
     weights = nlp.config["training"]["score_weights"]

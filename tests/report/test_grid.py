@@ -276,3 +276,15 @@ def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path)
 
     assert "50.0 ± 35.4" in page_of("A grid")
     assert "75.0" in page_of(grid_path) and "25.0" not in page_of(grid_path) and "; 2 runs" in page_of(grid_path)
+
+
+def test_a_report_needs_no_corpora(grid_path, tmp_path):
+    run = read_grid(grid_path).runs()[0]
+    append_line(line(run, 0.5), tmp_path / "lines.jsonl")
+    (tmp_path / "train.spacy").unlink()
+    grid = {**json.loads(grid_path.read_text()), "notes": ["Read this."]}
+    grid_path.write_text(json.dumps(grid))
+    command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
+    done = CliRunner().invoke(lowner, command)
+    assert done.exit_code == 0 and "train.spacy is not here" in " ".join(done.output.split())
+    assert "- Read this." in (tmp_path / "page.md").read_text()
