@@ -212,7 +212,7 @@ class Errors(metaclass=_WithCodes):
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."
 
     # Reasoning
-    LN092 = "This is no output of spacy lowner confusion: it lacks these lists, or they are too short: {missing}. Write one with --output."
+    LN092 = "This is no output of spacy lowner confusion: it lacks {missing}, as whole lists. Write one with --output."
     LN093 = "{path}: example {number} is not an object of the texts {fields}. Write a JSON list of such objects."
     LN094 = (
         "{name} knows no types yet. Give it the output of spacy lowner confusion: [initialize.components.{name}.confusion] with "
