@@ -243,10 +243,10 @@ class Warnings(metaclass=_WithCodes):
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
+    LN113 = "{path}: no Doc has spans under the key {spans_key!r} (there are: {others}); doc.ents are taken. Name the key with --spans-key."
     LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."
     LN115 = "{count} text(s) of more than {limit} bytes are read without their context, for they could fill the encoder by themselves."
     LN116 = "{path}: {count} Doc(s) have doc.ents and no spans under the key {spans_key!r}, as others have: they count as having no entities."
-    LN113 = "{path}: no Doc has spans under the key {spans_key!r} (there are: {others}); doc.ents are taken. Name the key with --spans-key."
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

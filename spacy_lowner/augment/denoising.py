@@ -5,7 +5,7 @@ from typing import Iterable, List, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans
+from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
 
@@ -23,8 +23,8 @@ class Denoiser:
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:
         """RETURNS (List[bool]): Whether every word of each Doc is predicted as it is labelled; unlabelled ones may be anything."""
         predicted = list(self.nlp.pipe(bare_doc(doc, self.nlp.vocab) for doc in docs))
-        elsewhere = sorted({key for doc in predicted for key, group in doc.spans.items() if len(group)})
-        if elsewhere and not any(self.spans_key in doc.spans or doc.ents for doc in predicted):
+        elsewhere = keys_elsewhere(predicted, self.spans_key)
+        if elsewhere:
             raise LownerError(Errors.LN079.format(spans_key=self.spans_key, keys=", ".join(elsewhere)))
         return [self._agree(*pair) for pair in zip(docs, predicted)]
 

@@ -1,7 +1,7 @@
 """Sentences to Docs, Docs to files."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.util import filter_spans
@@ -72,6 +72,14 @@ def _context(doc: Doc) -> Dict[tuple, Any]:
 def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
     """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`."""
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
+
+
+def keys_elsewhere(docs: Sequence[Doc], spans_key: str = "sc") -> List[str]:
+    """RETURNS (List[str]): The keys under which a pipeline has written spans, if it has written all of them to others than one key and
+    `doc.ents`."""
+    if any(spans_key in doc.spans or doc.ents for doc in docs):
+        return []
+    return sorted({key for doc in docs for key, group in doc.spans.items() if len(group)})
 
 
 def spans_on(doc: Doc, spans: Iterable[Span]) -> List[Span]:

@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans
+from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
 from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.templates import VERSION, render
@@ -65,8 +65,8 @@ def explain(
             new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
             made.append(new)
     predicted = list(annotator.pipe(made))
-    elsewhere = sorted({key for doc in predicted for key, group in doc.spans.items() if len(group)})
-    if elsewhere and not any(spans_key in doc.spans or doc.ents for doc in predicted):
+    elsewhere = keys_elsewhere(predicted, spans_key)
+    if elsewhere:
         raise LownerError(Errors.LN099.format(spans_key=spans_key, keys=", ".join(elsewhere)))
     annotated = [_fixed(doc, spans_key) for doc in predicted]
     account.used["sentences"] += len(annotated)

@@ -161,11 +161,11 @@ def _read(reply: Reply, text: str, account: Account) -> List[Any]:
 def _items(reply: Reply, text: str, account: Account) -> List[Any]:
     """RETURNS (List[Any]): The whole items of a list, which some models wrap in an object, or write without its brackets."""
     values = _read(reply, text, account)
-    first = values[0] if values else []
-    if isinstance(first, dict):
-        lists = [inner for inner in first.values() if isinstance(inner, list)]
-        first = lists[0] if len(lists) == 1 else [value for value in values if isinstance(value, dict)]
-    if reply.truncated and first:
-        account.refuse("cut at the limit of tokens", text, first[-1])
-        return first[:-1]
-    return first
+    items = values[0] if values else []
+    if isinstance(items, dict):
+        lists = [inner for inner in items.values() if isinstance(inner, list)]
+        items = lists[0] if len(lists) == 1 else [value for value in values if isinstance(value, dict)]
+    if reply.truncated and items:
+        account.refuse("cut at the limit of tokens", text, items[-1])
+        return items[:-1]
+    return items

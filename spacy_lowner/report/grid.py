@@ -164,8 +164,10 @@ def read_grid(path: Path, *, files: bool = True) -> Grid:
             unknown = set(settings) - set(keys or settings)
             check(not unknown, f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}", "Correct its keys")
     grid = Grid(**data)
-    for what, file, mend in grid.missing() if files else ():
-        check(False, f"{what} is not there: {file}", mend)
+    absent = next(grid.missing(), None) if files else None
+    if absent is not None:
+        what, file, mend = absent
+        raise LownerError(Errors.LN060.format(path=path, problem=f"{what} is not there: {file}", mend=mend))
     return grid
 
 

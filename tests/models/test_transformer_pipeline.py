@@ -125,12 +125,16 @@ def test_start_from_copies_encoder_and_head(tiny_encoder, examples, make_doc, ma
 
 
 def test_rules_beside_trained_pipes_are_passed_over(tiny_encoder, examples, tmp_path):
+    initialized(tiny_encoder, examples).to_disk(tmp_path)
     nlp = initialized(tiny_encoder, examples)
-    nlp.to_disk(tmp_path)
+    head = get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]).head
+    torch.nn.init.zeros_(head.biaffine.bilinear)
     # Such as spaCy's lemmatizer, whose model is None.
-    nlp.add_pipe("lemmatizer", config={"mode": "lookup"})
+    nlp.add_pipe("lemmatizer", config={"mode": "lookup"}, first=True)
     create_start_from(str(tmp_path))(nlp)
     create_fast_training()(nlp, {"step": 0})
+    assert head.biaffine.bilinear.any()
+    assert not nlp.get_pipe("transformer").model.transformer.get_input_embeddings().weight.requires_grad
 
 
 def test_a_head_does_not_start_without_its_encoder(nlp):
