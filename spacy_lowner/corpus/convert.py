@@ -1,8 +1,10 @@
 """From a file of any known format to Docs, with an account of what was found and mended."""
 
+import hashlib
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, List, Optional
 
@@ -11,7 +13,7 @@ from spacy.tokens import Doc
 from ..errors import Errors, LownerError, Warnings
 from ..types import EXTENSION_KEY
 from .columns import TagReport
-from .docs import read_docs, to_docs
+from .docs import from_doc, read_docs, to_docs
 from .formats import detect_format, read_corpus
 from .sentence import raise_error
 
@@ -86,6 +88,25 @@ def load_corpus(
         report.spans.update(span.label_ for span in spans)
         report.nested += count_nested([(span.start, span.end) for span in spans])
     return docs
+
+
+def content_digest(path: Path, spans_key: str = "sc") -> bytes:
+    """Digest what a corpus says, whatever its format and however its bytes are packed, which differs between machines.
+
+    path (Path): The file. spans_key (str): Key of the spans.
+    RETURNS (bytes): Of the words, spans and all else that `corpus.docs.from_doc` finds, in order.
+    """
+    return _content_digest(path, path.stat().st_mtime_ns, spans_key)
+
+
+@lru_cache(maxsize=None)
+def _content_digest(path: Path, changed: int, spans_key: str) -> bytes:
+    digest = hashlib.sha256()
+    for doc in load_corpus(path, spans_key=spans_key):
+        # What is empty is left out, so that a digest outlives new fields.
+        content = {name: value for name, value in vars(from_doc(doc, spans_key)).items() if value}
+        digest.update(repr(content).encode("utf8", "surrogatepass"))
+    return digest.digest()
 
 
 def count_nested(spans: list) -> int:

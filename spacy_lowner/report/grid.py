@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import srsly
 
+from ..corpus.convert import content_digest
 from ..errors import Errors, LownerError
 
 # They say what a run is called, not what it does.
@@ -44,7 +45,7 @@ class Run:
 
     @property
     def key(self) -> str:
-        """RETURNS (str): A digest of all that decides the result: settings, config and data, but no names."""
+        """RETURNS (str): A digest of all that decides the result: settings, config and what the corpora hold, but no names."""
         return self._digest(asdict(self), self.test)
 
     @property
@@ -58,8 +59,10 @@ class Run:
             # Keys of runs are older than this setting.
             del settings["spans_key"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for path in (self.config, self.train, self.dev, *tests, *self._named_files()):
+        for path in (self.config, *self._named_files()):
             digest.update(Path(path).read_bytes())
+        for path in (self.train, self.dev, *tests):
+            digest.update(content_digest(Path(path), self.spans_key))
         return digest.hexdigest()[:16]
 
     def _named_files(self) -> List[Path]:

@@ -1,10 +1,13 @@
 import json
 import threading
+import zlib
 
 import pytest
+from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report import runner
 from spacy_lowner.report.grid import append_line, latest, pending, read_grid, read_lines
@@ -14,13 +17,13 @@ from spacy_lowner.report.tables import render_report, render_table, summarize
 
 @pytest.fixture
 def grid_path(tmp_path):
-    for name in ("a.cfg", "train.spacy", "dev.spacy", "test.spacy"):
-        (tmp_path / name).write_text(name)
-    splits = {split: str(tmp_path / f"{split}.spacy") for split in ("train", "dev", "test")}
+    for name in ("a.cfg", "train.txt", "dev.txt", "test.txt"):
+        (tmp_path / name).write_text(f"[{name}](file) is here.\n")
+    splits = {split: str(tmp_path / f"{split}.txt") for split in ("train", "dev", "test")}
     grid = {
         "title": "A grid",
         "systems": {"one": {"config": str(tmp_path / "a.cfg")}, "two": {"config": str(tmp_path / "a.cfg"), "overrides": {"x": 1}}},
-        "corpora": {"ai": splits, "music": {**splits, "test": str(tmp_path / "dev.spacy")}},
+        "corpora": {"ai": splits, "music": {**splits, "test": str(tmp_path / "dev.txt")}},
         "seeds": [0, 1],
         "shots": [None, 5],
     }
@@ -107,14 +110,14 @@ def test_what_differs_in_its_test_alone_is_trained_once(grid_path, tmp_path, mon
 
 def test_each_seed_can_have_data_of_its_own(grid_path, tmp_path):
     grid = json.loads(grid_path.read_text())
-    grid["corpora"]["ai"]["train"] = str(tmp_path / "train_{seed}.spacy")
+    grid["corpora"]["ai"]["train"] = str(tmp_path / "train_{seed}.txt")
     grid_path.write_text(json.dumps(grid))
-    (tmp_path / "train_0.spacy").write_text("first")
-    with pytest.raises(LownerError, match="train_1.spacy"):
+    (tmp_path / "train_0.txt").write_text("[first](x) word\n")
+    with pytest.raises(LownerError, match="train_1.txt"):
         read_grid(grid_path)
-    (tmp_path / "train_1.spacy").write_text("second")
+    (tmp_path / "train_1.txt").write_text("[second](x) word\n")
     trained_on = {(run.seed, run.train) for run in read_grid(grid_path).runs() if run.corpus == "ai"}
-    assert trained_on == {(seed, str(tmp_path / f"train_{seed}.spacy")) for seed in (0, 1)}
+    assert trained_on == {(seed, str(tmp_path / f"train_{seed}.txt")) for seed in (0, 1)}
 
 
 def test_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeypatch):
@@ -131,6 +134,24 @@ def test_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeyp
     with pytest.raises(LownerError):
         runner.run_grid(runs, tmp_path / "lines.jsonl", jobs=3)
     assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs[1:]}
+
+
+def test_keys_know_what_corpora_hold_and_not_how_it_is_packed(grid_path, tmp_path):
+    grid, train = json.loads(grid_path.read_text()), tmp_path / "train.spacy"
+    docs = load_corpus(tmp_path / "train.txt")
+    for corpus in grid["corpora"].values():
+        corpus["train"] = str(train)
+    grid_path.write_text(json.dumps(grid))
+
+    def keys(docs, level):
+        data = zlib.decompress(DocBin(docs=docs, store_user_data=True).to_bytes())
+        train.write_bytes(zlib.compress(data, level))
+        return [run.key for run in read_grid(grid_path).runs()]
+
+    first = keys(docs, 0)
+    assert keys(docs, 9) == first
+    docs[0].spans["sc"] = [docs[0][1:2]]
+    assert not set(keys(docs, 9)) & set(first)
 
 
 def test_a_retrained_source_makes_new_runs(grid_path, tmp_path):
@@ -225,17 +246,17 @@ def test_sizes_alone_leave_out_the_whole_corpus_and_keys_of_spans_reach_runs(gri
 
 
 def test_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
-    (tmp_path / "more.spacy").write_text("more")
+    (tmp_path / "more.txt").write_text("[more](x) words\n")
     grid = json.loads(grid_path.read_text())
     grid["systems"]["two"]["train"] = "augmented"
     grid_path.write_text(json.dumps(grid))
     with pytest.raises(LownerError, match="augmented split of 'ai'"):
         read_grid(grid_path)
     for corpus in grid["corpora"].values():
-        corpus["augmented"] = str(tmp_path / "more.spacy")
+        corpus["augmented"] = str(tmp_path / "more.txt")
     grid_path.write_text(json.dumps(grid))
     trained_on = {(run.system, run.train) for run in read_grid(grid_path).runs()}
-    assert trained_on == {("one", str(tmp_path / "train.spacy")), ("two", str(tmp_path / "more.spacy"))}
+    assert trained_on == {("one", str(tmp_path / "train.txt")), ("two", str(tmp_path / "more.txt"))}
 
 
 def test_a_line_that_was_cut_short_swallows_no_other(grid_path, tmp_path):
@@ -281,10 +302,10 @@ def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path)
 def test_a_report_needs_no_corpora(grid_path, tmp_path):
     run = read_grid(grid_path).runs()[0]
     append_line(line(run, 0.5), tmp_path / "lines.jsonl")
-    (tmp_path / "train.spacy").unlink()
+    (tmp_path / "train.txt").unlink()
     grid = {**json.loads(grid_path.read_text()), "notes": ["Read this."]}
     grid_path.write_text(json.dumps(grid))
     command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
     done = CliRunner().invoke(lowner, command)
-    assert done.exit_code == 0 and "train.spacy is not here" in " ".join(done.output.split())
+    assert done.exit_code == 0 and "train.txt is not here" in " ".join(done.output.split())
     assert "- Read this." in (tmp_path / "page.md").read_text()
