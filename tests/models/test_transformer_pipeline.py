@@ -1,5 +1,6 @@
 """Our pipe on a spacy-transformers listener, with a tiny local encoder."""
 
+import copy
 import pickle
 
 import numpy
@@ -8,8 +9,10 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
+from transformers import AutoModel
 
 from spacy_lowner.callbacks import _heard_by, create_fast_training, create_start_from
+from spacy_lowner.models.by_length import ByLength
 from spacy_lowner.models.half import computes_in_bfloat16
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.torch_shim import get_module
@@ -191,12 +194,42 @@ def test_fast_training_keeps_float32_weights(tiny_encoder, examples):
     assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
     if computes_in_bfloat16():
         assert encoder._forward_hooks and nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model._forward_hooks
-    copy = pickle.loads(pickle.dumps(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model))
+    copied = pickle.loads(pickle.dumps(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model))
     with torch.no_grad():
-        for parameter in copy.parameters():
+        for parameter in copied.parameters():
             parameter.zero_()
-        assert not copy(torch.ones(1, 2, 16), torch.tensor([2]), torch.zeros(1, 2, dtype=torch.long)).any()
+        assert not copied(torch.ones(1, 2, 16), torch.tensor([2]), torch.zeros(1, 2, dtype=torch.long)).any()
     assert nlp(GOLD[0][0]).spans["sc"].attrs["scores"].dtype == numpy.float32
+
+
+def test_texts_of_like_length_are_read_together_and_nothing_else_changes(tiny_encoder, monkeypatch):
+    encoder = AutoModel.from_pretrained(tiny_encoder).eval()
+    lengths = [3, 9, 1, 4, 9, 2]
+    ids = torch.randint(5, 20, (len(lengths), max(lengths)))
+    inputs = {"input_ids": ids, "attention_mask": (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).float()}
+    asked, forward = [], ByLength._forward
+    monkeypatch.setattr(ByLength, "_forward", lambda self, **own: asked.append(tuple(own["input_ids"].shape)) or forward(self, **own))
+
+    def answer(module):
+        module.zero_grad()
+        output = module(**inputs, output_hidden_states=True)
+        rows = [state[:n] for state, n in zip(output.last_hidden_state, lengths)]
+        sum((row**2).sum() for row in rows).backward()
+        return rows, output.pooler_output, output.hidden_states, module.encoder.layer[0].output.dense.weight.grad.clone()
+
+    plain = answer(encoder)
+    ByLength.attach(encoder)
+    for module in (encoder, pickle.loads(pickle.dumps(copy.deepcopy(encoder)))):
+        rows, pooled, hidden, gradient = answer(module)
+        for ours, theirs in zip([*rows, pooled, gradient], [*plain[0], plain[1], plain[3]]):
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+        assert [layer.shape for layer in hidden] == [layer.shape for layer in plain[2]]
+        assert asked == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 9)]
+        asked.clear()
+    # Padding on the left cannot be cut off.
+    inputs["attention_mask"] = inputs["attention_mask"].flip(-1)
+    encoder(**inputs)
+    assert asked == [(6, 9)]
 
 
 @pytest.mark.gpu
