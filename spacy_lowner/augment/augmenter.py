@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterator, List, Optional
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import minibatch
 
 from ..corpus.docs import bare_doc, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
@@ -14,6 +15,9 @@ from .denoising import Denoiser
 from .factmix import FactMix, digest_of
 from .infill import Infill
 from .mentions import MentionBase
+
+# Docs whose examples are made together.
+PART = 20
 
 
 def build_factmix(
@@ -67,34 +71,40 @@ def create_factmix_augmenter(
     spans_key: str = "sc",
     seed: int = 0,
 ) -> Callable[[Language, Example], Iterator[Example]]:
-    """Yield each example and what FactMix makes of it, which is made once and remembered. Arguments as for `build_factmix`.
+    """Yield each example and what FactMix makes of it, which is made once, with that of the next sentences, and remembered.
+
+    Arguments as for `build_factmix`.
 
     RETURNS (Callable): An augmenter of spaCy.
     """
     made: Dict[bytes, List[Doc]] = {}
-    factmix: List[FactMix] = []
+    parts: Iterator[List[Doc]] = iter(())
+    factmix: Optional[FactMix] = None
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        nonlocal parts, factmix
         yield example
         if originals is None:
             raise LownerError(Errors.LN075)
-        if not factmix:
-            factmix.append(
-                build_factmix(
-                    Path(originals),
-                    masked_lm=masked_lm,
-                    context_ratio=context_ratio,
-                    entity_ratio=entity_ratio,
-                    entity_base=entity_base and Path(entity_base),
-                    filter_model=filter_model,
-                    spans_key=spans_key,
-                    seed=seed,
-                )
+        if factmix is None:
+            factmix = build_factmix(
+                Path(originals),
+                masked_lm=masked_lm,
+                context_ratio=context_ratio,
+                entity_ratio=entity_ratio,
+                entity_base=entity_base and Path(entity_base),
+                filter_model=filter_model,
+                spans_key=spans_key,
+                seed=seed,
             )
+            parts = minibatch(read_docs(Path(originals), nlp.vocab), PART)
         reference = example.reference
         key = digest_of(reference)
-        if key not in made:
-            made[key] = factmix[0].make([reference])[0]
+        while key not in made:
+            docs = next(parts, [reference])
+            for doc, own in zip(docs, factmix.make(docs)):
+                # A sentence that stands twice is made of once.
+                made.setdefault(digest_of(doc), own)
         for doc in made[key]:
             yield Example(bare_doc(doc, nlp.vocab), doc)
 

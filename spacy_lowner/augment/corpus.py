@@ -6,22 +6,20 @@ import random
 import shutil
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import srsly
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import DocBin
+from spacy.util import minibatch
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
 from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
 from ..types import ORIGIN_KEY
-from .augmenter import build_factmix
+from .augmenter import PART, build_factmix
 
-# Docs of a part, which is done or not done.
-PART = 20
 # Settings that may be paths.
 FILES = ("entity_base", "filter_model", "masked_lm")
 
@@ -74,7 +72,7 @@ def augment_corpus(
     factmix = build_factmix(originals, **settings)
     counts: Counter = Counter(originals=0)
     number = 0
-    for number, docs in enumerate(_chunks(read_docs(originals)), start=1):
+    for number, docs in enumerate(minibatch(read_docs(originals), PART), start=1):
         if parts.counts(number).exists():
             factmix.know(read_docs(parts.docs(number)))
             counts.update(srsly.read_json(parts.counts(number)))
@@ -116,11 +114,6 @@ def _as_docbin(source: Path, parts: PartFiles, spans_key: str) -> Path:
     if not path.exists():
         write_docs(load_corpus(source, spans_key=spans_key), path)
     return path
-
-
-def _chunks(docs: Iterator[Doc]) -> Iterator[List[Doc]]:
-    while chunk := list(islice(docs, PART)):
-        yield chunk
 
 
 def _merge(paths: List[Path], output: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -31,6 +32,7 @@ class MentionBase:
     """Mentions by type, each form once. Case is kept, but does not tell forms apart."""
 
     mentions: Dict[str, Dict[tuple, Mention]] = field(default_factory=dict)
+    _ordered: Dict[str, List[Tuple[tuple, Mention]]] = field(default_factory=dict)
 
     @classmethod
     def from_docs(cls, docs: Iterable[Doc], spans_key: str = "sc") -> "MentionBase":
@@ -68,9 +70,11 @@ class MentionBase:
         doc (Doc): The Doc. span (Span): Its entity. count (int): How many others. draw (random.Random): Chooses them.
         YIELDS (Edit): At most `count`, each with another mention, its case fit to the place.
         """
-        forms = self.mentions.get(span.label_, {})
+        label = span.label_
+        if label not in self._ordered:
+            self._ordered[label] = sorted(self.mentions.get(label, {}).items(), key=itemgetter(0))
         words = tuple(token.text.lower() for token in span)
-        others = [forms[form] for form in sorted(forms) if form[0] != words]
+        others = [mention for form, mention in self._ordered[label] if form[0] != words]
         needs_inner = any(inner_spans(doc, span.start, span.end).values())
         alike = _alike(span)
         # All labels must hold for the other mention too.
@@ -82,6 +86,7 @@ class MentionBase:
     def _add(self, label: str, mention: Mention) -> None:
         form = (tuple(word.lower() for word in mention.words), tuple(sorted(mention.alike or ())))
         self.mentions.setdefault(label, {}).setdefault(form, mention)
+        self._ordered.pop(label, None)
 
 
 def entities(doc: Doc, spans_key: str = "sc") -> List[Span]:
