@@ -2,6 +2,8 @@
 alone) and train_factmix (both), denoised by a pipeline that is trained on the originals.
 
     python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1 corpus/factmix/k100_2
+
+With --ratios 1 2, also train_cf_1 and so on, with as many new examples a sentence.
 """
 
 import argparse
@@ -13,7 +15,7 @@ from pathlib import Path
 from wasabi import msg
 
 # New examples a sentence by context and by entity, as in the paper.
-RATIOS = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
+BEST = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
 
 
 def main() -> None:
@@ -22,10 +24,12 @@ def main() -> None:
     parser.add_argument("config", type=Path, help="of the pipeline that denoises")
     parser.add_argument("folders", type=Path, nargs="+", help="with train.spacy and dev.spacy")
     parser.add_argument("--source", default="", help="trained pipeline that the config starts from")
+    parser.add_argument("--ratios", type=int, nargs="*", default=[])
     parser.add_argument("--gpu-id", default="-1")
     arguments = parser.parse_args()
+    ratios = BEST | {f"{name}_{n}": (n * bool(own[0]), n * bool(own[1])) for name, own in BEST.items() for n in arguments.ratios}
     for folder in arguments.folders:
-        missing = [name for name in RATIOS if not (folder / f"train_{name}.spacy").exists()]
+        missing = [name for name in ratios if not (folder / f"train_{name}.spacy").exists()]
         if not missing:
             msg.info(f"{folder} is augmented already")
             continue
@@ -34,10 +38,10 @@ def main() -> None:
             paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
             spacy("train", str(arguments.config), "--output", model, *paths, *device)
             for name in missing:
-                context, entity = map(str, RATIOS[name])
-                ratios = ("--context-ratio", context, "--entity-ratio", entity)
+                context, entity = map(str, ratios[name])
+                asked = ("--context-ratio", context, "--entity-ratio", entity)
                 output = str(folder / f"train_{name}.spacy")
-                spacy("lowner", "augment", train, output, *ratios, "--filter-model", f"{model}/model-best", *device)
+                spacy("lowner", "augment", train, output, *asked, "--filter-model", f"{model}/model-best", *device)
 
 
 def spacy(*arguments: str) -> None:

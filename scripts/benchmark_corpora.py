@@ -27,8 +27,8 @@ FEW_SHOT = {
 DEV_SENTENCES, TEST_SENTENCES = 100, 500
 # Section V.C of ContrastNER: two types are rich, two have 100 mentions.
 LOW = {"person": 3836, "organisation": 1924, "misc": 100, "location": 100}
-# Section 5 of FactMix: samples of CoNLL-2003 with so many mentions of each type, and texts of other domains to test on.
-SHOTS, SAMPLES = (5, 100), range(3)
+# Sections 5 and 6 of FactMix: samples of CoNLL-2003 with so many mentions of each type, and texts of other domains to test on.
+SHOTS, SAMPLES = (5, 100, 300, 500), range(3)
 TECHNEWS = {"PER": "person", "ORG": "organisation", "LOC": "location", "MISC": "misc"}
 
 
