@@ -1,5 +1,5 @@
 """Augment training corpora with FactMix for benchmarks/grids: beside each train.spacy, train_cf (entities alone), train_semi (context
-alone) and train_factmix (both), denoised by a pipeline that is trained on the originals.
+alone) and train_factmix (both), denoised by a pipeline that is trained on the originals and kept there as `filter`. What was interrupted goes on.
 
     python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1 corpus/factmix/k100_2
 
@@ -9,7 +9,6 @@ With --ratios 1 2, also train_cf_1 and so on, with as many new examples a senten
 import argparse
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from wasabi import msg
@@ -34,14 +33,16 @@ def main() -> None:
             msg.info(f"{folder} is augmented already")
             continue
         train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
-        with tempfile.TemporaryDirectory() as model:
+        model, unfinished = folder / "filter", folder / "filter.unfinished"
+        if not model.exists():
             paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
-            spacy("train", str(arguments.config), "--output", model, *paths, *device)
-            for name in missing:
-                context, entity = map(str, ratios[name])
-                asked = ("--context-ratio", context, "--entity-ratio", entity)
-                output = str(folder / f"train_{name}.spacy")
-                spacy("lowner", "augment", train, output, *asked, "--filter-model", f"{model}/model-best", *device)
+            spacy("train", str(arguments.config), "--output", str(unfinished), *paths, *device)
+            unfinished.rename(model)
+        for name in missing:
+            context, entity = map(str, ratios[name])
+            asked = ("--context-ratio", context, "--entity-ratio", entity)
+            output = str(folder / f"train_{name}.spacy")
+            spacy("lowner", "augment", train, output, *asked, "--filter-model", str(model / "model-best"), *device)
 
 
 def spacy(*arguments: str) -> None:

@@ -102,12 +102,13 @@ def train(
     optimizer = torch.optim.AdamW(weights, lr=arguments.rate, weight_decay=0.01)
     first, seconds = 0, 0.0
     if checkpoint.exists():
-        saved = torch.load(checkpoint)
+        saved = torch.load(checkpoint, map_location="cpu")
         if saved["asked"] != asked:
             raise SystemExit(f"{checkpoint} is of other texts or settings: {saved['asked']}. Delete it, or name another output.")
         model.load_state_dict(saved["model"], strict=False)
         optimizer.load_state_dict(saved["optimizer"])
         first, seconds = saved["step"], saved["seconds"]
+        torch.set_rng_state(saved["random"])
         msg.info(f"Going on from step {first}")
     started = time.time() - seconds
     batches = read_batches(tokenizer, lines, arguments.tokens // ROW, skip=first)
@@ -125,7 +126,14 @@ def train(
         bar.set_postfix(loss=f"{loss.item():.2f}")
         if (step + 1) % SAVE_EVERY == 0:
             learned = {name: w for name, w in model.named_parameters() if w.requires_grad}
-            state = {"asked": asked, "model": learned, "optimizer": optimizer.state_dict(), "step": step + 1, "seconds": time.time() - started}
+            state = {
+                "asked": asked,
+                "model": learned,
+                "optimizer": optimizer.state_dict(),
+                "step": step + 1,
+                "seconds": time.time() - started,
+                "random": torch.get_rng_state(),
+            }
             torch.save(state, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     return arguments.steps, time.time() - started

@@ -247,6 +247,10 @@ class Warnings(metaclass=_WithCodes):
     LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."
     LN115 = "{count} text(s) of more than {limit} bytes are read without their context, for they could fill the encoder by themselves."
     LN116 = "{path}: {count} Doc(s) have doc.ents and no spans under the key {spans_key!r}, as others have: they count as having no entities."
+    LN117 = (
+        "FactMix adds nothing: of {made} examples {filtered} were dropped by the filter, the others stand already. Take a filter that "
+        "labels the originals right, or none."
+    )
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

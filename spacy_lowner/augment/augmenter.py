@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterator, List, Optional
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import minibatch
+from spacy.util import logger, minibatch
 
 from ..corpus.docs import bare_doc, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
@@ -80,9 +80,10 @@ def create_factmix_augmenter(
     made: Dict[bytes, List[Doc]] = {}
     parts: Iterator[List[Doc]] = iter(())
     factmix: Optional[FactMix] = None
+    left = 0
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
-        nonlocal parts, factmix
+        nonlocal parts, factmix, left
         yield example
         if originals is None:
             raise LownerError(Errors.LN075)
@@ -97,7 +98,8 @@ def create_factmix_augmenter(
                 spans_key=spans_key,
                 seed=seed,
             )
-            parts = minibatch(read_docs(Path(originals), nlp.vocab), PART)
+            docs = list(read_docs(Path(originals), nlp.vocab))
+            left, parts = len(docs), minibatch(docs, PART)
         reference = example.reference
         key = digest_of(reference)
         while key not in made:
@@ -105,7 +107,19 @@ def create_factmix_augmenter(
             for doc, own in zip(docs, factmix.make(docs)):
                 # A sentence that stands twice is made of once.
                 made.setdefault(digest_of(doc), own)
+            left -= len(docs)
+            if not left:
+                _report(factmix)
         for doc in made[key]:
-            yield Example(bare_doc(doc, nlp.vocab), doc)
+            # As spaCy's reader does it with the originals.
+            yield Example(bare_doc(doc, nlp.vocab) if doc.has_unknown_spaces else nlp.make_doc(doc.text), doc)
 
     return augment
+
+
+def _report(factmix: FactMix) -> None:
+    """Say what became of the examples of a whole corpus."""
+    counts = factmix.counts
+    logger.info("FactMix: %d new examples (%d made, %d double, %d filtered)", *map(counts.__getitem__, ("kept", "made", "double", "filtered")))
+    if not counts["kept"]:
+        warnings.warn(Warnings.LN117.format(made=counts["made"], filtered=counts["filtered"]))

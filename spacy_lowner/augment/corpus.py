@@ -38,7 +38,11 @@ class PartFiles:
         """RETURNS (PartFiles): Old ones of the same settings, or new ones. RAISES (LownerError): If there are others."""
         folder = output.with_name(f"{output.name}.parts")
         manifest = folder / "settings.json"
-        if manifest.exists() and srsly.read_json(manifest) != json.loads(json.dumps(settings)):
+        settings = json.loads(json.dumps(settings, default=str))
+        if not manifest.exists():
+            # What is there without it is left of a run that was killed while it cleared up.
+            shutil.rmtree(folder, ignore_errors=True)
+        elif srsly.read_json(manifest) != settings:
             if any(folder.glob("[0-9]*.json")):
                 raise LownerError(Errors.LN071.format(path=folder))
             shutil.rmtree(folder)

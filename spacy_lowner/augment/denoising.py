@@ -5,7 +5,7 @@ from typing import Iterable, List, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
+from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere, trim
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
 
@@ -19,6 +19,8 @@ class Denoiser:
     def __init__(self, path: str, spans_key: str = "sc"):
         self.nlp = load_pipeline(path)
         self.spans_key = spans_key
+        writers = [pipe for name, pipe in self.nlp.pipeline if "doc.spans" in self.nlp.get_pipe_meta(name).assigns]
+        self.flat = all(getattr(pipe, "flat", False) for pipe in writers)
 
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:
         """RETURNS (List[bool]): Whether every word of each Doc is predicted as it is labelled; unlabelled ones may be anything."""
@@ -31,8 +33,8 @@ class Denoiser:
     def _agree(self, gold: Doc, predicted: Doc) -> bool:
         nested = self.spans_key in gold.spans
         known = {token.i for token in gold if token.ent_iob or nested}
-        own, found = entity_spans(gold, self.spans_key), entity_spans(predicted, self.spans_key)
-        if nested and self.spans_key not in predicted.spans:
+        own, found = ([span for span in map(trim, entity_spans(doc, self.spans_key)) if len(span)] for doc in (gold, predicted))
+        if self.flat:
             # What a flat pipeline cannot say, it cannot say wrongly.
             own = filter_spans(own)
         return _known(own, known) == _known(found, known)

@@ -93,7 +93,7 @@ class FactMix:
         ranked = zip_longest(*([(gap, list(words)) for words in zip(*best)] for gap, best in filled))
         for gap, words in islice(filter(None, chain.from_iterable(ranked)), self.context_ratio):
             spaces = [bool(token.whitespace_) for token in doc[gap.start : gap.end]][:-1]
-            yield _labelled(rewrite(doc, Edit(gap.start, gap.end, words, spaces)), CONTEXT)
+            yield _labelled(rewrite(doc, Edit(gap.start, gap.end, words, spaces, inner=None)), CONTEXT)
 
     def _is_new(self, doc: Doc) -> bool:
         self.counts["made"] += 1

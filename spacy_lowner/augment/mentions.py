@@ -9,7 +9,7 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Option
 import srsly
 from spacy.tokens import Doc, Span
 
-from ..corpus.docs import entity_spans
+from ..corpus.docs import entity_spans, trim
 from ..errors import Errors, LownerError
 from .rewrite import Edit, LayersT, crosses, inner_spans
 
@@ -90,8 +90,10 @@ class MentionBase:
 
 
 def entities(doc: Doc, spans_key: str = "sc") -> List[Span]:
-    """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`, that can be replaced."""
-    return [span for span in entity_spans(doc, spans_key) if not crosses(doc, span.start, span.end)]
+    """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`, that can be replaced, without white space
+    around them."""
+    spans = map(trim, entity_spans(doc, spans_key))
+    return [span for span in spans if len(span) and not crosses(doc, span.start, span.end)]
 
 
 def span_mention(span: Span) -> Mention:
@@ -107,8 +109,8 @@ def span_mention(span: Span) -> Mention:
 def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
     """Write words in the case of the place that they take.
 
-    In a text without capitals all is lower, in one of capitals all is upper; the first word of a text has a capital where the
-    old one had.
+    In a text without capitals all is lower, in one of capitals all is upper; the first word of a sentence has a capital where
+    the old one had.
 
     RETURNS (List[str]): The words.
     """
@@ -119,16 +121,16 @@ def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
         return [word.lower() for word in words]
     if len(old) > 1 and old.isupper() and len(rest) > 1 and all(word.isupper() for word in rest):
         return [word.upper() for word in words]
-    if span.start == 0 and old[:1].isupper() and words[0].islower():
+    if span[0].is_sent_start and old[:1].isupper() and words[0].islower():
         return [words[0][:1].upper() + words[0][1:], *words[1:]]
     return list(words)
 
 
 def _alike(span: Span) -> LabelsT:
-    """RETURNS (LabelsT): Of the spans in `doc.spans` that cover the same words."""
+    """RETURNS (LabelsT): Of the spans in `doc.spans` that cover the same words, white space around them aside."""
     return frozenset(
         (key, other.label_)
         for key, group in span.doc.spans.items()
-        for other in group
+        for other in map(trim, group)
         if (other.start, other.end) == (span.start, span.end)
     )

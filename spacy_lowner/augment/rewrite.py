@@ -4,6 +4,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
 
 # Spans by group; None stands for `doc.ents`.
 LayersT = Dict[Optional[str], List[Tuple[int, int, str]]]
@@ -13,14 +14,15 @@ class Edit(NamedTuple):
     """Words start..end (end excluded) of a Doc become other words.
 
     words (List[str]): The new words, at least one. spaces (List[bool]): Whether a space follows each but the last.
-    inner (LayersT): Spans inside the new words, from their first word on.
+    inner (Optional[LayersT]): Spans inside the new words, from their first word on, in place of those inside the old ones; None where
+        each word takes the place of one, and what is inside stays.
     """
 
     start: int
     end: int
     words: List[str]
     spaces: List[bool]
-    inner: LayersT = {}
+    inner: Optional[LayersT] = {}
 
 
 def rewrite(doc: Doc, edit: Edit) -> Doc:
@@ -97,7 +99,8 @@ def _token_annotation(doc: Doc, edit: Edit) -> Dict[str, Any]:
     more = len(edit.words) - 1
     if doc.has_annotation("DEP"):
         found["heads"], found["deps"] = _tree(doc, edit)
-    elif doc.has_annotation("SENT_START"):
+    elif len(doc) > 1 and doc.has_annotation("SENT_START"):
+        # A single word always has it.
         starts = [token.is_sent_start for token in doc]
         found["sent_starts"] = [*starts[: edit.start + 1], *[False] * more, *starts[edit.end :]]
     return found
@@ -113,13 +116,13 @@ def _tree(doc: Doc, edit: Edit) -> Tuple[List[int], List[str]]:
 
 
 def _moved_group(group: SpanGroup, new: Doc, edit: Edit, key: str) -> SpanGroup:
-    kept = [span for span in group if not _inside(span, edit.start, edit.end)]
+    kept = [span for span in group if not _gone(span, edit)]
     spans = [_moved_span(span, new, edit) for span in kept]
     added = _new_spans(new, edit, key)
     moved = SpanGroup(new, name=group.name, attrs=dict(group.attrs), spans=spans + added)
     scores = group.attrs.get("scores")
     if scores is not None and len(scores) == len(group):
-        values = [score for span, score in zip(group, scores) if not _inside(span, edit.start, edit.end)]
+        values = [score for span, score in zip(group, scores) if not _gone(span, edit)]
         # What an edit brings was labelled, not predicted.
         values += [1.0] * len(added)
         moved.attrs["scores"] = numpy.asarray(values, scores.dtype) if isinstance(scores, numpy.ndarray) else values
@@ -127,17 +130,22 @@ def _moved_group(group: SpanGroup, new: Doc, edit: Edit, key: str) -> SpanGroup:
 
 
 def _move_ents(doc: Doc, new: Doc, edit: Edit) -> None:
-    ents = [_moved_span(span, new, edit) for span in doc.ents if not _inside(span, edit.start, edit.end)]
+    ents = [_moved_span(span, new, edit) for span in doc.ents if not _gone(span, edit)]
     known = doc.to_array("ENT_IOB") != 0
     places = [_moved(int(i), edit) for i in numpy.flatnonzero(~known) if not edit.start <= i < edit.end]
     missing = [new[place : place + 1] for place in places]
     if not known[edit.start : edit.end].any():
         missing.append(new[edit.start : edit.start + len(edit.words)])
-    new.set_ents(ents + _new_spans(new, edit, None), missing=missing, default="outside")
+    # Where `doc.ents` of one text and groups of the other disagree, the longer entity stays.
+    new.set_ents(filter_spans(ents + _new_spans(new, edit, None)), missing=missing, default="outside")
 
 
 def _new_spans(new: Doc, edit: Edit, key: Optional[str]) -> List[Span]:
-    return [Span(new, edit.start + start, edit.start + end, label=label) for start, end, label in edit.inner.get(key, ())]
+    return [Span(new, edit.start + start, edit.start + end, label=label) for start, end, label in (edit.inner or {}).get(key, ())]
+
+
+def _gone(span: Span, edit: Edit) -> bool:
+    return edit.inner is not None and _inside(span, edit.start, edit.end)
 
 
 def _moved_span(span: Span, new: Doc, edit: Edit) -> Span:

@@ -1,5 +1,6 @@
 """Sentences to Docs, Docs to files."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
@@ -74,6 +75,13 @@ def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
 
 
+def trim(span: Span) -> Span:
+    """RETURNS (Span): Without white space around it; empty if it is nothing else."""
+    words = [token.i for token in span if not token.is_space]
+    start, end = (words[0], words[-1] + 1) if words else (span.start, span.start)
+    return Span(span.doc, start, end, label=span.label_)
+
+
 def keys_elsewhere(docs: Sequence[Doc], spans_key: str = "sc") -> List[str]:
     """RETURNS (List[str]): The keys under which a pipeline has written spans, if it has written all of them to others than one key and
     `doc.ents`."""
@@ -107,10 +115,14 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
 
 
 def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:
-    """Read a DocBin. RETURNS (Iterator[Doc]): The Docs. RAISES (LownerError): If it is missing or no DocBin."""
+    """Read a DocBin, or all in a folder. RETURNS (Iterator[Doc]): The Docs. RAISES (LownerError): If it is missing or no DocBin."""
+    vocab = vocab or plain_vocab()
+    files = sorted(path.rglob("*.spacy")) if path.is_dir() else []
+    if files:
+        return chain.from_iterable(read_docs(file, vocab) for file in files)
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
     try:
-        return DocBin(store_user_data=True).from_disk(path).get_docs(vocab or plain_vocab())
+        return DocBin(store_user_data=True).from_disk(path).get_docs(vocab)
     except Exception as error:
         raise LownerError(Errors.LN015.format(path=path, reason=f"{type(error).__name__}: {error}")) from error

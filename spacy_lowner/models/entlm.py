@@ -141,9 +141,9 @@ def _places_of(module: EntLM, tokenizer: PreTrainedTokenizerFast, label: Labelle
 def _expected(module: EntLM, states: Tensor) -> Tensor:
     """RETURNS (Tensor): Mean probability of each vocabulary word at some places, the LM score. Shape: (vocabulary,)"""
     vocabulary = module.get_input_embeddings().weight
-    total = module.bias.new_zeros(len(module.bias))
+    total = module.decoder.bias.new_zeros(len(module.decoder.bias))
     for part in states.split(256):
-        total += (part @ vocabulary.T + module.bias).softmax(-1).sum(0)
+        total += (part @ vocabulary.T + module.decoder.bias).softmax(-1).sum(0)
     return (total / max(1, len(states))).cpu()
 
 

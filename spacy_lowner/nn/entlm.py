@@ -23,7 +23,9 @@ class EntLM(nn.Module):
         bias = torch.zeros(len(decoder.weight)) if decoder.bias is None else decoder.bias.detach().clone()
         lm.set_output_embeddings(_NoDecoder())
         self.lm = lm
-        self.bias = nn.Parameter(bias)
+        # Of the language model, at whose rate it learns: its name has a dot.
+        self.decoder = nn.Module()
+        self.decoder.bias = nn.Parameter(bias)
         self.labels = nn.Parameter(torch.zeros(len(settings["labels"]), self.get_input_embeddings().embedding_dim))
         self.label_bias = nn.Parameter(torch.zeros(len(settings["labels"])))
         self.settings = settings
@@ -46,14 +48,14 @@ class EntLM(nn.Module):
         for number, (own, (states, ids)) in enumerate(zip(words, places)):
             self.labels[number] = vocabulary[own].mean(0)
             if len(ids):
-                gaps = (states * (vocabulary[ids] - self.labels[number])).sum(-1) + self.bias[ids]
+                gaps = (states * (vocabulary[ids] - self.labels[number])).sum(-1) + self.decoder.bias[ids]
                 self.label_bias[number] = gaps.mean() - math.log(len(words))
 
     @torch.no_grad()
     def start_from(self, source: "EntLM") -> None:
         """Take over the language model, and labels of the same name."""
         self.lm.load_state_dict(source.lm.state_dict())
-        self.bias.copy_(source.bias)
+        self.decoder.bias.copy_(source.decoder.bias)
         for number, name in enumerate(self.settings["labels"]):
             if name in source.settings["labels"]:
                 place = source.settings["labels"].index(name)
@@ -73,10 +75,10 @@ class EntLM(nn.Module):
         states, own, words = states[known], ids[known], words[known]
         vocabulary = self.get_input_embeddings().weight
         logits = torch.cat(
-            [(states * vocabulary[own]).sum(-1, keepdim=True) + self.bias[own, None], states @ self.labels.T + self.label_bias], dim=-1
+            [(states * vocabulary[own]).sum(-1, keepdim=True) + self.decoder.bias[own, None], states @ self.labels.T + self.label_bias], dim=-1
         ).float()
         if normalize:
-            said = (states @ vocabulary.T + self.bias).float().logsumexp(-1)
+            said = (states @ vocabulary.T + self.decoder.bias).float().logsumexp(-1)
             logits = logits - torch.logaddexp(said, logits[:, 1:].logsumexp(-1))[:, None]
         sums = logits.new_zeros(n_words, logits.shape[1]).index_add(0, words, logits)
         counts = torch.bincount(words, minlength=n_words).clamp(min=1)

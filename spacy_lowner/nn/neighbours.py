@@ -12,6 +12,8 @@ CHUNK = 2**22
 # A support of up to so many states is searched whole; a larger one in the cells nearest to the query.
 WHOLE = 20_000
 PROBES = 8
+# Cosines that differ by less are equal: products of the same states differ so by their place in a batch.
+TIE = 1e-6
 ITERATIONS = 8
 
 
@@ -74,8 +76,7 @@ def nearest_vote(
 
 
 def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float) -> Tensor:
-    types = F.one_hot(index.types, n_types).float()
-    types = types / types.sum(0).clamp_min(1).sqrt()
+    weights = torch.bincount(index.types, minlength=n_types).clamp_min(1).rsqrt()[index.types]
     votes = queries.new_zeros(len(queries), n_types)
     best = queries.new_full((len(queries), 1), -1.0)
     for cell, rows in _probe(queries, index):
@@ -83,7 +84,8 @@ def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperatu
         similarity = queries[rows] @ index.states[members].T
         before, now = best[rows], similarity.amax(-1, keepdim=True).maximum(best[rows])
         votes[rows] = votes[rows] * ((before - now) / temperature).exp()
-        votes[rows] += ((similarity - now) / temperature).exp() @ types[members]
+        types = weights.new_zeros(similarity.shape[1], n_types).scatter_(1, index.types[members, None], weights[members, None])
+        votes[rows] += ((similarity - now) / temperature).exp() @ types
         best[rows] = now
     return votes
 
@@ -91,7 +93,7 @@ def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperatu
 def _vote_of_nearest(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float, k: int) -> Tensor:
     found = [_in_cell(queries, rows, index, cell, k) for cell, rows in _probe(queries, index)]
     query, similarity, types = (torch.cat(parts) for parts in zip(*found))
-    near = similarity >= _kth(query, similarity, len(queries), k)[query]
+    near = similarity >= _kth(query, similarity, len(queries), k)[query] - TIE
     query, similarity, types = query[near], similarity[near], types[near]
     best = queries.new_full((len(queries),), -1.0).scatter_reduce(0, query, similarity, "amax")
     votes = queries.new_zeros(len(queries) * n_types)
@@ -113,16 +115,16 @@ def _probe(queries: Tensor, index: NeighbourIndex) -> List[Tuple[int, Tensor]]:
     similarity = (queries @ index.centroids.T).masked_fill(sizes == 0, -torch.inf)
     probes = similarity.topk(min(PROBES, int((sizes > 0).sum())), dim=-1).indices
     cells, order = probes.flatten().sort(stable=True)
-    rows = order // probes.shape[1]
-    counts = torch.bincount(cells, minlength=len(index.centroids)).tolist()
-    return [(cell, part) for cell, part in enumerate(rows.split(counts)) if len(part)]
+    asking = (order // probes.shape[1]).split(torch.bincount(cells, minlength=len(index.centroids)).tolist())
+    chunks = (rows.split(max(1, CHUNK // max(1, size))) for rows, size in zip(asking, sizes.tolist()))
+    return [(cell, part) for cell, parts in enumerate(chunks) for part in parts if len(part)]
 
 
 def _in_cell(queries: Tensor, rows: Tensor, index: NeighbourIndex, cell: int, k: int) -> Tuple[Tensor, Tensor, Tensor]:
     members = slice(index.starts[cell], index.starts[cell + 1])
     similarity = queries[rows] @ index.states[members].T
     kth = similarity.topk(min(k, similarity.shape[1]), dim=-1).values[:, -1:]
-    query, neighbour = (similarity >= kth).nonzero(as_tuple=True)
+    query, neighbour = (similarity >= kth - TIE).nonzero(as_tuple=True)
     return rows[query], similarity[query, neighbour], index.types[members][neighbour]
 
 

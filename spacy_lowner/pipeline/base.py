@@ -18,6 +18,11 @@ class LabelledPipe(TrainablePipe):
         return tuple(self.cfg["labels"])
 
     @property
+    def flat(self) -> bool:
+        """RETURNS (bool): Whether the entities of a Doc never overlap."""
+        return True
+
+    @property
     def label_data(self) -> List[str]:
         """RETURNS (List[str]): The labels, for `spacy init labels`."""
         return list(self.labels)

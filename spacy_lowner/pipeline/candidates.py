@@ -6,9 +6,9 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..corpus.docs import trim
 from ..errors import Errors, LownerError, Warnings
 from ..types import CandidateT, ScoredSpan
-from .labels import trim
 
 CANDIDATES = ("words", "spans")
 # The type of what is no entity.

@@ -169,6 +169,11 @@ class KnowFREESpanCategorizer(LabelledPipe):
         }
 
     @property
+    def flat(self) -> bool:
+        """RETURNS (bool): Whether the spans of a Doc never overlap."""
+        return self.cfg["decoding"] == "flat"
+
+    @property
     def key(self) -> str:
         """RETURNS (str): Key of `doc.spans`."""
         return str(self.cfg["spans_key"])

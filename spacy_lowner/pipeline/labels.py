@@ -8,6 +8,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
+from ..corpus.docs import trim
 from ..corpus.names import readable_name
 from ..errors import Warnings
 
@@ -63,10 +64,3 @@ def aligned_spans(example: Example, key: str) -> List[Span]:
         aligned = example.get_aligned_spans_y2x(group, allow_overlap=True)
     trimmed = (trim(span) for span in aligned)
     return [span for span in trimmed if len(span)]
-
-
-def trim(span: Span) -> Span:
-    """RETURNS (Span): Without white space around it; empty if it is nothing else."""
-    words = [token.i for token in span if not token.is_space]
-    start, end = (words[0], words[-1] + 1) if words else (span.start, span.start)
-    return Span(span.doc, start, end, label=span.label_)

@@ -19,6 +19,7 @@ from spacy_lowner.augment.denoising import Denoiser
 from spacy_lowner.augment.factmix import CONTEXT, ENTITY, FactMix
 from spacy_lowner.augment.infill import Gap, Infill, fit
 from spacy_lowner.augment.mentions import MentionBase, fit_case
+from spacy_lowner.augment.rewrite import Edit, rewrite
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.corpus.files import write_json
@@ -266,6 +267,62 @@ def test_an_augmenter_makes_of_many_sentences_together_and_of_doubles_once(corpu
     assert all(eg.reference.vocab is nlp.vocab for eg in examples)
     stranger = make_doc("Bob ran", (0, 1, "PER"))
     assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [4, 1]
+
+
+def test_an_augmenter_takes_a_folder_and_tells_of_a_filter_that_drops_all(corpus, tmp_path, nlp):
+    write_docs(corpus[:2], tmp_path / "train" / "a.spacy")
+    write_docs(corpus[2:], tmp_path / "train" / "b.spacy")
+    nlp.to_disk(tmp_path / "blank")
+    options = {"context_ratio": 0, "entity_ratio": 2}
+    reader = Corpus(tmp_path / "train", augmenter=create_factmix_augmenter(tmp_path / "train", **options))
+    assert len(list(reader(nlp))) == 3 + 2 + 2
+    strict = create_factmix_augmenter(tmp_path / "train", filter_model=str(tmp_path / "blank"), **options)
+    with pytest.warns(UserWarning, match="LN117"):
+        assert len(list(Corpus(tmp_path / "train", augmenter=strict)(nlp))) == 3
+
+
+def test_flat_pipelines_are_asked_for_outer_entities_only(make_doc, make_example, tmp_path):
+    doc = make_doc("Ann left Bonn University", (0, 1, "PER"), (2, 4, "ORG"), (2, 3, "LOC"))
+    for decoding, flat in (("flat", True), ("nested", False)):
+        nlp = spacy.blank("en")
+        nlp.add_pipe("knowfree_spancat", config={"decoding": decoding, "label_semantics": False})
+        nlp.initialize(lambda: [make_example(doc)])
+        nlp.to_disk(tmp_path / decoding)
+        denoiser = Denoiser(str(tmp_path / decoding))
+        assert denoiser.flat is flat
+        outer = make_doc("Ann left Bonn University", (0, 1, "PER"), (2, 4, "ORG"))
+        assert denoiser._agree(doc, outer) is flat and denoiser._agree(doc, doc) is not flat
+
+
+def test_white_space_around_entities_does_not_count(nlp, tmp_path):
+    doc = Doc(nlp.vocab, words=["Ann", "saw", "New", "York", "\n"])
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER"), Span(doc, 2, 5, "LOC")]
+    base = MentionBase.from_docs([doc])
+    assert [mention.words for mention in base.mentions["LOC"].values()] == [["New", "York"]]
+    base._add("LOC", next(iter(base.mentions["LOC"].values()))._replace(words=["Rome"], spaces=[]))
+    (made,) = FactMix(None, base, context_ratio=0, entity_ratio=1).make([doc])[0]
+    assert [token.text for token in made] == ["Ann", "saw", "Rome", "\n"] and made.spans["sc"][1].text == "Rome \n"
+    nlp.to_disk(tmp_path)
+    trimmed = doc.copy()
+    trimmed.spans["sc"] = [Span(trimmed, 0, 1, "PER"), Span(trimmed, 2, 4, "LOC")]
+    assert Denoiser(str(tmp_path))._agree(doc, trimmed)
+
+
+def test_words_replaced_one_by_one_keep_the_spans_inside(make_doc):
+    doc = make_doc("Ann quickly ran home", (0, 1, "PER"))
+    doc.spans["sc_ext"] = [Span(doc, 1, 2, "ADV"), Span(doc, 2, 3, "VERB"), Span(doc, 1, 3, "VP")]
+    new = rewrite(doc, Edit(1, 3, ["slowly", "went"], [True], inner=None))
+    assert [(span.text, span.label_) for span in new.spans["sc_ext"]] == [("slowly", "ADV"), ("went", "VERB"), ("slowly went", "VP")]
+    other = rewrite(doc, Edit(1, 3, ["slowly", "went"], [True]))
+    assert [span.label_ for span in other.spans["sc_ext"]] == ["VP"]
+
+
+def test_entities_that_would_overlap_leave_the_longer_one(make_doc):
+    one, other = make_doc("University of Rome", (0, 3, "ORG")), make_doc("Bonn College", (0, 2, "ORG"))
+    one.set_ents([Span(one, 2, 3, "LOC")])
+    other.set_ents([Span(other, 0, 2, "ORG")])
+    made = FactMix(None, MentionBase.from_docs([one, other]), context_ratio=0, entity_ratio=1).make([other])[0]
+    assert [(ent.text, ent.label_) for ent in made[0].ents] == [("University of Rome", "ORG")]
 
 
 def test_command(corpus, tmp_path, tiny_encoder, ruler):
