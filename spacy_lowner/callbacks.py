@@ -62,8 +62,10 @@ def _copy(source: Language, target: Language, name: str) -> bool:
         if "torch" in ours.ref_names and "torch" in theirs.ref_names:
             _torch_module(ours).start_from(_torch_module(theirs))
             if "tok2vec" in ours.ref_names:
-                _copy_encoder(source, ours)
-                _copy_tok2vec(theirs.get_ref("tok2vec"), ours.get_ref("tok2vec"))
+                words, source_words = ours.get_ref("tok2vec"), theirs.get_ref("tok2vec")
+                # One that reads text beside the Docs starts from the encoder of a source that reads Docs alone.
+                if not _copy_encoder(source, ours) or words.name == source_words.name:
+                    _copy_tok2vec(source_words, words)
         elif hasattr(ours, "transformer") and hasattr(theirs, "transformer"):
             ours.transformer.load_state_dict(theirs.transformer.state_dict())
         elif name == "tok2vec":

@@ -17,7 +17,7 @@ from ..knowledge.account import Account
 from ..knowledge.extend import PARTS
 from ..knowledge.synonyms import EmbedT
 from ..llm.client import OpenAIClient
-from ..llm.local import local_server
+from ..llm.local import LOCAL_MODEL, PARALLEL, local_server
 from ..llm.messages import Request
 from ..models.encoder import embed_texts
 
@@ -61,12 +61,17 @@ def open_client(
     given = read_json_file(settings) if settings is not None else {}
     block = {"@misc": "spacy-lowner.OpenAI.v1", "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
     block.update({"parameters": {}, **given})
+    local = block["base_url"] == LOCAL
+    if local:
+        block["model"] = block["model"] or LOCAL_MODEL
+        # More would wait in the server's queue until they are out of time.
+        block["in_flight"] = min(block["in_flight"], PARALLEL)
     if isinstance(block["parameters"], dict):
         sent = {"temperature": 0, "max_tokens": max_tokens, **block["parameters"]}
         block["parameters"] = {name: value for name, value in sent.items() if value is not None}
     if not block["model"]:
         raise LownerError(Errors.LN083)
-    with local_server() if block["base_url"] == LOCAL else nullcontext(block["base_url"]) as url:
+    with local_server() if local else nullcontext(block["base_url"]) as url:
         try:
             client: OpenAIClient = registry.resolve({"client": {**block, "base_url": url}})["client"]
         except ConfigValidationError as error:

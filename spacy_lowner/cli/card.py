@@ -64,5 +64,5 @@ def card_cli(
     if report is not None:
         with atomic_path(report) as draft:
             draft.write_text(card, encoding="utf8")
-    write_json(meta_path, package_meta(name, version, corpus, scores))
+    write_json(meta_path, package_meta(nlp, name, version, corpus, scores))
     msg.good(f"{report or output_path / 'README.md'}")

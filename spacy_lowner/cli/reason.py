@@ -14,7 +14,7 @@ from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
-from ..reasoning.reason import reason
+from ..reasoning.reason import PARTIAL, WHOLE, reason
 from . import _language_model as asking
 from . import lowner
 from ._util import friendly
@@ -61,9 +61,11 @@ def reason_cli(
     with server as client:
         counts, _ = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
-    causes = Counter({cause: count for cause, count in counts.items() if cause != "reasoned"})
+    causes = Counter({cause: count for cause, count in counts.items() if cause not in (WHOLE, PARTIAL)})
     for cause, count in causes.most_common(MOST_CAUSES):
         msg.warn(f"{count} sentences without reasoning: {cause}")
     if len(causes) > MOST_CAUSES:
         msg.warn(f"{sum(causes.values())} sentences without reasoning in all, for {len(causes)} causes")
-    msg.good(f"{output_path}: reasoning on {counts['reasoned']} of {len(docs)} sentences")
+    if counts[PARTIAL]:
+        msg.warn(f"{counts[PARTIAL]} sentences with one part of the reasoning only: replies lack the other, or were cut at --max-tokens")
+    msg.good(f"{output_path}: reasoning on {counts[WHOLE] + counts[PARTIAL]} of {len(docs)} sentences")

@@ -18,6 +18,7 @@ from .account import Account
 # The paper's weight of synthetic sentences of NER data (appendix H).
 BETA = 0.4
 EXPLAIN, DESCRIBE = "explain", "describe"
+ORIGIN = "llm-explained"
 # Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
 _LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])(\*\*|`)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9])")
@@ -53,14 +54,14 @@ def explain(
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
     splitter = spacy.blank(language)
     splitter.add_pipe("sentencizer")
-    seen = {text.strip() for text in (*known, *(doc.text for doc in docs))}
+    seen = {_letters(text) for text in (*known, *(doc.text for doc in docs))}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):
         for sentence in _sentences(reply, doc, splitter, account):
-            if sentence in seen:
+            if _letters(sentence) in seen:
                 account.refuse("sentence that was there before", doc.text, sentence)
                 continue
-            seen.add(sentence)
+            seen.add(_letters(sentence))
             new = annotator.make_doc(sentence)
             new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
             made.append(new)
@@ -70,8 +71,13 @@ def explain(
         raise LownerError(Errors.LN099.format(spans_key=spans_key, keys=", ".join(elsewhere)))
     annotated = [_fixed(doc, spans_key) for doc in predicted]
     account.used["sentences"] += len(annotated)
-    account.used["entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
+    account.used["target entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
     return annotated, account
+
+
+def _letters(text: str) -> str:
+    """RETURNS (str): A text without white space: corpora of words have it around every sign."""
+    return "".join(text.split())
 
 
 def _prompt_of(doc: Doc, spans_key: str) -> str:
@@ -101,7 +107,7 @@ def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> 
 def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dict[str, Any]:
     prompt = _prompt_of(doc, spans_key)
     source = {"model": model_name, "prompt": f"{prompt}.{language}.{VERSION}", "text": doc.text}
-    return {ORIGIN_KEY: f"knowfree-{prompt}", PROVENANCE_KEY: source}
+    return {ORIGIN_KEY: ORIGIN, PROVENANCE_KEY: source}
 
 
 def _fixed(doc: Doc, spans_key: str) -> Doc:

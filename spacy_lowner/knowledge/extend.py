@@ -14,6 +14,8 @@ from .synonyms import EmbedT, merge_synonyms
 
 TEXT = {"type": "string"}
 PARTS = ("entities", "pos")
+# The labelled spans of each Doc; None where there was no answer.
+AnswerT = List[Optional[List[LabeledSpan]]]
 
 
 def list_schema(*names: str) -> Dict[str, Any]:
@@ -56,16 +58,18 @@ def extend(
     for doc in docs:
         doc.spans.pop(EXTENSION_KEY, None)
     docs = [doc for doc in docs if doc.text.strip()]
-    found: List[List[LabeledSpan]] = [[] for _ in docs]
+    found: List[AnswerT] = []
     if "entities" in parts:
-        for own, spans in zip(found, _entities(docs, model, language, embed, progress, account)):
-            own += spans
+        found.append(_entities(docs, model, language, embed, progress, account))
     if "pos" in parts:
-        for own, spans in zip(found, _parts_of_speech(docs, model, language, progress, account)):
-            own += spans
-    for doc, spans in zip(docs, found):
+        found.append(list(_parts_of_speech(docs, model, language, progress, account)))
+    for doc, answers in zip(docs, zip(*found)):
+        spans = [span for answer in answers for span in answer or ()]
+        if spans and None in answers:
+            account.refuse("labels of one part, without an answer for the other", doc.text, [span.label for span in spans])
+            continue
         unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
-        # An empty group would say that there are none.
+        # An empty group would say that there are none, and half of one that there are none of the other half.
         if unique:
             doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
     return account
@@ -73,47 +77,50 @@ def extend(
 
 def _entities(
     docs: Sequence[Doc], model: LanguageModel, language: str, embed: Optional[EmbedT], progress: bool, account: Account
-) -> List[List[LabeledSpan]]:
+) -> AnswerT:
     requests = extension_requests([doc.text for doc in docs], "entities", language)
     replies = model.ask(requests, description="entities" if progress else None)
-    found = [list(_labelled(doc, reply, "entity", "type", account)) for doc, reply in zip(docs, replies)]
+    found = [_labelled(doc, reply, "entity", "type", account) for doc, reply in zip(docs, replies)]
     if embed is not None:
         found = _merged(docs, found, model, language, embed, account)
-    account.used["entities"] += sum(map(len, found))
+    account.used["entities"] += sum(len(spans or ()) for spans in found)
     return found
 
 
 def _merged(
     docs: Sequence[Doc],
-    found: List[List[LabeledSpan]],
+    found: AnswerT,
     model: LanguageModel,
     language: str,
     embed: EmbedT,
     account: Account,
-) -> List[List[LabeledSpan]]:
-    mentions = [(doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans]
+) -> AnswerT:
+    mentions = [(doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans or ()]
     labels = sorted({label for _, label in mentions})
     if len(labels) < 2:
         return found
     (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=labels))])
-    groups = next((value for value in _read(reply, "labels", account) if isinstance(value, dict)), {})
+    values = _read(reply, "labels", account)
+    groups = next((value for value in values if isinstance(value, dict)), {})
     usable = {
         str(name): [str(synonym) for synonym in synonyms] for name, synonyms in groups.items() if isinstance(synonyms, list)
     }
+    if len(usable) < len(groups) or (values and not groups):
+        account.refuse("no mapping of labels", ", ".join(labels), reply.text)
     merged = merge_synonyms(mentions, usable, embed)
     account.used["merged labels"] += len(merged)
-    return [[span._replace(label=merged.get(span.label, span.label)) for span in spans] for spans in found]
+    return [spans and [span._replace(label=merged.get(span.label, span.label)) for span in spans] for spans in found]
 
 
 def _parts_of_speech(
     docs: Sequence[Doc], model: LanguageModel, language: str, progress: bool, account: Account
-) -> Iterator[List[LabeledSpan]]:
+) -> Iterator[Optional[List[LabeledSpan]]]:
     texts = [doc.text for doc in docs]
     replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
     requests = []
     for doc, reply in zip(docs, replies):
         words = []
-        for item in _items(reply, doc.text, account):
+        for item in _items(reply, doc.text, account) or ():
             if isinstance(item, str) and item.strip():
                 words.append(item)
             else:
@@ -122,7 +129,10 @@ def _parts_of_speech(
         requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
     tagged = model.ask(requests, description="parts of speech" if progress else None)
     for doc, reply in zip(docs, tagged):
-        spans = list(_labelled(doc, reply, "word", "pos", account))
+        spans = _labelled(doc, reply, "word", "pos", account)
+        if spans is None:
+            yield None
+            continue
         covered = {i for span in spans for i in range(span.start, span.end)}
         account.used["pos"] += len(spans)
         for token in doc:
@@ -131,9 +141,13 @@ def _parts_of_speech(
         yield spans
 
 
-def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Iterator[LabeledSpan]:
+def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Optional[List[LabeledSpan]]:
+    items = _items(reply, doc.text, account)
+    if items is None:
+        return None
+    found: List[LabeledSpan] = []
     pairs: List[Tuple[str, str]] = []
-    for item in _items(reply, doc.text, account):
+    for item in items:
         values = [item.get(mention), item.get(label)] if isinstance(item, dict) else []
         if values and all(isinstance(value, str) and value.strip() for value in values):
             pairs.append((values[0], values[1].strip()))
@@ -144,7 +158,8 @@ def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account
         if place is None:
             account.refuse("not in the text", doc.text, {mention: text, label: name})
         else:
-            yield LabeledSpan(*place, name)
+            found.append(LabeledSpan(*place, name))
+    return found
 
 
 def _read(reply: Reply, text: str, account: Account) -> List[Any]:
@@ -158,10 +173,13 @@ def _read(reply: Reply, text: str, account: Account) -> List[Any]:
     return values
 
 
-def _items(reply: Reply, text: str, account: Account) -> List[Any]:
-    """RETURNS (List[Any]): The whole items of a list, which some models wrap in an object, or write without its brackets."""
+def _items(reply: Reply, text: str, account: Account) -> Optional[List[Any]]:
+    """RETURNS (Optional[List[Any]]): The whole items of a list, which some models wrap in an object, or write without its brackets;
+    None if there is no answer."""
     values = _read(reply, text, account)
-    items = values[0] if values else []
+    if not values:
+        return None
+    items = values[0]
     if isinstance(items, dict):
         lists = [inner for inner in items.values() if isinstance(inner, list)]
         items = lists[0] if len(lists) == 1 else [value for value in values if isinstance(value, dict)]

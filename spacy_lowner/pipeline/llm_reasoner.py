@@ -17,8 +17,8 @@ from ..context import REASONING, register
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
-from ..reasoning.examples import examples_from
-from ..reasoning.reason import reason
+from ..reasoning.examples import examples_from, load_examples
+from ..reasoning.reason import PARTIAL, WHOLE, reason
 
 register(REASONING)
 # What to do where no language model answers.
@@ -78,18 +78,21 @@ class LLMReasoner(Pipe):
         nlp: Optional[Language] = None,
         confusion: Optional[Dict[str, Any]] = None,
         descriptions: Optional[Dict[str, str]] = None,
-        examples: Optional[List[Dict[str, str]]] = None,
+        examples: Optional[Union[str, List[Dict[str, str]]]] = None,
     ) -> None:
         """Set up the prompt.
 
         get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
         confusion (Optional[Dict[str, Any]]): What `spacy lowner confusion` wrote. descriptions (Optional[Dict[str, str]]): What the
-            types mean. examples (Optional[List[Dict[str, str]]]): For learning in context; by default made of the training examples.
+            types mean. examples (Optional[Union[str, List[Dict[str, str]]]]): For learning in context, "ai" for those that ship, or a
+            JSON file; by default made of the training examples.
         """
         if confusion is None:
             raise LownerError(Errors.LN094.format(name=self.name))
         self.chain = ReasoningChain.from_confusion(confusion, descriptions, **self._switches)
-        if examples is not None:
+        if isinstance(examples, str):
+            self.chain.examples = load_examples(examples)
+        elif examples is not None:
             self.chain.examples = check_examples(examples, f"initialize.components.{self.name}.examples")
         else:
             docs = (example.reference for example in get_examples())
@@ -152,7 +155,7 @@ class LLMReasoner(Pipe):
             return
         if unheard:
             self._fall_silent()
-        for cause in sorted(set(counts) - {"reasoned"}):
+        for cause in sorted(set(counts) - {WHOLE, PARTIAL}):
             self._absent(counts[cause], cause)
 
     def _fall_silent(self) -> None:

@@ -97,7 +97,8 @@ class ReasoningChain:
         return Request.of(prompt, schema=schema)
 
     def read(self, reply: Reply) -> Optional[Dict[str, str]]:
-        """RETURNS (Optional[Dict[str, str]]): The reasoning in a reply by part; None if there is none that can be read."""
+        """RETURNS (Optional[Dict[str, str]]): The reasoning in a reply by part; None if there is none that can be read. Of a reply that was
+        cut at the limit of tokens the last part is not taken."""
         if reply.error is not None:
             return None
         try:
@@ -106,6 +107,8 @@ class ReasoningChain:
             return None
         if not isinstance(said, dict):
             return None
+        if reply.truncated:
+            said = dict(list(said.items())[:-1])
         texts = {part: said.get(part) for part in self.parts}
         texts = {part: " ".join(text) if _are_texts(text) else text for part, text in texts.items()}
         return {part: " ".join(text.split()) for part, text in texts.items() if isinstance(text, str) and text.strip()} or None

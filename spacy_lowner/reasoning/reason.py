@@ -9,9 +9,12 @@ from ..context import REASONING, register
 from ..llm.messages import LanguageModel, request_key
 from .chain import ReasoningChain
 
+# What came of a Doc: all parts of the reasoning that were asked for, or one of them.
+WHOLE, PARTIAL = "reasoned", "reasoned in part"
+
 
 class Reasoned(NamedTuple):
-    """counts (Counter): Docs by what came of them: "reasoned", or why not. unheard (bool): Whether the server gave no answer at all."""
+    """counts (Counter): Docs by what came of them: `WHOLE`, `PARTIAL`, or why there is no reasoning. unheard (bool): Whether the server gave no answer at all."""
 
     counts: Counter
     unheard: bool
@@ -39,5 +42,5 @@ def reason(
             continue
         digest = request_key(request.body(model_name, {}))[:16]
         doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})
-        counts["reasoned"] += 1
+        counts[WHOLE if len(found) == len(chain.parts) else PARTIAL] += 1
     return Reasoned(counts, bool(replies) and all(reply.unheard for reply in replies))

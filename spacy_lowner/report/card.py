@@ -13,10 +13,10 @@ from .evaluation import Scores
 PACKAGES = ("spacy-lowner", "spacy", "spacy-transformers", "torch", "transformers")
 
 
-def package_meta(name: str, version: str, corpus: str, scores: Scores) -> Dict[str, Any]:
+def package_meta(nlp: Language, name: str, version: str, corpus: str, scores: Scores) -> Dict[str, Any]:
     """The `--meta-path` of `spacy package`. "lowner_crossner" becomes the package of just that name.
 
-    name (str): The package, "prefix_name". version (str): Its version. corpus (str): What it was trained on.
+    nlp (Language): The pipeline. name (str): The package, "prefix_name". version (str): Its version. corpus (str): What it was trained on.
     scores (Scores): On test.
     RETURNS (Dict[str, Any]): Fields of meta.json; `spacy package` fills in the rest.
     """
@@ -32,7 +32,8 @@ def package_meta(name: str, version: str, corpus: str, scores: Scores) -> Dict[s
         "license": "",
         "sources": [{"name": corpus}],
         "performance": {"ents_p": scores.p, "ents_r": scores.r, "ents_f": scores.f, "ents_per_type": scores.per_type},
-        "requirements": [],
+        # spacy package adds the packages of the pipes, without their extras.
+        "requirements": ["spacy-lowner[llm]"] if any(getattr(pipe, "llm", None) for _, pipe in nlp.pipeline) else [],
     }
 
 

@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.convert import load_corpus
+from spacy_lowner.report.card import package_meta
+from spacy_lowner.report.evaluation import Scores
+
 
 @pytest.fixture
 def run():
@@ -116,6 +119,14 @@ def test_split(run, markup, tmp_path):
     assert (len(load_corpus(first)), len(load_corpus(second))) == (2, 1)
     result = run("split", markup, first, second, "--share", 2)
     assert result.exit_code == 1 and "--share must be between 0 and 1" in result.output.replace("\n", " ")
+
+
+def test_a_package_that_reasons_needs_a_client():
+    nlp, scores = spacy.blank("en"), Scores(**dict.fromkeys(Scores.__dataclass_fields__, 0))
+    reasoner = nlp.add_pipe("llm_reasoner")
+    assert package_meta(nlp, "a_b", "1", "texts", scores)["requirements"] == []
+    reasoner.llm = object()
+    assert package_meta(nlp, "a_b", "1", "texts", scores)["requirements"] == ["spacy-lowner[llm]"]
 
 
 @pytest.fixture

@@ -46,12 +46,12 @@ def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, an
     ]
     assert [[span.label_ for span in doc.spans["sc"]] for doc in made] == [["PER"], ["LOC"], ["LOC", "LOC"], [], ["LOC"]]
     assert all([*doc.ents] == [*doc.spans["sc"]] and doc.has_annotation("ENT_IOB") for doc in made)
-    assert account.used == {"sentences": 5, "entities": 5}
+    assert account.used == {"sentences": 5, "target entities": 5}
     assert account.unused == {
         "sentence that was there before": 1, "sentence cut at the limit of tokens": 1, "no answer": 1, "no sentence": 1
     }
     assert {doc.user_data["lowner_weight"] for doc in made} == {0.25}
-    assert [doc.user_data["lowner_origin"] for doc in made] == ["knowfree-explain"] * 3 + ["knowfree-describe"] * 2
+    assert [doc.user_data["lowner_origin"] for doc in made] == ["llm-explained"] * 5
     assert made[0].user_data["lowner_provenance"] == {"model": "wise", "prompt": "explain.en.v1", "text": "Ann left Rome"}
     assert '["Ann (PER)", "Rome (LOC)"]' in model.prompts[0] and "Entities" not in model.prompts[1]
 
@@ -101,7 +101,7 @@ def test_command_with_a_server(docs, annotator, tmp_path):
     written = list(read_docs(tmp_path / "out.spacy"))
     assert [doc.text for doc in written[:2]] == ["Ann left Rome", "it rains"] and len(written) == 7
     assert [(span.text, span.label_) for span in written[-1].spans["sc_ext"]] == [("Rome", "city")]
-    assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"sentences": 5, "entities": 6}
+    assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"sentences": 5, "target entities": 5, "entities": 1}
     converted = CliRunner().invoke(lowner, ["convert", paths[1], str(tmp_path / "out.jsonl")])
     assert converted.exit_code == 0, converted.output
     lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))
@@ -124,6 +124,15 @@ def test_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
 
     made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
     assert [doc.text for doc in made] == ["The __init__ method of Rome.", "1990) It was a year.", "Here 2**3 is eight.", "北京是城市。"]
+
+
+def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotator):
+    class Repeating:
+        def ask(self, requests, *, description=None):
+            return [Reply("Ann left Rome.\nRome (Italy) is old.\nRome ( Italy ) is old .")]
+
+    made, account = explain([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and account.unused["sentence that was there before"] == 2
 
 
 def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):

@@ -71,6 +71,23 @@ def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
     assert '["we", "saw", "New York"]' in model.asked[1]
 
 
+def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(make_doc):
+    docs = [make_doc("Ann sang"), make_doc("Bob ran"), make_doc("so")]
+    said = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
+    tags = {"Ann sang": Reply("", error="the server is down"), "Bob ran": [{"word": "ran", "pos": "VERB"}], "so": "no list"}
+    account = extend(docs, Scripted(said, pos=tags))
+    assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
+    assert "sc_ext" not in docs[0].spans and account.unused["labels of one part, without an answer for the other"] == 1
+
+
+@pytest.mark.parametrize("reply", ['{"groups": {"city": ["town"]}}', '[{"city": "town"}]', "[]"])
+def test_a_mapping_of_another_shape_is_counted(make_doc, reply):
+    docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
+    said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    account = extend(docs, Scripted(said, merge=reply), parts=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "town")] and account.unused["no mapping of labels"] == 1
+
+
 def by_hand(texts):
     """Sentences about towns lie together, whatever the label; others by their letters."""
     rows = {"Rome": [0.0, 0.1], "Paris": [0.0, -0.1], "Bonn": [0.02, 0.0], "Ann": [5.0, 5.0], "Lee": [5.0, 5.1]}

@@ -235,8 +235,17 @@ def test_what_is_hopeless_stops_everything_and_no_key_is_told(status, monkeypatc
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
 
-def test_schemas_are_sent_and_dropped_where_a_server_takes_none():
-    refusal = (400, {}, json.dumps({"error": {"message": "response_format is not supported"}}))
+@pytest.mark.parametrize(
+    "status, body",
+    [
+        (400, json.dumps({"error": {"message": "response_format is not supported"}})),
+        (422, json.dumps({"detail": [{"loc": ["body", "response_format"], "msg": "extra fields not permitted"}]})),
+        (400, json.dumps({"error": "'response_format.type' must be 'text'"})),
+        (400, "json_schema is unknown"),
+    ],
+)
+def test_schemas_are_sent_and_dropped_where_a_server_takes_none(status, body):
+    refusal = (status, {}, body)
 
     def strict(prompt, attempt):
         return refusal if "response_format" in server_of[0].bodies[-1] else '{"a": "b"}'
@@ -250,6 +259,36 @@ def test_schemas_are_sent_and_dropped_where_a_server_takes_none():
         assert [reply.text for reply in replies] == ['{"a": "b"}'] * 2
         assert [("response_format" in body) for body in server.bodies] == [True, False, False]
         assert server.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMA
+
+
+def test_what_a_server_says_in_another_place_is_told(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "very-secret-1234")
+    body = json.dumps({"detail": "prompt too long for very-secret-1234"})
+    with serve(lambda prompt, attempt: (422, {}, body)) as (url, server):
+        assert "prompt too long for ***" in ask(client(url), "x")[0].error
+    with serve(lambda prompt, attempt: {"error": {"message": "out of memory", "code": 500}}) as (url, server):
+        (reply,) = ask(client(url, patience=Patience(first=0.01, longest=0.05, deadline=0.3)), "x")
+        assert "out of memory" in reply.error
+
+
+def test_a_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
+    def moderate(prompt, attempt):
+        return (403, {}, "forbidden") if prompt == "bad" else "fine"
+
+    with serve(moderate) as (url, server):
+        assert [reply.error is None for reply in ask(client(url, cache=tmp_path / "c.sqlite"), "a", "bad")] == [True, False]
+        again = ask(client(url, cache=tmp_path / "c.sqlite", in_flight=1), "a", "bad", "b")
+        assert [reply.error is None for reply in again] == [True, False, True]
+        with pytest.raises(LownerError, match="LN080"):
+            ask(client(url, in_flight=1), "bad", "a")
+
+
+def test_numbers_may_be_texts_and_must_be_numbers():
+    model = create_openai_client("m", timeout="60", prompt_price="0.15")
+    OPENED.append(model)
+    assert "calls" in model.usage.summary()
+    with pytest.raises(LownerError, match="LN040.*deadline"):
+        create_openai_client("m", deadline="soon")
 
 
 def test_a_server_without_schemas_loses_none_of_those_in_flight():

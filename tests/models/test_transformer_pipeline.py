@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from transformers import AutoModel
 
-from spacy_lowner.callbacks import _heard_by, create_fast_training, create_start_from
+from spacy_lowner.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
 from spacy_lowner.models.by_length import ByLength
 from spacy_lowner.models.half import computes_in_bfloat16
 from spacy_lowner.errors import LownerError
@@ -177,6 +177,30 @@ def test_start_from_another_size(tiny_encoder, examples, tmp_path):
     initialized(tiny_encoder, examples, biaffine=40).to_disk(tmp_path)
     with pytest.raises(LownerError, match="LN045"):
         create_start_from(str(tmp_path))(initialized(tiny_encoder, examples))
+
+
+def test_a_pipe_that_reads_context_starts_from_a_source_that_listens(tiny_encoder, examples, tmp_path):
+    source = initialized(tiny_encoder, examples)
+    torch.nn.init.normal_(source.get_pipe("transformer").model.transformer.get_input_embeddings().weight)
+    source.to_disk(tmp_path)
+    words = {
+        "@architectures": "spacy-transformers.Tok2VecTransformer.v3",
+        "name": tiny_encoder,
+        "get_spans": {"@span_getters": "spacy-lowner.byte_windows.v1", "max_bytes": 60},
+        "tokenizer_config": {"use_fast": True},
+        "pooling": {"@layers": "spacy-lowner.reduce_max.v1"},
+    }
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden": 16, "biaffine": 20}
+    model["tok2vec"] = {"@architectures": "spacy-lowner.WithContext.v1", "tok2vec": words}
+    pipe = nlp.add_pipe(NAME, config={"label_semantics": False, "threshold": 0.0, "model": model})
+    nlp.initialize(lambda: examples)
+    head = get_module(pipe.model.get_ref("torch").shims[0]).head
+    torch.nn.init.zeros_(head.biaffine.bilinear)
+    create_start_from(str(tmp_path))(nlp)
+    assert head.biaffine.bilinear.any()
+    ours, theirs = (_transformer(one.model).state_dict() for one in (pipe, source.get_pipe("transformer")))
+    assert ours and all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
 
 
 def test_fast_training_keeps_float32_weights(tiny_encoder, examples):

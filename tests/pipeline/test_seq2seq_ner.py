@@ -1,5 +1,6 @@
 """The pipe `seq2seq_ner` and its grammar, on tiny encoder-decoders."""
 
+import json
 import random
 
 import pytest
@@ -24,7 +25,7 @@ from spacy_lowner.corpus.docs import bare_doc
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
 from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, place_mentions, write
+from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, _written, place_mentions, write
 from spacy_lowner.models.torch_shim import get_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
@@ -52,6 +53,21 @@ def tiny_t5(tmp_path_factory):
 @pytest.fixture(params=["bert", "t5"])
 def tokenizer(request, tiny_encoder, tiny_t5):
     return load_tokenizer(tiny_encoder if request.param == "bert" else tiny_t5)
+
+
+def test_quotes_and_backslashes_of_words_are_written_as_json_has_them(tmp_path, tiny_t5):
+    tokenizer = load_tokenizer(tiny_t5)
+    words = ["Edward", '"', "Ted", '"', "a\\b"]
+    pieces = pieces_of_words(tokenizer, words)
+    written = _written(tokenizer, words, pieces)
+    assert [written[i] == pieces[i] for i in range(5)] == [True, False, True, False, False]
+    grammar = JSONGrammar(tokenizer, LABELS)
+    output = grammar.write(written, [Mention("PER", 0, 5)])
+    assert grammar.read(output, written) == (Mention("PER", 0, 5),)
+    # This vocabulary of letters lacks braces alone.
+    said = "".join(tokenizer.convert_ids_to_tokens(output)).replace("▁", " ").split("<unk>")[1]
+    ((label, (mention,)),) = json.loads(f"{{{said}}}").items()
+    assert (label.strip(), mention.split()) == ("person", words)
 
 
 def walk(grammar, words, draw, limit):

@@ -72,6 +72,8 @@ def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward)
         (Reply("I think so."), None),
         (Reply("[]"), None),
         (Reply("", error="down", unheard=True), None),
+        (Reply('{"initial": "a", "bidirectional": "b is', truncated=True), {"initial": "a"}),
+        (Reply('{"initial": "Ann is a', truncated=True), None),
         (Reply('{"initial": ["Ann is PER", "x"], "bidirectional": {"a": 1}}'), {"initial": "Ann is PER x"}),
     ],
 )
@@ -127,6 +129,15 @@ def test_reasoning_is_recorded_on_docs(docs, nlp):
     assert found["prompt_hash"] != docs[1]._.lowner_reasoning["prompt_hash"]
 
 
+def test_half_a_reasoning_is_counted_apart(docs):
+    class Short:
+        def ask(self, requests, *, description=None):
+            return [Reply('{"initial": "a", "bidirectional": "b is', truncated=True) for _ in requests]
+
+    counts, _ = reason(docs, Short(), ReasoningChain.from_confusion(CONFUSION), model_name="m")
+    assert counts == {"reasoned in part": len(docs)} and "bidirectional" not in docs[0]._.lowner_reasoning
+
+
 def build(llm=None, **config):
     nlp = spacy.blank("en")
     pipe = nlp.add_pipe("llm_reasoner", config=config)
@@ -156,6 +167,14 @@ def test_the_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
     other = spacy.load(tmp_path / "model", config={"components": {"llm_reasoner": {"backward": False}}}).get_pipe("llm_reasoner")
     assert not other.chain.backward and other.chain.examples == pipe.chain.examples
     assert build()[0].from_bytes(nlp.to_bytes()).get_pipe("llm_reasoner").chain == pipe.chain
+
+
+def test_a_config_can_name_the_examples_that_ship(docs):
+    pipe = build()[1]
+    pipe.initialize(lambda: [], confusion=CONFUSION, examples="ai")
+    assert pipe.chain.examples == load_examples("ai")
+    with pytest.raises(LownerError, match="LN010"):
+        pipe.initialize(lambda: [], confusion=CONFUSION, examples="no such file.json")
 
 
 def test_a_model_that_is_absent_costs_reasoning_not_documents(docs):

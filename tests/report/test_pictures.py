@@ -63,7 +63,7 @@ def test_commands(trained, tmp_path):
     write_docs(docs, tmp_path / "old.spacy")
     made = [doc.copy() for doc in docs[:2]]
     for doc in made:
-        doc.user_data["lowner_origin"] = "knowfree-explain"
+        doc.user_data["lowner_origin"] = "llm-explained"
     write_docs([*docs, *made], tmp_path / "new.spacy")
     picture = tmp_path / "extensions.svg"
     done = CliRunner().invoke(lowner, ["plot-extensions", str(tmp_path / "model"), str(tmp_path / "old.spacy"), str(picture)])
