@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import torch
+from safetensors import safe_open
 from torch.nn import functional as F
 from tqdm import tqdm
 from wasabi import msg
@@ -22,7 +23,7 @@ from wasabi import msg
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.models.encoder import SHA256, encoder_path
 from spacy_lowner.models.half import computes_in_bfloat16
-from spacy_lowner.models.masked_lm import save_adapter, with_adapter
+from spacy_lowner.models.masked_lm import read_adapter, save_adapter, with_adapter
 from spacy_lowner.models.pieces import load_tokenizer
 
 ROW, MASKED, HELD_OUT, SHINGLE = 128, 0.15, 100, 8
@@ -35,6 +36,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="text files, a paragraph a line")
     parser.add_argument("output", type=Path, help="the adapter")
     parser.add_argument("--report", type=Path, nargs="*", default=[], help="corpora on whose text to report too")
+    parser.add_argument("--start", type=Path, help="adapter to go on from")
+    parser.add_argument("--seed", type=int, default=0, help="of the masks and of the order of the texts")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--tokens", type=int, default=3072, help=f"of a batch, {ROW} at least")
     parser.add_argument("--rank", type=int, default=32)
@@ -44,34 +47,44 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.tokens < ROW:
         parser.error(f"--tokens must be at least {ROW}")
-    torch.manual_seed(0)
+    torch.manual_seed(arguments.seed)
     reported = [" ".join(token.text for token in doc) for path in arguments.report for doc in load_corpus(path)]
     files = sorted(arguments.folder.rglob("*.txt"))
     lines, digest = read_lines(files, shingles(reported))
     if len(lines) < HELD_OUT:
         raise SystemExit(f"{arguments.folder}: {len(lines)} paragraphs in {len(files)} .txt files are too few. Name a folder with more.")
     held_out, training = lines[: len(lines) // HELD_OUT], lines[len(lines) // HELD_OUT :]
+    random.Random(arguments.seed).shuffle(training)
     msg.info(f"{len(training)} paragraphs to learn from, {len(held_out)} held out")
     tokenizer = load_tokenizer(encoder_path("minilm"))
-    model = with_adapter(arguments.rank).to(arguments.device)
+    # Each text is read once or less: dropout would only cost.
+    model = with_adapter(arguments.rank, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).to(arguments.device)
+    if arguments.start is not None:
+        model.load_state_dict(read_adapter(arguments.start), strict=False)
     checkpoint = arguments.output.with_suffix(".checkpoint")
-    asked = {"texts": digest, "rank": arguments.rank, "rate": arguments.rate, "tokens": arguments.tokens, "steps": arguments.steps}
+    asked = {name: str(getattr(arguments, name)) for name in ("rank", "rate", "tokens", "steps", "seed", "start")} | {"texts": digest}
     step, seconds = train(model, tokenizer, training, arguments, checkpoint, asked)
     accuracy = {"held out": masked_accuracy(model, tokenizer, held_out, arguments.device)}
     if reported:
         accuracy["reported texts"] = masked_accuracy(model, tokenizer, reported, arguments.device)
     for name, share in accuracy.items():
         msg.good(f"Masked words guessed, {name}: {100 * share:.1f}%")
+    before = f"{_provenance(arguments.start)}, then " if arguments.start else ""
     provenance = {
         "base": f"all-MiniLM-L6-v2, safetensors sha256 {SHA256}",
         "texts": f"{len(training)} paragraphs of {', '.join(path.name for path in files)}; sha256 {digest}",
-        "training": f"{step} steps of {arguments.tokens} tokens, rank {arguments.rank}, rate {arguments.rate}, {seconds:.0f} s on {arguments.device}",
+        "training": before + f"{step} steps of {arguments.tokens} tokens, rank {arguments.rank}, rate {arguments.rate}, {seconds:.0f} s on {arguments.device}",
         "masked top-1": ", ".join(f"{name} {100 * share:.1f}%" for name, share in accuracy.items()),
         "license": f"of the texts: {arguments.license}; the adapter holds none of them",
     }
     save_adapter(model, arguments.output, provenance)
     checkpoint.unlink(missing_ok=True)
     msg.good(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
+
+
+def _provenance(path: Path) -> str:
+    with safe_open(path, "pt") as file:
+        return file.metadata()["training"]
 
 
 def read_lines(files: List[Path], left_out: Set[Tuple[str, ...]]) -> Tuple[List[str], str]:

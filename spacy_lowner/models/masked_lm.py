@@ -2,7 +2,7 @@
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Any, Dict, Tuple
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -39,17 +39,18 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
     return model.eval(), tokenizer
 
 
-def with_adapter(rank: int) -> BertForMaskedLM:
+def with_adapter(rank: int, **settings: Any) -> BertForMaskedLM:
     """The packaged encoder with a new adapter, whose parts alone require gradients.
 
     Those are low-rank updates of the encoder's linear layers, its LayerNorms, and a head tied to the embeddings.
 
-    rank (int): Of the updates.
+    rank (int): Of the updates. settings (Any): Of the encoder's config, in place of its own.
     RETURNS (BertForMaskedLM): The model.
     """
     path = encoder_path("minilm")
-    model = BertForMaskedLM(AutoConfig.from_pretrained(path))
-    model.bert = BertModel.from_pretrained(path)
+    config = AutoConfig.from_pretrained(path, **settings)
+    model = BertForMaskedLM(config)
+    model.bert = BertModel.from_pretrained(path, config=config)
     model.bert.pooler = None
     model.tie_weights()
     model.requires_grad_(False)
@@ -72,12 +73,16 @@ def save_adapter(model: BertForMaskedLM, path: Path, provenance: Dict[str, str])
 
 def load_adapter(path: Path) -> BertForMaskedLM:
     """RETURNS (BertForMaskedLM): The packaged encoder with an adapter merged into it."""
-    weights = load_file(path)
-    rank = next(len(weight) for name, weight in weights.items() if name.endswith(".a"))
-    model = with_adapter(rank)
-    model.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
+    weights = read_adapter(path)
+    model = with_adapter(next(len(weight) for name, weight in weights.items() if name.endswith(".a")))
+    model.load_state_dict(weights, strict=False)
     merge_updates(model)
     return model
+
+
+def read_adapter(path: Path) -> Dict[str, Tensor]:
+    """RETURNS (Dict[str, Tensor]): The weights of an adapter by name, for a model `with_adapter`."""
+    return {name: weight.float() for name, weight in load_file(path).items()}
 
 
 def _in_head(name: str) -> bool:

@@ -24,6 +24,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.corpus.files import write_json
 from spacy_lowner.errors import LownerError
+from spacy_lowner.report.grid import append_line
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LN105")
 
@@ -339,6 +340,29 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
     for name in ("x.jsonl", "train.spacy"):
         bad = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / name)])
         assert bad.exit_code == 1 and len(list(read_docs(tmp_path / "train.spacy"))) == 3
+
+
+def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(corpus, tmp_path, tiny_encoder, monkeypatch):
+    write_docs(corpus, tmp_path / "train.spacy")
+    write_docs(corpus[:1], tmp_path / "dev.spacy")
+    (tmp_path / "a.cfg").write_text("[nlp]")
+    trained = []
+
+    def run_grid(runs, path, *, gpu_id):
+        for run in runs:
+            trained.append(run.system)
+            f = 0.9 if run.system == "1:1 context, 1:4 entity" else 0.5
+            append_line({"key": run.key, "grid": run.grid, "system": run.system, "corpus": run.corpus, "scores": {"dev": {"f": f}}}, path)
+
+    monkeypatch.setattr("spacy_lowner.cli.augment.run_grid", run_grid)
+    options = ["--masked-lm", tiny_encoder, "--search", "--config", str(tmp_path / "a.cfg"), "--dev", str(tmp_path / "dev.spacy")]
+    for _ in range(2):
+        result = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "more.spacy"), *options])
+        assert result.exit_code == 0, result.output
+    assert len(trained) == 16
+    settings = srsly.read_json(tmp_path / "more.report.json")["settings"]
+    assert (settings["context_ratio"], settings["entity_ratio"]) == (1, 4)
+    assert "| 1:1 | 50.0 | 50.0 | 90.0 | 50.0 |" in (tmp_path / "more.search.md").read_text()
 
 
 def test_a_run_that_could_not_begin_is_mended_by_the_next(corpus, tmp_path, tiny_encoder):
