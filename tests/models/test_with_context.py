@@ -114,6 +114,28 @@ def test_a_span_pipe_learns_from_what_stands_beside(tmp_path):
     assert isinstance(again("we saw Ann there"), Doc)
 
 
+@pytest.mark.gpu
+def test_gpu_reads_what_cpu_reads(tmp_path):
+    nlp = spacy.blank("en")
+    tok2vec = {"@architectures": "spacy-lowner.WithContext.v1", "attribute": "beside", "tok2vec": TOK2VEC}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "tok2vec": tok2vec}
+    nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "threshold": 0.0, "model": model})
+    nlp.initialize(lambda: examples_of(nlp))
+    nlp.to_disk(tmp_path)
+
+    def scores(nlp):
+        return [doc.spans["sc"].attrs["scores"] for doc in nlp.pipe([example.predicted for example in examples_of(nlp)])]
+
+    on_cpu = scores(nlp)
+    spacy.require_gpu()
+    try:
+        loaded = spacy.load(tmp_path)
+        numpy.testing.assert_allclose(scores(loaded), on_cpu, atol=1e-4)
+        loaded.update(examples_of(loaded), losses={})
+    finally:
+        spacy.require_cpu()
+
+
 def test_a_reader_needs_a_path():
     with pytest.raises(ValueError, match="E913"):
         registry.readers.get("spacy-lowner.Corpus.v1")(None)

@@ -212,6 +212,37 @@ def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
     assert alone == [[(ent.text, ent.label_) for ent in again(text).ents] for text in texts]
 
 
+@pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111")
+def test_the_packaged_encoder_writes_too():
+    spacy.util.fix_random_seed(0)
+    nlp = build("minilm", model={"max_output": 24})
+    optimizer = nlp.initialize(lambda: examples_of(nlp))
+    losses = [nlp.update(examples_of(nlp), sgd=optimizer)["seq2seq_ner"] for _ in range(3)]
+    assert losses[-1] < losses[0]
+    assert all(written.valid for written in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(["Ann", "sang"], "", {"PER": "person"})]))
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111")
+@pytest.mark.parametrize("beams", [1, 2])
+def test_gpu_writes_what_cpu_writes(tiny_t5, beams, tmp_path):
+    spacy.util.fix_random_seed(0)
+    nlp = build(tiny_t5, model={"beams": beams})
+    optimizer = nlp.initialize(lambda: examples_of(nlp))
+    for _ in range(20):
+        nlp.update(examples_of(nlp), sgd=optimizer)
+    nlp.to_disk(tmp_path)
+    texts = [" ".join(words) for words, _ in TEXTS]
+    on_cpu = [[(ent.text, ent.label_) for ent in doc.ents] for doc in nlp.pipe(texts)]
+    spacy.require_gpu()
+    try:
+        loaded = spacy.load(tmp_path)
+        assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in loaded.pipe(texts)] == on_cpu
+        loaded.update(examples_of(loaded), losses={})
+    finally:
+        spacy.require_cpu()
+
+
 def test_untrained_outputs_are_of_the_text(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
