@@ -4,7 +4,6 @@ from typing import Any, List, Optional
 
 import torch
 from torch import Tensor, nn
-from transformers.utils import ModelOutput
 
 from ..batching import batch_by_padding
 

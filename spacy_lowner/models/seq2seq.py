@@ -311,8 +311,8 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
 
 def _written(tokenizer: PreTrainedTokenizerFast, words: Sequence[str], pieces: List[List[int]]) -> List[List[int]]:
     """RETURNS (List[List[int]]): Pieces of words inside of quotes: a quote or a backslash in a word stands behind a backslash."""
-    escaped = [json.dumps(word, ensure_ascii=False)[1:-1] if own else "" for word, own in zip(words, pieces)]
-    if escaped == [word if own else "" for word, own in zip(words, pieces)]:
+    escaped = [json.dumps(word, ensure_ascii=False)[1:-1] for word in words]
+    if escaped == list(words):
         return pieces
     return [new if own else [] for new, own in zip(pieces_of_words(tokenizer, escaped), pieces)]
 

@@ -107,8 +107,8 @@ class ReasoningChain:
             return None
         if not isinstance(said, dict):
             return None
-        if reply.truncated:
-            said = dict(list(said.items())[:-1])
+        if reply.truncated and said:
+            said.popitem()
         texts = {part: said.get(part) for part in self.parts}
         texts = {part: " ".join(text) if _are_texts(text) else text for part, text in texts.items()}
         return {part: " ".join(text.split()) for part, text in texts.items() if isinstance(text, str) and text.strip()} or None
