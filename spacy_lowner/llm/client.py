@@ -20,10 +20,11 @@ from .messages import Reply, Request, request_key
 from .parsing import whole_letters, without_thoughts
 from .processes import OfOneProcess
 from .retrying import Patience, may_pass, seconds_asked
+from .trial import Trial
 from .usage import Usage
 from .workers import Workers
 
-# Statuses that every further request would get too; the second ones if the first request gets them.
+# Statuses that every further request would get too; the second ones if the first requests all get them.
 HOPELESS, HOPELESS_AT_FIRST = {401, 402}, {403, 404}
 # Seconds in which a server that has not answered yet must be reached, and one that has long been silent must speak.
 FIRST_CONTACT = 30.0
@@ -34,7 +35,7 @@ AHEAD = 4
 class OpenAIClient(OfOneProcess):
     """Answers requests by a server, many at once; what was answered before is not asked again."""
 
-    OWN = ("_server", "_lock")
+    OWN = ("_server", "_lock", "_trial")
 
     def __init__(
         self,
@@ -76,15 +77,15 @@ class OpenAIClient(OfOneProcess):
         self._patience = patience
         self._parameters = dict(parameters or {})
         self._takes_schemas = True
-        # Whether it has answered now, and now or for the cache.
-        self._answered = self._trusted = False
+        self._answered = False
         self._silent_since: Optional[float] = None
         self.register()
 
     def begin(self) -> None:
-        """Make the lock, and no connection yet."""
+        """Make lock and trial, and no connection yet."""
         self._server: Any = None
         self._lock = threading.Lock()
+        self._trial = Trial()
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
         """Answer requests, with a progress bar.
@@ -141,11 +142,12 @@ class OpenAIClient(OfOneProcess):
         return reply
 
     def _answer(self, request: Request, key: str, stopped: threading.Event) -> Reply:
-        known = self.cache.get(key)
-        if known is not None:
-            self._trusted = True
-            return known
-        reply = self._insist(request, stopped)
+        with self._trial:
+            known = self.cache.get(key)
+            if known is not None:
+                self._trial.answered()
+                return known
+            reply = self._insist(request, stopped)
         if reply.error is None:
             self.cache.put(key, self.model, reply)
         return reply
@@ -162,11 +164,12 @@ class OpenAIClient(OfOneProcess):
             shown = request if self._takes_schemas else Request(request.messages)
             try:
                 reply = self._once(shown, deadline)
-                self._answered, self._trusted, self._silent_since = True, True, None
+                self._trial.answered()
+                self._answered, self._silent_since = True, None
                 return reply
             except openai.APIStatusError as error:
                 hopeless = error.status_code in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
-                if hopeless or (error.status_code in HOPELESS_AT_FIRST and not self._trusted):
+                if hopeless or (error.status_code in HOPELESS_AT_FIRST and self._trial.refuses_all()):
                     raise self._refused(error) from None
                 if self._refuses_schemas(shown, error):
                     continue

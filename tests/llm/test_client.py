@@ -283,6 +283,28 @@ def test_a_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
             ask(client(url, in_flight=1), "bad", "a")
 
 
+def test_a_text_that_is_forbidden_first_waits_for_those_in_flight():
+    forbidden = threading.Event()
+
+    def moderate(prompt, attempt):
+        if prompt == "bad":
+            forbidden.set()
+            return 403, {}, "forbidden"
+        assert forbidden.wait(20)
+        time.sleep(0.2)
+        return "fine"
+
+    with serve(moderate) as (url, server):
+        replies = ask(client(url, in_flight=3), "bad", "a", "b")
+        assert [reply.error is None for reply in replies] == [False, True, True]
+
+
+def test_a_server_that_forbids_all_is_told_of():
+    with serve(lambda prompt, attempt: (403, {}, "forbidden")) as (url, server):
+        with pytest.raises(LownerError, match="LN080"):
+            ask(client(url, in_flight=4), *"abcdefgh")
+
+
 def test_numbers_may_be_texts_and_must_be_numbers():
     model = create_openai_client("m", timeout="60", prompt_price="0.15")
     OPENED.append(model)
