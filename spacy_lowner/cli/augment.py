@@ -10,7 +10,6 @@ from spacy.cli._util import setup_gpu
 from tqdm import tqdm
 from wasabi import msg
 
-from ..augment.corpus import asked_of, augment_corpus
 from ..corpus.docs import read_docs
 from ..corpus.files import atomic_path, report_path
 from ..errors import Errors, LownerError
@@ -74,6 +73,9 @@ def augment_cli(
 
 
 def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> Dict[str, Any]:
+    # Loaded here, for it loads transformers, which takes longer than all else that the other commands do first.
+    from ..augment.corpus import augment_corpus
+
     total = sum(1 for _ in read_docs(input_path)) if input_path.suffix == ".spacy" else None
     with tqdm(total=total, unit="doc", desc=output_path.name) as bar:
         return augment_corpus(input_path, output_path, settings, on_part=bar.update)
@@ -118,6 +120,8 @@ def _search(
 
 def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
     """RETURNS (bool): Whether an earlier search has made this corpus, of the same source with the same settings."""
+    from ..augment.corpus import asked_of
+
     report = report_path(path)
     return path.exists() and report.exists() and srsly.read_json(report)["settings"] == asked_of(settings, source)
 

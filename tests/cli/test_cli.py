@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import spacy
@@ -182,3 +184,9 @@ def test_convert_takes_ents_where_there_are_no_spans(run, tmp_path, nlp):
     result = run("convert", tmp_path / "ents.spacy", tmp_path / "out.jsonl")
     assert result.exit_code == 0 and "doc.ents are taken" in result.output
     assert json.loads((tmp_path / "out.jsonl").read_text())["spans"] == [{"start": 0, "end": 1, "label": "person"}]
+
+
+def test_a_command_starts_without_the_libraries_of_models():
+    loaded = "import sys, spacy.cli, spacy_lowner.cli; print(*{'transformers', 'openai', 'matplotlib', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
