@@ -18,7 +18,7 @@ from ..types import LabelledWords, WordScoresT
 from .masked_lm import load_masked_lm
 from .pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
 from .torch_shim import loaded_module, module_shim, set_module
-from .windows import cut_windows
+from .windows import cut_windows, widest_window
 
 LABEL_WORDS = ("word", "virtual")
 OVERLAP = 0.25
@@ -199,12 +199,12 @@ def _windows(tokenizer: PreTrainedTokenizerFast, doc: Doc, room: int) -> List[Tu
     word is scored in the window that has most around it. A word of more pieces than fit is cut inside."""
     words = [pieces[:room] for pieces in pieces_of_words(tokenizer, [token.text for token in doc])]
     windows = list(cut_windows([len(word) for word in words], room, OVERLAP))
+    widest = [widest_window(windows, i, i + 1) for i in range(len(words))]
     rows = []
     for start, end in windows:
         ids, numbers = [tokenizer.cls_token_id], [None]
         for i in range(start, end):
-            mine = (start, end) == max((w for w in windows if w[0] <= i < w[1]), key=lambda w: min(i - w[0], w[1] - i))
             ids += words[i]
-            numbers += [i if mine else None] * len(words[i])
+            numbers += [i if widest[i] == (start, end) else None] * len(words[i])
         rows.append(([*ids, tokenizer.sep_token_id], [*numbers, None]))
     return rows

@@ -12,7 +12,7 @@ from ..types import CandidateT
 from .packing import PromptWriter, Text, pad_rows
 from .pieces import first_position, pieces_of_words, tokenizer_from_files
 from .templates import parse_template
-from .windows import cut_windows
+from .windows import cut_windows, widest_window
 
 OVERLAP = 0.25
 # How much longer the longest row of a batch may be than its shortest.
@@ -85,7 +85,7 @@ class PromptReader:
         windows = list(cut_windows(sizes, self.window, OVERLAP))
         inside: Dict[Tuple[int, int], list] = {}
         for number, (start, end) in enumerate(candidates):
-            best = max(windows, key=lambda window: min(start - window[0], window[1] - end))
+            best = widest_window(windows, start, end)
             if not best[0] <= start < end <= best[1]:
                 best = (start, start + next(cut_windows(sizes[start:], self.window, 0.0))[1])
             inside.setdefault(best, []).append((number, (start, min(end, best[1]))))
