@@ -1,8 +1,9 @@
 """FactMix for `[corpora.train.augmenter]`."""
 
 import warnings
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, DefaultDict, Iterator, List, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -77,7 +78,10 @@ def create_factmix_augmenter(
 
     RETURNS (Callable): An augmenter of spaCy.
     """
-    made: Dict[bytes, List[Doc]] = {}
+    # What was made of equal sentences, in the order of the corpus; how many there are of each, and how many were asked for.
+    made: DefaultDict[bytes, List[List[Doc]]] = defaultdict(list)
+    stand: Counter = Counter()
+    asked: Counter = Counter()
     parts: Iterator[List[Doc]] = iter(())
     factmix: Optional[FactMix] = None
     left = 0
@@ -99,18 +103,20 @@ def create_factmix_augmenter(
                 seed=seed,
             )
             docs = list(read_docs(Path(originals), nlp.vocab))
+            stand.update(map(digest_of, docs))
             left, parts = len(docs), minibatch(docs, PART)
         reference = example.reference
         key = digest_of(reference)
-        while key not in made:
+        turn = asked[key] % max(1, stand[key])
+        asked[key] += 1
+        while len(made[key]) <= turn:
             docs = next(parts, [reference])
             for doc, own in zip(docs, factmix.make(docs)):
-                # A sentence that stands twice is made of once.
-                made.setdefault(digest_of(doc), own)
+                made[digest_of(doc)].append(own)
             left -= len(docs)
             if not left:
                 _report(factmix)
-        for doc in made[key]:
+        for doc in made[key][turn]:
             # As spaCy's reader does it with the originals.
             yield Example(bare_doc(doc, nlp.vocab) if doc.has_unknown_spaces else nlp.make_doc(doc.text), doc)
 

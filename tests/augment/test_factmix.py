@@ -263,8 +263,9 @@ def test_an_augmenter_makes_of_many_sentences_together_and_of_doubles_once(corpu
     monkeypatch.setattr(FactMix, "make", lambda self, docs: asked.append(len(docs)) or make(self, docs))
     augment = create_factmix_augmenter(tmp_path / "train.spacy", context_ratio=0, entity_ratio=2)
     nlp = spacy.blank("en")
-    examples = list(Corpus(tmp_path / "train.spacy", augmenter=augment)(nlp))
-    assert asked == [4] and len(examples) == 4 + 2 + 2 + 2
+    reader = Corpus(tmp_path / "train.spacy", augmenter=augment)
+    examples = list(reader(nlp))
+    assert asked == [4] and len(examples) == len(list(reader(nlp))) == 4 + 2 + 2
     assert all(eg.reference.vocab is nlp.vocab for eg in examples)
     stranger = make_doc("Bob ran", (0, 1, "PER"))
     assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [4, 1]
