@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Callable, DefaultDict, Iterator, List, Optional
+from typing import Callable, DefaultDict, Dict, Iterator, List, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -107,14 +107,16 @@ def create_factmix_augmenter(
             left, parts = len(docs), minibatch(docs, PART)
         reference = example.reference
         key = digest_of(reference)
-        turn = asked[key] % max(1, stand[key])
+        # A sentence that is not in the corpus is made of by itself.
+        own_part = key in stand
+        turn = asked[key] % stand[key] if own_part else 0
         asked[key] += 1
         while len(made[key]) <= turn:
-            docs = next(parts, [reference])
+            docs = next(parts) if own_part else [reference]
             for doc, own in zip(docs, factmix.make(docs)):
                 made[digest_of(doc)].append(own)
-            left -= len(docs)
-            if not left:
+            left -= len(docs) if own_part else 0
+            if own_part and not left:
                 _report(factmix)
         for doc in made[key][turn]:
             # As spaCy's reader does it with the originals.
@@ -127,5 +129,10 @@ def _report(factmix: FactMix) -> None:
     """Say what became of the examples of a whole corpus."""
     counts = factmix.counts
     logger.info("FactMix: %d new examples (%d made, %d double, %d filtered)", *map(counts.__getitem__, ("kept", "made", "double", "filtered")))
-    if not counts["kept"]:
-        warnings.warn(Warnings.LN117.format(made=counts["made"], filtered=counts["filtered"]))
+    warn_of_none(factmix, counts)
+
+
+def warn_of_none(factmix: FactMix, counts: Dict[str, int]) -> None:
+    """Warn where it was asked for examples of a whole corpus and none is left."""
+    if (factmix.context_ratio or factmix.entity_ratio) and not counts.get("kept"):
+        warnings.warn(Warnings.LN117.format(made=counts.get("made", 0), filtered=counts.get("filtered", 0)))

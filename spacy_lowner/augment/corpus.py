@@ -6,6 +6,7 @@ import random
 import shutil
 from collections import Counter
 from dataclasses import dataclass
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -17,8 +18,9 @@ from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
 from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
+from ..models.masked_lm import ADAPTER_FILE
 from ..types import ORIGIN_KEY
-from .augmenter import PART, build_factmix
+from .augmenter import PART, build_factmix, warn_of_none
 
 # Settings that may be paths.
 FILES = ("entity_base", "filter_model", "masked_lm")
@@ -91,6 +93,7 @@ def augment_corpus(
             counts.update(own)
         on_part(len(docs))
     _merge([parts.docs(i) for i in range(1, number + 1)], output)
+    warn_of_none(factmix, counts)
     report = {"counts": dict(counts), "settings": asked}
     write_json(report_path(output), report)
     shutil.rmtree(parts.folder)
@@ -100,7 +103,10 @@ def augment_corpus(
 def asked_of(settings: Dict[str, Any], source: Path) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): What decides the output: settings, and digests of the source and of all files that they name."""
     named = {"source": source, **{name: Path(settings[name]) for name in FILES if settings.get(name)}}
-    return {**settings, "digests": {name: _digest(path) for name, path in named.items() if path.exists()}}
+    with as_file(ADAPTER_FILE) as adapter:
+        if settings.get("masked_lm", "minilm") == "minilm":
+            named["adapter"] = adapter
+        return {**settings, "digests": {name: _digest(path) for name, path in named.items() if path.exists()}}
 
 
 def _digest(path: Path) -> str:

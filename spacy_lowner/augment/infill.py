@@ -143,13 +143,12 @@ def fit(new: str, old: str) -> str:
 def _words_of_vocabulary(tokenizer: PreTrainedTokenizerFast) -> List[Optional[str]]:
     """RETURNS (List[Optional[str]]): The word that each piece is, None for one that is no whole word."""
     pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    # A vocabulary that marks continuations can hold the other marks as letters.
-    markers = [] if any(piece.startswith(CONTINUATION) for piece in pieces) else WORD_MARKERS
-    marker = next((one for one in markers if any(piece.startswith(one) for piece in pieces)), "")
+    # A vocabulary that marks continuations can hold the other marks as letters, and one of those "##" as a word.
+    marker = max((CONTINUATION, *WORD_MARKERS), key=lambda one: sum(piece.startswith(one) for piece in pieces))
     special = set(tokenizer.all_special_tokens)
     words: List[Optional[str]] = []
     for piece in pieces:
-        begins = piece.startswith(marker) if marker else not piece.startswith(CONTINUATION)
+        begins = piece.startswith(marker) != (marker == CONTINUATION)
         text = tokenizer.convert_tokens_to_string([piece]).strip() if begins and piece not in special else ""
         words.append(text if text.isalpha() or text.isdigit() else None)
     return words

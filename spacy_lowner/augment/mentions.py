@@ -29,7 +29,7 @@ class Mention(NamedTuple):
 
 @dataclass
 class MentionBase:
-    """Mentions by type, each form once. Case is kept, but does not tell forms apart."""
+    """Mentions by type, each form once. Case is kept, but does not tell forms apart: capitals of headlines give way to the usual form."""
 
     mentions: Dict[str, Dict[tuple, Mention]] = field(default_factory=dict)
     _ordered: Dict[str, List[Tuple[tuple, Mention]]] = field(default_factory=dict)
@@ -85,7 +85,9 @@ class MentionBase:
 
     def _add(self, label: str, mention: Mention) -> None:
         form = (tuple(word.lower() for word in mention.words), tuple(sorted(mention.alike or ())))
-        self.mentions.setdefault(label, {}).setdefault(form, mention)
+        forms = self.mentions.setdefault(label, {})
+        if form not in forms or (_upper(forms[form]) and not _upper(mention)):
+            forms[form] = mention
         self._ordered.pop(label, None)
 
 
@@ -124,6 +126,10 @@ def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
     if span[0].is_sent_start and old[:1].isupper() and words[0].islower():
         return [words[0][:1].upper() + words[0][1:], *words[1:]]
     return list(words)
+
+
+def _upper(mention: Mention) -> bool:
+    return "".join(mention.words).isupper()
 
 
 def _alike(span: Span) -> LabelsT:

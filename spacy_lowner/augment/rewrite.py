@@ -6,6 +6,8 @@ import numpy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
+from ..context import REASONING
+
 # Spans by group; None stands for `doc.ents`.
 LayersT = Dict[Optional[str], List[Tuple[int, int, str]]]
 
@@ -29,8 +31,8 @@ def rewrite(doc: Doc, edit: Edit) -> Doc:
     """Make a Doc with an edit applied.
 
     Spans around the edited words or beside them stay, with labels, scores and all else, but for norms and blocked words; spans inside them make room for those of
-    the edit. Tags, lemmas and the like of the new words are missing; the first of them has the head, the sentence start and the
-    dependents of the old ones. Missing entity annotation stays missing.
+    the edit. An entity that another takes the place of loses its `kb_id` and `id`, and the Doc its reasoning, which names the old one. Tags, lemmas and the like of the new words are missing; the first of them has the head, the sentence start and the
+    dependents of the old ones; a parse of some words alone is left out. Missing entity annotation stays missing.
 
     doc (Doc): The Doc, which is not changed. edit (Edit): What to replace. No span may cross its borders (`crosses`).
     RETURNS (Doc): A new Doc of the same vocabulary.
@@ -46,6 +48,8 @@ def rewrite(doc: Doc, edit: Edit) -> Doc:
     new.user_data.update(
         {key: value for key, value in doc.user_data.items() if not isinstance(key, tuple) or key[2:] == (None, None)}
     )
+    if edit.inner is not None:
+        new.user_data.pop(("._.", REASONING, None, None), None)
     for key, group in doc.spans.items():
         new.spans[key] = _moved_group(group, new, edit, key)
     _move_ents(doc, new, edit)
@@ -97,7 +101,7 @@ def _token_annotation(doc: Doc, edit: Edit) -> Dict[str, Any]:
             values = [read(token) for token in doc]
             found[name] = values[: edit.start] + [""] * len(edit.words) + values[edit.end :]
     more = len(edit.words) - 1
-    if doc.has_annotation("DEP"):
+    if len(doc) and doc.has_annotation("DEP", require_complete=True):
         found["heads"], found["deps"] = _tree(doc, edit)
     elif len(doc) > 1 and doc.has_annotation("SENT_START"):
         # A single word always has it.
@@ -149,9 +153,9 @@ def _gone(span: Span, edit: Edit) -> bool:
 
 
 def _moved_span(span: Span, new: Doc, edit: Edit) -> Span:
-    return Span(
-        new, _moved(span.start, edit), _moved(span.end, edit), label=span.label, kb_id=span.kb_id, span_id=span.id
-    )
+    other = edit.inner is not None and (span.start, span.end) == (edit.start, edit.end)
+    own = {} if other else {"kb_id": span.kb_id, "span_id": span.id}
+    return Span(new, _moved(span.start, edit), _moved(span.end, edit), label=span.label, **own)
 
 
 def _moved(place: int, edit: Edit) -> int:

@@ -14,7 +14,7 @@ from ..nn.low_rank import add_updates, merge_updates
 from .encoder import encoder_path, loading
 from .pieces import load_tokenizer
 
-ADAPTER = "minilm_mlm.safetensors"
+ADAPTER_FILE = files("spacy_lowner.assets") / "minilm_mlm.safetensors"
 
 
 def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]:
@@ -29,7 +29,7 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
     if tokenizer.mask_token_id is None:
         raise LownerError(Errors.LN051.format(name=name, reason="its tokenizer has no mask token"))
     if name == "minilm":
-        with as_file(files("spacy_lowner.assets") / ADAPTER) as path:
+        with as_file(ADAPTER_FILE) as path:
             if not path.exists():
                 raise LownerError(Errors.LN074.format(path=path))
             model = load_adapter(path)

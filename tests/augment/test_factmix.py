@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Corpus
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from spacy_lowner.augment import infill as infill_module
@@ -269,6 +271,30 @@ def test_an_augmenter_makes_of_many_sentences_together_and_of_doubles_once(corpu
     assert all(eg.reference.vocab is nlp.vocab for eg in examples)
     stranger = make_doc("Bob ran", (0, 1, "PER"))
     assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [4, 1]
+
+
+def test_sentences_that_are_not_in_the_corpus_leave_it_unmade(corpus, make_doc, tmp_path, monkeypatch, nlp):
+    write_docs(corpus, tmp_path / "train.spacy")
+    asked, make = [], FactMix.make
+    monkeypatch.setattr(FactMix, "make", lambda self, docs: asked.append(len(docs)) or make(self, docs))
+    augment = create_factmix_augmenter(tmp_path / "train.spacy", context_ratio=0, entity_ratio=2)
+    stranger = make_doc("Bob ran", (0, 1, "PER"))
+    assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [1]
+
+
+def test_words_of_a_byte_level_vocabulary_that_knows_the_mark_of_another():
+    pieces = ["<s>", "<mask>", "Ġthe", "Ġcat", "ing", "##", "Ġ42"]
+    bpe = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, []))
+    bpe.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", mask_token="<mask>")
+    assert infill_module._words_of_vocabulary(tokenizer) == [None, None, "the", "cat", None, None, "42"]
+
+
+def test_capitals_of_headlines_give_way(make_doc):
+    headline, text = make_doc("JAPAN WINS", (0, 1, "LOC")), make_doc("so to Japan", (2, 3, "LOC"))
+    for docs in ((headline, text), (text, headline)):
+        (form,) = MentionBase.from_docs(docs).mentions["LOC"].values()
+        assert form.words == ["Japan"]
 
 
 def test_an_augmenter_takes_a_folder_and_tells_of_a_filter_that_drops_all(corpus, tmp_path, nlp):

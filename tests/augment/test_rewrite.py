@@ -30,7 +30,7 @@ def test_everything_on_the_doc_survives(make_doc):
     assert texts_of(new) == [("Ann", "PER"), ("Cleopatra", "PER"), ("Rome", "LOC")]
     assert new.spans["sc"].attrs["scores"].tolist() == doc.spans["sc"].attrs["scores"].tolist()
     assert texts_of(new, "sc_ext") == [("met", "VERB")]
-    assert [(ent.text, ent.label_, ent.kb_id_) for ent in new.ents] == [("Cleopatra", "PER", "Q1")]
+    assert [(ent.text, ent.label_, ent.kb_id_) for ent in new.ents] == [("Cleopatra", "PER", "")]
     assert [token.ent_iob for token in new] == [2, 2, 3, 2, 2, 2, 0]
     assert [token.tag_ for token in new][:3] == ["NNP", "VBD", ""] and new[0].lemma_ == "Ann"
     assert [token.is_sent_start for token in new][4] and new.cats == {"news": 1.0}
@@ -50,8 +50,27 @@ def test_a_tree_is_kept():
         (2, "dep"),
         (1, "punct"),
     ]
+    assert not rewrite(Doc(VOCAB, words=["Ann", "met"], heads=[1, 1], deps=["nsubj", ""]), Edit(1, 2, ["saw"], [])).has_annotation("DEP")
     root = rewrite(doc, Edit(1, 2, ["has", "met"], [True]))
     assert [token.head.i for token in root] == [1, 1, 1, 4, 1, 1]
+
+
+def test_sentences_outlive_half_a_parse():
+    doc = Doc(VOCAB, words="He left . She sang to Bob".split(), sent_starts=[i in (0, 3) for i in range(7)])
+    doc[0].dep_ = "nsubj"
+    new = rewrite(doc, Edit(6, 7, ["Ada", "Lee"], [True]))
+    assert [token.i for token in new if token.is_sent_start] == [0, 3]
+
+
+def test_what_is_said_of_an_entity_is_not_said_of_another(make_doc):
+    doc = make_doc("Ann met Bob", (0, 1, "PER"), (2, 3, "PER"))
+    doc.set_ents([Span(doc, 0, 1, "PER", kb_id="Q1"), Span(doc, 2, 3, "PER", kb_id="Q2")])
+    reasoning = ("._.", "lowner_reasoning", None, None)
+    doc.user_data[reasoning] = {"initial": "Ann is a person."}
+    other = rewrite(doc, Edit(0, 1, ["Zoe"], []))
+    assert [ent.kb_id_ for ent in other.ents] == ["", "Q2"] and reasoning not in other.user_data
+    context = rewrite(doc, Edit(1, 2, ["saw"], [], inner=None))
+    assert [ent.kb_id_ for ent in context.ents] == ["Q1", "Q2"] and reasoning in context.user_data
 
 
 def test_spans_inside_make_room_for_those_of_the_edit(make_doc):

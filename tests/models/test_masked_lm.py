@@ -60,8 +60,8 @@ def test_only_the_adapter_learns(saved):
     assert any(name.startswith("cls.") for name in names) and any("LayerNorm" in name for name in names)
 
 
-def test_a_missing_adapter_is_told(monkeypatch, tiny_encoder):
-    monkeypatch.setattr(masked_lm, "ADAPTER", "none.safetensors")
+def test_a_missing_adapter_is_told(monkeypatch, tmp_path, tiny_encoder):
+    monkeypatch.setattr(masked_lm, "ADAPTER_FILE", tmp_path / "none.safetensors")
     with pytest.raises(LownerError, match="LN074"):
         load_masked_lm("minilm")
     model, tokenizer = load_masked_lm(tiny_encoder)
