@@ -29,7 +29,7 @@ ALLOWED = {
     "optimizers": {"models"},
     "scorers": set(),
     "callbacks": {"models"} | EVERYONE,
-    "augment": {"models"} | EVERYONE,
+    "augment": {"models", "context"} | EVERYONE,
     "pipeline": {"models", "nn", "scorers", "llm", "reasoning", "context"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
     "cli": {"report", "knowledge", "confusion", "reasoning", "context", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
