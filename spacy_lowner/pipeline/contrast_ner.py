@@ -181,8 +181,7 @@ class ContrastEntityRecognizer(LabelledPipe):
         """
         validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
         self.support, self.cfg["types"] = Support(), []
-        longest = self.cfg["max_span_length"] if self.cfg["candidates"] == "spans" else None
-        warn_of_lost_entities(get_examples(), longest, self.name)
+        warn_of_lost_entities(get_examples(), self._longest, self.name)
         lessons = [(example.predicted, self._gold(example)) for example in get_examples()]
         self.support.add(lessons)
         rows = [[self.support.types.index(name) for name in gold.values()] for _, gold in lessons]
@@ -251,6 +250,7 @@ class ContrastEntityRecognizer(LabelledPipe):
         new = list(dict.fromkeys(name for _, gold in lessons for name in gold.values()))
         if not new:
             raise LownerError(Errors.LN059.format(name=self.name, count=len(examples)))
+        warn_of_lost_entities(examples, self._longest, self.name)
         # On a copy: nothing has changed where something fails.
         support = self.support.copy()
         support.forget(lessons)
@@ -346,6 +346,11 @@ class ContrastEntityRecognizer(LabelledPipe):
 
     def _gold(self, example: Example) -> Dict[CandidateT, str]:
         return gold_types(example, self._candidates(example.predicted), self.cfg["candidates"], self.name)
+
+    @property
+    def _longest(self) -> Optional[int]:
+        """RETURNS (Optional[int]): Words of the longest candidate; None where words are joined."""
+        return self.cfg["max_span_length"] if self.cfg["candidates"] == "spans" else None
 
     def _check_initialized(self) -> None:
         if not self.cfg["types"]:

@@ -147,6 +147,13 @@ def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tm
         pipe.remove_support("PER")
 
 
+def test_support_that_cannot_be_asked_for_is_told_of(nlp, examples, train, make_doc, make_example):
+    train(nlp, examples, steps=1, candidates="spans", max_span_length=2)
+    more = [gold(make_doc, make_example, "we like Rock and Roll", [(2, 5, "MUSIC")]), gold(make_doc, make_example, "we like Jazz", [(2, 3, "MUSIC")])]
+    with pytest.warns(UserWarning, match="LN101.*1 of 2"):
+        assert nlp.get_pipe(NAME).add_support(more)["MUSIC"] == 1
+
+
 def test_support_of_one_type_only(nlp, examples, train):
     train(nlp, examples, steps=1)
     pipe = nlp.get_pipe(NAME)
