@@ -78,9 +78,9 @@ def create_factmix_augmenter(
 
     RETURNS (Callable): An augmenter of spaCy.
     """
-    # What was made of equal sentences, in the order of the corpus; how many there are of each, and how many were asked for.
+    # What was made of equal sentences, in the order of the corpus; how many copies it has of each, and how many were asked for.
     made: DefaultDict[bytes, List[List[Doc]]] = defaultdict(list)
-    stand: Counter = Counter()
+    copies: Counter = Counter()
     asked: Counter = Counter()
     parts: Iterator[List[Doc]] = iter(())
     factmix: Optional[FactMix] = None
@@ -103,20 +103,21 @@ def create_factmix_augmenter(
                 seed=seed,
             )
             docs = list(read_docs(Path(originals), nlp.vocab))
-            stand.update(map(digest_of, docs))
+            copies.update(map(digest_of, docs))
             left, parts = len(docs), minibatch(docs, PART)
         reference = example.reference
         key = digest_of(reference)
-        # A sentence that is not in the corpus is made of by itself.
-        own_part = key in stand
-        turn = asked[key] % stand[key] if own_part else 0
+        if key not in copies:
+            # A sentence that is not in the corpus is made of by itself.
+            copies[key], made[key] = 1, factmix.make([reference])
+        turn = asked[key] % copies[key]
         asked[key] += 1
         while len(made[key]) <= turn:
-            docs = next(parts) if own_part else [reference]
+            docs = next(parts)
             for doc, own in zip(docs, factmix.make(docs)):
                 made[digest_of(doc)].append(own)
-            left -= len(docs) if own_part else 0
-            if own_part and not left:
+            left -= len(docs)
+            if not left:
                 _report(factmix)
         for doc in made[key][turn]:
             # As spaCy's reader does it with the originals.

@@ -26,13 +26,19 @@ class Edit(NamedTuple):
     spaces: List[bool]
     inner: Optional[LayersT] = {}
 
+    @property
+    def word_by_word(self) -> bool:
+        """RETURNS (bool): Whether what stands on the old words stays on the new ones."""
+        return self.inner is None
+
 
 def rewrite(doc: Doc, edit: Edit) -> Doc:
     """Make a Doc with an edit applied.
 
-    Spans around the edited words or beside them stay, with labels, scores and all else, but for norms and blocked words; spans inside them make room for those of
-    the edit. An entity that another takes the place of loses its `kb_id` and `id`, and the Doc its reasoning, which names the old one. Tags, lemmas and the like of the new words are missing; the first of them has the head, the sentence start and the
-    dependents of the old ones; a parse of some words alone is left out. Missing entity annotation stays missing.
+    Spans around the edited words or beside them stay, with labels, scores and all else, but for norms and blocked words; spans inside
+    them make room for those of the edit. An entity that another takes the place of loses its `kb_id` and `id`, and the Doc its
+    reasoning, which names the old one. Tags, lemmas and the like of the new words are missing; the first of them has the head, the
+    sentence start and the dependents of the old ones; a parse of some words alone is left out. Missing entity annotation stays missing.
 
     doc (Doc): The Doc, which is not changed. edit (Edit): What to replace. No span may cross its borders (`crosses`).
     RETURNS (Doc): A new Doc of the same vocabulary.
@@ -48,7 +54,7 @@ def rewrite(doc: Doc, edit: Edit) -> Doc:
     new.user_data.update(
         {key: value for key, value in doc.user_data.items() if not isinstance(key, tuple) or key[2:] == (None, None)}
     )
-    if edit.inner is not None:
+    if not edit.word_by_word:
         new.user_data.pop(("._.", REASONING, None, None), None)
     for key, group in doc.spans.items():
         new.spans[key] = _moved_group(group, new, edit, key)
@@ -149,11 +155,11 @@ def _new_spans(new: Doc, edit: Edit, key: Optional[str]) -> List[Span]:
 
 
 def _gone(span: Span, edit: Edit) -> bool:
-    return edit.inner is not None and _inside(span, edit.start, edit.end)
+    return not edit.word_by_word and _inside(span, edit.start, edit.end)
 
 
 def _moved_span(span: Span, new: Doc, edit: Edit) -> Span:
-    other = edit.inner is not None and (span.start, span.end) == (edit.start, edit.end)
+    other = not edit.word_by_word and (span.start, span.end) == (edit.start, edit.end)
     own = {} if other else {"kb_id": span.kb_id, "span_id": span.id}
     return Span(new, _moved(span.start, edit), _moved(span.end, edit), label=span.label, **own)
 
