@@ -81,8 +81,14 @@ def report_cli(
 
 
 def _of_grid(lines: List[Dict[str, Any]], grid: Grid) -> List[Dict[str, Any]]:
+    """RETURNS (List[Dict[str, Any]]): Those of the grid's runs, systems and corpora in its order."""
     keys = {run.key for run in grid.runs()}
-    return [line for line in lines if line["key"] in keys]
+    places = [list(grid.systems), list(grid.corpora)]
+
+    def rank(line: Dict[str, Any]) -> List[int]:
+        return [names.index(line[part]) if line[part] in names else len(names) for part, names in zip(("system", "corpus"), places)]
+
+    return sorted((line for line in lines if line["key"] in keys), key=rank)
 
 
 def _page_of(grid: Grid) -> Dict[str, Any]:

@@ -116,11 +116,12 @@ def _origin(lines: Sequence[LineT], notes: Sequence[str]) -> str:
     encoders = sorted({line.get("encoder") or line["overrides"].get("paths.encoder", "minilm") for line in lines})
     dates = sorted({line["date"] for line in lines})
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
+    machines = " and ".join(sorted({"GPU" if line.get("machine", {}).get("gpu") else "CPU" for line in lines}))
     versions = sorted({", ".join(f"{k} {v}" for k, v in line["versions"].items()) for line in lines})
     tested = {line["corpus"]: line["scores"]["test"]["docs"] for line in lines}
     facts = [
         f"Mean and standard deviation over the seeds {', '.join(map(str, seeds))}, in percent; {len(lines)} runs.",
-        f"Encoder: {', '.join(encoders)}. Trained {when} with {'; or '.join(versions)}.",
+        f"Encoder: {', '.join(encoders)}. Trained {when} on {machines} with {'; or '.join(versions)}.",
         f"Sentences of test: {', '.join(f'{corpus} {count:,}' for corpus, count in tested.items())}.",
         "Spans must match in both boundaries and type.",
         "Made by `python -m spacy lowner experiment` and `report`; each run's config, overrides and data stand in its line.",

@@ -299,6 +299,16 @@ def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path)
     assert "75.0" in page_of(grid_path) and "25.0" not in page_of(grid_path) and "; 2 runs" in page_of(grid_path)
 
 
+def test_a_page_has_the_order_of_its_grid(grid_path, tmp_path):
+    runs = read_grid(grid_path).runs()
+    for run in reversed(runs):
+        append_line(line(run, 0.5), tmp_path / "lines.jsonl")
+    command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
+    assert CliRunner().invoke(lowner, command).exit_code == 0
+    rows = [row.split("|")[1].strip() for row in (tmp_path / "page.md").read_text().split("\n## ")[1].splitlines() if row.startswith("|")]
+    assert rows[2:] == list(dict.fromkeys(run.system for run in runs)) and len(rows) > 3
+
+
 def test_a_report_needs_no_corpora(grid_path, tmp_path):
     run = read_grid(grid_path).runs()[0]
     append_line(line(run, 0.5), tmp_path / "lines.jsonl")
