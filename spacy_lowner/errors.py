@@ -160,7 +160,7 @@ class Errors(metaclass=_WithCodes):
         '{{"person": ["Ada Lovelace", "Grace Hopper"]}}.'
     )
     LN071 = "{path} was begun with other settings or another corpus. Delete it, name another output, or set them back."
-    LN072 = "{path}: augmented corpora are DocBins. Name an output that ends in .spacy."
+    LN072 = "{path}: augmented corpora are DocBins. Name an output that ends in .spacy, or a folder of such."
     LN073 = "--search trains with each pair of ratios: name a training --config and a --dev corpus."
     LN074 = (
         "{path} is missing: the packaged encoder is no masked language model without it. Train it with "

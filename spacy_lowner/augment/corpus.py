@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from ..models.masked_lm import ADAPTER_FILE
 from ..types import ORIGIN_KEY
 from .augmenter import PART, build_factmix, warn_of_none
 
+# Of the parts' folder.
+DOCS = "docs"
+PART_NAME = re.compile(r"\d{5,}\.spacy")
 # Settings that may be paths.
 FILES = ("entity_base", "filter_model", "masked_lm")
 
@@ -48,38 +52,50 @@ class PartFiles:
             if any(folder.glob("[0-9]*.json")):
                 raise LownerError(Errors.LN071.format(path=folder))
             shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DOCS).mkdir(parents=True, exist_ok=True)
         write_json(manifest, settings)
         return cls(folder)
 
     def docs(self, number: int) -> Path:
         """RETURNS (Path): Docs of a part."""
-        return self.folder / f"{number:05}.spacy"
+        return self.folder / DOCS / f"{number:05}.spacy"
 
     def counts(self, number: int) -> Path:
         """RETURNS (Path): Counts of a part, written last."""
         return self.folder / f"{number:05}.json"
 
+    def finish(self, output: Path) -> None:
+        """Make the output of all parts: a DocBin of them, or their folder."""
+        docs = self.folder / DOCS
+        if output.suffix == ".spacy":
+            _merge(sorted(docs.iterdir()), output)
+        else:
+            shutil.rmtree(output, ignore_errors=True)
+            docs.replace(output)
+
 
 def augment_corpus(
     source: Path, output: Path, settings: Dict[str, Any], *, on_part: Callable[[int], None] = lambda docs: None
 ) -> Dict[str, Any]:
-    """Write a corpus with what FactMix makes of it, mixed, as a DocBin, and counts beside it as JSON.
+    """Write a corpus with what FactMix makes of it, mixed, and counts beside it as JSON.
 
-    source (Path): A corpus of any known format. output (Path): A `.spacy` file.
+    source (Path): A corpus of any known format. output (Path): A `.spacy` file, which is put together in memory, or a folder of such
+        files, where no more than a part is in memory at once. `spacy.Corpus.v1` reads both.
     settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus.
     on_part (Callable): Told the number of originals each time that a part is done.
     RETURNS (Dict[str, Any]): What was written beside the output: counts and settings.
-    RAISES (LownerError): If an interrupted run with other settings left its parts.
+    RAISES (LownerError): If an interrupted run with other settings left its parts, or a folder of other files is in the way.
     """
+    others = [] if not output.is_dir() else [path for path in output.iterdir() if not PART_NAME.fullmatch(path.name)]
+    if others:
+        raise LownerError(Errors.LN029.format(path=output, reason=f"it holds {others[0].name}"))
     asked = asked_of(settings, source)
     parts = PartFiles.open(output, asked)
     originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
     factmix = build_factmix(originals, **settings)
     counts: Counter = Counter(originals=0)
-    number = 0
     for number, docs in enumerate(minibatch(read_docs(originals), PART), start=1):
-        if parts.counts(number).exists():
+        if parts.counts(number).exists() and parts.docs(number).exists():
             factmix.know(read_docs(parts.docs(number)))
             counts.update(srsly.read_json(parts.counts(number)))
         else:
@@ -92,7 +108,7 @@ def augment_corpus(
             write_json(parts.counts(number), own)
             counts.update(own)
         on_part(len(docs))
-    _merge([parts.docs(i) for i in range(1, number + 1)], output)
+    parts.finish(output)
     warn_of_none(factmix, counts)
     report = {"counts": dict(counts), "settings": asked}
     write_json(report_path(output), report)

@@ -25,7 +25,7 @@ CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
 @friendly
 def augment_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
-    output_path: Path = typer.Argument(..., help="Where to write originals and new examples (.spacy); counts go beside it"),
+    output_path: Path = typer.Argument(..., help="Where to write originals and new examples: a .spacy file, or a folder of such, which takes less memory; counts go beside it"),
     context_ratio: int = typer.Option(5, min=0, help="New examples a sentence by another word of its context"),
     entity_ratio: int = typer.Option(8, min=0, help="New examples a sentence by another entity of the same type"),
     masked_lm: str = typer.Option("minilm", help="Masked language model: minilm, a Hugging Face name, or a path"),
@@ -42,7 +42,7 @@ def augment_cli(
     """Make semi-factual examples (FactMix). Interrupt it at any time: it goes on where it stopped."""
     if not input_path.exists():
         raise LownerError(Errors.LN010.format(path=input_path))
-    if output_path.suffix != ".spacy":
+    if output_path.suffix not in ("", ".spacy"):
         raise LownerError(Errors.LN072.format(path=output_path))
     if input_path.resolve() == output_path.resolve():
         raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself"))

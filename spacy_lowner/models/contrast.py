@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 
 from ..errors import Errors, LownerError, check_settings
 from ..nn.contrast import prompt_loss
-from ..nn.prompts import STATES, PromptEncoder, PromptHead
+from ..nn.prompts import STATES, PromptEncoder, PromptHead, block_mask
 from ..types import CandidateT, PromptModelT, PromptStates
 from .encoder import encoder_path, loading
 from .packing import PACKINGS
@@ -154,8 +154,36 @@ def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTok
         reason = "its positions are relative"
     elif encoder.get_input_embeddings().embedding_dim != encoder.config.hidden_size:
         reason = "its embeddings are of another width than its states"
+    elif _mixes_texts(encoder):
+        reason = "it mixes texts of a row that its mask keeps apart, as convolutions do"
     if reason:
         raise LownerError(Errors.LN051.format(name=name, reason=reason))
+
+
+@torch.no_grad()
+def _mixes_texts(encoder: PreTrainedModel) -> bool:
+    """RETURNS (bool): Whether two texts in a row have other states than each alone, or the encoder takes no mask of rows and columns."""
+    length = 8
+    texts = torch.tensor([[1] * length + [2] * length])
+    words = torch.randn(1, 2 * length, encoder.config.hidden_size, generator=torch.Generator().manual_seed(0))
+    was_training = encoder.training
+    encoder.eval()
+
+    def states(places: slice) -> torch.Tensor:
+        own = texts[:, places]
+        # RoBERTa counts positions from 2.
+        positions = torch.arange(length).repeat(1, 2)[:, places] + 2
+        mask = block_mask(own, torch.zeros_like(own))
+        inputs = {"inputs_embeds": words[:, places], "position_ids": positions, "token_type_ids": torch.zeros_like(own)}
+        return encoder(**inputs, attention_mask=mask).last_hidden_state
+
+    try:
+        alone = torch.cat([states(slice(length)), states(slice(length, None))], dim=1)
+        return not torch.allclose(states(slice(None)), alone, atol=1e-4)
+    except (IndexError, RuntimeError, TypeError, ValueError):
+        return True
+    finally:
+        encoder.train(was_training)
 
 
 def _reader(model: PromptModelT) -> PromptReader:

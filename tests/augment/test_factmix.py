@@ -413,7 +413,9 @@ def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
     assert {**seen[0], "digests": None} == {**settings, "digests": None} and "masked_lm" not in seen[3]["digests"]
 
 
-def test_an_interrupted_run_goes_on(corpus, tmp_path, tiny_encoder, monkeypatch):
+@pytest.mark.parametrize("name", ["out.spacy", "out"])
+def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkeypatch):
+    output = tmp_path / name
     monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
     write_docs(corpus, tmp_path / "train.spacy")
     options = {"masked_lm": tiny_encoder, "context_ratio": 2, "entity_ratio": 2}
@@ -426,17 +428,34 @@ def test_an_interrupted_run_goes_on(corpus, tmp_path, tiny_encoder, monkeypatch)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", options, on_part=stop)
-    assert not (tmp_path / "out.spacy").exists()
+        augment_corpus(tmp_path / "train.spacy", output, options, on_part=stop)
+    assert not (output).exists()
     with pytest.raises(LownerError, match="LN071"):
-        augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", {**options, "seed": 1})
+        augment_corpus(tmp_path / "train.spacy", output, {**options, "seed": 1})
     calls = []
     real = FactMix.make
     monkeypatch.setattr(FactMix, "make", lambda self, docs: (calls.append(len(docs)), real(self, docs))[1])
-    report = augment_corpus(tmp_path / "train.spacy", tmp_path / "out.spacy", options)
+    report = augment_corpus(tmp_path / "train.spacy", output, options)
     assert calls == [1]
-    whole, out = ([doc.text for doc in read_docs(tmp_path / f"{name}.spacy")] for name in ("whole", "out"))
+    whole, out = ([doc.text for doc in read_docs(path)] for path in (tmp_path / "whole.spacy", output))
     assert whole == out and report["counts"] == srsly.read_json(tmp_path / "whole.report.json")["counts"]
+
+
+def test_a_folder_takes_parts_and_nothing_else(corpus, tmp_path, tiny_encoder, monkeypatch):
+    monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
+    write_docs(corpus, tmp_path / "train.spacy")
+    command = ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "more"), "--masked-lm", tiny_encoder, "--entity-ratio", "1"]
+    for _ in range(2):
+        result = CliRunner().invoke(lowner, command)
+        assert result.exit_code == 0, result.output
+        assert [path.name for path in sorted((tmp_path / "more").iterdir())] == [f"0000{i}.spacy" for i in (1, 2, 3)]
+    nlp = spacy.blank("en")
+    counts = srsly.read_json(tmp_path / "more.report.json")["counts"]
+    assert len(list(Corpus(tmp_path / "more")(nlp))) == counts["originals"] + counts["kept"] > 3
+    (tmp_path / "more" / "notes.txt").write_text("mine")
+    result = CliRunner().invoke(lowner, command)
+    assert result.exit_code == 1 and "notes.txt" in " ".join(result.output.split())
+    assert (tmp_path / "more" / "notes.txt").exists()
 
 
 def test_mentions_from_a_file(tmp_path, corpus):

@@ -5,7 +5,17 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from transformers import AutoTokenizer, DebertaV2Config, DebertaV2Model, ElectraConfig, ElectraModel
+from transformers import (
+    AutoTokenizer,
+    ConvBertConfig,
+    ConvBertModel,
+    DebertaV2Config,
+    DebertaV2Model,
+    ElectraConfig,
+    ElectraModel,
+    LongformerConfig,
+    LongformerModel,
+)
 
 from spacy_lowner.callbacks import create_start_from
 from spacy_lowner.errors import LownerError
@@ -452,3 +462,12 @@ def test_an_encoder_of_relative_positions_is_refused(tiny_encoder):
     )
     with pytest.raises(LownerError, match="LN051.*relative"):
         _check_encoder("deberta", DebertaV2Model(config), AutoTokenizer.from_pretrained(tiny_encoder))
+
+
+def test_an_encoder_that_mixes_the_texts_of_a_row_is_refused(tiny_encoder):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    sizes = dict(vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, embedding_size=16)
+    for model in (ConvBertModel(ConvBertConfig(**sizes)), LongformerModel(LongformerConfig(**sizes, attention_window=4))):
+        with pytest.raises(LownerError, match="LN051.*mixes texts"):
+            _check_encoder("other", model, tokenizer)
+    _check_encoder("electra", ElectraModel(ElectraConfig(**sizes)), tokenizer)
