@@ -3,6 +3,9 @@
 import math
 from typing import Iterator, List, Sequence
 
+# How many times as long as the shortest the longest text of a batch may be where padding costs more than another batch.
+SLACK = 1.25
+
 
 def batch_by_padding(lengths: Sequence[int], budget: int, slack: float = math.inf) -> Iterator[List[int]]:
     """Cut positions into batches of similar length whose padded size stays under a budget.

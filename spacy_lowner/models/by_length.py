@@ -5,10 +5,8 @@ from typing import Any, List, Optional
 import torch
 from torch import Tensor, nn
 
-from ..batching import batch_by_padding
+from ..batching import SLACK, batch_by_padding
 
-# How much longer the longest row of a group may be than its shortest.
-SLACK = 1.25
 # Outputs by what their second dimension is; others cannot be put together again.
 OF_PIECES, OF_ROWS = ("last_hidden_state", "hidden_states"), ("pooler_output",)
 

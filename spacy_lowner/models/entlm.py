@@ -10,7 +10,7 @@ from thinc.types import ArgsKwargs, Floats2d
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..batching import batch_by_padding
+from ..batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, check_settings
 from ..nn.entlm import EntLM
 from ..nn.label_words import rank_words
@@ -128,7 +128,7 @@ def _places_of(module: EntLM, tokenizer: PreTrainedTokenizerFast, label: Labelle
                 rows.append((ids, wanted))
     width = module.labels.shape[1]
     states, found = [module.labels.new_zeros(0, width)], [torch.zeros(0, dtype=torch.long, device=module.labels.device)]
-    for batch in batch_by_padding([len(ids) for ids, _ in rows], batch_size):
+    for batch in batch_by_padding([len(ids) for ids, _ in rows], batch_size, SLACK):
         ids, attention = pad_pieces([rows[i][0] for i in batch], tokenizer.pad_token_id, module.labels.device)
         numbers = [number for number, i in enumerate(batch) for _ in rows[i][1]]
         columns = [column for i in batch for column in rows[i][1]]
@@ -165,7 +165,7 @@ def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[
         ]
         first += len(doc)
     total, steps = None, []
-    for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["batch_size"]):
+    for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["batch_size"], SLACK):
         ids, attention = pad_pieces([rows[i][0] for i in places], tokenizer.pad_token_id, shim.device)
         words, _ = pad_pieces([rows[i][1] for i in places], -1, shim.device)
         scores, backprop = shim(ArgsKwargs(args=(ids, attention, words, first), kwargs={"normalize": is_train}), is_train)

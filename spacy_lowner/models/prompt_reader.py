@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
-from ..batching import batch_by_padding
+from ..batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, Warnings
 from ..nn.prompts import PromptEncoder
 from ..types import CandidateT
@@ -15,8 +15,6 @@ from .templates import parse_template
 from .windows import cut_windows, widest_window
 
 OVERLAP = 0.25
-# How much longer the longest row of a batch may be than its shortest.
-PADDING = 1.25
 # Pieces of a text and of a candidate that must fit beside a prompt.
 LEAST_ROOM = 3
 
@@ -73,7 +71,7 @@ class PromptReader:
             warnings.warn(Warnings.LN104.format(count=cut, limit=self.longest_word))
         rows = list(self.rows(texts))
         batches, order = [], []
-        for places in batch_by_padding([len(row.ids) for row in rows], self.batch_size, PADDING):
+        for places in batch_by_padding([len(row.ids) for row in rows], self.batch_size, SLACK):
             batches.append(pad_rows([rows[i] for i in places], self.tokenizer.pad_token_id))
             order += [numbers[prompt.number] for i in places for prompt in rows[i].prompts]
         return batches, order
