@@ -8,7 +8,7 @@ from thinc.api import get_torch_default_device
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ..batching import batch_by_padding
+from ..batching import SLACK, batch_by_padding
 from ..models.half import computes_in_bfloat16
 from ..models.masked_lm import load_masked_lm
 from ..models.pieces import first_position, pad_pieces, pieces_of_words
@@ -63,7 +63,7 @@ class Infill:
         pieces = {gap.words: pieces_of_words(self.tokenizer, gap.words) for gap in {gap.words: gap for gap in gaps}.values()}
         rows = self._rows(dict.fromkeys(gaps), pieces)
         asked = [(row, *self._read(row, pieces[row[0].words])) for row in rows if row not in self._remembered]
-        for places in batch_by_padding([len(ids) for _, ids, _ in asked], BATCH_PIECES):
+        for places in batch_by_padding([len(ids) for _, ids, _ in asked], BATCH_PIECES, SLACK):
             self._remembered.update(self._predict([asked[i] for i in places]))
         found = {gap: fills for row in rows for gap, fills in zip(row, self._remembered[row])}
         while len(self._remembered) > REMEMBERED:

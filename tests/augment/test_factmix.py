@@ -174,7 +174,7 @@ def test_labels_always_cover_the_words_they_should(filler, words):
 
 def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
     fills = Infill(tiny_encoder)
-    gaps = [Gap(tuple("abcde"[:size]), size - 1, size) for size in (5, 2, 4)] + [Gap(("a", "b", "c"), 0, 2)]
+    gaps = [Gap(tuple("abcde"[:size]), place, place + 1) for size, place in ((5, 4), (4, 3), (5, 0))] + [Gap(tuple("abcd"), 0, 2)]
     alone = [fills.fill([gap])[0] for gap in gaps]
     again = Infill(tiny_encoder)
     calls = []
@@ -183,6 +183,9 @@ def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
     assert again.fill(gaps[::-1]) == alone[::-1] and calls == [4]
     assert len(alone[3]) == 2 and all(len(words) == infill_module.TOP for words in alone[3])
     assert "a" not in alone[3][0] and "##a" not in alone[0][0]
+    # Padding a short text to a long one would cost more than another batch.
+    again.fill([Gap(("a", "b"), 0, 1), Gap(tuple("abcdeabcde"), 0, 1)])
+    assert calls == [4, 1, 1]
 
 
 def test_a_gap_of_a_long_text_is_seen_with_what_is_around_it(filler):
