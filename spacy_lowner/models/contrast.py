@@ -188,7 +188,7 @@ def _mixes_texts(encoder: PreTrainedModel) -> bool:
 
 def _reader(model: PromptModelT) -> PromptReader:
     shim, module = model.shims[0], loaded_module(model)
-    if shim not in _readers or _readers[shim].module is not module:
+    if shim not in _readers or not _readers[shim].is_of(module, model.attrs):
         _readers[shim] = PromptReader(module, model.attrs)
     return _readers[shim]
 

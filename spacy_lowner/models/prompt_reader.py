@@ -27,6 +27,7 @@ class PromptReader:
 
     def __init__(self, module: PromptEncoder, attrs: Dict[str, Any]):
         self.module = module
+        self._attrs = _read_from(attrs)
         self.tokenizer = tokenizer_from_files(module.settings["tokenizer"])
         config = module.encoder.config
         first = first_position(module.encoder)
@@ -51,6 +52,10 @@ class PromptReader:
         self.longest_word = self.writer.longest_candidate = min(self.window, room - self.window)
         self.rows: Callable[[Sequence[Text]], Any] = getattr(self.writer, attrs["packing"])
         self.batch_size = attrs["batch_size"]
+
+    def is_of(self, module: PromptEncoder, attrs: Dict[str, Any]) -> bool:
+        """RETURNS (bool): Whether it was made of this module and these settings."""
+        return self.module is module and self._attrs == _read_from(attrs)
 
     def read(self, asked: Sequence[Tuple[Doc, Sequence[CandidateT]]]) -> Tuple[List[dict], List[int]]:
         """RETURNS (Tuple[List[dict], List[int]]): Batches for the module, and the number of the candidate of each mask."""
@@ -91,3 +96,7 @@ class PromptReader:
 
     def _pieces_of(self, text: str) -> List[int]:
         return [piece for pieces in pieces_of_words(self.tokenizer, text.split()) for piece in pieces]
+
+
+def _read_from(attrs: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: attrs[name] for name in ("template", "row_size", "anchored", "window", "packing", "batch_size")}

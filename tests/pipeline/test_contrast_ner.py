@@ -471,3 +471,15 @@ def test_an_encoder_that_mixes_the_texts_of_a_row_is_refused(tiny_encoder):
         with pytest.raises(LownerError, match="LN051.*mixes texts"):
             _check_encoder("other", model, tokenizer)
     _check_encoder("electra", ElectraModel(ElectraConfig(**sizes)), tokenizer)
+
+
+def test_settings_of_a_trained_model_can_be_changed(nlp, examples, train):
+    train(nlp, examples)
+    pipe = nlp.get_pipe("contrast_ner")
+    doc = nlp.make_doc("Ada met Bob in Rome")
+    asked = [(doc, candidates_of(doc, "words", 1))]
+    packed = pipe.model.predict(asked).states
+    pipe.model.attrs["anchored"] = False
+    assert not numpy.allclose(pipe.model.predict(asked).states, packed, atol=1e-3)
+    pipe.model.attrs["anchored"] = True
+    assert numpy.allclose(pipe.model.predict(asked).states, packed, atol=1e-6)
