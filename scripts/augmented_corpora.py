@@ -1,5 +1,6 @@
 """Augment training corpora with FactMix for benchmarks/grids: beside each train.spacy, train_cf (entities alone), train_semi (context
-alone) and train_factmix (both), denoised by a pipeline that is trained on the originals and kept there as `filter`. What was interrupted goes on.
+alone) and train_factmix (both), denoised by a pipeline that is trained on the originals and kept there as `filter`. What was interrupted goes on,
+and what is there and of other settings, filter, adapter or sentences is made again.
 
     python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1 corpus/factmix/k100_2
 
@@ -11,14 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from wasabi import msg
-
 # New examples a sentence by context and by entity, as in the paper.
 BEST = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
 
 
 def main() -> None:
-    """Train a filter for each folder, and augment what is not augmented yet."""
+    """Train a filter for each folder that has none, and augment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="of the pipeline that denoises")
     parser.add_argument("folders", type=Path, nargs="+", help="with train.spacy and dev.spacy")
@@ -28,19 +27,14 @@ def main() -> None:
     arguments = parser.parse_args()
     ratios = BEST | {f"{name}_{n}": (n * bool(own[0]), n * bool(own[1])) for name, own in BEST.items() for n in arguments.ratios}
     for folder in arguments.folders:
-        missing = [name for name in ratios if not (folder / f"train_{name}.spacy").exists()]
-        if not missing:
-            msg.info(f"{folder} is augmented already")
-            continue
         train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
         model, unfinished = folder / "filter", folder / "filter.unfinished"
         if not model.exists():
             paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
             spacy("train", str(arguments.config), "--output", str(unfinished), *paths, *device)
             unfinished.rename(model)
-        for name in missing:
-            context, entity = map(str, ratios[name])
-            asked = ("--context-ratio", context, "--entity-ratio", entity)
+        for name, (context, entity) in ratios.items():
+            asked = ("--context-ratio", str(context), "--entity-ratio", str(entity))
             output = str(folder / f"train_{name}.spacy")
             spacy("lowner", "augment", train, output, *asked, "--filter-model", str(model / "model-best"), *device)
 

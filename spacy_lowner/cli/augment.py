@@ -64,10 +64,11 @@ def augment_cli(
             if not path.is_file():
                 raise LownerError(Errors.LN010.format(path=path))
         settings.update(_search(input_path, output_path, settings, config, dev, source, gpu_id))
-    report = _augment(input_path, output_path, settings)
+    made = _made_with(output_path, settings, input_path)
+    report = srsly.read_json(report_path(output_path)) if made else _augment(input_path, output_path, settings)
     counts = report["counts"]
     msg.good(
-        f"{output_path}: {counts['originals']} originals and {counts.get('kept', 0)} new ones "
+        f"{output_path}{' was made so already' if made else ''}: {counts['originals']} originals and {counts.get('kept', 0)} new ones "
         f"({counts.get('made', 0)} made, {counts.get('double', 0)} double, {counts.get('filtered', 0)} filtered)"
     )
 
@@ -119,7 +120,7 @@ def _search(
 
 
 def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
-    """RETURNS (bool): Whether an earlier search has made this corpus, of the same source with the same settings."""
+    """RETURNS (bool): Whether this corpus has been made, of the same source with the same settings."""
     from ..augment.corpus import asked_of
 
     report = report_path(path)

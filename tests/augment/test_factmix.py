@@ -367,6 +367,11 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
     assert report["counts"]["originals"] == 3 and report["counts"]["kept"] == len(docs) - 3
     assert {doc.text for doc in corpus} <= {doc.text for doc in docs}
     assert not (tmp_path / "more.spacy.parts").exists()
+    before = out.stat().st_mtime_ns
+    again = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(out), *options])
+    assert again.exit_code == 0 and "already" in again.output and out.stat().st_mtime_ns == before
+    other = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(out), *options, "--seed", "1"])
+    assert other.exit_code == 0 and "already" not in other.output and out.stat().st_mtime_ns > before
     for name in ("x.jsonl", "train.spacy"):
         bad = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / name)])
         assert bad.exit_code == 1 and len(list(read_docs(tmp_path / "train.spacy"))) == 3
@@ -456,7 +461,7 @@ def test_a_folder_takes_parts_and_nothing_else(corpus, tmp_path, tiny_encoder, m
     counts = srsly.read_json(tmp_path / "more.report.json")["counts"]
     assert len(list(Corpus(tmp_path / "more")(nlp))) == counts["originals"] + counts["kept"] > 3
     (tmp_path / "more" / "notes.txt").write_text("mine")
-    result = CliRunner().invoke(lowner, command)
+    result = CliRunner().invoke(lowner, [*command, "--seed", "1"])
     assert result.exit_code == 1 and "notes.txt" in " ".join(result.output.split())
     assert (tmp_path / "more" / "notes.txt").exists()
 
