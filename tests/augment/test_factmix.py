@@ -437,7 +437,7 @@ def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkey
 
     with pytest.raises(KeyboardInterrupt):
         augment_corpus(tmp_path / "train.spacy", output, options, on_part=stop)
-    assert not (output).exists()
+    assert not output.exists()
     with pytest.raises(LownerError, match="LN071"):
         augment_corpus(tmp_path / "train.spacy", output, {**options, "seed": 1})
     calls = []

@@ -478,8 +478,8 @@ def test_settings_of_a_trained_model_can_be_changed(nlp, examples, train):
     pipe = nlp.get_pipe("contrast_ner")
     doc = nlp.make_doc("Ada met Bob in Rome")
     asked = [(doc, candidates_of(doc, "words", 1))]
-    packed = pipe.model.predict(asked).states
+    anchored = pipe.model.predict(asked).states
     pipe.model.attrs["anchored"] = False
-    assert not numpy.allclose(pipe.model.predict(asked).states, packed, atol=1e-3)
+    assert not numpy.allclose(pipe.model.predict(asked).states, anchored, atol=1e-3)
     pipe.model.attrs["anchored"] = True
-    assert numpy.allclose(pipe.model.predict(asked).states, packed, atol=1e-6)
+    assert numpy.allclose(pipe.model.predict(asked).states, anchored, atol=1e-6)
