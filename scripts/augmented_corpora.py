@@ -8,6 +8,7 @@ With --ratios 1 2, also train_cf_1 and so on, with as many new examples a senten
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ BEST = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
 
 
 def main() -> None:
-    """Train a filter for each folder that has none, and augment."""
+    """Train a filter for each folder that has none of its sentences, and augment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="of the pipeline that denoises")
     parser.add_argument("folders", type=Path, nargs="+", help="with train.spacy and dev.spacy")
@@ -29,7 +30,8 @@ def main() -> None:
     for folder in arguments.folders:
         train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
         model, unfinished = folder / "filter", folder / "filter.unfinished"
-        if not model.exists():
+        if not model.exists() or model.stat().st_mtime < (folder / "train.spacy").stat().st_mtime:
+            shutil.rmtree(model, ignore_errors=True)
             paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
             spacy("train", str(arguments.config), "--output", str(unfinished), *paths, *device)
             unfinished.rename(model)

@@ -86,11 +86,8 @@ def create_factmix_augmenter(
     factmix: Optional[FactMix] = None
     left = 0
 
-    def augment(nlp: Language, example: Example) -> Iterator[Example]:
-        nonlocal parts, factmix, left
-        yield example
-        if originals is None:
-            raise LownerError(Errors.LN075)
+    def make(docs: List[Doc]) -> List[List[Doc]]:
+        nonlocal factmix
         if factmix is None:
             factmix = build_factmix(
                 Path(originals),
@@ -102,6 +99,14 @@ def create_factmix_augmenter(
                 spans_key=spans_key,
                 seed=seed,
             )
+        return factmix.make(docs)
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        nonlocal parts, factmix, left
+        yield example
+        if originals is None:
+            raise LownerError(Errors.LN075)
+        if not copies:
             docs = list(read_docs(Path(originals), nlp.vocab))
             copies.update(map(digest_of, docs))
             left, parts = len(docs), minibatch(docs, PART)
@@ -109,16 +114,18 @@ def create_factmix_augmenter(
         key = digest_of(reference)
         if key not in copies:
             # A sentence that is not in the corpus is made of by itself.
-            copies[key], made[key] = 1, factmix.make([reference])
+            copies[key], made[key] = 1, make([reference])
         turn = asked[key] % copies[key]
         asked[key] += 1
         while len(made[key]) <= turn:
             docs = next(parts)
-            for doc, own in zip(docs, factmix.make(docs)):
+            for doc, own in zip(docs, make(docs)):
                 made[digest_of(doc)].append(own)
             left -= len(docs)
-            if not left:
+            if not left and factmix is not None:
                 _report(factmix)
+                # Its models give their memory back.
+                factmix = None
         for doc in made[key][turn]:
             # As spaCy's reader does it with the originals.
             yield Example(bare_doc(doc, nlp.vocab) if doc.has_unknown_spaces else nlp.make_doc(doc.text), doc)

@@ -1,7 +1,9 @@
 """FactMix on Docs by hand, with a tiny masked language model."""
 
+import gc
 import random
 from pathlib import Path
+from weakref import ref
 
 import pytest
 import spacy
@@ -260,6 +262,22 @@ def test_augmenter_in_a_corpus(corpus, tmp_path, tiny_encoder):
     reader = Corpus(tmp_path / "train.spacy", augmenter=augment)
     first, second = ([(eg.reference.text, spans(eg.reference)) for eg in reader(nlp)] for _ in range(2))
     assert len(first) == 4 + 4 + 2 and first == second
+
+
+def test_an_augmenter_that_is_done_lets_go_of_its_models(corpus, tmp_path, tiny_encoder, monkeypatch, nlp):
+    write_docs(corpus, tmp_path / "train.spacy")
+    models, load = [], infill_module.load_masked_lm
+
+    def watched(name):
+        model, tokenizer = load(name)
+        models.append(ref(model))
+        return model, tokenizer
+
+    monkeypatch.setattr(infill_module, "load_masked_lm", watched)
+    augment = create_factmix_augmenter(tmp_path / "train.spacy", masked_lm=tiny_encoder, context_ratio=1, entity_ratio=0)
+    assert len(list(Corpus(tmp_path / "train.spacy", augmenter=augment)(nlp))) > len(corpus) and len(models) == 1
+    gc.collect()
+    assert models[0]() is None
 
 
 def test_an_augmenter_makes_of_many_sentences_together_and_of_doubles_once(corpus, make_doc, tmp_path, monkeypatch):
