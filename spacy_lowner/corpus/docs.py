@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY, USER_KEYS
+from .codecs import settle_codecs
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
@@ -109,6 +110,7 @@ def to_docs(sentences: Iterable[Sentence], spans_key: str = "sc") -> List[Doc]:
 
 def write_docs(docs: Iterable[Doc], path: Path) -> None:
     """Write a DocBin with everything on the Docs, at once or not at all."""
+    settle_codecs()
     data = DocBin(docs=docs, store_user_data=True).to_bytes()
     with atomic_path(path) as draft:
         draft.write_bytes(data)
@@ -116,6 +118,7 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
 
 def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:
     """Read a DocBin, or all in a folder. RETURNS (Iterator[Doc]): The Docs. RAISES (LownerError): If it is missing or no DocBin."""
+    settle_codecs()
     vocab = vocab or plain_vocab()
     files = sorted(path.rglob("*.spacy")) if path.is_dir() else []
     if files:

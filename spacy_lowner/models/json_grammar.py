@@ -75,6 +75,14 @@ class JSONGrammar:
             entries.append([*self._keys[label], *_joined(texts, self._comma), *self._bracket])
         return [*self._begin, *_joined(entries, self._comma), *self._brace, *self._end]
 
+    def choices(self, pieces: Sequence[int], words: Sequence[Sequence[int]]) -> List[List[int]]:
+        """RETURNS (List[List[int]]): What may come at the place of each piece of an output."""
+        states, found = self.begin(), []
+        for piece in pieces:
+            found.append(self.allowed(states, words, closing=False))
+            states = self.step(states, piece, words)
+        return found
+
     def begin(self) -> List[StateT]:
         """RETURNS (List[StateT]): Where every output begins."""
         return [Literal(self._begin, "first")]

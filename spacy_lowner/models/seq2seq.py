@@ -1,12 +1,14 @@
 """The thinc side of `seq2seq_ner`: texts in, log-probabilities of outputs or the outputs themselves out."""
 
 import json
+import math
 import warnings
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats1d
+from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     AutoConfig,
     AutoModelForSeq2SeqLM,
@@ -18,7 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ..batching import batch_by_padding
+from ..batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
@@ -100,6 +102,7 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
             outputs = module.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
+                decoder_attention_mask=torch.ones_like(ids[:, :1]),
                 generation_config=_generation(module.model, model.attrs["beams"], reader.length),
                 use_model_defaults=False,
                 prefix_allowed_tokens_fn=reader.allowed,
@@ -154,6 +157,8 @@ def _generation(module: PreTrainedModel, beams: int, length: int) -> GenerationC
         decoder_start_token_id=module.config.decoder_start_token_id,
         num_beams=beams,
         do_sample=False,
+        # As in training: a probability is one among the pieces that may come.
+        renormalize_logits=True,
         max_new_tokens=length,
     )
 
@@ -254,20 +259,26 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
     module, tokenizer, shim = loaded_module(model), tokenizer_of(loaded_module(model)), model.shims[0]
     inputs = _inputs(model, tasks)
     limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
-    outputs = [grammar_of(task).write(words, task.mentions) for task, (_, words) in zip(tasks, inputs)]
+    grammars = [grammar_of(task) for task in tasks]
+    outputs = [grammar.write(words, task.mentions) for grammar, task, (_, words) in zip(grammars, tasks, inputs)]
     long = sum(limit is not None and len(output) > limit for output in outputs)
     if long:
         warnings.warn(Warnings.LN112.format(name=model.name, count=long, limit=limit))
         outputs = [output[:limit] for output in outputs]
     scores: List[Any] = [None] * len(tasks)
     steps = []
-    for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
+    lengths = [len(ids) + len(output) for (ids, _), output in zip(inputs, outputs)]
+    slack = SLACK if shim.device.type == "cpu" else math.inf
+    for places in batch_by_padding(lengths, model.attrs["batch_size"], slack):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, shim.device)
         written, filled = pad_pieces([outputs[i] for i in places], 0, shim.device)
         first = torch.full_like(written[:, :1], module.model.config.decoder_start_token_id)
         begun = torch.cat([first, written[:, :-1]], dim=1)
+        allowed = [torch.tensor(own) for i in places for own in grammars[i].choices(outputs[i], inputs[i][1])]
+        choices = written.new_full((*written.shape, max(map(len, allowed))), -1)
+        choices[filled == 1] = pad_sequence(allowed, batch_first=True, padding_value=-1).to(shim.device)
         written = written.masked_fill(filled == 0, -100)
-        result, backprop = shim(ArgsKwargs(args=(ids, attention, begun, written), kwargs={}), is_train)
+        result, backprop = shim(ArgsKwargs(args=(ids, attention, begun, written, choices), kwargs={}), is_train)
         for row, place in enumerate(places):
             scores[place] = torch2xp(result[row, : len(outputs[place])].detach())
         steps.append((places, result, backprop))

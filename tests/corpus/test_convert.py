@@ -1,11 +1,14 @@
 import random
 from pathlib import Path
 
+import catalogue
 import pytest
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
+from srsly.msgpack import msgpack_decoders, msgpack_encoders
 
 from spacy_lowner.corpus import files
+from spacy_lowner.corpus.codecs import settle_codecs
 from spacy_lowner.corpus.convert import ConvertReport, load_corpus
 from spacy_lowner.corpus.docs import from_doc, read_docs, to_doc, write_docs
 from spacy_lowner.corpus.sampling import sample_shots, sample_size, split_docs
@@ -245,3 +248,18 @@ def test_docs_without_a_group_have_no_spans(tmp_path, make_doc):
     docs[1].spans.pop("sc", None)
     write_corpus(docs, tmp_path / "a.spacy")
     assert [list(doc.spans["sc"]) for doc in load_corpus(tmp_path / "a.spacy")][1] == []
+
+
+def test_codecs_of_other_packages_are_looked_for_once(tmp_path, nlp, monkeypatch):
+    looked = []
+    for registry in (msgpack_decoders, msgpack_encoders):
+        monkeypatch.setattr(registry, "entry_points", True)
+        monkeypatch.setattr(registry, "get_entry_points", lambda: looked.append(0) or {"lowner-test": lambda value, chain=None: value})
+    settle_codecs.cache_clear()
+    try:
+        write_docs([nlp("Ann met Bob")], tmp_path / "a.spacy")
+        assert [doc.text for doc in read_docs(tmp_path / "a.spacy", nlp.vocab)] == ["Ann met Bob"]
+        assert len(looked) == 2 and all("lowner-test" in registry.get_all() for registry in (msgpack_decoders, msgpack_encoders))
+    finally:
+        for registry in (msgpack_decoders, msgpack_encoders):
+            catalogue.REGISTRY.pop((*registry.namespace, "lowner-test"), None)

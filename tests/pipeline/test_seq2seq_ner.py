@@ -1,6 +1,7 @@
 """The pipe `seq2seq_ner` and its grammar, on tiny encoder-decoders."""
 
 import json
+import math
 import random
 
 import pytest
@@ -26,7 +27,7 @@ from spacy_lowner.errors import LownerError
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
 from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
 from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, _written, place_mentions, write
-from spacy_lowner.models.torch_shim import get_module
+from spacy_lowner.models.torch_shim import get_module, loaded_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
 
@@ -113,10 +114,10 @@ def test_what_is_written_is_read(tokenizer):
     pieces = grammar.write(words, mentions)
     assert grammar.read(pieces, words) == (mentions[0], mentions[2], mentions[1])
     assert grammar.read(grammar.write(words, []), words) == ()
-    states = grammar.begin()
-    for piece in pieces:
-        assert piece in grammar.allowed(states, words, closing=False)
-        states = grammar.step(states, piece, words)
+    choices = grammar.choices(pieces, words)
+    assert len(choices) == len(pieces) and all(piece in own for piece, own in zip(pieces, choices))
+    # The end alone may follow the last brace.
+    assert choices[0] == pieces[:1] and choices[-1] == pieces[-1:]
 
 
 def test_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
@@ -177,6 +178,26 @@ def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
     with pytest.warns(UserWarning, match="LN109"):
         (written,) = write(pipe.model, tasks)
     assert written.valid and len(written.pieces) < 200 and all(mention.start > 0 for mention in written.mentions)
+
+
+def test_a_score_is_a_probability_among_what_may_come(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    pipe = nlp.get_pipe("seq2seq_ner")
+    tasks, _ = pipe._lesson(examples_of(nlp))
+    module, tokenizer = loaded_module(pipe.model).model, load_tokenizer(tiny_t5)
+    for task, scores in zip(tasks, pipe.model.predict(tasks)):
+        ((ids, words),) = _inputs(pipe.model, [task])
+        grammar = JSONGrammar(tokenizer, task.labels)
+        output = grammar.write(words, task.mentions)
+        begun = torch.tensor([[module.config.decoder_start_token_id, *output[:-1]]])
+        weights = module(input_ids=torch.tensor([ids]), decoder_input_ids=begun).logits[0].exp().tolist()
+        states = grammar.begin()
+        assert len(scores) == len(output)
+        for piece, row, score in zip(output, weights, scores):
+            allowed = grammar.allowed(states, words, closing=False)
+            assert math.exp(score) == pytest.approx(row[piece] / sum(row[i] for i in allowed), rel=1e-3)
+            states = grammar.step(states, piece, words)
 
 
 @pytest.mark.parametrize("beams", [1, 2])
