@@ -32,7 +32,9 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
         for offset, system in enumerate(systems):
             scores = [values.get((system, corpus, samples[0]), [0.0]) for corpus in corpora]
             places = [i + (offset - (len(systems) - 1) / 2) * width for i in range(len(corpora))]
-            axis.bar(places, list(map(mean, scores)), width, yerr=list(map(spread, scores)), label=system)
+            bars = axis.bar(places, list(map(mean, scores)), width, yerr=list(map(spread, scores)), label=system)
+            axis.bar_label(bars, fmt="%.1f", padding=2, rotation=90, fontsize=7)
+        axis.margins(y=0.16)
         axis.set_xticks(range(len(corpora)), corpora)
         axes = [[axis]]
     axes[0][0].set_ylabel("test F1")
