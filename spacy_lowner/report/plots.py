@@ -30,8 +30,9 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
         figure, axis = pyplot.subplots(figsize=(1.6 * len(corpora) + 2, 3.4))
         width = 0.8 / len(systems)
         for offset, system in enumerate(systems):
-            scores = [values.get((system, corpus, samples[0]), [0.0]) for corpus in corpora]
-            places = [i + (offset - (len(systems) - 1) / 2) * width for i in range(len(corpora))]
+            measured = [i for i, corpus in enumerate(corpora) if (system, corpus, samples[0]) in values]
+            scores = [values[system, corpora[i], samples[0]] for i in measured]
+            places = [i + (offset - (len(systems) - 1) / 2) * width for i in measured]
             bars = axis.bar(places, list(map(mean, scores)), width, yerr=list(map(spread, scores)), label=system)
             axis.bar_label(bars, fmt="%.1f", padding=2, rotation=90, fontsize=7)
         axis.margins(y=0.16)
