@@ -1,8 +1,9 @@
 """`spacy lowner augment`: more examples from few."""
 
+import shutil
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import srsly
 import typer
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..corpus.docs import read_docs
-from ..corpus.files import atomic_path, report_path
+from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
 from ..report.grid import Run, pending, read_lines
 from ..report.runner import run_grid
@@ -57,38 +58,50 @@ def augment_cli(
         "seed": seed,
     }
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    best: Optional[Path] = None
     if search:
         if config is None or dev is None:
             raise LownerError(Errors.LN073)
         for path in (config, dev):
             if not path.is_file():
                 raise LownerError(Errors.LN010.format(path=path))
-        settings.update(_search(input_path, output_path, settings, config, dev, source, gpu_id))
+        ratios, best = _search(input_path, output_path, settings, config, dev, source, gpu_id)
+        settings.update(ratios)
     made = _made_with(output_path, settings, input_path)
-    report = srsly.read_json(report_path(output_path)) if made else _augment(input_path, output_path, settings)
-    counts = report["counts"]
+    if not made and best and output_path.suffix:
+        _copy(best, output_path)
+    elif not made:
+        _augment(input_path, output_path, settings)
+    counts = srsly.read_json(report_path(output_path))["counts"]
     msg.good(
         f"{output_path}{' was made so already' if made else ''}: {counts['originals']} originals and {counts.get('kept', 0)} new ones "
         f"({counts.get('made', 0)} made, {counts.get('double', 0)} double, {counts.get('filtered', 0)} filtered)"
     )
 
 
-def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> Dict[str, Any]:
+def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> None:
     # Loaded here, for it loads transformers, which takes longer than all else that the other commands do first.
     from ..augment.corpus import augment_corpus
 
     total = sum(1 for _ in read_docs(input_path)) if input_path.suffix == ".spacy" else None
     with tqdm(total=total, unit="doc", desc=output_path.name) as bar:
-        return augment_corpus(input_path, output_path, settings, on_part=bar.update)
+        augment_corpus(input_path, output_path, settings, on_part=bar.update)
+
+
+def _copy(made: Path, output_path: Path) -> None:
+    with atomic_path(output_path) as draft:
+        shutil.copyfile(made, draft)
+    write_json(report_path(output_path), srsly.read_json(report_path(made)))
 
 
 def _search(
     input_path: Path, output_path: Path, settings: Dict[str, Any], config: Path, dev: Path, source: str, gpu_id: int
-) -> Dict[str, int]:
-    """RETURNS (Dict[str, int]): The pair of ratios with the best F1 on dev; the table is written beside the output."""
+) -> Tuple[Dict[str, int], Path]:
+    """RETURNS (Tuple[Dict[str, int], Path]): The pair of ratios with the best F1 on dev, and the corpus made with it; the table is written
+    beside the output."""
     folder = output_path.with_name(f"{output_path.stem}.search")
     lines_path = folder / "lines.jsonl"
-    rows: List[tuple] = []
+    rows: List[Tuple[float, int, int, Path]] = []
     for context_ratio, entity_ratio in product(CONTEXT_RATIOS, ENTITY_RATIOS):
         pair = {"context_ratio": context_ratio, "entity_ratio": entity_ratio}
         train = folder / f"context{context_ratio}_entity{entity_ratio}.spacy"
@@ -110,13 +123,13 @@ def _search(
         todo, _ = pending([run], read_lines(lines_path))
         run_grid(todo, lines_path, gpu_id=gpu_id)
         line = next(line for line in read_lines(lines_path) if line["key"] == run.key)
-        rows.append((line["scores"]["dev"]["f"], context_ratio, entity_ratio))
+        rows.append((line["scores"]["dev"]["f"], context_ratio, entity_ratio, train))
         msg.text(f"{run.system}: dev F1 {100 * rows[-1][0]:.1f}")
-    best = max(rows, key=lambda row: (row[0], -row[1] - row[2]))
+    f, context_ratio, entity_ratio, train = max(rows, key=lambda row: (row[0], -row[1] - row[2]))
     with atomic_path(output_path.with_name(f"{output_path.stem}.search.md")) as draft:
         draft.write_text(_table(rows), encoding="utf8")
-    msg.good(f"1:{best[1]} context and 1:{best[2]} entity, dev F1 {100 * best[0]:.1f}")
-    return {"context_ratio": best[1], "entity_ratio": best[2]}
+    msg.good(f"1:{context_ratio} context and 1:{entity_ratio} entity, dev F1 {100 * f:.1f}")
+    return {"context_ratio": context_ratio, "entity_ratio": entity_ratio}, train
 
 
 def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
@@ -127,8 +140,8 @@ def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
     return path.exists() and report.exists() and srsly.read_json(report)["settings"] == asked_of(settings, source)
 
 
-def _table(rows: List[tuple]) -> str:
-    scores = {(context, entity): f for f, context, entity in rows}
+def _table(rows: List[Tuple[float, int, int, Path]]) -> str:
+    scores = {(context, entity): f for f, context, entity, _ in rows}
     header = "| context \\ entity | " + " | ".join(f"1:{entity}" for entity in ENTITY_RATIOS) + " |\n"
     header += "|---" * (len(ENTITY_RATIOS) + 1) + "|\n"
     return "# F1 on dev by ratios of FactMix\n\n" + header + "".join(

@@ -399,7 +399,7 @@ def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(c
     write_docs(corpus, tmp_path / "train.spacy")
     write_docs(corpus[:1], tmp_path / "dev.spacy")
     (tmp_path / "a.cfg").write_text("[nlp]")
-    trained = []
+    trained, built, build = [], [], build_factmix
 
     def run_grid(runs, path, *, gpu_id):
         for run in runs:
@@ -408,11 +408,14 @@ def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(c
             append_line({"key": run.key, "grid": run.grid, "system": run.system, "corpus": run.corpus, "scores": {"dev": {"f": f}}}, path)
 
     monkeypatch.setattr("spacy_lowner.cli.augment.run_grid", run_grid)
+    monkeypatch.setattr("spacy_lowner.augment.corpus.build_factmix", lambda *args, **settings: built.append(1) or build(*args, **settings))
     options = ["--masked-lm", tiny_encoder, "--search", "--config", str(tmp_path / "a.cfg"), "--dev", str(tmp_path / "dev.spacy")]
     for _ in range(2):
         result = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "more.spacy"), *options])
         assert result.exit_code == 0, result.output
-    assert len(trained) == 16
+    assert len(trained) == len(built) == 16
+    best = tmp_path / "more.search" / "context1_entity4.spacy"
+    assert (tmp_path / "more.spacy").read_bytes() == best.read_bytes()
     settings = srsly.read_json(tmp_path / "more.report.json")["settings"]
     assert (settings["context_ratio"], settings["entity_ratio"]) == (1, 4)
     assert "| 1:1 | 50.0 | 50.0 | 90.0 | 50.0 |" in (tmp_path / "more.search.md").read_text()
