@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Dict, List
 
+import srsly
+
 
 @dataclass
 class Account:
@@ -18,7 +20,11 @@ class Account:
     cases: List[Dict[str, Any]] = field(default_factory=list)
 
     def refuse(self, cause: str, text: str, said: Any) -> None:
-        """Count a case."""
+        """Count a case. What no JSON can hold is kept as a text."""
+        try:
+            srsly.json_dumps(said)
+        except (TypeError, ValueError, OverflowError):
+            said = str(said)
         self.unused[cause] += 1
         self.cases.append({"cause": cause, "text": text, "said": said})
 

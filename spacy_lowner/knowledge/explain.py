@@ -11,6 +11,7 @@ from spacy.util import filter_spans
 from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
 from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Reply, Request
+from ..llm.parsing import letters_of
 from ..llm.templates import VERSION, render
 from ..types import ORIGIN_KEY, PROVENANCE_KEY, USER_KEYS, WEIGHT_KEY
 from .account import Account
@@ -54,14 +55,14 @@ def explain(
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
     splitter = spacy.blank(language)
     splitter.add_pipe("sentencizer")
-    seen = {_letters(text) for text in (*known, *(doc.text for doc in docs))}
+    seen = {letters_of(text) for text in (*known, *(doc.text for doc in docs))}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):
         for sentence in _sentences(reply, doc, splitter, account):
-            if _letters(sentence) in seen:
+            if letters_of(sentence) in seen:
                 account.refuse("sentence that was there before", doc.text, sentence)
                 continue
-            seen.add(_letters(sentence))
+            seen.add(letters_of(sentence))
             new = annotator.make_doc(sentence)
             new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
             made.append(new)
@@ -73,11 +74,6 @@ def explain(
     account.used["sentences"] += len(annotated)
     account.used["target entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
     return annotated, account
-
-
-def _letters(text: str) -> str:
-    """RETURNS (str): A text without white space: corpora of words have it around every sign."""
-    return "".join(text.split())
 
 
 def _prompt_of(doc: Doc, spans_key: str) -> str:

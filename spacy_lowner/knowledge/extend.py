@@ -3,10 +3,11 @@
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
 
 from ..corpus.sentence import LabeledSpan
 from ..llm.messages import LanguageModel, Reply, Request
-from ..llm.parsing import align_mentions, read_json_values
+from ..llm.parsing import align_mentions, letters_of, read_json_values
 from ..llm.templates import render
 from ..types import EXTENSION_KEY
 from .account import Account
@@ -68,9 +69,9 @@ def extend(
         if spans and None in answers:
             account.refuse("labels of one part, without an answer for the other", doc.text, [span.label for span in spans])
             continue
-        unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
-        # An empty group would say that there are none, and half of one that there are none of the other half.
-        if unique:
+        # An empty group says that there are none, and half of one would say that there are none of the other half.
+        if None not in answers:
+            unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
             doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
     return account
 
@@ -107,7 +108,15 @@ def _merged(
     }
     if len(usable) < len(groups) or (values and not groups):
         account.refuse("no mapping of labels", ", ".join(labels), reply.text)
+    if reply.truncated and usable:
+        account.refuse("cut at the limit of tokens", ", ".join(labels), usable.popitem())
     merged = merge_synonyms(mentions, usable, embed)
+    for standard, synonyms in usable.items():
+        for label in sorted(set(synonyms).difference(labels)):
+            account.refuse("synonym that is no label", standard, label)
+        apart = {merged.get(label, label) for label in (standard, *synonyms) if label in labels}
+        if len(apart) > 1:
+            account.refuse("synonyms that their mentions keep apart", standard, sorted(apart))
     account.used["merged labels"] += len(merged)
     return [spans and [span._replace(label=merged.get(span.label, span.label)) for span in spans] for spans in found]
 
@@ -119,18 +128,12 @@ def _parts_of_speech(
     replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
     requests = []
     for doc, reply in zip(docs, replies):
-        words = []
-        for item in _items(reply, doc.text, account) or ():
-            if isinstance(item, str) and item.strip():
-                words.append(item)
-            else:
-                account.refuse("segment without text", doc.text, item)
-        prompt = render(__package__, "pos", language, text=doc.text, words=words or [token.text for token in doc])
+        prompt = render(__package__, "pos", language, text=doc.text, words=_segmentation(doc, reply, account))
         requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
     tagged = model.ask(requests, description="parts of speech" if progress else None)
     for doc, reply in zip(docs, tagged):
         spans = _labelled(doc, reply, "word", "pos", account)
-        if spans is None:
+        if not spans:
             yield None
             continue
         covered = {i for span in spans for i in range(span.start, span.end)}
@@ -141,11 +144,27 @@ def _parts_of_speech(
         yield spans
 
 
+def _segmentation(doc: Doc, reply: Reply, account: Account) -> List[str]:
+    """RETURNS (List[str]): The whole text in words: those of the reply, and tokens where it leaves some out."""
+    said = []
+    for item in _items(reply, doc.text, account) or ():
+        if isinstance(item, str) and item.strip():
+            said.append(item)
+        else:
+            account.refuse("segment without text", doc.text, item)
+    found = [place for place in _places(doc, said, said, account) if place is not None]
+    segments = filter_spans([Span(doc, start, end) for start, end in found])
+    if len(segments) < len(found):
+        account.refuse("segments that overlap", doc.text, said)
+    rest = set(range(len(doc))).difference(*(range(segment.start, segment.end) for segment in segments))
+    words = [*segments, *(doc[i : i + 1] for i in rest if not doc[i].is_space)]
+    return [word.text for word in sorted(words, key=lambda word: word.start)]
+
+
 def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Optional[List[LabeledSpan]]:
     items = _items(reply, doc.text, account)
     if items is None:
         return None
-    found: List[LabeledSpan] = []
     pairs: List[Tuple[str, str]] = []
     for item in items:
         values = [item.get(mention), item.get(label)] if isinstance(item, dict) else []
@@ -153,13 +172,20 @@ def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account
             pairs.append((values[0], values[1].strip()))
         else:
             account.refuse("item without text and label", doc.text, item)
-    places = align_mentions([token.text for token in doc], [text for text, _ in pairs])
-    for (text, name), place in zip(pairs, places):
+    places = _places(doc, [text for text, _ in pairs], [{mention: text, label: name} for text, name in pairs], account)
+    found = [LabeledSpan(*place, name) for (_, name), place in zip(pairs, places) if place is not None]
+    # What cannot be read does not say that there is nothing.
+    return found if found or not items else None
+
+
+def _places(doc: Doc, mentions: Sequence[str], said: Sequence[Any], account: Account) -> List[Optional[Tuple[int, int]]]:
+    """RETURNS (List[Optional[Tuple[int, int]]]): The words of each mention; None, and a case with what was said, for one that has none."""
+    places = align_mentions([token.text for token in doc], mentions)
+    for mention, own, place in zip(mentions, said, places):
         if place is None:
-            account.refuse("not in the text", doc.text, {mention: text, label: name})
-        else:
-            found.append(LabeledSpan(*place, name))
-    return found
+            there = letters_of(mention) in letters_of(doc.text)
+            account.refuse("part of a word, or repeated too often" if there else "not in the text", doc.text, own)
+    return places
 
 
 def _read(reply: Reply, text: str, account: Account) -> List[Any]:
@@ -179,10 +205,11 @@ def _items(reply: Reply, text: str, account: Account) -> Optional[List[Any]]:
     values = _read(reply, text, account)
     if not values:
         return None
-    items = values[0]
-    if isinstance(items, dict):
-        lists = [inner for inner in items.values() if isinstance(inner, list)]
-        items = lists[0] if len(lists) == 1 else [value for value in values if isinstance(value, dict)]
+    items: List[Any] = []
+    for number, value in enumerate(values):
+        lists = [value] if isinstance(value, list) else [inner for inner in value.values() if isinstance(inner, list)]
+        if value not in values[:number]:
+            items += lists[0] if len(lists) == 1 else [value]
     if reply.truncated and items:
         account.refuse("cut at the limit of tokens", text, items[-1])
         return items[:-1]

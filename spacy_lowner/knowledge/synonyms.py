@@ -22,7 +22,7 @@ def merge_synonyms(
     """Which labels become which: those that a language model groups and whose mentions lie together.
 
     Of each group the label with most mentions, and of equals the one with the largest radius, is the reference. Another label joins
-    it where ||c_j - c_max|| <= epsilon * r_max (eq. 5-6), with the vectors of "[mention] is [label]" (eq. 4).
+    it where ||c_j - c_max|| <= epsilon * r_max (eq. 5-6), with the vectors of "[mention] is [label]", one for each that differs (eq. 4).
 
     mentions (Sequence[Tuple[str, str]]): Pairs of mention and label. groups (Mapping): Standard labels to synonyms, as the
         model gives them (eq. 3); what is no label of a mention is passed over, and a label counts in the first group that has it.
@@ -30,7 +30,7 @@ def merge_synonyms(
     RETURNS (Dict[str, str]): Merged labels to the standard label that takes their place.
     """
     by_label: Dict[str, List[str]] = {}
-    for mention, label in mentions:
+    for mention, label in dict.fromkeys(mentions):
         by_label.setdefault(label, []).append(f"{mention} is {label}")
     merged: Dict[str, str] = {}
     placed: set = set()

@@ -3,9 +3,9 @@
 import logging
 import re
 from itertools import groupby
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span, SpanGroup, Token
 
 from ..corpus.docs import bare_doc, spans_on
 from ..corpus.sentence import LabeledSpan
@@ -80,17 +80,27 @@ def _of_nltk() -> TaggerT:
 
     def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
         for doc in docs:
-            tagged = nltk.pos_tag([token.text for token in doc])
-            phrases: List[LabeledSpan] = []
-            start = 0
-            for node in chunker.parse(tagged) if tagged else ():
-                length = len(node) if isinstance(node, nltk.Tree) else 1
-                if isinstance(node, nltk.Tree):
-                    phrases.append(LabeledSpan(start, start + length, "NP"))
-                start += length
-            yield {"entities": phrases, "pos": [LabeledSpan(i, i + 1, name) for i, (_, name) in enumerate(tagged)]}
+            found: TaggedT = {"entities": [], "pos": []}
+            for line in _lines(doc):
+                tagged = nltk.pos_tag([token.text for token in line])
+                found["pos"] += [LabeledSpan(token.i, token.i + 1, name) for token, (_, name) in zip(line, tagged)]
+                start = 0
+                for node in chunker.parse(tagged):
+                    end = start + (len(node) if isinstance(node, nltk.Tree) else 1)
+                    if isinstance(node, nltk.Tree):
+                        found["entities"].append(LabeledSpan(line[start].i, line[end - 1].i + 1, "NP"))
+                    start = end
+            yield found
 
     return tag
+
+
+def _lines(doc: Doc) -> Iterator[List[Token]]:
+    """YIELDS (List[Token]): The words of each line, without white space."""
+    for ends, tokens in groupby(doc, key=lambda token: token.is_space and "\n" in token.text):
+        words = [token for token in tokens if not token.is_space]
+        if words and not ends:
+            yield words
 
 
 def _of_jieba() -> TaggerT:
@@ -104,19 +114,18 @@ def _of_jieba() -> TaggerT:
     def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
         for doc in docs:
             words = list(_words(doc, posseg.cut(doc.text)))
-            runs = (list(run) for noun, run in groupby(words, key=lambda word: word.label.startswith(NOUN)) if noun)
+            runs = (list(run) for noun, run in groupby(words, key=lambda word: word is not None and word.label.startswith(NOUN)) if noun)
             phrases = [LabeledSpan(run[0].start, run[-1].end, "NP") for run in runs]
-            yield {"entities": phrases, "pos": words}
+            yield {"entities": phrases, "pos": [word for word in words if word is not None]}
 
     return tag
 
 
-def _words(doc: Doc, cut: Iterable[Any]) -> Iterator[LabeledSpan]:
-    """YIELDS (LabeledSpan): Words with letters or signs that begin and end where tokens do."""
+def _words(doc: Doc, cut: Iterable[Any]) -> Iterator[Optional[LabeledSpan]]:
+    """YIELDS (Optional[LabeledSpan]): Words; None for white space, and for one that begins or ends inside of a token."""
     start = 0
     for pair in cut:
         end = start + len(pair.word)
         span = doc.char_span(start, end)
-        if span is not None and not pair.word.isspace():
-            yield LabeledSpan(span.start, span.end, pair.flag)
+        yield None if span is None or pair.word.isspace() else LabeledSpan(span.start, span.end, pair.flag)
         start = end

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -63,7 +64,7 @@ class OpenAIClient(OfOneProcess):
         check_settings(
             "the language model",
             ("model", model, bool(model), "the name of a model"),
-            ("base_url", base_url, base_url is None or re.match("https?://.", base_url), "a URL that begins with http:// or https://"),
+            ("base_url", base_url, base_url is None or _is_url(base_url), "a URL that begins with http:// or https://"),
             ("in_flight", in_flight, in_flight > 0, "positive"),
             ("timeout", timeout, timeout > 0, "positive"),
         )
@@ -167,6 +168,8 @@ class OpenAIClient(OfOneProcess):
                 self._trial.answered()
                 self._answered, self._silent_since = True, None
                 return reply
+            except LownerError:
+                raise
             except openai.APIStatusError as error:
                 hopeless = error.status_code in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
                 if hopeless or (error.status_code in HOPELESS_AT_FIRST and self._trial.refuses_all()):
@@ -205,7 +208,7 @@ class OpenAIClient(OfOneProcess):
             if self._server is None:
                 from .timed import timed_client
 
-                if not self._key.isascii():
+                if not (self._key.isascii() and self._key.isprintable()):
                     raise LownerError(Errors.LN089.format(variable=self._api_key_variable))
                 self._server = _load_openai().OpenAI(
                     api_key=self._key or "none",
@@ -259,6 +262,15 @@ class OpenAIClient(OfOneProcess):
         if self._key:
             text = text.replace(self._key, "***")
         return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", text)[:300]
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        # Its port is no number.
+        return False
 
 
 def _said(error: BaseException) -> str:

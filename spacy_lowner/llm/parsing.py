@@ -8,10 +8,12 @@ from functools import partial
 from io import StringIO
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
-# Brackets tried as the beginning of a reply's JSON.
+# Brackets tried in vain as the beginning of a reply's JSON.
 MOST_STARTS = 100
 # Brackets are closed where a reply was cut.
 CLOSING = {"{": "}", "[": "]"}
+# A comma before a closing bracket, or a text, where a comma is left alone.
+EXTRA_COMMA = re.compile(r'''("(?:\\.|[^"\\])*"|(?<!\w)'(?:\\.|[^'\\])*')|,\s*([}\]])''')
 
 
 def read_json(text: str) -> Any:
@@ -29,15 +31,18 @@ def read_json(text: str) -> Any:
 
 def read_json_values(text: str) -> Iterator[Any]:
     """As `read_json`, for replies of several objects. YIELDS (Any): Each dictionary or list that is not inside another one."""
-    end = 0
-    for start in [match.start() for match in re.finditer(r"[{\[]", text)][:MOST_STARTS]:
+    end = tried = 0
+    for start in (match.start() for match in re.finditer(r"[{\[]", text)):
         # What is outside comes before what is inside, also where it has to be mended.
-        readings = _readings(text[start:]) if start >= end else iter(())
-        for value, length in readings:
+        if start < end or tried == MOST_STARTS:
+            continue
+        for value, length in _readings(text[start:]):
             if isinstance(value, (dict, list)):
                 end = start + length
                 yield _without_surrogates(value)
                 break
+        else:
+            tried += 1
 
 
 def without_thoughts(text: str) -> str:
@@ -66,7 +71,7 @@ def _readings(text: str) -> Iterator[Tuple[Any, int]]:
     except (ValueError, RecursionError):
         pass
     body, length = _to_the_end(text)
-    for candidate in (re.sub(r",\s*([}\]])", r"\1", body), body):
+    for candidate in (EXTRA_COMMA.sub(r"\1\2", body), body):
         for read in (partial(json.loads, strict=False), _read_literal):
             try:
                 yield read(candidate), length
@@ -83,27 +88,33 @@ def _read_literal(text: str) -> Any:
 
 
 def align_mentions(words: Sequence[str], mentions: Sequence[str]) -> List[Optional[Tuple[int, int]]]:
-    """Find quoted mentions among the words of a text: each after the one before, or else anywhere that is not taken by an equal one.
+    """Find quoted mentions among the words of a text: each after the one before, or else inside of it, or else anywhere that is not taken
+    by an equal one.
 
     White space does not matter, and case only where a mention stands there as it is written.
 
     words (Sequence[str]): Of the text. mentions (Sequence[str]): As a model quotes them, in its order.
     RETURNS (List[Optional[Tuple[int, int]]]): Words start..end (end excluded) of each; None for one that is not in the text.
     """
-    exact = ["".join(word.split()) for word in words]
+    exact = [letters_of(word) for word in words]
     folded = [word.casefold() for word in exact]
     found: List[Optional[Tuple[int, int]]] = []
-    after = 0
+    firsts = [0]
     for mention in mentions:
-        wanted = "".join(mention.split())
+        wanted = letters_of(mention)
         place = None
         for text, target in ((exact, wanted), (folded, wanted.casefold())):
             taken = {one for one in found if one is not None and "".join(text[slice(*one)]) == target}
-            for first in (after, 0):
+            for first in firsts:
                 place = place or _find(text, target, first, taken)
         found.append(place)
-        after = place[0] if place is not None else after
+        firsts = firsts if place is None else [place[1], place[0], 0]
     return found
+
+
+def letters_of(text: str) -> str:
+    """RETURNS (str): A text without white space: corpora of words have it around every sign."""
+    return "".join(text.split())
 
 
 def _find(words: Sequence[str], target: str, first: int, taken: set) -> Optional[Tuple[int, int]]:

@@ -3,11 +3,14 @@
 import random
 import time
 from dataclasses import dataclass
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Callable, Mapping, Optional
 
 # Statuses that may pass: too early, too many, conflict, timeouts and faults of the server.
 PASSING = {408, 409, 425, 429}
+# Beyond any longest pause.
+MOST_DOUBLINGS = 60
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Patience:
         attempt (int): How many there were. asked (Optional[float]): Seconds that the server asks to wait.
         RETURNS (float): Seconds; never less than what the server asks.
         """
-        longest = min(self.longest, self.first * 2 ** (attempt - 1))
+        longest = min(self.longest, self.first * 2.0 ** min(attempt - 1, MOST_DOUBLINGS))
         return max(longest * (0.5 + draw() / 2), asked or 0.0)
 
 
@@ -45,6 +48,9 @@ def seconds_asked(headers: Mapping[str, str], now: Callable[[], float] = time.ti
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now())
+        date = parsedate_to_datetime(value)
+        # One without a zone is of UTC, as all dates of HTTP are.
+        date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+        return max(0.0, date.timestamp() - now())
     except (TypeError, ValueError):
         return None

@@ -42,6 +42,9 @@ def _begin(request: Any) -> None:
 
 def _bound(response: Any) -> None:
     request = response.request
-    seconds = request.extensions["timeout"]["read"]
-    if seconds is not None and isinstance(response.stream, httpx.SyncByteStream):
-        response.stream = TimedBody(response.stream, request.extensions["begun"] + seconds)
+    timeout = request.extensions["timeout"]
+    if timeout["read"] is not None and isinstance(response.stream, httpx.SyncByteStream):
+        end = request.extensions["begun"] + timeout["read"]
+        response.stream = TimedBody(response.stream, end)
+        # Of the body, which is read after this; that of the head is over.
+        timeout["read"] = max(0.001, end - time.monotonic())

@@ -32,7 +32,7 @@ class Scripted:
     def answer(self, prompt):
         self.asked.append(prompt)
         if prompt.startswith("The following labels"):
-            return Reply(self.merge)
+            return self.merge if isinstance(self.merge, Reply) else Reply(self.merge)
         for beginning, answers in self.answers.items():
             if prompt.startswith(beginning):
                 said = answers.get(prompt.rsplit("Sentence: ", 1)[1], "[]")
@@ -71,6 +71,44 @@ def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
     assert '["we", "saw", "New York"]' in model.asked[1]
 
 
+def test_no_word_is_missing_from_what_parts_of_speech_are_asked_for(make_doc):
+    doc = make_doc("we saw New York again")
+    model = Scripted(segments={doc.text: ["saw", "New York", "York again", "Rome"]})
+    account = extend([doc], model, parts=["pos"])
+    assert '["we", "saw", "New York", "again"]' in model.asked[1]
+    assert account.unused["segments that overlap"] == account.unused["not in the text"] == 1 and "sc_ext" not in doc.spans
+
+
+def test_an_answer_of_none_says_that_there_is_none(make_doc):
+    docs = [make_doc("Ann sang"), make_doc("no one")]
+    account = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), parts=["entities"])
+    assert "sc_ext" not in docs[0].spans and account.unused == {"not in the text": 1}
+    assert len(docs[1].spans["sc_ext"]) == 0
+
+
+def test_all_lists_of_a_reply_are_taken_and_counted(make_doc, tmp_path):
+    doc = make_doc("Ann left Rome")
+    said = 'Of sentence [1]: [{"entity": "Ann", "type": "person"}] and [{"Rome", "city"}] and [NaN], [{"entity": "Rome", "type": "city"}]'
+    account = extend([doc], Scripted({doc.text: f'{said} [{{"entity": "Ann", "type": "person"}}]'}), parts=["entities"])
+    assert ext(doc) == [("Ann", "person"), ("Rome", "city")]
+    assert account.unused == {"item without text and label": 3}
+    srsly.write_json(tmp_path / "account.json", account.as_dict())
+
+
+def test_why_a_mention_has_no_place(make_doc):
+    doc = make_doc("Ann saw Boston_based Bob")
+    said = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
+    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert account.unused == {"part of a word, or repeated too often": 2, "not in the text": 1}
+
+
+def test_a_mapping_that_was_cut_is_used_up_to_there(make_doc):
+    docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
+    said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    account = extend(docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), parts=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "town")] and account.unused == {"cut at the limit of tokens": 1}
+
+
 def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(make_doc):
     docs = [make_doc("Ann sang"), make_doc("Bob ran"), make_doc("so")]
     said = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
@@ -104,6 +142,7 @@ def test_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
     assert merge_synonyms(TOWNS, {"city": ["town"], "place": ["town", "city"]}, by_hand) == {"town": "city"}
     assert merge_synonyms(TOWNS, {"city": ["unheard of"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
     assert merge_synonyms(TOWNS, {"city": ["town"]}, by_hand, epsilon=0.1) == {}
+    assert merge_synonyms([*TOWNS, ("Bonn", "town"), ("Bonn", "town")], {"city": ["town"]}, by_hand) == {"town": "city"}
 
 
 def test_the_radius_is_that_of_the_farthest():
@@ -125,7 +164,12 @@ def test_merged_labels_reach_the_docs(make_doc):
         "Bonn": [{"entity": "Bonn", "type": "town"}],
     }
     account = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), parts=["entities"], embed=by_hand)
-    assert ext(docs[1]) == [("Bonn", "city")] and account.used["merged labels"] == 1
+    assert ext(docs[1]) == [("Bonn", "city")] and account.used["merged labels"] == 1 and not account.unused
+    said["Bonn"] = [{"entity": "Bonn", "type": "place"}]
+    by_letters = lambda texts: numpy.asarray([[float(ord(text[0]))] for text in texts])
+    account = extend(docs, Scripted(said, merge='{"city": ["place", "town"]}'), parts=["entities"], embed=by_letters)
+    assert ext(docs[1]) == [("Bonn", "place")]
+    assert account.unused == {"synonym that is no label": 1, "synonyms that their mentions keep apart": 1}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -141,11 +185,23 @@ def test_prompts_of_both_languages(language):
 def test_tags_of_jieba():
     pytest.importorskip("jieba")
     nlp = spacy.blank("zh")
-    docs = [nlp.make_doc("我在北京大学  学习资讯智能😀"), nlp.make_doc(""), nlp.make_doc(" ")]
+    docs = [nlp.make_doc("我在北京大学  学习资讯智能😀\n资讯"), nlp.make_doc(""), nlp.make_doc(" ")]
     write_tags(docs, load_tagger("jieba"))
     found = {(span.text, span.label_) for span in docs[0].spans["sc_ext"]}
     assert {("北京大学", "nt"), ("资讯智能", "NP"), ("资讯", "n"), ("在", "p"), ("😀", "x")} <= found
-    assert not any(text.isspace() for text, _ in found) and not docs[1].spans["sc_ext"] and not docs[2].spans["sc_ext"]
+    assert not any("\n" in text or text.isspace() for text, _ in found) and not docs[1].spans["sc_ext"] and not docs[2].spans["sc_ext"]
+
+
+def test_tags_of_nltk_leave_white_space_out():
+    pytest.importorskip("nltk")
+    doc = spacy.blank("en").make_doc("\nThe big  dog\nRome  today")
+    try:
+        write_tags([doc], load_tagger("nltk"))
+    except LownerError:
+        pytest.skip("the data of the tagger is not installed")
+    found = ext(doc)
+    assert ("The big  dog", "NP") in found and len(found) == 5 + sum(label == "NP" for _, label in found)
+    assert not any("\n" in text or text.isspace() for text, _ in found)
 
 
 def test_tags_of_a_pipeline(make_doc, tmp_path):

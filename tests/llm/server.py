@@ -22,7 +22,7 @@ def completion(content, *, finish="stop", **message):
 
 class Misbehaving:
     """What the server saw, and does: `answer(prompt, attempt)` returns the text of an answer, a body (dict), a triple of status,
-    headers and body, or ":drop", ":half", ":drip" or ":stall"."""
+    headers and body, or ":drop", ":half", ":drip", ":stall" or ":late", whose head comes after 0.8 seconds and whose body after 3 more."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -69,8 +69,10 @@ def serve(answer):
             if answer == ":stall":
                 time.sleep(3)
                 answer = "late"
-            half, drip = answer == ":half", answer == ":drip"
-            if half or drip:
+            half, drip, late = (answer == kind for kind in (":half", ":drip", ":late"))
+            if late:
+                time.sleep(0.8)
+            if half or drip or late:
                 answer = "a long answer"
             status, headers, body = answer if isinstance(answer, tuple) else (200, {}, answer)
             data = (
@@ -84,6 +86,9 @@ def serve(answer):
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            if late:
+                self.wfile.flush()
+                time.sleep(3)
             if drip:
                 for byte in data:
                     self.wfile.write(bytes([byte]))

@@ -133,9 +133,10 @@ def test_retry_after_is_kept():
         assert ask(client(url), "x")[0].text == "fine"
         assert time.monotonic() - started >= 0.6
     assert seconds_asked({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=lambda: 20.0) == 40.0
+    assert seconds_asked({"retry-after": "Thu, 01 Jan 1970 00:01:00 -0000"}, now=lambda: 20.0) == 40.0
     assert seconds_asked({"retry-after": "soon"}) is None and seconds_asked({}) is None
     pauses = [Patience(first=1, longest=8).pause(attempt, None, draw=lambda: 1.0) for attempt in range(1, 6)]
-    assert pauses == [1, 2, 4, 8, 8] and Patience().pause(1, None, draw=lambda: 0.0) == 0.5
+    assert pauses == [1, 2, 4, 8, 8] and Patience().pause(5000, None, draw=lambda: 1.0) == 60.0 and Patience().pause(1, None, draw=lambda: 0.0) == 0.5
 
 
 def test_the_deadline_ends_it_and_the_others_are_answered():
@@ -517,7 +518,23 @@ def test_replayed_replies(tmp_path):
         ask(ReplayLLM(tmp_path / "bad.jsonl"), "a")
 
 
-@pytest.mark.parametrize("settings", [{"in_flight": 0}, {"timeout": 0}])
+@pytest.mark.parametrize("key", ["first-secret\nsecond-secret", "sécret"])
+def test_a_key_that_no_header_can_hold_is_refused_at_once_and_not_told(monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with serve(lambda prompt, attempt: "fine") as (url, server):
+        with pytest.raises(LownerError, match="LN089") as error:
+            ask(client(url), "x")
+        assert not server.seen and "cret" not in str(error.value)
+
+
+def test_a_body_that_stalls_after_its_head_is_broken_off_in_time():
+    with serve(lambda prompt, attempt: ":late" if attempt == 1 else "fine") as (url, server):
+        begun = time.monotonic()
+        assert ask(client(url, timeout=1), "x")[0].text == "fine"
+        assert time.monotonic() - begun < 1.7 and len(server.seen) == 2
+
+
+@pytest.mark.parametrize("settings", [{"in_flight": 0}, {"timeout": 0}, {"base_url": "http://host:80a/v1"}, {"base_url": "https://"}])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)

@@ -49,6 +49,9 @@ def test_mentions_are_found_in_order():
     assert align_mentions(words, ["New York", "Ann"]) == [(10, 12), (0, 1)]
     assert align_mentions(words, ["new york", "Rome", "", "An"]) == [(10, 12), None, None, None]
     assert align_mentions([], ["x"]) == [None]
+    assert align_mentions("Barack Obama said Obama".split(), ["Barack Obama", "Obama"]) == [(0, 2), (3, 4)]
+    assert align_mentions("University of Bonn".split(), ["University of Bonn", "Bonn"]) == [(0, 3), (2, 3)]
+    assert align_mentions(list("看看看书"), ["看看", "看", "书"]) == [(0, 2), (2, 3), (3, 4)]
 
 
 def test_letters_that_change_length_in_lower_case():
@@ -92,3 +95,13 @@ def test_several_objects_are_read(text):
 def test_texts_side_by_side_are_not_joined():
     with pytest.raises(ValueError):
         read_json('["x", "y" "z"]')
+
+
+def test_commas_of_texts_stay():
+    assert read_json('["f(x, ]", "a\\", ]",]') == ["f(x, ]", 'a", ]']
+    assert read_json("['f(x, ]', 1,]") == ["f(x, ]", 1]
+
+
+def test_a_long_list_without_commas_is_read_whole():
+    said = "[" + " ".join(f'{{"a": {number}}}' for number in range(300)) + "]"
+    assert list(read_json_values(said)) == [{"a": number} for number in range(300)]
