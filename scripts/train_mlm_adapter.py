@@ -50,7 +50,8 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     reported = [" ".join(token.text for token in doc) for path in arguments.report for doc in load_corpus(path)]
     files = sorted(arguments.folder.rglob("*.txt"))
-    lines, digest = read_lines(files, shingles(reported))
+    left_out = shingles(reported)
+    lines, digest = read_lines(files, left_out)
     if len(lines) < HELD_OUT:
         raise SystemExit(f"{arguments.folder}: {len(lines)} paragraphs in {len(files)} .txt files are too few. Name a folder with more.")
     held_out, training = lines[: len(lines) // HELD_OUT], lines[len(lines) // HELD_OUT :]
@@ -62,7 +63,7 @@ def main() -> None:
     if arguments.start is not None:
         model.load_state_dict(read_adapter(arguments.start), strict=False)
     checkpoint = arguments.output.with_suffix(".checkpoint")
-    asked = {name: str(getattr(arguments, name)) for name in ("rank", "rate", "tokens", "steps", "seed", "start")} | {"texts": digest}
+    asked = {name: str(getattr(arguments, name)) for name in ("rank", "rate", "tokens", "steps", "seed", "start")} | {"texts": digest, "left out": len(left_out)}
     step, seconds = train(model, tokenizer, training, arguments, checkpoint, asked)
     accuracy = {"held out": masked_accuracy(model, tokenizer, held_out, arguments.device)}
     if reported:

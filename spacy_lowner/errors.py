@@ -160,7 +160,8 @@ class Errors(metaclass=_WithCodes):
         '{{"person": ["Ada Lovelace", "Grace Hopper"]}}.'
     )
     LN071 = "{path} was begun with other settings or another corpus. Delete it, name another output, or set them back."
-    LN072 = "{path}: augmented corpora are DocBins. Name an output that ends in .spacy, or a folder of such."
+    LN072 = "{path}: augmented corpora are DocBins. Name an output that ends in .spacy, or a new folder of such."
+    LN068 = "{path}: no Doc has entities under the key {spans_key!r} or in doc.ents; there are spans under {keys}. Name the key with --spans-key."
     LN073 = "--search trains with each pair of ratios: name a training --config and a --dev corpus."
     LN074 = (
         "{path} is missing: the packaged encoder is no masked language model without it. Train it with "
@@ -247,6 +248,10 @@ class Warnings(metaclass=_WithCodes):
     LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."
     LN115 = "{count} text(s) of more than {limit} bytes are read without their context, for they could fill the encoder by themselves."
     LN116 = "{path}: {count} Doc(s) have doc.ents and no spans under the key {spans_key!r}, as others have: they count as having no entities."
+    LN118 = (
+        "FactMix makes nothing: no Doc has an entity for which there is another one of its type, or words outside of entities. Take more "
+        "sentences, or name mentions with --entity-base."
+    )
     LN117 = (
         "FactMix adds nothing: of {made} examples {filtered} were dropped by the filter, the others stand already. Take a filter that "
         "labels the originals right, or none."

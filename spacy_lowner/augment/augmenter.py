@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger, minibatch
 
-from ..corpus.docs import bare_doc, read_docs
+from ..corpus.docs import bare_doc, keys_elsewhere, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
 from .factmix import FactMix, digest_of
@@ -47,6 +47,9 @@ def build_factmix(
         ("entity_ratio", entity_ratio, entity_ratio >= 0, "at least 0"),
     )
     base = MentionBase.from_docs(read_docs(originals), spans_key) if entity_base is None else MentionBase.from_file(entity_base)
+    elsewhere = keys_elsewhere(read_docs(originals), spans_key)
+    if elsewhere:
+        raise LownerError(Errors.LN068.format(path=originals, spans_key=spans_key, keys=", ".join(elsewhere)))
     if not filter_model:
         warnings.warn(Warnings.LN105)
     factmix = FactMix(
@@ -143,4 +146,5 @@ def _report(factmix: FactMix) -> None:
 def warn_of_none(factmix: FactMix, counts: Dict[str, int]) -> None:
     """Warn where it was asked for examples of a whole corpus and none is left."""
     if (factmix.context_ratio or factmix.entity_ratio) and not counts.get("kept"):
-        warnings.warn(Warnings.LN117.format(made=counts.get("made", 0), filtered=counts.get("filtered", 0)))
+        made = counts.get("made", 0)
+        warnings.warn(Warnings.LN117.format(made=made, filtered=counts.get("filtered", 0)) if made else Warnings.LN118)

@@ -16,7 +16,7 @@ from spacy.tokens import DocBin
 from spacy.util import minibatch
 
 from ..corpus.convert import load_corpus
-from ..corpus.docs import read_docs, write_docs
+from ..corpus.docs import is_docbin, read_docs, write_docs
 from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
 from ..models.masked_lm import ADAPTER_FILE
@@ -108,9 +108,10 @@ def augment_corpus(
             write_json(parts.counts(number), own)
             counts.update(own)
         on_part(len(docs))
+    report_path(output).unlink(missing_ok=True)
     parts.finish(output)
     warn_of_none(factmix, counts)
-    report = {"counts": dict(counts), "settings": asked}
+    report = {"output": output.name, "counts": dict(counts), "settings": asked}
     write_json(report_path(output), report)
     shutil.rmtree(parts.folder)
     return report
@@ -134,7 +135,7 @@ def _digest(path: Path) -> str:
 
 
 def _as_docbin(source: Path, parts: PartFiles, spans_key: str) -> Path:
-    if source.suffix == ".spacy":
+    if is_docbin(source):
         return source
     path = parts.folder / "originals.spacy"
     if not path.exists():

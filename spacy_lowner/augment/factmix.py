@@ -9,6 +9,7 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc
 
+from ..corpus.docs import entity_spans
 from ..types import ORIGIN_KEY
 from .denoising import Denoiser
 from .infill import Gap, Infill
@@ -45,7 +46,7 @@ class FactMix:
 
     def know(self, docs: Iterable[Doc]) -> None:
         """Docs that must not be made: the originals, and what was made before."""
-        self._seen.update(digest_of(doc) for doc in docs)
+        self._seen.update(digest_of(doc, self.spans_key) for doc in docs)
 
     def make(self, docs: Sequence[Doc]) -> List[List[Doc]]:
         """RETURNS (List[List[Doc]]): The new Docs of each Doc. Their origin is on `doc.user_data`."""
@@ -97,7 +98,7 @@ class FactMix:
 
     def _is_new(self, doc: Doc) -> bool:
         self.counts["made"] += 1
-        digest = digest_of(doc)
+        digest = digest_of(doc, self.spans_key)
         if digest in self._seen:
             self.counts["double"] += 1
             return False
@@ -139,10 +140,9 @@ def _labelled(doc: Doc, origin: str) -> Doc:
     return doc
 
 
-def digest_of(doc: Doc) -> bytes:
-    """RETURNS (bytes): Of words and spans."""
-    spans = sorted(
-        (str(key), span.start, span.end, span.label_) for key, group in layers(doc).items() for span in group
-    )
+def digest_of(doc: Doc, spans_key: Optional[str] = None) -> bytes:
+    """RETURNS (bytes): Of words and all spans, or of the entities alone where their key is given."""
+    groups = layers(doc) if spans_key is None else {spans_key: entity_spans(doc, spans_key)}
+    spans = sorted((str(key), span.start, span.end, span.label_) for key, group in groups.items() for span in group)
     content = repr(([token.text for token in doc], spans)).encode()
     return hashlib.blake2b(content, digest_size=8).digest()

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span
 
 from ..corpus.docs import entity_spans, trim
 from ..errors import Errors, LownerError
+from ..types import EXTENSION_KEY
 from .rewrite import Edit, LayersT, crosses, inner_spans
 
 # Groups and labels of spans.
@@ -18,18 +19,20 @@ LabelsT = FrozenSet[Tuple[str, str]]
 
 
 class Mention(NamedTuple):
-    """Words of an entity, whether a space follows each but the last, and the spans inside and those of the same words; None where
-    nobody has looked."""
+    """Words of an entity, whether a space follows each but the last, the spans inside and those of the same words (None where nobody has
+    looked), and whether a sentence begins with it."""
 
     words: List[str]
     spaces: List[bool]
     inner: Optional[LayersT]
     alike: Optional[LabelsT] = None
+    first: bool = False
 
 
 @dataclass
 class MentionBase:
-    """Mentions by type, each form once. Case is kept, but does not tell forms apart: capitals of headlines give way to the usual form."""
+    """Mentions by type, each form once. Case is kept, but does not tell forms apart: capitals of headlines, and of what begins a sentence,
+    give way to the usual form."""
 
     mentions: Dict[str, Dict[tuple, Mention]] = field(default_factory=dict)
     _ordered: Dict[str, List[Tuple[tuple, Mention]]] = field(default_factory=dict)
@@ -75,18 +78,25 @@ class MentionBase:
             self._ordered[label] = sorted(self.mentions.get(label, {}).items(), key=itemgetter(0))
         words = tuple(token.text.lower() for token in span)
         others = [mention for form, mention in self._ordered[label] if form[0] != words]
-        needs_inner = any(inner_spans(doc, span.start, span.end).values())
+        inner = inner_spans(doc, span.start, span.end)
+        needs_inner = any(spans for key, spans in inner.items() if key != EXTENSION_KEY)
         alike = _alike(span)
-        # All labels must hold for the other mention too.
-        others = [one for one in others if one.alike == alike or (one.alike is None and {label for _, label in alike} <= {span.label_})]
+        # All labels must hold for the other mention too; extension labels of one that nobody has looked at are not known.
+        labels = {label for key, label in alike if key != EXTENSION_KEY}
+        others = [one for one in others if one.alike == alike or (one.alike is None and labels <= {span.label_})]
+        dense = len(doc) > 1 and not any(token.whitespace_ for token in doc)
         for mention in draw.sample(others, min(count, len(others))):
-            if mention.inner is not None or not needs_inner:
-                yield Edit(span.start, span.end, fit_case(mention.words, doc, span), mention.spaces, mention.inner or {})
+            words = fit_case(mention.words, doc, span)
+            if mention.inner is not None:
+                yield Edit(span.start, span.end, words, mention.spaces, mention.inner)
+            elif not needs_inner:
+                spaces = [False] * len(mention.spaces) if dense else mention.spaces
+                yield Edit(span.start, span.end, words, spaces, unknown=frozenset({EXTENSION_KEY}))
 
     def _add(self, label: str, mention: Mention) -> None:
         form = (tuple(word.lower() for word in mention.words), tuple(sorted(mention.alike or ())))
         forms = self.mentions.setdefault(label, {})
-        if form not in forms or (_upper(forms[form]) and not _upper(mention)):
+        if form not in forms or _oddity(mention) < _oddity(forms[form]):
             forms[form] = mention
         self._ordered.pop(label, None)
 
@@ -105,6 +115,7 @@ def span_mention(span: Span) -> Mention:
         [bool(token.whitespace_) for token in span][:-1],
         {key: spans for key, spans in inner_spans(span.doc, span.start, span.end).items() if spans},
         _alike(span),
+        span[0].is_sent_start is True,
     )
 
 
@@ -128,8 +139,9 @@ def fit_case(words: List[str], doc: Doc, span: Span) -> List[str]:
     return list(words)
 
 
-def _upper(mention: Mention) -> bool:
-    return "".join(mention.words).isupper()
+def _oddity(mention: Mention) -> int:
+    """RETURNS (int): How little its capitals tell: all of a headline, the first of a sentence, or none."""
+    return 2 if "".join(mention.words).isupper() else int(mention.first)
 
 
 def _alike(span: Span) -> LabelsT:

@@ -1,6 +1,6 @@
 """Replacing words of a Doc without losing what stands on it."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 import numpy
 from spacy.tokens import Doc, Span, SpanGroup
@@ -18,6 +18,7 @@ class Edit(NamedTuple):
     words (List[str]): The new words, at least one. spaces (List[bool]): Whether a space follows each but the last.
     inner (Optional[LayersT]): Spans inside the new words, from their first word on, in place of those inside the old ones; None where
         each word takes the place of one, and what is inside stays.
+    unknown (FrozenSet[str]): Groups of spans in which nobody has looked at the new words. The new Doc is without them.
     """
 
     start: int
@@ -25,6 +26,7 @@ class Edit(NamedTuple):
     words: List[str]
     spaces: List[bool]
     inner: Optional[LayersT] = {}
+    unknown: FrozenSet[str] = frozenset()
 
     @property
     def word_by_word(self) -> bool:
@@ -50,14 +52,13 @@ def rewrite(doc: Doc, edit: Edit) -> Doc:
         new[place].set_morph(None)
     new.has_unknown_spaces = doc.has_unknown_spaces
     new.cats = dict(doc.cats)
-    # Keys that are tuples belong to extension attributes: those of words and spans would point to the wrong characters.
-    new.user_data.update(
-        {key: value for key, value in doc.user_data.items() if not isinstance(key, tuple) or key[2:] == (None, None)}
-    )
+    # Extension attributes of words and spans would point to the wrong characters.
+    new.user_data.update({key: value for key, value in doc.user_data.items() if not _is_inside(key)})
     if not edit.word_by_word:
         new.user_data.pop(("._.", REASONING, None, None), None)
     for key, group in doc.spans.items():
-        new.spans[key] = _moved_group(group, new, edit, key)
+        if key not in edit.unknown:
+            new.spans[key] = _moved_group(group, new, edit, key)
     _move_ents(doc, new, edit)
     return new
 
@@ -84,6 +85,11 @@ def inner_spans(doc: Doc, start: int, end: int) -> LayersT:
 def layers(doc: Doc) -> Dict[Optional[str], List[Span]]:
     """RETURNS (Dict[Optional[str], List[Span]]): Every span of a Doc by group; None for `doc.ents`."""
     return {None: list(doc.ents), **{key: list(group) for key, group in doc.spans.items()}}
+
+
+def _is_inside(key: Any) -> bool:
+    """RETURNS (bool): Whether user data is an extension attribute of a part of a Doc."""
+    return isinstance(key, tuple) and key[:1] == ("._.",) and key[2:] != (None, None)
 
 
 def _words(doc: Doc, edit: Edit) -> Dict[str, Any]:
@@ -144,10 +150,13 @@ def _move_ents(doc: Doc, new: Doc, edit: Edit) -> None:
     known = doc.to_array("ENT_IOB") != 0
     places = [_moved(int(i), edit) for i in numpy.flatnonzero(~known) if not edit.start <= i < edit.end]
     missing = [new[place : place + 1] for place in places]
-    if not known[edit.start : edit.end].any():
+    brought: List[Span] = []
+    if known[edit.start : edit.end].any():
+        brought = _new_spans(new, edit, None)
+    else:
         missing.append(new[edit.start : edit.start + len(edit.words)])
     # Where `doc.ents` of one text and groups of the other disagree, the longer entity stays.
-    new.set_ents(filter_spans(ents + _new_spans(new, edit, None)), missing=missing, default="outside")
+    new.set_ents(filter_spans(ents + brought), missing=missing, default="outside")
 
 
 def _new_spans(new: Doc, edit: Edit, key: Optional[str]) -> List[Span]:

@@ -11,7 +11,7 @@ from spacy.cli._util import setup_gpu
 from tqdm import tqdm
 from wasabi import msg
 
-from ..corpus.docs import read_docs
+from ..corpus.docs import is_docbin, read_docs
 from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
 from ..report.grid import Run, pending, read_lines
@@ -43,10 +43,10 @@ def augment_cli(
     """Make semi-factual examples (FactMix). Interrupt it at any time: it goes on where it stopped."""
     if not input_path.exists():
         raise LownerError(Errors.LN010.format(path=input_path))
-    if output_path.suffix not in ("", ".spacy"):
+    if output_path.suffix not in ("", ".spacy") or not output_path.name or (output_path.is_file() and not output_path.suffix):
         raise LownerError(Errors.LN072.format(path=output_path))
-    if input_path.resolve() == output_path.resolve():
-        raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself"))
+    if output_path.resolve() in (input_path.resolve(), *input_path.resolve().parents):
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself, or holds it"))
     setup_gpu(gpu_id)
     settings: Dict[str, Any] = {
         "masked_lm": masked_lm,
@@ -83,15 +83,16 @@ def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> N
     # Loaded here, for it loads transformers, which takes longer than all else that the other commands do first.
     from ..augment.corpus import augment_corpus
 
-    total = sum(1 for _ in read_docs(input_path)) if input_path.suffix == ".spacy" else None
+    total = sum(1 for _ in read_docs(input_path)) if is_docbin(input_path) else None
     with tqdm(total=total, unit="doc", desc=output_path.name) as bar:
         augment_corpus(input_path, output_path, settings, on_part=bar.update)
 
 
 def _copy(made: Path, output_path: Path) -> None:
+    report_path(output_path).unlink(missing_ok=True)
     with atomic_path(output_path) as draft:
         shutil.copyfile(made, draft)
-    write_json(report_path(output_path), srsly.read_json(report_path(made)))
+    write_json(report_path(output_path), {**srsly.read_json(report_path(made)), "output": output_path.name})
 
 
 def _search(
@@ -136,8 +137,11 @@ def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
     """RETURNS (bool): Whether this corpus has been made, of the same source with the same settings."""
     from ..augment.corpus import asked_of
 
-    report = report_path(path)
-    return path.exists() and report.exists() and srsly.read_json(report)["settings"] == asked_of(settings, source)
+    if not (path.exists() and report_path(path).exists()):
+        return False
+    # A file and a folder of one name have one report, and so has what another command made.
+    report = srsly.read_json(report_path(path))
+    return report.get("output", path.name) == path.name and report.get("settings") == asked_of(settings, source)
 
 
 def _table(rows: List[Tuple[float, int, int, Path]]) -> str:

@@ -83,12 +83,14 @@ def trim(span: Span) -> Span:
     return Span(span.doc, start, end, label=span.label_)
 
 
-def keys_elsewhere(docs: Sequence[Doc], spans_key: str = "sc") -> List[str]:
-    """RETURNS (List[str]): The keys under which a pipeline has written spans, if it has written all of them to others than one key and
-    `doc.ents`."""
-    if any(spans_key in doc.spans or doc.ents for doc in docs):
-        return []
-    return sorted({key for doc in docs for key, group in doc.spans.items() if len(group)})
+def keys_elsewhere(docs: Iterable[Doc], spans_key: str = "sc") -> List[str]:
+    """RETURNS (List[str]): The keys of the spans of Docs, if all of them are under others than one key and `doc.ents`."""
+    keys = set()
+    for doc in docs:
+        if spans_key in doc.spans or doc.ents:
+            return []
+        keys.update(key for key, group in doc.spans.items() if len(group) and key != EXTENSION_KEY)
+    return sorted(keys)
 
 
 def spans_on(doc: Doc, spans: Iterable[Span]) -> List[Span]:
@@ -114,6 +116,11 @@ def write_docs(docs: Iterable[Doc], path: Path) -> None:
     data = DocBin(docs=docs, store_user_data=True).to_bytes()
     with atomic_path(path) as draft:
         draft.write_bytes(data)
+
+
+def is_docbin(path: Path) -> bool:
+    """RETURNS (bool): Whether `read_docs` takes it: a DocBin by its name, or a folder."""
+    return path.suffix == ".spacy" or path.is_dir()
 
 
 def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:

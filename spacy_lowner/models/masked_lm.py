@@ -22,7 +22,7 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
 
     name (str): "minilm", a Hugging Face name, or a path.
     RETURNS (Tuple[PreTrainedModel, PreTrainedTokenizerFast]): The model on the CPU, and its tokenizer for words one by one.
-    RAISES (LownerError): If its tokenizer has no mask token.
+    RAISES (LownerError): If it is none, or its tokenizer has no mask token.
     """
     with loading(name):
         tokenizer = load_tokenizer(encoder_path(name))
@@ -35,7 +35,9 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
             model = load_adapter(path)
     else:
         with loading(name):
-            model = AutoModelForMaskedLM.from_pretrained(name)
+            model, found = AutoModelForMaskedLM.from_pretrained(name, output_loading_info=True)
+            if found["missing_keys"]:
+                raise ValueError(f"it has no head of a masked language model ({min(found['missing_keys'])} is missing)")
     return model.eval(), tokenizer
 
 

@@ -15,8 +15,11 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
-    """RETURNS (PreTrainedTokenizerFast): The tokenizer of a Hugging Face name or path, for words one by one."""
+    """RETURNS (PreTrainedTokenizerFast): The tokenizer of a Hugging Face name or path, for words one by one.
+    RAISES (ValueError): If it has no fast one."""
     tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+    if not tokenizer.is_fast:
+        raise ValueError(f"it has no fast tokenizer, only {type(tokenizer).__name__}")
     if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, ByteLevel):
         # A word by itself is one inside a text. Others than byte-level ones have it so, or would ask for their slow tokenizer.
         tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)

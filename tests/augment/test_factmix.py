@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Corpus
 from tokenizers import Tokenizer, decoders, models
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from spacy_lowner.augment import infill as infill_module
@@ -22,7 +22,7 @@ from spacy_lowner.augment.corpus import asked_of, augment_corpus
 from spacy_lowner.augment.denoising import Denoiser
 from spacy_lowner.augment.factmix import CONTEXT, ENTITY, FactMix
 from spacy_lowner.augment.infill import Gap, Infill, fit
-from spacy_lowner.augment.mentions import MentionBase, fit_case
+from spacy_lowner.augment.mentions import Mention, MentionBase, fit_case
 from spacy_lowner.augment.rewrite import Edit, rewrite
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
@@ -569,3 +569,98 @@ def test_a_mention_without_case_leaves_that_of_others(make_doc):
     for words in ("1984", "北京"):
         doc = make_doc(words, (0, 1, "X"))
         assert fit_case(["iPhone"], doc, doc.spans["sc"][0]) == ["iPhone"]
+
+
+def test_what_another_output_or_command_left_is_not_taken_for_this_one(corpus, tmp_path):
+    write_docs(corpus, tmp_path / "train.spacy")
+
+    def augment(output, ratio):
+        options = ["--context-ratio", "0", "--entity-ratio", str(ratio)]
+        done = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / output), *options])
+        assert done.exit_code == 0, done.output
+        return len(list(read_docs(tmp_path / output)))
+
+    few = augment("more.spacy", 1)
+    many = augment("more", 4)
+    assert augment("more.spacy", 4) == many > few
+    srsly.write_json(tmp_path / "more.report.json", {"used": {}})
+    assert augment("more.spacy", 1) == few
+
+
+def test_outputs_that_cannot_be(corpus, tmp_path):
+    write_docs(corpus, tmp_path / "in" / "00001.spacy")
+    (tmp_path / "file").write_text("")
+    for source, output in (("in/00001.spacy", "in"), ("in", "in"), ("in", "file"), ("in", "x.json")):
+        done = CliRunner().invoke(lowner, ["augment", str(tmp_path / source), str(tmp_path / output), "--context-ratio", "0"])
+        assert done.exit_code == 1 and "LN0" in done.output
+    assert CliRunner().invoke(lowner, ["augment", str(tmp_path / "in"), ".", "--context-ratio", "0"]).exit_code == 1
+    done = CliRunner().invoke(lowner, ["augment", str(tmp_path / "in"), str(tmp_path / "out.spacy"), "--context-ratio", "0"])
+    assert done.exit_code == 0 and len(list(read_docs(tmp_path / "out.spacy"))) > len(corpus)
+
+
+def test_a_key_without_spans_is_told_of(corpus, tmp_path, make_doc):
+    write_docs(corpus, tmp_path / "train.spacy")
+    for doc in corpus:
+        doc.spans["other"] = doc.spans.pop("sc")
+        doc.set_ents([])
+    write_docs(corpus, tmp_path / "elsewhere.spacy")
+    with pytest.raises(LownerError, match="LN068.*other"):
+        build_factmix(tmp_path / "elsewhere.spacy", context_ratio=0)
+    write_docs([make_doc("Ann", (0, 1, "PER"))], tmp_path / "one.spacy")
+    with pytest.warns(UserWarning, match="LN118"):
+        augment_corpus(tmp_path / "one.spacy", tmp_path / "out.spacy", {"context_ratio": 0})
+
+
+def test_entities_inside_stay_out_of_words_whose_entities_are_missing(make_doc, nlp):
+    nested = make_doc("Rome College", (0, 2, "ORG"), (0, 1, "LOC"))
+    nested.set_ents([Span(nested, 0, 1, "LOC")])
+    unknown = Doc(nlp.vocab, words=["at", "Acme"])
+    unknown.spans["sc"] = [Span(unknown, 1, 2, "ORG")]
+    made = FactMix(None, MentionBase.from_docs([nested, unknown]), context_ratio=0, entity_ratio=1).make([unknown])[0]
+    assert [(doc.text.strip(), spans(doc)) for doc in made] == [("at Rome College", [("Rome College", "ORG"), ("Rome", "LOC")])]
+    assert not made[0].has_annotation("ENT_IOB")
+
+
+def test_a_filter_is_asked_by_its_own_key_and_for_one_of_two_labels(make_doc, ruler):
+    doc = make_doc("Ann met Bob", (0, 1, "X"), (0, 1, "PER"), (2, 3, "PER"))
+    assert Denoiser(ruler).keeps([doc]) == [True]
+    denoiser = Denoiser(ruler)
+    other = denoiser.nlp.add_pipe("span_ruler", config={"spans_key": "other"})
+    other.add_patterns([{"label": "Y", "pattern": "met"}])
+    denoiser.nlp.to_disk(ruler)
+    assert Denoiser(ruler).flat and Denoiser(ruler).keeps([doc]) == [True]
+
+
+def test_examples_that_differ_in_extension_labels_alone_are_double(make_doc):
+    docs = [make_doc("Ann ran", (0, 1, "PER")), make_doc("Bob ran", (0, 1, "PER"))]
+    docs[0].spans["sc_ext"] = [Span(docs[0], 1, 2, "VERB")]
+    mix = FactMix(None, MentionBase.from_docs(docs), context_ratio=0)
+    mix.know(docs)
+    assert mix.make(docs) == [[], []] and mix.counts["double"] == 2
+
+
+def test_capitals_of_what_begins_a_sentence_give_way(make_doc):
+    first, inside = make_doc("Neural networks won", (0, 2, "X")), make_doc("we use neural networks", (2, 4, "X"))
+    for docs in ((first, inside), (inside, first)):
+        (form,) = MentionBase.from_docs(docs).mentions["X"].values()
+        assert form.words == ["neural", "networks"]
+
+
+def test_mentions_of_a_file_know_no_extension_labels(make_doc, nlp):
+    doc = make_doc("Ann Lee ran", (0, 2, "PER"))
+    doc.spans["sc_ext"] = [Span(doc, 0, 2, "NP"), Span(doc, 0, 1, "NNP"), Span(doc, 2, 3, "VERB")]
+    base = MentionBase()
+    base._add("PER", Mention(["Bob", "Ray"], [True], None))
+    (made,) = FactMix(None, base, context_ratio=0).make([doc])[0]
+    assert made.text == "Bob Ray ran" and spans(made) == [("Bob Ray", "PER")] and "sc_ext" not in made.spans
+    dense = Doc(nlp.vocab, words=["在", "上", "海"], spaces=[False] * 3)
+    dense.spans["sc"] = [Span(dense, 1, 3, "PER")]
+    (made,) = FactMix(None, base, context_ratio=0).make([dense])[0]
+    assert made.text == "在BobRay"
+
+
+def test_what_is_no_masked_language_model_is_refused(tiny_encoder, tmp_path):
+    BertModel.from_pretrained(tiny_encoder).save_pretrained(tmp_path / "no_head")
+    AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(tmp_path / "no_head")
+    with pytest.raises(LownerError, match="LN025.*no head"):
+        Infill(str(tmp_path / "no_head"))

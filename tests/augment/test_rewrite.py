@@ -25,6 +25,8 @@ def test_everything_on_the_doc_survives(make_doc):
     doc[5].is_sent_start = True
     doc.cats = {"news": 1.0}
     doc.user_data["lowner_weight"] = 0.5
+    doc.user_data["page", 3] = "own"
+    doc.user_data["._.", "note", 4, None] = "of a word"
     new = rewrite(doc, Edit(2, 4, ["Cleopatra"], []))
     assert [token.text for token in new] == ["Ann", "met", "Cleopatra", ".", "He", "left", "Rome"]
     assert texts_of(new) == [("Ann", "PER"), ("Cleopatra", "PER"), ("Rome", "LOC")]
@@ -34,7 +36,8 @@ def test_everything_on_the_doc_survives(make_doc):
     assert [token.ent_iob for token in new] == [2, 2, 3, 2, 2, 2, 0]
     assert [token.tag_ for token in new][:3] == ["NNP", "VBD", ""] and new[0].lemma_ == "Ann"
     assert [token.is_sent_start for token in new][4] and new.cats == {"news": 1.0}
-    assert new.user_data["lowner_weight"] == 0.5
+    assert new.user_data["lowner_weight"] == 0.5 and new.user_data["page", 3] == "own"
+    assert ("._.", "note", 4, None) not in new.user_data
     assert [token.text for token in doc][2] == "Bob" and len(doc.spans["sc_ext"]) == 2
 
 
