@@ -136,6 +136,11 @@ class Errors(metaclass=_WithCodes):
     LN057 = "{name}: {what} takes {size} word pieces, and {limit} fit. {mend}."
     LN058 = "{name}: the labels {first!r} and {second!r} are both written {text!r}, and an output could not tell them apart. Rename one."
 
+    LN069 = (
+        "The types {first!r} and {second!r} are written by the same word pieces, and an output could not tell them apart. Rename one in "
+        "letters that the model's vocabulary has."
+    )
+
     LN059 = (
         "{name}: {count} example(s) have no entity to add. Give gold entities in doc.ents, whose ends are ends of words, with labels that are "
         "among those asked for."
@@ -213,7 +218,12 @@ class Errors(metaclass=_WithCodes):
     LN091 = "{path} has no entities under doc.spans[{spans_key!r}] or in doc.ents: there is nothing to take for anything else."
 
     # Reasoning
-    LN092 = "This is no output of spacy lowner confusion: it lacks {missing}, as whole lists. Write one with --output."
+    LN092 = "This is no output of spacy lowner confusion: {reason}. Write one with --output."
+    LN038 = (
+        "The base_url holds a name, a password or parameters, which would be saved with the config. Leave them out: a key comes from the "
+        "environment variable {variable}."
+    )
+    LN039 = "No client for the language model can be set up: {reason}. Look at the environment's proxies and certificates."
     LN093 = "{path}: example {number} is not an object of the texts {fields}. Write a JSON list of such objects."
     LN094 = (
         "{name} knows no types yet. Give it the output of spacy lowner confusion: [initialize.components.{name}.confusion] with "
@@ -240,7 +250,11 @@ class Warnings(metaclass=_WithCodes):
     LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
     LN107 = '{name}: {count} text(s) got no reasoning: {reason}. This is said once; set absent = "raise" to stop instead.'
     LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
-    LN109 = "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text. Raise max_input if the model has room."
+    LN109 = (
+        "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text, as in {texts} of them. Raise max_input if the "
+        "model has room."
+    )
+    LN119 = "{name}: {count} text(s) got a part of the reasoning alone: replies were cut at the limit of tokens, or lack the other part. This is said once."
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."

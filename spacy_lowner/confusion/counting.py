@@ -24,8 +24,8 @@ class Reading(NamedTuple):
 def read_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> List[Reading]:
     """Ask a pipeline for the entities of gold Docs.
 
-    An entity is taken for the predicted span that overlaps it best (words shared over words of either), of equals for the one
-    with the best score, then for the first. So a prediction with other boundaries counts; an entity that nothing touches is missed.
+    An entity is taken for the predicted span that overlaps it best (words shared over words of either), of equals for the one of
+    its own type, then for the one with the best score, then for the first. So a prediction with other boundaries counts; an entity that nothing touches is missed.
 
     nlp (Language): Writes `doc.spans[spans_key]`, or else `doc.ents`. docs (Iterable[Doc]): With gold entities.
     spans_key (str): Of both sides.
@@ -41,11 +41,12 @@ def read_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> 
 
 def taken_for(gold: Span, candidates: Sequence[Tuple[Span, float]]) -> Optional[str]:
     """RETURNS (Optional[str]): The label of the predicted span that overlaps an entity best; None if none does."""
-    best, label = (0.0, 0.0), MISSED
+    best, label = (0.0, False, 0.0), MISSED
     for span, score in candidates:
         shared = min(gold.end, span.end) - max(gold.start, span.start)
-        if shared > 0 and (shared / (len(gold) + len(span) - shared), score) > best:
-            best, label = (shared / (len(gold) + len(span) - shared), score), span.label_
+        rank = (shared / (len(gold) + len(span) - shared), span.label == gold.label, score)
+        if shared > 0 and rank > best:
+            best, label = rank, span.label_
     return label
 
 

@@ -1,6 +1,6 @@
 """MCQM of trained pipelines."""
 
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
 import numpy
 from spacy.language import Language
@@ -37,7 +37,7 @@ def measure(
     """
     readings = read_entities(target, dev, spans_key)
     coarse = [] if source is None else read_entities(source, train, spans_key)
-    sources = sorted({reading.predicted for reading in coarse if reading.predicted is not None})
+    sources = [] if source is None else sorted(_labels_of(source, spans_key).union(one.predicted for one in coarse if one.predicted))
     confusion = quantify(
         types,
         sources,
@@ -47,3 +47,13 @@ def measure(
         **weights,
     )
     return confusion, readings
+
+
+def _labels_of(nlp: Language, spans_key: str) -> Set[str]:
+    """RETURNS (Set[str]): Types that a pipeline can write, as far as its pipes say."""
+    found: Set[str] = set()
+    for name, pipe in nlp.pipeline:
+        assigns = nlp.get_pipe_meta(name).assigns
+        if "doc.ents" in assigns or ("doc.spans" in assigns and getattr(pipe, "key", spans_key) == spans_key):
+            found.update(nlp.pipe_labels.get(name, ()))
+    return found

@@ -61,6 +61,8 @@ class OpenAIClient(OfOneProcess):
         parameters (Optional[Dict[str, Any]]): Sent with each request, as temperature or max_tokens.
         prompt_price (float), completion_price (float): Of a million tokens, for `usage.cost`.
         """
+        if base_url is not None and _has_secrets(base_url):
+            raise LownerError(Errors.LN038.format(variable=api_key_variable))
         check_settings(
             "the language model",
             ("model", model, bool(model), "the name of a model"),
@@ -210,13 +212,18 @@ class OpenAIClient(OfOneProcess):
 
                 if not (self._key.isascii() and self._key.isprintable()):
                     raise LownerError(Errors.LN089.format(variable=self._api_key_variable))
-                self._server = _load_openai().OpenAI(
-                    api_key=self._key or "none",
-                    base_url=self.base_url,
-                    max_retries=0,
-                    timeout=self._timeout,
-                    http_client=timed_client(),
-                )
+                openai = _load_openai()
+                try:
+                    self._server = openai.OpenAI(
+                        api_key=self._key or "none",
+                        base_url=self.base_url,
+                        max_retries=0,
+                        timeout=self._timeout,
+                        http_client=timed_client(),
+                    )
+                except Exception as error:
+                    # Proxies and certificates of the environment are read here.
+                    raise LownerError(Errors.LN039.format(reason=self._clean(error))) from None
             return self._server
 
     def _disconnect(self) -> None:
@@ -254,7 +261,7 @@ class OpenAIClient(OfOneProcess):
     @property
     def _shown_url(self) -> str:
         """RETURNS (str): Without a user's name and password."""
-        return re.sub(r"//[^/@]*@", "//", self.base_url or "api.openai.com").partition("?")[0]
+        return re.sub(r"//[^/@]*@", "//", self.base_url or os.environ.get("OPENAI_BASE_URL") or "api.openai.com").partition("?")[0]
 
     def _clean(self, error: BaseException) -> str:
         """RETURNS (str): What an error says, in one line and without keys."""
@@ -271,6 +278,11 @@ def _is_url(text: str) -> bool:
     except ValueError:
         # Its port is no number.
         return False
+
+
+def _has_secrets(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.username or parts.password or parts.query)
 
 
 def _said(error: BaseException) -> str:

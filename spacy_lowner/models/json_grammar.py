@@ -5,6 +5,8 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Option
 
 from transformers import PreTrainedTokenizerFast
 
+from ..errors import Errors, LownerError
+
 PiecesT = Tuple[int, ...]
 
 
@@ -51,12 +53,17 @@ class JSONGrammar:
     It works on pieces, so that it holds for any vocabulary: T5's, for instance, has no braces and reads them as unknown.
 
     tokenizer (PreTrainedTokenizerFast): For words one by one. labels (Dict[str, str]): How each type is written.
+    RAISES (LownerError): If two are written by the same pieces.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, labels: Dict[str, str]):
         self._tokenizer = tokenizer
         self._begin, self._quote, self._comma, self._bracket, self._brace = map(self._pieces, ("{", '"', ",", "]", "}"))
         self._keys = {label: self._pieces(f"{json.dumps(name, ensure_ascii=False)}: [") for label, name in labels.items()}
+        by_key: Dict[PiecesT, str] = {}
+        for label, key in self._keys.items():
+            if by_key.setdefault(key, label) != label:
+                raise LownerError(Errors.LN069.format(first=by_key[key], second=label))
         self.longest_key = max(map(len, self._keys.values()), default=0)
         self._end = (tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id,)
 

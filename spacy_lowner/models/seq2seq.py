@@ -3,6 +3,8 @@
 import json
 import math
 import warnings
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -260,7 +262,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
     inputs = _inputs(model, tasks)
     limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
     grammars = [grammar_of(task) for task in tasks]
-    outputs = [grammar.write(words, task.mentions) for grammar, task, (_, words) in zip(grammars, tasks, inputs)]
+    outputs = [grammar.write(words, _writable(task.mentions, words)) for grammar, task, (_, words) in zip(grammars, tasks, inputs)]
     long = sum(limit is not None and len(output) > limit for output in outputs)
     if long:
         warnings.warn(Warnings.LN112.format(name=model.name, count=long, limit=limit))
@@ -298,9 +300,10 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
 
 
 def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[List[int], List[List[int]]]]:
-    """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words as JSON writes them."""
+    """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words as JSON writes them, up to
+    the last one that the input has room for."""
     tokenizer = tokenizer_of(loaded_module(model))
-    inputs, cut = [], 0
+    inputs, cut, cut_texts = [], 0, 0
     for task in tasks:
         words = pieces_of_words(tokenizer, task.words)
         types = ", ".join(task.labels.values())
@@ -311,13 +314,21 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
         after = _plain(tokenizer, f"{REASONING} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
-        room = model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([]))
+        room = max(1, model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
         cut += len(text) + len(after) > room
+        cut_texts += len(text) > room
         after = after[: max(0, room - len(text))]
-        inputs.append((tokenizer.build_inputs_with_special_tokens([*before, *text[: max(1, room)], *after]), _written(tokenizer, task.words, words)))
+        whole = bisect_right(list(accumulate(map(len, words))), room)
+        ids = tokenizer.build_inputs_with_special_tokens([*before, *text[:room], *after])
+        inputs.append((ids, _written(tokenizer, task.words, words)[:whole]))
     if cut:
-        warnings.warn(Warnings.LN109.format(count=cut, limit=model.attrs["max_input"]))
+        warnings.warn(Warnings.LN109.format(count=cut, texts=cut_texts, limit=model.attrs["max_input"]))
     return inputs
+
+
+def _writable(mentions: Sequence[Mention], words: Sequence[Sequence[int]]) -> List[Mention]:
+    """RETURNS (List[Mention]): Those within words that the input has room for, and with pieces."""
+    return [mention for mention in mentions if mention.end <= len(words) and any(words[mention.start : mention.end])]
 
 
 def _written(tokenizer: PreTrainedTokenizerFast, words: Sequence[str], pieces: List[List[int]]) -> List[List[int]]:

@@ -68,7 +68,7 @@ class LLMReasoner(Pipe):
         self.name = name
         self.cfg: Dict[str, Any] = {"absent": absent, "initial": initial, "backward": backward, "spans_key": spans_key}
         self.chain: Optional[ReasoningChain] = None
-        self._told = False
+        self._told = self._told_of_parts = False
         self._silent_until = 0.0
 
     def initialize(
@@ -157,6 +157,9 @@ class LLMReasoner(Pipe):
             self._fall_silent()
         for cause in sorted(set(counts) - {WHOLE, PARTIAL}):
             self._absent(counts[cause], cause)
+        if counts[PARTIAL] and not self._told_of_parts:
+            warnings.warn(Warnings.LN119.format(name=self.name, count=counts[PARTIAL]))
+            self._told_of_parts = True
 
     def _fall_silent(self) -> None:
         if self.cfg["absent"] == "warn":

@@ -14,7 +14,8 @@ from thinc.types import Floats1d
 from ..context import REASONING, context_of, register
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings, check_settings
-from ..models.json_grammar import Mention
+from ..models.json_grammar import JSONGrammar, Mention
+from ..models.pieces import tokenizer_of
 from ..models.seq2seq import WritingTask, write
 from ..models.torch_shim import loaded_module
 from ..models.windows import cut_windows
@@ -95,6 +96,8 @@ class Seq2SeqRecognizer(LabelledPipe):
         validate_get_examples(get_examples, "Seq2SeqRecognizer.initialize")
         self._take_labels(labels, {span.label_ for example in get_examples() for span in example.reference.ents})
         self.model.initialize()
+        # Told now, not by the first text.
+        JSONGrammar(tokenizer_of(loaded_module(self.model)), {label: readable_name(label) for label in self.labels})
 
     def predict(self, docs: Iterable[Doc]) -> List[List[Mention]]:
         """RETURNS (List[List[Mention]]): The entities of each Doc, none overlapping. Docs are batched by length within."""

@@ -55,7 +55,13 @@ class ReasoningChain:
         missing = [key for key in lists if not isinstance(confusion.get(key), list)]
         missing += [key for key in lists[2:] if not missing and len(confusion[key]) != len(confusion["types"])]
         if missing:
-            raise LownerError(Errors.LN092.format(missing=", ".join(missing)))
+            raise LownerError(Errors.LN092.format(reason=f"it lacks {', '.join(missing)}, as whole lists"))
+        if not all(isinstance(name, str) for key in lists[:2] for name in confusion[key]):
+            raise LownerError(Errors.LN092.format(reason="a type is no text"))
+        for key, known in (("prefixes", "sources"), ("most_confused", "types")):
+            unknown = [name for name in confusion[key] if name is not None and name not in confusion[known]]
+            if unknown:
+                raise LownerError(Errors.LN092.format(reason=f"{key} has {unknown[0]!r}, which is not among its {known}"))
         meanings = {**(confusion.get("descriptions") or {}), **(descriptions or {})}
         coarse = {**(confusion.get("source_descriptions") or {}), **(descriptions or {})}
         types, sources = confusion["types"], confusion["sources"]

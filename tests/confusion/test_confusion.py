@@ -64,6 +64,8 @@ def test_equal_overlaps_are_settled_by_score(docs):
 
     nlp.add_pipe("two_minds")
     assert read_entities(nlp, docs)[0].predicted == "b"
+    docs[0].spans["sc"] = [spacy.tokens.Span(docs[0], 0, 1, label) for label in "ba"]
+    assert read_entities(nlp, docs[:1]) == [Reading("b", "b"), Reading("a", "a")]
 
 
 def test_shares_of_types():
@@ -119,9 +121,9 @@ def test_one_type_or_none():
 def test_measures_of_pipelines(docs):
     types = ["album", "singer", "song", "writer"]
     target = pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"])
-    source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"])
+    source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"], LOC=["Rome"])
     found, readings = measure(target, docs, types, numpy.eye(4), source=source, train=docs)
-    assert found.prefixes == [None, "PER", "MISC", "PER"]
+    assert found.prefixes == [None, "PER", "MISC", "PER"] and found.sources == ["LOC", "MISC", "PER"]
     assert found.misread[0].tolist() == [0.0, 0.0, 1.0, 0.0] and found.misread[3].tolist() == [0.0, 1.0, 0.0, 0.0]
     assert found.most_confused[0] == "song" and found.most_confused[3] == "singer" and len(readings) == 6
 

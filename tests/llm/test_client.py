@@ -461,12 +461,26 @@ def test_a_client_is_pickled_without_its_connections(tmp_path):
 
 def test_a_server_that_is_not_there_is_told_of(monkeypatch):
     monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
-    model = client("http://user:SECRET@127.0.0.1:9/v1", patience=Patience(first=0.1, deadline=30))
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://user:SECRET@127.0.0.1:9/v1")
+    model = client(None, patience=Patience(first=0.1, deadline=30))
     with pytest.raises(LownerError, match="//127.0.0.1:9/v1 cannot be reached: .*refused") as error:
         ask(model, "a")
     assert "SECRET" not in str(error.value)
     with pytest.raises(LownerError, match="base_url must be a URL"):
         client("localhost:8000/v1")
+
+
+@pytest.mark.parametrize("url", ["http://user:SECRET@host/v1", "http://user:SECRET@host:80a/v1", "https://host/v1?api_key=SECRET"])
+def test_an_address_holds_no_secrets(url):
+    with pytest.raises(LownerError, match="LN038.*OPENAI_API_KEY") as error:
+        client(url)
+    assert "SECRET" not in str(error.value)
+
+
+def test_an_environment_in_which_no_client_can_be_is_told_of(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+    with pytest.raises(LownerError, match="LN039"):
+        ask(client("https://127.0.0.1:9/v1"), "x")
 
 
 def test_one_forbidden_text_is_no_reason_to_stop():

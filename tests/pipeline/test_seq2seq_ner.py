@@ -26,7 +26,7 @@ from spacy_lowner.corpus.docs import bare_doc
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
 from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, _written, place_mentions, write
+from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, _writable, _written, place_mentions, write
 from spacy_lowner.models.torch_shim import get_module, loaded_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
@@ -171,13 +171,32 @@ def build(path, **config):
 
 
 def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
-    nlp = build(tiny_t5)
+    nlp = build(tiny_t5, model={"max_input": 4000})
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
     tasks = [task for _, task in pipe.tasks(Doc(nlp.vocab, words=["y" * 3000, "met", "Ann"]))]
-    with pytest.warns(UserWarning, match="LN109"):
-        (written,) = write(pipe.model, tasks)
+    (written,) = write(pipe.model, tasks)
     assert written.valid and len(written.pieces) < 200 and all(mention.start > 0 for mention in written.mentions)
+
+
+def test_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5):
+    nlp = build(tiny_t5)
+    nlp.initialize(lambda: examples_of(nlp))
+    model = nlp.get_pipe("seq2seq_ner").model
+    words = ["Ann", "met", "y" * 100, "Bob", "\u200b"]
+    task = WritingTask(words, "", LABELS, [Mention("PER", 0, 1), Mention("PER", 3, 4)])
+    with pytest.warns(UserWarning, match="LN109.*in 1 of them"):
+        ((_, kept),) = _inputs(model, [task])
+    assert len(kept) == 2 and _writable(task.mentions, kept) == [Mention("PER", 0, 1)]
+    assert _writable([Mention("PER", 0, 1), Mention("PER", 1, 2)], [[], [5]]) == [Mention("PER", 1, 2)]
+
+
+def test_types_of_the_same_pieces_are_refused(tiny_t5):
+    with pytest.raises(LownerError, match="LN069"):
+        JSONGrammar(load_tokenizer(tiny_t5), {"人": "人", "地": "地"})
+    nlp = build(tiny_t5)
+    with pytest.raises(LownerError, match="LN069"):
+        nlp.initialize(lambda: examples_of(nlp, [(["Ann", "Bob"], ["B-人", "B-地"])]))
 
 
 def test_a_score_is_a_probability_among_what_may_come(tiny_t5):

@@ -138,6 +138,24 @@ def test_half_a_reasoning_is_counted_apart(docs):
     assert counts == {"reasoned in part": len(docs)} and "bidirectional" not in docs[0]._.lowner_reasoning
 
 
+def test_a_part_of_the_reasoning_is_told_of_once(docs):
+    class Short:
+        def ask(self, requests, *, description=None):
+            return [Reply('{"initial": "a", "bidirectional": "b is', truncated=True) for _ in requests]
+
+    nlp, _ = initialized(docs, Short())
+    with pytest.warns(UserWarning, match="LN119.*2 text") as told:
+        list(nlp.pipe(["a", "b", "c", "d"], batch_size=2))
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("change", [{"prefixes": ["X", None]}, {"most_confused": ["zzz", None]}, {"sources": [1]}])
+def test_a_confusion_that_does_not_fit_together_is_refused(change):
+    change = {key: (value * len(CONFUSION["types"]))[: len(CONFUSION["types"])] if key != "sources" else value for key, value in change.items()}
+    with pytest.raises(LownerError, match="LN092"):
+        ReasoningChain.from_confusion({**CONFUSION, **change})
+
+
 def build(llm=None, **config):
     nlp = spacy.blank("en")
     pipe = nlp.add_pipe("llm_reasoner", config=config)
