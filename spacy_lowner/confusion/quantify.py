@@ -17,9 +17,11 @@ class Confusion:
     types (List[str]): Target types. sources (List[str]): Source types.
     source_shares (numpy.ndarray): R_H, share of a type's entities that the source model gives each source type (eq. 2).
     prefixes (List[Optional[str]]): The source type with the largest share (eq. 3); None for a type that it never finds.
-    hierarchy (numpy.ndarray): u_hie (eq. 4). similarity (numpy.ndarray): u_sim (eq. 8). implicit (numpy.ndarray): v_iml (eq. 9-10).
+    hierarchy (numpy.ndarray): u_hie (eq. 4). similarity (numpy.ndarray): u_sim (eq. 8). fused (numpy.ndarray): u_iml (eq. 9). implicit (numpy.ndarray): v_iml
+        (eq. 10).
     misread (numpy.ndarray): R_M, shares on dev (eq. 11). explicit (numpy.ndarray): v_exl (eq. 12).
     total (numpy.ndarray): v_conf (eq. 13). most_confused (List[Optional[str]]): T_conf (eq. 14); None for a type that is alone.
+    weights (Dict[str, float]): alpha, beta, sharpness and delta, as for `quantify`.
     """
 
     types: List[str]
@@ -28,11 +30,13 @@ class Confusion:
     prefixes: List[Optional[str]]
     hierarchy: numpy.ndarray
     similarity: numpy.ndarray
+    fused: numpy.ndarray
     implicit: numpy.ndarray
     misread: numpy.ndarray
     explicit: numpy.ndarray
     total: numpy.ndarray
     most_confused: List[Optional[str]]
+    weights: Dict[str, float]
 
     def named(self, type_name: str) -> str:
         """RETURNS (str): "PER->politician", or the type alone where it has no prefix."""
@@ -71,7 +75,8 @@ def quantify(
     for column, place in enumerate(places):
         if place >= 0:
             hierarchy[:, column] = delta * source_shares[:, place]
-    implicit = _softmax(alpha * hierarchy + beta * similarity, sharpness)
+    fused = alpha * hierarchy + beta * similarity
+    implicit = _softmax(fused, sharpness)
     explicit = _softmax(misread, sharpness)
     total = implicit + explicit
     return Confusion(
@@ -81,11 +86,13 @@ def quantify(
         prefixes=[sources[place] if place >= 0 else None for place in places],
         hierarchy=hierarchy * others,
         similarity=similarity * others,
+        fused=fused * others,
         implicit=implicit,
         misread=misread * others,
         explicit=explicit,
         total=total,
         most_confused=_most_confused(types, total),
+        weights={"alpha": alpha, "beta": beta, "sharpness": sharpness, "delta": delta},
     )
 
 

@@ -86,6 +86,7 @@ def test_equations_by_hand():
     # eq. 4: u_hie(i, j) = R_H(i -> prefix(j))
     assert found.hierarchy.tolist() == [[0.0, 0.8, 0.1], [0.6, 0.0, 0.4], [0.0, 0.0, 0.0]]
     # eq. 9-10 of singer: u = 0.5 * 0.8 + 0.5 * 0.5 = 0.65 for writer, 0.5 * 0.1 + 0.5 * 0.2 = 0.15 for song
+    assert found.fused[0] == pytest.approx([0.0, 0.65, 0.15])
     writer, song = math.exp(2.5 * 0.65), math.exp(2.5 * 0.15)
     assert found.implicit[0] == pytest.approx([0.0, writer / (writer + song), song / (writer + song)])
     # eq. 12 of singer: 0.1 and 0.0
@@ -105,6 +106,7 @@ def test_weights_count():
     }
     by_meaning = quantify("abc", ["PER"], alpha=0.0, beta=1.0, **arguments)
     by_hierarchy = quantify("abc", ["PER"], alpha=1.0, beta=0.0, **arguments)
+    assert by_meaning.weights == {"alpha": 0.0, "beta": 1.0, "sharpness": 2.5, "delta": 1.0}
     assert by_meaning.most_confused[0] == "b" and by_hierarchy.most_confused[0] == "c"
     assert by_hierarchy.prefixes == ["PER", None, "PER"] and by_hierarchy.named("b") == "b"
     flat = quantify("abc", ["PER"], sharpness=0.0, **arguments)
