@@ -7,6 +7,9 @@ import numpy
 
 from ..errors import Errors, LownerError
 
+# Letters in a line of the legend of `draw_texts`; sign and gap take six an entry.
+LEGEND_LETTERS = 75
+
 
 def load_pyplot() -> Any:
     """RETURNS (ModuleType): matplotlib's, which is slow to import. RAISES (LownerError): If the extra is not installed."""
@@ -53,7 +56,6 @@ def draw_heatmap(
     figure.colorbar(image, ax=axis, shrink=0.8, pad=0.02)
     save(figure, path)
 
-
 def draw_texts(groups: Dict[str, numpy.ndarray], path: Path, *, seed: int = 0) -> None:
     """Draw where the texts of several corpora lie, by t-SNE of their vectors (Figure 5).
 
@@ -67,13 +69,15 @@ def draw_texts(groups: Dict[str, numpy.ndarray], path: Path, *, seed: int = 0) -
     places = TSNE(perplexity=perplexity, init="random" if len(vectors) < 3 else "pca", random_state=seed).fit_transform(vectors)
     pyplot = load_pyplot()
     figure, axis = pyplot.subplots(figsize=(6, 5))
+    names = [f"{name} ({len(own)})" for name, own in zip(shorten(list(groups)), groups.values())]
     start = 0
-    for name, own in groups.items():
-        axis.scatter(*places[start : start + len(own)].T, s=8, alpha=0.6, label=f"{name} ({len(own)})")
+    for name, own in zip(names, groups.values()):
+        axis.scatter(*places[start : start + len(own)].T, s=8, alpha=0.6, label=name)
         start += len(own)
     axis.set_xticks([])
     axis.set_yticks([])
-    figure.legend(loc="outside lower center", ncols=min(4, len(groups)), frameon=False, markerscale=2)
+    columns = max(1, min(4, LEGEND_LETTERS // (max(map(len, names)) + 6)))
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False, markerscale=2)
     save(figure, path)
 
 

@@ -78,3 +78,19 @@ def test_commands(trained, tmp_path):
 def test_few_texts_can_be_drawn(tmp_path):
     draw_texts({"a": numpy.eye(4)[:2], "b": numpy.eye(4)[2:3]}, tmp_path / "few.svg")
     assert (tmp_path / "few.svg").exists()
+
+
+def test_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
+    inside = []
+
+    def look(figure, path):
+        figure.set_layout_engine("constrained")
+        figure.canvas.draw()
+        (x0, y0), (x1, y1) = figure.legends[0].get_window_extent().get_points()
+        width, height = figure.canvas.get_width_height()
+        inside.append(x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height)
+
+    monkeypatch.setattr("spacy_lowner.report.pictures.save", look)
+    for names in (["a", "b"], [f"train_factmix, factmix-context {i}" for i in range(4)], ["x" * 80, "y" * 80]):
+        draw_texts({name: numpy.eye(8)[2 * i : 2 * i + 2] for i, name in enumerate(names)}, tmp_path / "texts.svg")
+    assert inside == [True, True, True]
