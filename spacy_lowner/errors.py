@@ -262,13 +262,13 @@ class Warnings(metaclass=_WithCodes):
     LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."
     LN115 = "{count} text(s) of more than {limit} bytes are read without their context, for they could fill the encoder by themselves."
     LN116 = "{path}: {count} Doc(s) have doc.ents and no spans under the key {spans_key!r}, as others have: they count as having no entities."
-    LN118 = (
-        "FactMix makes nothing: no Doc has an entity for which there is another one of its type, or words outside of entities. Take more "
-        "sentences, or name mentions with --entity-base."
-    )
     LN117 = (
         "FactMix adds nothing: of {made} examples {filtered} were dropped by the filter, the others stand already. Take a filter that "
         "labels the originals right, or none."
+    )
+    LN118 = (
+        "FactMix makes nothing: no Doc has an entity for which there is another one of its type, or words outside of entities. Take more "
+        "sentences, or name mentions with --entity-base."
     )
 
 

@@ -56,6 +56,7 @@ def draw_heatmap(
     figure.colorbar(image, ax=axis, shrink=0.8, pad=0.02)
     save(figure, path)
 
+
 def draw_texts(groups: Dict[str, numpy.ndarray], path: Path, *, seed: int = 0) -> None:
     """Draw where the texts of several corpora lie, by t-SNE of their vectors (Figure 5).
 
