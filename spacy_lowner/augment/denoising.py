@@ -7,7 +7,7 @@ from spacy.util import filter_spans
 
 from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere, trim
 from ..errors import Errors, LownerError
-from ..trained import load_pipeline
+from ..trained import load_pipeline, span_pipes
 
 
 class Denoiser:
@@ -19,8 +19,7 @@ class Denoiser:
     def __init__(self, path: str, spans_key: str = "sc"):
         self.nlp = load_pipeline(path)
         self.spans_key = spans_key
-        writers = [pipe for name, pipe in self.nlp.pipeline if "doc.spans" in self.nlp.get_pipe_meta(name).assigns]
-        self.flat = all(getattr(pipe, "flat", False) for pipe in writers if getattr(pipe, "key", spans_key) == spans_key)
+        self.flat = all(getattr(pipe, "flat", False) for pipe in span_pipes(self.nlp, spans_key).values())
 
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:
         """RETURNS (List[bool]): Whether every word of each Doc is predicted as it is labelled; unlabelled ones may be anything."""

@@ -7,6 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..corpus.docs import entity_spans
+from ..trained import span_pipes
 from .counting import Reading, read_entities, shares
 from .quantify import Confusion, quantify
 
@@ -51,9 +52,5 @@ def measure(
 
 def _labels_of(nlp: Language, spans_key: str) -> Set[str]:
     """RETURNS (Set[str]): Types that a pipeline can write, as far as its pipes say."""
-    found: Set[str] = set()
-    for name, pipe in nlp.pipeline:
-        assigns = nlp.get_pipe_meta(name).assigns
-        if "doc.ents" in assigns or ("doc.spans" in assigns and getattr(pipe, "key", spans_key) == spans_key):
-            found.update(nlp.pipe_labels.get(name, ()))
-    return found
+    writers = {name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns}.union(span_pipes(nlp, spans_key))
+    return {label for name in writers for label in nlp.pipe_labels.get(name, ())}
