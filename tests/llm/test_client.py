@@ -548,7 +548,7 @@ def test_a_body_that_stalls_after_its_head_is_broken_off_in_time():
         assert time.monotonic() - begun < 1.7 and len(server.seen) == 2
 
 
-@pytest.mark.parametrize("settings", [{"in_flight": 0}, {"timeout": 0}, {"base_url": "http://host:80a/v1"}, {"base_url": "https://"}])
+@pytest.mark.parametrize("settings", [{"in_flight": 0}, {"timeout": 0}, {"base_url": "http://host:80a/v1"}, {"base_url": "https://"}, {"base_url": "http://[::1/v1"}])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)
