@@ -15,6 +15,7 @@ from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extend import PARTS
+from ..knowledge.label_map import LabelMapT, map_labels
 from ..knowledge.synonyms import EmbedT
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL_MODEL, PARALLEL, local_server
@@ -35,6 +36,7 @@ SETTINGS = typer.Option(None, help="JSON of settings of spacy-lowner.OpenAI.v1, 
 LANGUAGE = typer.Option("en", help="Of the prompts: en or zh")
 PARTS_ASKED = typer.Option(",".join(PARTS), "--parts", help="What to ask for: entities, pos, or both")
 MERGE = typer.Option(True, help="Merge labels that mean the same")
+LABEL_MAP = typer.Option(None, help="JSON of names for extension labels, by label; null leaves a label out")
 EMBEDDING = typer.Option("minilm", help="Sentence encoder that tests which labels are merged")
 LIMIT = typer.Option(0, min=0, help="Sentences to ask about, from the first; 0 asks about all. The others are kept as they are")
 DRY_RUN = typer.Option(False, help="Print two prompts and an estimate, and ask nothing")
@@ -91,6 +93,12 @@ def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:
     return partial(embed_texts, name=embedding) if merge else None
 
 
+def name_labels(docs: Sequence[Doc], names: LabelMapT) -> None:
+    """Give extension labels the names of --label-map, and tell where it names none of them."""
+    if names and not map_labels(docs, names):
+        msg.warn("--label-map names no label that was found")
+
+
 def check_parts(parts: str) -> List[str]:
     """RETURNS (List[str]): The parts of a list with commas. RAISES (LownerError): If there are none or others."""
     chosen = [part for part in parts.split(",") if part]
@@ -107,14 +115,23 @@ def write_account(account: Account, path: Path) -> None:
             msg.warn(f"{cause}: {count} (see {path})")
 
 
-def print_estimate(requests: Sequence[Request], *, calls: int, size: int) -> None:
+def most_tokens(max_tokens: int, settings: Optional[Path]) -> Optional[int]:
+    """RETURNS (Optional[int]): Tokens that a reply has at most, by --settings or else --max-tokens; None where no limit is sent."""
+    sent = (read_json_file(settings) if settings is not None else {}).get("parameters")
+    sent = sent if isinstance(sent, dict) else {}
+    return sent.get("max_completion_tokens") or sent.get("max_tokens", max_tokens)
+
+
+def print_estimate(requests: Sequence[Request], *, calls: int, size: int, most: Optional[int]) -> None:
     """Print the first and the last prompt, and what all would cost.
 
     requests (Sequence[Request]): Those that are known. calls (int): In all. size (int): Bytes of all prompts.
+    most (Optional[int]): Tokens of a reply at most; None where there is no limit.
     """
     for request in [*requests[:1], *requests[1:][-1:]]:
         typer.echo(f"{request.messages[-1][1]}\n\n---\n")
-    msg.info(f"About {calls} calls and {size // BYTES:,} tokens of prompts, and answers beside")
+    answers = "answers without a limit" if most is None else f"at most {calls * most:,} of answers"
+    msg.info(f"About {calls} calls, {size // BYTES:,} tokens of prompts, and {answers}")
 
 
 def bytes_of(requests: Sequence[Request]) -> int:

@@ -13,6 +13,7 @@ from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import extend
+from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..trained import load_pipeline
 from ..types import EXTENSION_KEY
@@ -39,6 +40,7 @@ def explain_cli(
     parts: str = asking.PARTS_ASKED,
     merge: bool = asking.MERGE,
     embedding: str = asking.EMBEDDING,
+    label_map: Optional[Path] = asking.LABEL_MAP,
     limit: int = asking.LIMIT,
     dry_run: bool = asking.DRY_RUN,
     spans_key: str = asking.SPANS_KEY,
@@ -46,11 +48,12 @@ def explain_cli(
     """Add sentences that explain entities, annotated by a trained pipeline (KnowFREE)."""
     check_suffix(output_path, ".spacy")
     chosen = asking.check_parts(parts)
+    names = read_label_map(label_map)
     tagger = load_tagger(origin) if origin not in ("llm", "none") else None
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
         requests = explanation_requests(docs[: limit or None], language, spans_key)
-        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests))
+        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
         if origin == "llm":
             msg.info("Each new sentence costs up to three more, for its extension labels")
         return
@@ -72,9 +75,10 @@ def explain_cli(
         )
         if origin == "llm":
             embed = asking.merging_embedding(merge, embedding)
-            account.add(extend(made, client, language=language, parts=chosen, embed=embed, progress=True))
+            account.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, progress=True))
     if tagger is not None:
         write_tags(made, tagger, chosen)
+    asking.name_labels(made, names)
     asking.write_account(account, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)

@@ -11,6 +11,7 @@ from ..corpus.docs import write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..knowledge.extend import extend, extension_requests
+from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..types import EXTENSION_KEY
 from . import _language_model as asking
@@ -34,6 +35,7 @@ def extend_cli(
     parts: str = asking.PARTS_ASKED,
     merge: bool = asking.MERGE,
     embedding: str = asking.EMBEDDING,
+    label_map: Optional[Path] = asking.LABEL_MAP,
     limit: int = asking.LIMIT,
     dry_run: bool = asking.DRY_RUN,
     spans_key: str = asking.SPANS_KEY,
@@ -41,10 +43,11 @@ def extend_cli(
     """Annotate extension labels: entities of any type and parts of speech, which train and are never predicted (KnowFREE)."""
     check_suffix(output_path, ".spacy")
     chosen = asking.check_parts(parts)
+    names = read_label_map(label_map)
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
     if dry_run:
-        _estimate([doc.text for doc in asked], origin, chosen, language)
+        _estimate([doc.text for doc in asked], origin, chosen, language, asking.most_tokens(max_tokens, settings))
         return
     if origin == "llm":
         server = asking.open_client(
@@ -56,11 +59,12 @@ def extend_cli(
         asking.write_account(account, report_path(output_path))
     else:
         write_tags(asked, load_tagger(origin), chosen)
+    asking.name_labels(asked, names)
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
 
 
-def _estimate(texts: List[str], origin: str, parts: List[str], language: str) -> None:
+def _estimate(texts: List[str], origin: str, parts: List[str], language: str, most: Optional[int]) -> None:
     if origin != "llm":
         msg.info("A tagger asks no language model: there is nothing to estimate")
         return
@@ -69,4 +73,4 @@ def _estimate(texts: List[str], origin: str, parts: List[str], language: str) ->
     second = first.get("pos", [])
     requests = [request for own in first.values() for request in own]
     size = asking.bytes_of(requests) + asking.bytes_of(second)
-    asking.print_estimate(requests, calls=len(requests) + len(second) + ("entities" in first), size=size)
+    asking.print_estimate(requests, calls=len(requests) + len(second) + ("entities" in first), size=size, most=most)

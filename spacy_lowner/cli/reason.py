@@ -55,7 +55,7 @@ def reason_cli(
     asked = docs[: limit or None]
     if dry_run:
         requests = [chain.request(doc.text) for doc in asked]
-        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests))
+        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
         return
     server = asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings)
     with server as client:

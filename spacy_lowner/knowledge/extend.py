@@ -17,6 +17,8 @@ TEXT = {"type": "string"}
 PARTS = ("entities", "pos")
 # The labelled spans of each Doc; None where there was no answer.
 AnswerT = List[Optional[List[LabeledSpan]]]
+# Pairs of mention and label.
+MentionsT = Sequence[Tuple[str, str]]
 
 
 def list_schema(*names: str) -> Dict[str, Any]:
@@ -45,6 +47,7 @@ def extend(
     language: str = "en",
     parts: Sequence[str] = PARTS,
     embed: Optional[EmbedT] = None,
+    known: Sequence[Doc] = (),
     progress: bool = False,
 ) -> Account:
     """Write extension labels to `doc.spans["sc_ext"]` of Docs, in place of those that are there.
@@ -52,6 +55,7 @@ def extend(
     docs (Sequence[Doc]): The Docs. model (LanguageModel): Asked for each part. language (str): Of the prompts, "en" or "zh".
     parts (Sequence[str]): "entities" and "pos"; parts of speech are asked for the words of a segmentation (eq. 1).
     embed (Optional[EmbedT]): Sentence embedding that tests which labels the model merges (eq. 2-6); None merges none.
+    known (Sequence[Doc]): Docs whose extension labels stay as they are: labels that mean the same become theirs.
     progress (bool): Whether to show bars.
     RETURNS (Account): What was used, and what not.
     """
@@ -61,7 +65,8 @@ def extend(
     docs = [doc for doc in docs if doc.text.strip()]
     found: List[AnswerT] = []
     if "entities" in parts:
-        found.append(_entities(docs, model, language, embed, progress, account))
+        settled = [(span.text, span.label_) for doc in known for span in doc.spans.get(EXTENSION_KEY, [])]
+        found.append(_entities(docs, model, language, embed, settled, progress, account))
     if "pos" in parts:
         found.append(list(_parts_of_speech(docs, model, language, progress, account)))
     for doc, answers in zip(docs, zip(*found)):
@@ -77,13 +82,19 @@ def extend(
 
 
 def _entities(
-    docs: Sequence[Doc], model: LanguageModel, language: str, embed: Optional[EmbedT], progress: bool, account: Account
+    docs: Sequence[Doc],
+    model: LanguageModel,
+    language: str,
+    embed: Optional[EmbedT],
+    settled: MentionsT,
+    progress: bool,
+    account: Account,
 ) -> AnswerT:
     requests = extension_requests([doc.text for doc in docs], "entities", language)
     replies = model.ask(requests, description="entities" if progress else None)
     found = [_labelled(doc, reply, "entity", "type", account) for doc, reply in zip(docs, replies)]
     if embed is not None:
-        found = _merged(docs, found, model, language, embed, account)
+        found = _merged(docs, found, model, language, embed, settled, account)
     account.used["entities"] += sum(len(spans or ()) for spans in found)
     return found
 
@@ -94,11 +105,13 @@ def _merged(
     model: LanguageModel,
     language: str,
     embed: EmbedT,
+    settled: MentionsT,
     account: Account,
 ) -> AnswerT:
     mentions = [(doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans or ()]
-    labels = sorted({label for _, label in mentions})
-    if len(labels) < 2:
+    standing = {label for _, label in settled}
+    labels = sorted(standing.union(label for _, label in mentions))
+    if len(labels) < 2 or standing.issuperset(labels):
         return found
     (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=labels))])
     values = _read(reply, "labels", account)
@@ -110,7 +123,7 @@ def _merged(
         account.refuse("no mapping of labels", ", ".join(labels), reply.text)
     if reply.truncated and usable:
         account.refuse("cut at the limit of tokens", ", ".join(labels), usable.popitem())
-    merged = merge_synonyms(mentions, usable, embed)
+    merged = merge_synonyms([*settled, *mentions], usable, embed, settled=standing)
     for standard, synonyms in usable.items():
         for label in sorted(set(synonyms).difference(labels)):
             account.refuse("synonym that is no label", standard, label)

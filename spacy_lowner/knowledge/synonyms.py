@@ -1,6 +1,6 @@
 """Labels that mean the same become one (eq. 2-6)."""
 
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Collection, Dict, List, Mapping, Sequence, Tuple
 
 import numpy
 
@@ -16,6 +16,7 @@ def merge_synonyms(
     groups: Mapping[str, Sequence[str]],
     embed: EmbedT,
     *,
+    settled: Collection[str] = (),
     top_p: int = TOP_P,
     epsilon: float = EPSILON,
 ) -> Dict[str, str]:
@@ -26,7 +27,8 @@ def merge_synonyms(
 
     mentions (Sequence[Tuple[str, str]]): Pairs of mention and label. groups (Mapping): Standard labels to synonyms, as the
         model gives them (eq. 3); what is no label of a mention is passed over, and a label counts in the first group that has it.
-    embed (EmbedT): Sentence embedding. top_p (int): p. epsilon (float): epsilon.
+    embed (EmbedT): Sentence embedding. settled (Collection[str]): Labels that stay as they are; others may become them.
+    top_p (int): p. epsilon (float): epsilon.
     RETURNS (Dict[str, str]): Merged labels to the standard label that takes their place.
     """
     by_label: Dict[str, List[str]] = {}
@@ -43,8 +45,9 @@ def merge_synonyms(
         reference = max(labels, key=lambda label: (len(by_label[label]), balls[label][1]))
         centre, radius = balls[reference]
         near = [label for label in labels if numpy.linalg.norm(balls[label][0] - centre) <= epsilon * radius]
-        name = standard if standard in near else reference
-        merged.update({label: name for label in near if label != name})
+        standing = [label for label in near if label in settled]
+        name = standing[0] if standing else standard if standard in near else reference
+        merged.update({label: name for label in near if label != name and label not in settled})
     return merged
 
 

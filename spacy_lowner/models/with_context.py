@@ -16,7 +16,7 @@ SEPARATOR = "//"
 
 
 def build_with_context(
-    tok2vec: Model[List[Doc], List[Floats2d]], attribute: str = REASONING, max_bytes: int = 1200, dropout: float = 0.1, text_bytes: int = 480
+    tok2vec: Model[List[Doc], List[Floats2d]], attribute: Optional[str] = REASONING, max_bytes: int = 1200, dropout: float = 0.1, text_bytes: int = 480
 ) -> Model[List[Doc], List[Floats2d]]:
     """Let a `tok2vec` read each Doc together with its context: reasoning of a language model, a retrieved passage, a glossary.
 
@@ -24,7 +24,7 @@ def build_with_context(
 
     tok2vec (Model): With weights of its own: a listener knows nothing of the context. A transformer has
         `spacy-lowner.byte_windows.v1`, which reads text and context in one window.
-    attribute (str): Of `doc._`: a text, or what `llm_reasoner` writes.
+    attribute (Optional[str]): Of `doc._`: a text, or what `llm_reasoner` writes. Null reads the text alone: the switch for a comparison.
     max_bytes (int): Of text and context in UTF-8. Context beyond it is cut.
     dropout (float): Share of Docs that are read without their context in training, so that the pipe does not lean on it alone.
     text_bytes (int): A text of more bytes could fill an encoder by itself: it is read without context and in windows, so that it is never
@@ -39,7 +39,8 @@ def build_with_context(
     )
     if any("listener" in node.name for node in tok2vec.walk()):
         raise LownerError(Errors.LN049)
-    register(attribute)
+    if attribute is not None:
+        register(attribute)
     attrs = {"attribute": attribute, "max_bytes": max_bytes, "dropout": dropout, "text_bytes": text_bytes}
     return Model("with_context", _forward, init=_init, layers=[tok2vec], attrs=attrs)
 
@@ -65,10 +66,13 @@ def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats
 
 
 def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
+    attribute = model.attrs["attribute"]
+    if attribute is None:
+        return docs
     cut = alone = 0
     joined = []
     for doc in docs:
-        words = context_of(doc, model.attrs["attribute"]).split() if len(doc) else []
+        words = context_of(doc, attribute).split() if len(doc) else []
         if is_train and words and random.random() < model.attrs["dropout"]:
             words = []
         size = len(doc.text_with_ws.encode("utf8"))

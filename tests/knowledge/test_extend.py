@@ -6,12 +6,14 @@ import numpy
 import pytest
 import spacy
 import srsly
+from spacy.tokens import Span
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
+from spacy_lowner.knowledge.label_map import map_labels, read_label_map
 from spacy_lowner.knowledge.synonyms import merge_synonyms
 from spacy_lowner.knowledge.taggers import load_tagger, write_tags
 from spacy_lowner.llm.templates import render
@@ -145,6 +147,41 @@ def test_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
     assert merge_synonyms([*TOWNS, ("Bonn", "town"), ("Bonn", "town")], {"city": ["town"]}, by_hand) == {"town": "city"}
 
 
+def test_settled_labels_stay_and_others_become_them():
+    mapping = {"town": ["city", "village"]}
+    assert merge_synonyms(TOWNS, mapping, by_hand, settled={"city"}) == {"town": "city"}
+    assert merge_synonyms(TOWNS, mapping, by_hand, settled={"town"}) == {"city": "town"}
+    assert merge_synonyms(TOWNS, mapping, by_hand, settled={"town", "city"}) == {}
+    more = [*TOWNS, ("Rome", "village")]
+    assert merge_synonyms(more, mapping, by_hand, settled={"town", "city"}) == {"village": "town"}
+
+
+def test_labels_merge_into_those_of_docs_that_are_known(make_doc):
+    known, new = make_doc("Rome and Paris"), make_doc("Bonn")
+    known.spans["sc_ext"] = [Span(known, 0, 1, label="city"), Span(known, 2, 3, label="city")]
+    model = Scripted({"Bonn": [{"entity": "Bonn", "type": "town"}]}, merge='{"town": ["city"]}')
+    extend([new], model, parts=["entities"], embed=by_hand, known=[known, make_doc("Paris")])
+    assert ext(new) == [("Bonn", "city")] and ext(known) == [("Rome", "city"), ("Paris", "city")]
+    assert '["city", "town"]' in model.asked[-1]
+    again = Scripted({"Bonn": [{"entity": "Bonn", "type": "city"}]})
+    extend([new], again, parts=["entities"], embed=by_hand, known=[known])
+    assert ext(new) == [("Bonn", "city")] and len(again.asked) == 1
+
+
+def test_a_users_names_of_labels(make_doc, tmp_path):
+    doc, without = make_doc("the big dogs"), make_doc("it rains")
+    doc.spans["sc_ext"] = [Span(doc, i, i + 1, label=label) for i, label in enumerate(("DT", "JJ", "NNS"))] + [Span(doc, 2, 3, label="NN")]
+    srsly.write_json(tmp_path / "names.json", {"NN": "noun", "NNS": "noun", "DT": None, "VB": "verb"})
+    names = read_label_map(tmp_path / "names.json")
+    assert map_labels([doc, without], names) == 3
+    assert ext(doc) == [("big", "JJ"), ("dogs", "noun")] and "sc_ext" not in without.spans
+    assert map_labels([doc], names) == 0 and read_label_map(None) == {}
+    for wrong in ({"NN": 3}, {"NN": ""}):
+        srsly.write_json(tmp_path / "wrong.json", wrong)
+        with pytest.raises(LownerError, match="LN027.*wrong.json.*'NN'"):
+            read_label_map(tmp_path / "wrong.json")
+
+
 def test_the_radius_is_that_of_the_farthest():
     vectors = {"a": [3.0], "b": [-3.0], "c": [0.0], "d": [0.0], "e": [0.0], "x": [4.0]}
 
@@ -249,7 +286,13 @@ def test_command(make_doc, tmp_path):
     (doc,) = read_docs(tmp_path / "out.spacy")
     assert ext(doc) == [("Rome", "GPE")] and [span.label_ for span in doc.spans["sc"]] == ["PER"]
     dry = CliRunner().invoke(lowner, ["extend", *paths, "--dry-run"])
-    assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "calls" in dry.output
+    assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "About 4 calls" in dry.output and "at most 8,192 of answers" in " ".join(dry.output.split())
+    srsly.write_json(tmp_path / "names.json", {"GPE": "place"})
+    named = CliRunner().invoke(lowner, ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")])
+    assert named.exit_code == 0 and [ext(doc) for doc in read_docs(tmp_path / "out.spacy")] == [[("Rome", "place")]]
+    srsly.write_json(tmp_path / "names.json", {"PER": "place"})
+    vain = CliRunner().invoke(lowner, ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")])
+    assert vain.exit_code == 0 and "names no label" in vain.output
     assert CliRunner().invoke(lowner, ["extend", *paths]).exit_code == 1
     assert CliRunner().invoke(lowner, ["extend", *paths, "--parts", "verbs"]).exit_code == 1
 

@@ -72,6 +72,13 @@ def test_some_docs_are_read_without_in_training(nlp):
     assert all("//" in text for text in seen[-1])
 
 
+def test_without_an_attribute_the_text_is_read_alone(nlp):
+    seen = []
+    docs = docs_of(nlp, ("Ann sang", "She is a singer."))
+    build_with_context(recorder(seen), None)(docs, True)
+    assert seen == [["Ann sang"]]
+
+
 def test_a_listener_is_refused():
     listener = registry.architectures.get("spacy.Tok2VecListener.v1")(width=8)
     with pytest.raises(LownerError, match="LN049"):

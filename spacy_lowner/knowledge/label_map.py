@@ -1,0 +1,42 @@
+"""A user's own names for extension labels, such as the few classes that a tagger's many tags belong to."""
+
+from pathlib import Path
+from typing import Dict, Iterable, Mapping, Optional
+
+from spacy.tokens import Doc, Span, SpanGroup
+
+from ..corpus.files import read_json_file
+from ..errors import Errors, LownerError
+from ..types import EXTENSION_KEY
+
+LabelMapT = Mapping[str, Optional[str]]
+
+
+def read_label_map(path: Optional[Path]) -> LabelMapT:
+    """RETURNS (LabelMapT): Names by label, None for labels to leave out; none without a file. RAISES (LownerError): If the file holds anything else."""
+    if path is None:
+        return {}
+    names: Dict[str, Optional[str]] = read_json_file(path)
+    for label, name in names.items():
+        if name is not None and not (isinstance(name, str) and name):
+            wrong = f"{label!r} is {name!r}"
+            raise LownerError(Errors.LN027.format(path=path, what="a JSON object of labels, or null to leave one out", reason=wrong))
+    return names
+
+
+def map_labels(docs: Iterable[Doc], names: LabelMapT) -> int:
+    """Give the extension labels of Docs their names; what has none keeps its label, and no span has a label twice.
+
+    docs (Iterable[Doc]): The Docs. names (LabelMapT): Names by label, None for labels to leave out.
+    RETURNS (int): Spans whose label is another now, or gone.
+    """
+    changed = 0
+    for doc in docs:
+        if EXTENSION_KEY not in doc.spans:
+            continue
+        spans = list(doc.spans[EXTENSION_KEY])
+        named = [(span.start, span.end, names.get(span.label_, span.label_)) for span in spans]
+        changed += sum(name != span.label_ for span, (_, _, name) in zip(spans, named))
+        kept = [Span(doc, start, end, label=name) for start, end, name in dict.fromkeys(named) if name is not None]
+        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=kept)
+    return changed
