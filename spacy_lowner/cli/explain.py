@@ -77,7 +77,7 @@ def explain_cli(
             embed = asking.merging_embedding(merge, embedding)
             account.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, progress=True))
     if tagger is not None:
-        write_tags(made, tagger, chosen)
+        account.add(write_tags(made, tagger, chosen))
     asking.name_labels(made, names)
     asking.write_account(account, report_path(output_path))
     write_docs([*docs, *made], output_path)

@@ -56,9 +56,9 @@ def extend_cli(
         with server as client:
             embed = asking.merging_embedding(merge, embedding)
             account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
-        asking.write_account(account, report_path(output_path))
     else:
-        write_tags(asked, load_tagger(origin), chosen)
+        account = write_tags(asked, load_tagger(origin), chosen)
+    asking.write_account(account, report_path(output_path))
     asking.name_labels(asked, names)
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List
 
 import srsly
+from spacy.tokens import Doc
+
+from ..corpus.sentence import LabeledSpan
 
 
 @dataclass
@@ -27,6 +30,13 @@ class Account:
             said = str(said)
         self.unused[cause] += 1
         self.cases.append({"cause": cause, "text": text, "said": said})
+
+    def refuse_untagged(self, doc: Doc, pos: Iterable[LabeledSpan]) -> None:
+        """Count the words of a Doc that have no part of speech."""
+        covered = {i for span in pos for i in range(span.start, span.end)}
+        for token in doc:
+            if token.i not in covered and not token.is_space:
+                self.refuse("word without a part of speech", doc.text, token.text)
 
     def add(self, other: "Account") -> None:
         """Count what another one counts."""

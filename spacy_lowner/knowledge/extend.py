@@ -149,11 +149,8 @@ def _parts_of_speech(
         if not spans:
             yield None
             continue
-        covered = {i for span in spans for i in range(span.start, span.end)}
         account.used["pos"] += len(spans)
-        for token in doc:
-            if token.i not in covered and not token.is_space:
-                account.refuse("word without a part of speech", doc.text, token.text)
+        account.refuse_untagged(doc, spans)
         yield spans
 
 

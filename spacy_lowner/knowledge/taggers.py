@@ -12,6 +12,7 @@ from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
 from ..types import EXTENSION_KEY
+from .account import Account
 from .extend import PARTS
 
 # Docs to their spans by part: "entities" (noun phrases and named entities) and "pos".
@@ -40,11 +41,19 @@ def load_tagger(name: str) -> TaggerT:
     raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk, jieba"))
 
 
-def write_tags(docs: Sequence[Doc], tagger: TaggerT, parts: Sequence[str] = PARTS) -> None:
-    """Write what a tagger says of some parts to `doc.spans["sc_ext"]`, in place of what is there."""
+def write_tags(docs: Sequence[Doc], tagger: TaggerT, parts: Sequence[str] = PARTS) -> Account:
+    """Write what a tagger says of some parts to `doc.spans["sc_ext"]`, in place of what is there.
+
+    RETURNS (Account): What was used, and the words of tagged Docs that have no part of speech, such as those that the tagger cuts elsewhere.
+    """
+    account = Account()
     for doc, tagged in zip(docs, tagger(docs)):
+        account.used.update({part: len(tagged[part]) for part in parts})
+        if "pos" in parts and tagged["pos"]:
+            account.refuse_untagged(doc, tagged["pos"])
         made = [Span(doc, start, end, label=label) for part in parts for start, end, label in tagged[part]]
         doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=made)
+    return account
 
 
 def _of_pipeline(name: str) -> TaggerT:

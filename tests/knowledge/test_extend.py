@@ -223,7 +223,8 @@ def test_tags_of_jieba():
     pytest.importorskip("jieba")
     nlp = spacy.blank("zh")
     docs = [nlp.make_doc("我在北京大学  学习资讯智能😀\n资讯"), nlp.make_doc(""), nlp.make_doc(" ")]
-    write_tags(docs, load_tagger("jieba"))
+    account = write_tags(docs, load_tagger("jieba"))
+    assert account.used["pos"] and account.used["entities"] and not account.unused
     found = {(span.text, span.label_) for span in docs[0].spans["sc_ext"]}
     assert {("北京大学", "nt"), ("资讯智能", "NP"), ("资讯", "n"), ("在", "p"), ("😀", "x")} <= found
     assert not any("\n" in text or text.isspace() for text, _ in found) and not docs[1].spans["sc_ext"] and not docs[2].spans["sc_ext"]
@@ -250,8 +251,9 @@ def test_tags_of_a_pipeline(make_doc, tmp_path):
     tagger = load_tagger(f"spacy:{tmp_path / 'tagger'}")
     doc = make_doc("in Rome")
     for parts, labels in ((["entities", "pos"], ["GPE", "PROPN"]), (["pos"], ["PROPN"]), (["entities"], ["GPE"])):
-        write_tags([doc], tagger, parts)
+        account = write_tags([doc], tagger, parts)
         assert [(span.start, span.end, span.label_) for span in doc.spans["sc_ext"]] == [(1, 2, label) for label in labels]
+        assert account.unused == ({"word without a part of speech": 1} if "pos" in parts else {})
     for name in ("spacy:none-such", "spacy:", "other"):
         with pytest.raises(LownerError):
             load_tagger(name)
@@ -264,8 +266,10 @@ def test_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
     nlp.add_pipe("merge_entities")
     nlp.to_disk(tmp_path / "tagger")
     doc = make_doc("Ann Lee left Rome today")
-    write_tags([doc], load_tagger(f"spacy:{tmp_path / 'tagger'}"))
+    account = write_tags([doc], load_tagger(f"spacy:{tmp_path / 'tagger'}"))
     assert ext(doc) == [("Ann Lee", "PER"), ("Rome", "LOC")]
+    # Who gives no parts of speech at all has left none out.
+    assert account.used == {"entities": 2, "pos": 0} and not account.unused
 
 
 def test_objects_without_a_list_are_all_taken(make_doc):
