@@ -14,7 +14,7 @@ from wasabi import msg
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
-from ..knowledge.extend import PARTS
+from ..knowledge.extensions import PARTS
 from ..knowledge.label_map import LabelMapT, map_labels
 from ..knowledge.synonyms import EmbedT
 from ..llm.client import OpenAIClient

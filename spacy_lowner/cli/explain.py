@@ -1,9 +1,10 @@
 """`spacy lowner explain`: more sentences, in which a language model explains those that are there."""
 
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Sequence
 
 import typer
+from spacy.tokens import Doc
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
@@ -12,7 +13,8 @@ from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..knowledge.explain import BETA, explain, explanation_requests
-from ..knowledge.extend import extend
+from ..knowledge.extend import LANGUAGE_MODEL, extend
+from ..knowledge.extensions import Asked
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..trained import load_pipeline
@@ -20,6 +22,9 @@ from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
 from ._util import friendly
+
+# Of --from: no extension labels.
+NONE = "none"
 
 
 @lowner.command("explain")
@@ -36,7 +41,7 @@ def explain_cli(
     settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
     weight: float = typer.Option(BETA, min=0.0, help="Of the new sentences in the loss (beta)"),
-    origin: str = typer.Option("llm", "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, jieba, or none"),
+    origin: str = typer.Option(LANGUAGE_MODEL, "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, jieba, or none"),
     parts: str = asking.PARTS_ASKED,
     merge: bool = asking.MERGE,
     embedding: str = asking.EMBEDDING,
@@ -49,12 +54,14 @@ def explain_cli(
     check_suffix(output_path, ".spacy")
     chosen = asking.check_parts(parts)
     names = read_label_map(label_map)
-    tagger = load_tagger(origin) if origin not in ("llm", "none") else None
+    tagger = load_tagger(origin) if origin not in (LANGUAGE_MODEL, NONE) else None
     docs = load_corpus(input_path, spans_key=spans_key)
+    if origin != NONE:
+        _check_asked(docs, Asked(origin, tuple(sorted(chosen))), input_path)
     if dry_run:
         requests = explanation_requests(docs[: limit or None], language, spans_key)
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
-        if origin == "llm":
+        if origin == LANGUAGE_MODEL:
             msg.info("Each new sentence costs up to three more, for its extension labels")
         return
     if annotator is None:
@@ -73,7 +80,7 @@ def explain_cli(
             known=[doc.text for doc in docs],
             progress=True,
         )
-        if origin == "llm":
+        if origin == LANGUAGE_MODEL:
             embed = asking.merging_embedding(merge, embedding)
             account.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, progress=True))
     if tagger is not None:
@@ -83,5 +90,11 @@ def explain_cli(
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)
     msg.good(f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}")
-    if origin != "none":
+    if origin != NONE:
         msg.good(f"New sentences: {asking.report_extensions(made, EXTENSION_KEY)}")
+
+
+def _check_asked(docs: Sequence[Doc], own: Asked, path: Path) -> None:
+    others = sorted({str(asked) for asked in map(Asked.of, docs) if asked not in (None, own)})
+    if others:
+        raise LownerError(Errors.LN036.format(path=path, there=", ".join(others), own=own))

@@ -10,7 +10,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
-from ..knowledge.extend import extend, extension_requests
+from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..types import EXTENSION_KEY
@@ -24,7 +24,7 @@ from ._util import friendly
 def extend_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write it with extension labels (.spacy)"),
-    origin: str = typer.Option("llm", "--from", help="llm, spacy:NAME for an installed pipeline, nltk, or jieba"),
+    origin: str = typer.Option(LANGUAGE_MODEL, "--from", help="llm, spacy:NAME for an installed pipeline, nltk, or jieba"),
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
@@ -49,7 +49,7 @@ def extend_cli(
     if dry_run:
         _estimate([doc.text for doc in asked], origin, chosen, language, asking.most_tokens(max_tokens, settings))
         return
-    if origin == "llm":
+    if origin == LANGUAGE_MODEL:
         server = asking.open_client(
             model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings
         )
@@ -58,14 +58,14 @@ def extend_cli(
             account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
     else:
         account = write_tags(asked, load_tagger(origin), chosen)
-    asking.write_account(account, report_path(output_path))
     asking.name_labels(asked, names)
+    asking.write_account(account, report_path(output_path))
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
 
 
 def _estimate(texts: List[str], origin: str, parts: List[str], language: str, most: Optional[int]) -> None:
-    if origin != "llm":
+    if origin != LANGUAGE_MODEL:
         msg.info("A tagger asks no language model: there is nothing to estimate")
         return
     first = {part: extension_requests(texts, part, language) for part in parts}

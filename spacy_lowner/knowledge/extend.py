@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from ..corpus.sentence import LabeledSpan
@@ -11,14 +11,13 @@ from ..llm.parsing import align_mentions, letters_of, read_json_values
 from ..llm.templates import render
 from ..types import EXTENSION_KEY
 from .account import Account
+from .extensions import PARTS, MentionsT, entity_mentions, write_extensions
 from .synonyms import EmbedT, merge_synonyms
 
+LANGUAGE_MODEL = "llm"
 TEXT = {"type": "string"}
-PARTS = ("entities", "pos")
 # The labelled spans of each Doc; None where there was no answer.
 AnswerT = List[Optional[List[LabeledSpan]]]
-# Pairs of mention and label.
-MentionsT = Sequence[Tuple[str, str]]
 
 
 def list_schema(*names: str) -> Dict[str, Any]:
@@ -63,21 +62,20 @@ def extend(
     for doc in docs:
         doc.spans.pop(EXTENSION_KEY, None)
     docs = [doc for doc in docs if doc.text.strip()]
-    found: List[AnswerT] = []
+    found: Dict[str, AnswerT] = {}
     if "entities" in parts:
-        settled = [(span.text, span.label_) for doc in known for span in doc.spans.get(EXTENSION_KEY, [])]
-        found.append(_entities(docs, model, language, embed, settled, progress, account))
+        found["entities"] = _entities(docs, model, language, embed, entity_mentions(known), progress, account)
     if "pos" in parts:
-        found.append(list(_parts_of_speech(docs, model, language, progress, account)))
-    for doc, answers in zip(docs, zip(*found)):
-        spans = [span for answer in answers for span in answer or ()]
-        if spans and None in answers:
-            account.refuse("labels of one part, without an answer for the other", doc.text, [span.label for span in spans])
-            continue
+        found["pos"] = list(_parts_of_speech(docs, model, language, progress, account))
+    for place, doc in enumerate(docs):
+        given = {part: spans for part, answers in found.items() if (spans := answers[place]) is not None}
         # An empty group says that there are none, and half of one would say that there are none of the other half.
-        if None not in answers:
-            unique = [Span(doc, start, end, label=label) for start, end, label in dict.fromkeys(spans)]
-            doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=unique)
+        if len(given) == len(found):
+            write_extensions(doc, LANGUAGE_MODEL, given)
+            account.used.update({part: len(spans) for part, spans in given.items()})
+        elif any(given.values()):
+            labels = [span.label for spans in given.values() for span in spans]
+            account.refuse("labels of one part, without an answer for the other", doc.text, labels)
     return account
 
 
@@ -95,7 +93,6 @@ def _entities(
     found = [_labelled(doc, reply, "entity", "type", account) for doc, reply in zip(docs, replies)]
     if embed is not None:
         found = _merged(docs, found, model, language, embed, settled, account)
-    account.used["entities"] += sum(len(spans or ()) for spans in found)
     return found
 
 
@@ -149,7 +146,6 @@ def _parts_of_speech(
         if not spans:
             yield None
             continue
-        account.used["pos"] += len(spans)
         account.refuse_untagged(doc, spans)
         yield spans
 
@@ -173,7 +169,8 @@ def _segmentation(doc: Doc, reply: Reply, account: Account) -> List[str]:
 
 def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Optional[List[LabeledSpan]]:
     items = _items(reply, doc.text, account)
-    if items is None:
+    # What is missing at the end would be learned as wrong.
+    if items is None or reply.truncated:
         return None
     pairs: List[Tuple[str, str]] = []
     for item in items:
@@ -220,7 +217,7 @@ def _items(reply: Reply, text: str, account: Account) -> Optional[List[Any]]:
         lists = [value] if isinstance(value, list) else [inner for inner in value.values() if isinstance(inner, list)]
         if value not in values[:number]:
             items += lists[0] if len(lists) == 1 else [value]
-    if reply.truncated and items:
-        account.refuse("cut at the limit of tokens", text, items[-1])
+    if reply.truncated:
+        account.refuse("cut at the limit of tokens", text, reply.text)
         return items[:-1]
     return items

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Dict, Iterable, Mapping, Optional
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 
 from ..corpus.files import read_json_file
 from ..errors import Errors, LownerError
-from ..types import EXTENSION_KEY
+from .extensions import rename_extensions
 
 LabelMapT = Mapping[str, Optional[str]]
 
@@ -30,13 +30,4 @@ def map_labels(docs: Iterable[Doc], names: LabelMapT) -> int:
     docs (Iterable[Doc]): The Docs. names (LabelMapT): Names by label, None for labels to leave out.
     RETURNS (int): Spans whose label is another now, or gone.
     """
-    changed = 0
-    for doc in docs:
-        if EXTENSION_KEY not in doc.spans:
-            continue
-        spans = list(doc.spans[EXTENSION_KEY])
-        named = [(span.start, span.end, names.get(span.label_, span.label_)) for span in spans]
-        changed += sum(name != span.label_ for span, (_, _, name) in zip(spans, named))
-        kept = [Span(doc, start, end, label=name) for start, end, name in dict.fromkeys(named) if name is not None]
-        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=kept)
-    return changed
+    return sum(rename_extensions(doc, names) for doc in docs)

@@ -3,60 +3,65 @@
 import logging
 import re
 from itertools import groupby
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
-from spacy.tokens import Doc, Span, SpanGroup, Token
+from spacy.tokens import Doc, Span, Token
 
 from ..corpus.docs import bare_doc, spans_on
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
-from ..types import EXTENSION_KEY
 from .account import Account
-from .extend import PARTS
+from .extensions import PARTS, write_extensions
 
 # Docs to their spans by part: "entities" (noun phrases and named entities) and "pos".
 TaggedT = Dict[str, List[LabeledSpan]]
-TaggerT = Callable[[Sequence[Doc]], Iterator[TaggedT]]
+TagT = Callable[[Sequence[Doc]], Iterator[TaggedT]]
 # How jieba's tags of nouns begin.
 NOUN = "n"
 # A noun phrase of NLTK's chunk grammar.
 NOUN_PHRASE = "NP: {<DT|PRP\\$>?<JJ.*|VBN|CD>*<NN.*>+}"
 
 
-def load_tagger(name: str) -> TaggerT:
+class Tagger(NamedTuple):
+    """name (str): As of `load_tagger`. tag (TagT): Docs to their spans."""
+
+    name: str
+    tag: TagT
+
+
+def load_tagger(name: str) -> Tagger:
     """Load what tags words.
 
     name (str): "spacy:NAME" for an installed pipeline, "nltk", or "jieba" for Chinese.
-    RETURNS (TaggerT): Docs to their parts of speech, and their noun phrases ("NP") with, of a pipeline, entities.
+    RETURNS (Tagger): Gives parts of speech, and noun phrases ("NP") with, of a pipeline, entities.
     RAISES (LownerError): If it is not there.
     """
     kind, _, which = name.partition(":")
     if kind == "spacy" and which:
-        return _of_pipeline(which)
+        return Tagger(name, _of_pipeline(which))
     if name == "nltk":
-        return _of_nltk()
+        return Tagger(name, _of_nltk())
     if name == "jieba":
-        return _of_jieba()
+        return Tagger(name, _of_jieba())
     raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk, jieba"))
 
 
-def write_tags(docs: Sequence[Doc], tagger: TaggerT, parts: Sequence[str] = PARTS) -> Account:
+def write_tags(docs: Sequence[Doc], tagger: Tagger, parts: Sequence[str] = PARTS) -> Account:
     """Write what a tagger says of some parts to `doc.spans["sc_ext"]`, in place of what is there.
 
     RETURNS (Account): What was used, and the words of tagged Docs that have no part of speech, such as those that the tagger cuts elsewhere.
     """
     account = Account()
-    for doc, tagged in zip(docs, tagger(docs)):
+    for doc, tagged in zip(docs, tagger.tag(docs)):
         account.used.update({part: len(tagged[part]) for part in parts})
         if "pos" in parts and tagged["pos"]:
             account.refuse_untagged(doc, tagged["pos"])
-        made = [Span(doc, start, end, label=label) for part in parts for start, end, label in tagged[part]]
-        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, spans=made)
+        write_extensions(doc, tagger.name, {part: tagged[part] for part in parts})
     return account
 
 
-def _of_pipeline(name: str) -> TaggerT:
+def _of_pipeline(name: str) -> TagT:
     nlp = load_pipeline(name)
 
     def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
@@ -75,7 +80,7 @@ def _of_pipeline(name: str) -> TaggerT:
     return tag
 
 
-def _of_nltk() -> TaggerT:
+def _of_nltk() -> TagT:
     try:
         import nltk
 
@@ -112,7 +117,7 @@ def _lines(doc: Doc) -> Iterator[List[Token]]:
             yield words
 
 
-def _of_jieba() -> TaggerT:
+def _of_jieba() -> TagT:
     try:
         import jieba
         from jieba import posseg

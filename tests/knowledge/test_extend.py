@@ -13,6 +13,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
+from spacy_lowner.knowledge.extensions import Asked, entity_mentions
 from spacy_lowner.knowledge.label_map import map_labels, read_label_map
 from spacy_lowner.knowledge.synonyms import merge_synonyms
 from spacy_lowner.knowledge.taggers import load_tagger, write_tags
@@ -343,12 +344,37 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
             assert done.exit_code == 1 and next(iter(wrong)) in done.output
 
 
-def test_what_was_cut_or_is_no_text_is_refused(make_doc):
+def test_what_is_no_text_is_refused(make_doc):
     doc = make_doc("Rome and France")
-    said = '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}, {"entity": "France", "type": "coun'
+    account = extend([doc], Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}), parts=["entities"])
+    assert ext(doc) == [("Rome", "city")] and account.unused == {"item without text and label": 1}
+
+
+@pytest.mark.parametrize("said", ['[{"entity": "Rome", "type": "city"}, {"entity": "Fra', '[{"entity": "Ro', '{"items": ['])
+def test_a_list_that_was_cut_says_nothing_of_what_is_missing(make_doc, said):
+    doc = make_doc("Rome and France")
     account = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), parts=["entities"])
-    assert ext(doc) == [("Rome", "city")]
-    assert account.unused == {"cut at the limit of tokens": 1, "item without text and label": 1}
+    assert "sc_ext" not in doc.spans and not account.used and account.unused["cut at the limit of tokens"] == 1
+
+
+def test_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
+    doc = make_doc("Rome and France")
+    model = Scripted(segments={doc.text: Reply('["Rome", "and", "Fr', truncated=True)})
+    extend([doc], model, parts=["pos"])
+    assert '["Rome", "and", "France"]' in model.asked[-1]
+
+
+def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
+    doc, known = make_doc("Rome is old"), make_doc("Paris")
+    said = {"pos": {doc.text: [{"word": "Rome", "pos": "name"}, {"word": "is", "pos": "verb"}, {"word": "old", "pos": "adjective"}]}}
+    extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **said))
+    map_labels([doc], {"name": "noun", "verb": None})
+    write_docs([doc, known], tmp_path / "out.spacy")
+    again, other = read_docs(tmp_path / "out.spacy")
+    assert Asked.of(again) == ("llm", ("entities", "pos")) and Asked.of(other) is None
+    assert ext(again) == [("Rome", "city"), ("Rome", "noun"), ("old", "adjective")] and entity_mentions([again, other]) == [("Rome", "city")]
+    again.spans["sc_ext"] = list(again.spans["sc_ext"])
+    assert Asked.of(again) is None and len(entity_mentions([again])) == 3
 
 
 def test_prompts_hold_text_as_it_is():
