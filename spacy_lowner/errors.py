@@ -1,6 +1,14 @@
 """Every message of the package, by code: what was found, where, and what to do."""
 
-from typing import Any, Tuple
+import warnings
+from collections import defaultdict
+from typing import Any, DefaultDict, Set, Tuple
+from weakref import WeakKeyDictionary
+
+from thinc.api import Model
+
+# The end of a warning that does not come again.
+SAID_ONCE = "This is said once."
 
 
 class LownerError(ValueError):
@@ -238,7 +246,7 @@ class Errors(metaclass=_WithCodes):
 
 
 class Warnings(metaclass=_WithCodes):
-    """Messages of warnings; each is given once, with numbers."""
+    """Messages of warnings, with numbers. What may come up again with every batch is told by `warn_once`."""
 
     LN100 = "{count} word(s) of more than {limit} bytes stand alone in a window; sub-words beyond the encoder's limit are cut."
     LN101 = (
@@ -252,13 +260,13 @@ class Warnings(metaclass=_WithCodes):
         "drop examples that it labels differently."
     )
     LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
-    LN107 = '{name}: {count} text(s) got no reasoning: {reason}. This is said once; set absent = "raise" to stop instead.'
+    LN107 = '{name}: {count} text(s) got no reasoning: {reason}. Set absent = "raise" to stop instead.'
     LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
     LN109 = (
         "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text, as in {texts} of them. Raise max_input if the "
         "model has room."
     )
-    LN119 = "{name}: {count} text(s) got a part of the reasoning alone: replies were cut at the limit of tokens, or lack the other part. This is said once."
+    LN119 = "{name}: {count} text(s) got a part of the reasoning alone: replies were cut at the limit of tokens, or lack the other part."
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
@@ -274,6 +282,23 @@ class Warnings(metaclass=_WithCodes):
         "FactMix makes nothing: no Doc has an entity for which there is another one of its type, or words outside of entities. Take more "
         "sentences, or name mentions with --entity-base."
     )
+
+
+# What owners were told; a thinc model takes no weak references, and has a number of its own.
+_TOLD: "WeakKeyDictionary[Any, Set[str]]" = WeakKeyDictionary()
+_TOLD_BY_NUMBER: DefaultDict[int, Set[str]] = defaultdict(set)
+
+
+def warn_once(owner: Any, message: str, **values: Any) -> None:
+    """Warn about what an owner may meet with every batch, the first time alone.
+
+    owner (Any): A pipe, a model, or what else the warning is about. message (str): Of `Warnings`. values (Any): Its numbers, as they are
+        the first time.
+    """
+    told = _TOLD_BY_NUMBER[owner.id] if isinstance(owner, Model) else _TOLD.setdefault(owner, set())
+    if message not in told:
+        told.add(message)
+        warnings.warn(f"{message.format(**values)} {SAID_ONCE}")
 
 
 def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:

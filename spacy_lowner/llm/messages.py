@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,9 @@ class Request:
     schema: Optional[Dict[str, Any]] = field(default=None, hash=False)
 
     @classmethod
-    def of(cls, prompt: str, *, system: str = "", schema: Optional[Dict[str, Any]] = None) -> "Request":
-        """RETURNS (Request): A prompt of the user, after a message of the system if there is one."""
-        messages = ([("system", system)] if system else []) + [("user", prompt)]
-        return cls(tuple(messages), schema)
+    def of(cls, prompt: str, *, schema: Optional[Dict[str, Any]] = None) -> "Request":
+        """RETURNS (Request): A prompt of the user."""
+        return cls((("user", prompt),), schema)
 
     def body(self, model: str, parameters: Dict[str, Any]) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): What a server is sent."""
@@ -59,9 +58,6 @@ class Reply:
 
 class LanguageModel(Protocol):
     """Whatever answers requests."""
-
-    def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """YIELDS (Reply): One a request, in their order, as soon as it and all before it are there."""
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
         """RETURNS (List[Reply]): One a request, in their order."""

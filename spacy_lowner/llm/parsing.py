@@ -16,21 +16,14 @@ CLOSING = {"{": "}", "[": "]"}
 EXTRA_COMMA = re.compile(r'''("(?:\\.|[^"\\])*"|(?<!\w)'(?:\\.|[^'\\])*')|,\s*([}\]])''')
 
 
-def read_json(text: str) -> Any:
-    """Read the first JSON object or array of a reply, whatever stands around it.
+def read_json_values(text: str) -> Iterator[Any]:
+    """Read the JSON objects and arrays of a reply, whatever stands around them.
 
     Code fences, words before and after, commas before a closing bracket, Python's quotes and constants, line breaks in texts, and a
     missing end are forgiven; nothing is guessed.
 
-    text (str): The reply. RETURNS (Any): A dictionary or a list. RAISES (ValueError): If there is none.
+    text (str): The reply. YIELDS (Any): Each dictionary or list that is not inside another one.
     """
-    for value in read_json_values(text):
-        return value
-    raise ValueError("no JSON object or array can be read")
-
-
-def read_json_values(text: str) -> Iterator[Any]:
-    """As `read_json`, for replies of several objects. YIELDS (Any): Each dictionary or list that is not inside another one."""
     end = tried = 0
     for start in (match.start() for match in re.finditer(r"[{\[]", text)):
         # What is outside comes before what is inside, also where it has to be mended.

@@ -1,7 +1,7 @@
 """Replies that were written down: for tests, documentation and offline replay."""
 
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, List, Optional
 
 import srsly
 
@@ -22,18 +22,15 @@ class ReplayLLM:
         self.usage = Usage()
         self._replies: Optional[Dict[str, str]] = None
 
-    def stream(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """YIELDS (Reply): One a request, in their order."""
+    def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
+        """RETURNS (List[Reply]): One a request, in their order."""
+        replies = []
         for request in requests:
             text = self._read().get(request.messages[-1][1])
             error = f"{self.path} has no reply to this prompt" if text is None else None
-            reply = Reply(text or "", error=error, cached=True)
-            self.usage.count(reply)
-            yield reply
-
-    def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
-        """RETURNS (List[Reply]): One a request, in their order."""
-        return list(self.stream(requests))
+            replies.append(Reply(text or "", error=error, cached=True))
+            self.usage.count(replies[-1])
+        return replies
 
     def _read(self) -> Dict[str, str]:
         if self._replies is None:

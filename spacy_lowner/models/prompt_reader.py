@@ -1,12 +1,11 @@
 """Docs and candidates to batches of rows of word pieces."""
 
-import warnings
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
 from ..batching import SLACK, batch_by_padding
-from ..errors import Errors, LownerError, Warnings
+from ..errors import Errors, LownerError, Warnings, warn_once
 from ..nn.prompts import PromptEncoder
 from ..types import CandidateT
 from .packing import PromptWriter, Text, pad_rows
@@ -73,7 +72,7 @@ class PromptReader:
                 numbers += [total + number for number, _ in inside]
             total += len(candidates)
         if cut:
-            warnings.warn(Warnings.LN104.format(count=cut, limit=self.longest_word))
+            warn_once(self, Warnings.LN104, count=cut, limit=self.longest_word)
         rows = list(self.rows(texts))
         batches, order = [], []
         for places in batch_by_padding([len(row.ids) for row in rows], self.batch_size, SLACK):

@@ -2,7 +2,6 @@
 
 import json
 import math
-import warnings
 from bisect import bisect_right
 from itertools import accumulate
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -23,7 +22,7 @@ from transformers import (
 from transformers.utils import logging
 
 from ..batching import SLACK, batch_by_padding
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
 from .encoder import encoder_path, loading
@@ -265,7 +264,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
     outputs = [grammar.write(words, _writable(task.mentions, words)) for grammar, task, (_, words) in zip(grammars, tasks, inputs)]
     long = sum(limit is not None and len(output) > limit for output in outputs)
     if long:
-        warnings.warn(Warnings.LN112.format(name=model.name, count=long, limit=limit))
+        warn_once(model, Warnings.LN112, name=model.name, count=long, limit=limit)
         outputs = [output[:limit] for output in outputs]
     scores: List[Any] = [None] * len(tasks)
     steps = []
@@ -322,7 +321,7 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         ids = tokenizer.build_inputs_with_special_tokens([*before, *text[:room], *after])
         inputs.append((ids, _written(tokenizer, task.words, words)[:whole]))
     if cut:
-        warnings.warn(Warnings.LN109.format(count=cut, texts=cut_texts, limit=model.attrs["max_input"]))
+        warn_once(model, Warnings.LN109, count=cut, texts=cut_texts, limit=model.attrs["max_input"])
     return inputs
 
 

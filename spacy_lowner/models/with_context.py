@@ -1,7 +1,6 @@
 """Words are read together with text that stands beside the Doc, and only they come out."""
 
 import random
-import warnings
 from typing import Callable, List, Optional, Tuple
 
 from spacy.tokens import Doc
@@ -9,7 +8,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..context import REASONING, WHOLE, context_of, register
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 
 # Between the text and what stands beside it.
 SEPARATOR = "//"
@@ -83,9 +82,9 @@ def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
         cut += kept != words
         joined.append(_join(doc, kept) if kept else doc)
     if cut:
-        warnings.warn(Warnings.LN108.format(count=cut, limit=model.attrs["max_bytes"]))
+        warn_once(model, Warnings.LN108, count=cut, limit=model.attrs["max_bytes"])
     if alone:
-        warnings.warn(Warnings.LN115.format(count=alone, limit=model.attrs["text_bytes"]))
+        warn_once(model, Warnings.LN115, count=alone, limit=model.attrs["text_bytes"])
     return joined
 
 

@@ -1,7 +1,6 @@
 """The pipe `llm_reasoner`: a language model's reasoning on each Doc (PBRC)."""
 
 import time
-import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
 
@@ -14,7 +13,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..context import REASONING, register
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
 from ..reasoning.examples import examples_from, load_examples
@@ -68,7 +67,6 @@ class LLMReasoner(Pipe):
         self.name = name
         self.cfg: Dict[str, Any] = {"absent": absent, "initial": initial, "backward": backward, "spans_key": spans_key}
         self.chain: Optional[ReasoningChain] = None
-        self._told = self._told_of_parts = False
         self._silent_until = 0.0
 
     def initialize(
@@ -157,9 +155,8 @@ class LLMReasoner(Pipe):
             self._fall_silent()
         for cause in sorted(set(counts) - {WHOLE, PARTIAL}):
             self._absent(counts[cause], cause)
-        if counts[PARTIAL] and not self._told_of_parts:
-            warnings.warn(Warnings.LN119.format(name=self.name, count=counts[PARTIAL]))
-            self._told_of_parts = True
+        if counts[PARTIAL]:
+            warn_once(self, Warnings.LN119, name=self.name, count=counts[PARTIAL])
 
     def _fall_silent(self) -> None:
         if self.cfg["absent"] == "warn":
@@ -168,9 +165,7 @@ class LLMReasoner(Pipe):
     def _absent(self, count: int, reason: str) -> None:
         if self.cfg["absent"] == "raise":
             raise LownerError(Errors.LN095.format(name=self.name, count=count, reason=reason))
-        if not self._told:
-            warnings.warn(Warnings.LN107.format(name=self.name, count=count, reason=reason))
-            self._told = True
+        warn_once(self, Warnings.LN107, name=self.name, count=count, reason=reason)
 
     def _state(self) -> Dict[str, Any]:
         return {"chain": self.chain.as_dict() if self.chain is not None else None}

@@ -1,6 +1,5 @@
 """The trainable pipe `seq2seq_ner`: an encoder-decoder that writes entities as JSON, held to the words of the text."""
 
-import warnings
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
@@ -13,7 +12,7 @@ from thinc.types import Floats1d
 
 from ..context import REASONING, context_of, register
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..models.json_grammar import JSONGrammar, Mention
 from ..models.pieces import tokenizer_of
 from ..models.seq2seq import WritingTask, write
@@ -109,9 +108,9 @@ class Seq2SeqRecognizer(LabelledPipe):
             found[number] += [Mention(label, start + first, start + end) for label, first, end in own.mentions]
         surplus, cut = sum(own.surplus for own in written), sum(own.cut for own in written)
         if surplus:
-            warnings.warn(Warnings.LN110.format(name=self.name, count=surplus))
+            warn_once(self, Warnings.LN110, name=self.name, count=surplus)
         if cut:
-            warnings.warn(Warnings.LN111.format(name=self.name, count=cut))
+            warn_once(self, Warnings.LN111, name=self.name, count=cut)
         return found
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[Mention]]) -> None:

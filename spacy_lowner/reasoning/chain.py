@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
 from ..llm.messages import Reply, Request
-from ..llm.parsing import read_json
+from ..llm.parsing import read_json_values
 from ..llm.templates import render
 
 
@@ -107,12 +107,8 @@ class ReasoningChain:
         cut at the limit of tokens the last part is not taken."""
         if reply.error is not None:
             return None
-        try:
-            said = read_json(reply.text)
-        except ValueError:
-            return None
-        if not isinstance(said, dict):
-            return None
+        values = [inner for value in read_json_values(reply.text) for inner in (value if isinstance(value, list) else [value])]
+        said = next((value for value in values if isinstance(value, dict) and not value.keys().isdisjoint(self.parts)), {})
         if reply.truncated and said:
             said.popitem()
         texts = {part: said.get(part) for part in self.parts}

@@ -23,14 +23,16 @@ class Reasoned(NamedTuple):
 def reason(
     docs: Sequence[Doc], model: LanguageModel, chain: ReasoningChain, *, model_name: str, description: Optional[str] = None
 ) -> Reasoned:
-    """Write `doc._.lowner_reasoning` of Docs: a dict of the reasoning's parts, the model, and a digest of the prompt.
+    """Write `doc._.lowner_reasoning` of Docs, in place of what is there: a dict of the reasoning's parts, the model, and a digest of the prompt.
 
     docs (Sequence[Doc]): The Docs; one without words is not asked about. model (LanguageModel): Reasons.
     chain (ReasoningChain): How. model_name (str): For the record. description (Optional[str]): Of a progress bar; None shows none.
-    RETURNS (Reasoned): What came of it. Docs without a reasoning keep None.
+    RETURNS (Reasoned): What came of it. Docs without a reasoning have None.
     """
     register(REASONING)
     counts: Counter = Counter()
+    for doc in docs:
+        doc._.set(REASONING, None)
     asked = [doc for doc in docs if doc.text.strip()]
     requests = [chain.request(doc.text) for doc in asked]
     replies = model.ask(requests, description=description)

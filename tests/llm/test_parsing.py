@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lowner.llm.parsing import align_mentions, read_json, read_json_values, without_thoughts
+from spacy_lowner.llm.parsing import align_mentions, read_json_values, without_thoughts
+
+
+def read_json(text):
+    """RETURNS: The first value of a text, or None."""
+    return next(read_json_values(text), None)
 
 
 @pytest.mark.parametrize(
@@ -27,19 +32,12 @@ def test_read_json(text, value):
 
 @pytest.mark.parametrize("text", ["", "no", "{", "{nonsense: here}", "12", '"text"', "[" * 5000])
 def test_what_is_no_json_is_not_guessed(text):
-    if text == "{":
-        assert read_json(text) == {}
-    else:
-        with pytest.raises(ValueError):
-            read_json(text)
+    assert read_json(text) == ({} if text == "{" else None)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text):
-    try:
-        assert isinstance(read_json(text), (dict, list))
-    except ValueError:
-        pass
+    assert all(isinstance(value, (dict, list)) for value in read_json_values(text))
 
 
 def test_mentions_are_found_in_order():
@@ -93,8 +91,7 @@ def test_several_objects_are_read(text):
 
 
 def test_texts_side_by_side_are_not_joined():
-    with pytest.raises(ValueError):
-        read_json('["x", "y" "z"]')
+    assert read_json('["x", "y" "z"]') is None
 
 
 def test_commas_of_texts_stay():

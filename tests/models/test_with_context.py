@@ -166,3 +166,13 @@ def test_an_empty_doc_beside_one_with_context_learns(nlp):
     states, backprop = model(docs_of(nlp, ("", None), ("Ann", "sings")), True)
     backprop([numpy.zeros((0, 2), dtype="f"), numpy.ones((1, 2), dtype="f")])
     assert [gradient.shape for gradient in seen] == [(0, 2), (3, 2)]
+
+
+def test_what_comes_with_every_batch_is_told_once(nlp):
+    model, other = (build_with_context(recorder([]), "beside", max_bytes=16) for _ in range(2))
+    docs = docs_of(nlp, ("Ann sang", "é bb cc dd"))
+    with pytest.warns(UserWarning, match="LN108") as told:
+        for many in (docs, 2 * docs):
+            model.predict(many)
+        other.predict(docs)
+    assert len(told) == 2 and all("1 text(s)" in str(one.message) for one in told)

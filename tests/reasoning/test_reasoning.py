@@ -71,6 +71,7 @@ def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward)
         (Reply('Sure: ```json\n{"bidirectional": "b"}```'), {"bidirectional": "b"}),
         (Reply("I think so."), None),
         (Reply("[]"), None),
+        (Reply('As in [1] and {"this": 2}: [{"bidirectional": "b"}]'), {"bidirectional": "b"}),
         (Reply("", error="down", unheard=True), None),
         (Reply('{"initial": "a", "bidirectional": "b is', truncated=True), {"initial": "a"}),
         (Reply('{"initial": "Ann is a', truncated=True), None),
@@ -302,6 +303,12 @@ def test_command_with_a_server(docs, tmp_path):
         assert done.exit_code == 0, done.output
         assert len(server.seen) == 2
     assert [doc._.lowner_reasoning and doc._.lowner_reasoning["initial"] for doc in read_docs(tmp_path / "out.spacy")] == ["i", "i", None, None]
+    again = [arguments[0], str(tmp_path / "out.spacy"), str(tmp_path / "again.spacy"), *arguments[3:], "--train", str(tmp_path / "in.spacy")]
+    with serve(lambda prompt, attempt: '{"initial": "j", "bidirectional": "b"}' if "Ann" in prompt.rsplit("Text:", 1)[1] else "I refuse") as (url, _):
+        done = CliRunner().invoke(lowner, [*again, "--model", "n", "--base-url", url, "--cache", str(tmp_path / "n.sqlite")])
+        assert done.exit_code == 0, done.output
+    later = {doc.text: doc._.lowner_reasoning and doc._.lowner_reasoning["initial"] for doc in read_docs(tmp_path / "again.spacy")}
+    assert set(later.values()) == {"j", None}
     dry = CliRunner().invoke(lowner, [*arguments, "--examples", "ai", "--dry-run"])
     assert dry.exit_code == 0 and "Step 5" in dry.output and "4 calls" in dry.output
     assert "LN096" in CliRunner().invoke(lowner, arguments).output
