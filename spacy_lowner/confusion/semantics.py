@@ -1,12 +1,15 @@
 """What types mean, and how near their meanings are (eq. 5-8)."""
 
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+import warnings
+from typing import Dict, Mapping, Optional, Sequence
 
 import numpy
 
 from ..corpus.names import readable_name
+from ..errors import Warnings
 from ..llm.messages import LanguageModel, Request
 from ..llm.templates import render
+from ..types import EmbedT
 from .glosses import WordNet
 
 # The types of CoNLL-2003, which are no words.
@@ -16,7 +19,6 @@ COARSE = {
     "LOC": "a location, such as a city, country, region or river",
     "MISC": "another named thing, such as a nationality, language, event or work",
 }
-EmbedT = Callable[[List[str]], numpy.ndarray]
 
 
 def describe_types(
@@ -28,7 +30,7 @@ def describe_types(
     """Describe types: by the user's words, else, but for CoNLL's, by WordNet's (C_s), else by their names.
 
     types (Sequence[str]): The types. own (Mapping[str, str]): The user's descriptions. wordnet (Optional[WordNet]): Glosses.
-    model (Optional[LanguageModel]): Says more of each that is not the user's (C_e); where it has no answer, C_s stays.
+    model (Optional[LanguageModel]): Says more of each that is not the user's (C_e); where it has no whole answer, C_s stays, and a warning says so.
     RETURNS (Dict[str, str]): A text a type, in their order.
     """
     texts = {}
@@ -41,8 +43,11 @@ def describe_types(
             Request.of(render(__package__, "describe_type", "en", type=readable_name(name), definition=texts[name]))
             for name in asked
         ]
-        for name, reply in zip(asked, model.ask(requests, description="descriptions")):
-            texts[name] = reply.text.strip() or texts[name]
+        replies = dict(zip(asked, model.ask(requests, description="descriptions")))
+        said = {name: reply.text.strip() for name, reply in replies.items() if not (reply.error or reply.truncated) and reply.text.strip()}
+        texts.update(said)
+        if len(said) < len(asked):
+            warnings.warn(Warnings.LN120.format(types=", ".join(name for name in asked if name not in said)))
     return texts
 
 

@@ -21,8 +21,10 @@ BETA = 0.4
 EXPLAIN, DESCRIBE = "explain", "describe"
 ORIGIN = "llm-explained"
 # Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
-_LINE_MARK = re.compile(r"^\s*(?:#+\s+|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
-_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])(\*\*|`)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9])")
+_LINE_MARK = re.compile(r"^\s*(?:#+\s+|>\s*|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9*])(\*{1,3}|`)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9*])")
+# Lines that are no text: fences of code, rows of tables, rules.
+_NO_TEXT = re.compile(r"^\s*(?:```|~~~|\||[-*_=]{3,}\s*$)")
 
 
 def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> List[Request]:
@@ -90,7 +92,7 @@ def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> 
     if reply.error is not None:
         account.refuse("no answer", doc.text, reply.error)
         return []
-    lines = [_EMPHASIS.sub(r"\2", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines()]
+    lines = [_EMPHASIS.sub(r"\2", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines() if not _NO_TEXT.match(line)]
     found = [sentence.text.strip() for line in lines if line for sentence in splitter(line).sents]
     if reply.truncated and found:
         account.refuse("sentence cut at the limit of tokens", doc.text, found.pop())

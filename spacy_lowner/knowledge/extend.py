@@ -9,10 +9,10 @@ from ..corpus.sentence import LabeledSpan
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import align_mentions, letters_of, read_json_values
 from ..llm.templates import render
-from ..types import EXTENSION_KEY
+from ..types import EXTENSION_KEY, EmbedT
 from .account import Account
 from .extensions import PARTS, MentionsT, entity_mentions, write_extensions
-from .synonyms import EmbedT, merge_synonyms
+from .synonyms import merge_synonyms
 
 LANGUAGE_MODEL = "llm"
 TEXT = {"type": "string"}

@@ -1,11 +1,11 @@
 """Labels that mean the same become one (eq. 2-6)."""
 
-from typing import Callable, Collection, Dict, List, Mapping, Sequence, Tuple
+from typing import Collection, Dict, List, Mapping, Sequence, Tuple
 
 import numpy
 
-# Texts to unit vectors. Shape: (texts, dim)
-EmbedT = Callable[[List[str]], numpy.ndarray]
+from ..types import EmbedT
+
 # Radius is the mean distance of the p farthest from the centre; a label is near within EPSILON radii.
 TOP_P = 5
 EPSILON = 1.5

@@ -159,14 +159,13 @@ class OpenAIClient(OfOneProcess):
         """RETURNS (Reply): Of the server, as often asked as patience allows."""
         openai = _load_openai()
         started = time.monotonic()
-        deadline = started + self._patience.deadline
         attempt = 0
         while not stopped.is_set():
             attempt += 1
             begun = time.monotonic()
             shown = request if self._takes_schemas else Request(request.messages)
             try:
-                reply = self._once(shown, deadline)
+                reply = self._once(shown, self._deadline(started))
                 self._trial.answered()
                 self._answered, self._silent_since = True, None
                 return reply
@@ -185,22 +184,29 @@ class OpenAIClient(OfOneProcess):
                 asked, reason = None, self._clean(error.__cause__ or error)
                 unreached = isinstance(error, openai.APIConnectionError)
                 if isinstance(error, (openai.APITimeoutError, TimeoutError)):
-                    reason = f"no answer in {self._timeout:g} seconds"
+                    reason = f"no answer in {time.monotonic() - begun:.0f} seconds"
                     unreached = type(error.__cause__).__name__ == "ConnectTimeout"
                 if unreached and not self._answered and time.monotonic() - started > FIRST_CONTACT:
                     raise LownerError(Errors.LN088.format(url=self._shown_url, reason=reason)) from None
             self._silent_since = self._silent_since or begun
-            # What waits behind a server that is lost does not wait as long again.
-            deadline = min(deadline, max(self._silent_since + self._patience.deadline, started + FIRST_CONTACT))
             pause = self._patience.pause(attempt, asked)
-            if time.monotonic() + pause >= deadline:
+            if time.monotonic() + pause >= self._deadline(started):
                 return Reply("", error=f"{reason}; given up after {attempt} attempt(s)", unheard=True)
             if not stopped.wait(pause):
                 self.usage.retried()
         return Reply("", error="interrupted")
 
+    def _deadline(self, started: float) -> float:
+        """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again."""
+        whole = started + self._patience.deadline
+        if self._silent_since is None:
+            return whole
+        return min(whole, max(self._silent_since + self._patience.deadline, started + FIRST_CONTACT))
+
     def _once(self, request: Request, deadline: float) -> Reply:
-        timeout = max(0.1, min(self._timeout, deadline - time.monotonic()))
+        from .timed import limits
+
+        timeout = limits(max(0.1, min(self._timeout, deadline - time.monotonic())), FIRST_CONTACT)
         body = request.body(self.model, self._parameters)
         # As `chat.completions.create`, which spends a third of its time on building objects of bodies that are JSON already.
         return _read(self._connect().post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout}))

@@ -15,6 +15,11 @@ def timed_client() -> Any:
     return DefaultHttpxClient(event_hooks={"request": [_begin], "response": [_bound]})
 
 
+def limits(seconds: float, contact: float) -> Any:
+    """RETURNS (httpx.Timeout): Seconds for an answer, and for a connection, which has no more than `contact` of them."""
+    return httpx.Timeout(seconds, connect=min(seconds, contact))
+
+
 class TimedBody(httpx.SyncByteStream):
     """The body of an answer, up to some moment.
 

@@ -64,8 +64,8 @@ def tokenizer_of(module: torch.nn.Module) -> PreTrainedTokenizerFast:
 
 
 def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> List[List[int]]:
-    """RETURNS (List[List[int]]): Ids of each word; none of a word that the tokenizer does not see. A word that looks like
-    a special token is plain text."""
+    """RETURNS (List[List[int]]): Ids of each word; none of white space, and of a word that the tokenizer does not see. A
+    word that looks like a special token is plain text."""
     if not words:
         return []
     encoded = tokenizer(
@@ -73,5 +73,7 @@ def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) ->
     )
     pieces: List[List[int]] = [[] for _ in words]
     for piece, word in zip(encoded["input_ids"], encoded.word_ids()):
-        pieces[word].append(piece)
+        # Byte-level vocabularies have pieces of white space.
+        if not words[word].isspace():
+            pieces[word].append(piece)
     return pieces

@@ -168,11 +168,15 @@ def test_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
     class Model:
         def ask(self, requests, *, description=None):
             self.prompts = [request.messages[0][1] for request in requests]
-            return [Reply("They sing."), Reply("", error="down")]
+            return [Reply("They sing."), Reply("", error="down"), Reply("An album is a", truncated=True)]
 
     model = Model()
-    texts = describe_types(["song", "popSinger", "misc"], {"song": "a song"}, wordnet, model)
-    assert texts == {"song": "a song", "popSinger": "They sing.", "misc": "misc"}
+    with pytest.warns(UserWarning, match="LN120.* misc, album:"):
+        texts = describe_types(["song", "popSinger", "misc", "album"], {"song": "a song"}, None, model)
+    assert texts == {"song": "a song", "popSinger": "They sing.", "misc": "misc", "album": "album"}
+    model.ask = lambda requests, description: [Reply("They sing.") for request in requests if model.prompts.append(request.messages[0][1]) is None]
+    model.prompts = []
+    describe_types(["song", "popSinger", "misc"], {"song": "a song"}, wordnet, model)
     assert "pop singer: what singer is" in model.prompts[0] and len(model.prompts) == 2
     assert describe_types(["misc"], {}, None) == {"misc": "misc"}
 

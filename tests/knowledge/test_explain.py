@@ -138,6 +138,16 @@ def test_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
     assert [doc.text for doc in made] == ["The __init__ method of Rome.", "1990) It was a year.", "Here 2**3 is eight.", "北京是城市。"]
 
 
+def test_markdown_is_no_text(make_doc, annotator):
+    class Marking:
+        def ask(self, requests, *, description=None):
+            said = "```text\n> *Rome* is ***old***.\n| Entity | Meaning |\n|---|---|\n---\nHere 2*3*4 is a product.\n```"
+            return [Reply(said)]
+
+    made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["Rome is old.", "Here 2*3*4 is a product."]
+
+
 def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotator):
     class Repeating:
         def ask(self, requests, *, description=None):

@@ -555,3 +555,17 @@ def test_bad_settings_are_refused(settings):
     with pytest.raises(LownerError, match="model"):
         OpenAIClient("")
     assert Reply("x").error is None
+
+
+def test_a_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
+    monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
+    model = client("http://127.0.0.1:9/v1", in_flight=1, patience=Patience(first=0.2, deadline=1.0))
+    rooms = {}
+
+    def hang(request, deadline):
+        rooms.setdefault(request.messages[0][1], deadline - time.monotonic())
+        raise TimeoutError
+
+    monkeypatch.setattr(model, "_once", hang)
+    assert all(reply.unheard for reply in ask(model, "a", "b", "c"))
+    assert rooms["a"] > 0.5 > max(rooms["b"], rooms["c"])
