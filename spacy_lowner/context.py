@@ -4,7 +4,7 @@ from spacy.tokens import Doc
 
 # Where `llm_reasoner` writes: a dict of "initial", "bidirectional", "model" and "prompt_hash".
 REASONING = "lowner_reasoning"
-PARTS = ("initial", "bidirectional")
+REASONING_PARTS = ("initial", "bidirectional")
 # In the `user_data` of a Doc that is read in one window, because its end may be cut.
 WHOLE = "lowner_whole"
 
@@ -21,7 +21,7 @@ def context_of(doc: Doc, name: str) -> str:
     register(name)
     value = doc._.get(name)
     if isinstance(value, dict):
-        parts = [part for part in PARTS if part in value] or list(value)
+        parts = [part for part in REASONING_PARTS if part in value] or list(value)
         value = " ".join(str(value[part]) for part in parts if value[part])
     if isinstance(value, (list, tuple)):
         value = " ".join(map(str, value))

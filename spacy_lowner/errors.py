@@ -220,6 +220,10 @@ class Errors(metaclass=_WithCodes):
         "Parameters that a server refuses can be left out: --settings with {{\"parameters\": {{\"max_tokens\": null}}}}."
     )
     LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
+    LN036 = (
+        "{path} has extension labels of {there}, and its new sentences would get those of {own}: what only one of them was asked for "
+        "would be learned as wrong on the other's sentences. Ask for the same (--from, --parts), or for none (--from none)."
+    )
 
     # Confusion
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."
@@ -227,10 +231,6 @@ class Errors(metaclass=_WithCodes):
 
     # Reasoning
     LN092 = "This is no output of spacy lowner confusion: {reason}. Write one with --output."
-    LN036 = (
-        "{path} has extension labels of {there}, and its new sentences would get those of {own}: what only one of them was asked for "
-        "would be learned as wrong on the other's sentences. Ask for the same (--from, --parts), or for none (--from none)."
-    )
     LN038 = (
         "The base_url holds a name, a password or parameters, which would be saved with the config. Leave them out: a key comes from the "
         "environment variable {variable}."

@@ -77,7 +77,7 @@ def explain_cli(
             language=language,
             weight=weight,
             spans_key=spans_key,
-            known=[doc.text for doc in docs],
+            known=docs,
             progress=True,
         )
         if origin == LANGUAGE_MODEL:

@@ -41,7 +41,7 @@ def explain(
     language: str = "en",
     weight: float = BETA,
     spans_key: str = "sc",
-    known: Iterable[str] = (),
+    known: Iterable[Doc] = (),
     progress: bool = False,
 ) -> Tuple[List[Doc], Account]:
     """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
@@ -49,7 +49,7 @@ def explain(
     docs (Sequence[Doc]): The Docs. model (LanguageModel): Writes. annotator (Language): Trained on the Docs; its words and its spans
         are those of the new Docs. model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
     weight (float): beta of the new Docs in the loss (eq. 14). spans_key (str): Key of the entities.
-    known (Iterable[str]): Texts that are not to be made either. progress (bool): Whether to show a bar.
+    known (Iterable[Doc]): Docs whose texts are not to be made either. progress (bool): Whether to show a bar.
     RETURNS (Tuple[List[Doc], Account]): A Doc a sentence, none twice and none that is among `docs`; what was used, and what not.
     RAISES (LownerError): If the annotator writes its spans elsewhere.
     """
@@ -57,7 +57,7 @@ def explain(
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
     splitter = spacy.blank(language)
     splitter.add_pipe("sentencizer")
-    seen = {letters_of(text) for text in (*known, *(doc.text for doc in docs))}
+    seen = {letters_of(doc.text) for doc in (*known, *docs)}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):
         for sentence in _sentences(reply, doc, splitter, account):

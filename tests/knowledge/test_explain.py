@@ -164,6 +164,6 @@ def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
         explain(docs, Scripted(), nlp, model_name="m")
 
 
-def test_known_texts_are_not_made(docs, annotator):
-    made, _ = explain(docs, Scripted(), annotator, model_name="m", known=["Rome is wet."])
+def test_known_texts_are_not_made(docs, annotator, make_doc):
+    made, _ = explain(docs, Scripted(), annotator, model_name="m", known=[make_doc("Rome is wet .")])
     assert "Rome is wet." not in {doc.text for doc in made}
