@@ -7,8 +7,8 @@ import numpy
 
 from ..errors import Errors, LownerError
 
-# Letters in a line of the legend of `draw_texts`; sign and gap take six an entry.
-LEGEND_LETTERS = 75
+# Of a legend: letters an inch, those that sign and gap of an entry take, entries side by side, and inches of a line.
+LETTERS, SIGN, MOST_COLUMNS, LINE = 12.5, 6, 4, 0.25
 
 
 def load_pyplot() -> Any:
@@ -30,6 +30,18 @@ def save(figure: Any, path: Path) -> None:
         raise LownerError(Errors.LN024.format(path=path, reason=error)) from None
     finally:
         load_pyplot().close(figure)
+
+
+def add_legend(figure: Any, handles: Sequence[Any], names: Sequence[str], **style: Any) -> None:
+    """Put a legend under a figure, which grows where names are longer than it is wide, and by all lines but two.
+
+    handles (Sequence[Any]), names (Sequence[str]): Of the entries. style (Any): More of matplotlib's settings.
+    """
+    entry = (max(map(len, names), default=0) + SIGN) / LETTERS
+    columns = max(1, min(MOST_COLUMNS, len(names), int(figure.get_figwidth() / entry)))
+    figure.set_figwidth(max(figure.get_figwidth(), entry))
+    figure.set_figheight(figure.get_figheight() + LINE * max(0, -(-len(names) // columns) - 2))
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, **style)
 
 
 def draw_heatmap(
@@ -77,8 +89,7 @@ def draw_texts(groups: Dict[str, numpy.ndarray], path: Path, *, seed: int = 0) -
         start += len(own)
     axis.set_xticks([])
     axis.set_yticks([])
-    columns = max(1, min(4, LEGEND_LETTERS // (max(map(len, names)) + 6)))
-    figure.legend(loc="outside lower center", ncols=columns, frameon=False, markerscale=2)
+    add_legend(figure, *axis.get_legend_handles_labels(), markerscale=2)
     save(figure, path)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, Sequence
 
-from .pictures import load_pyplot, save
+from .pictures import add_legend, load_pyplot, save
 from .tables import by_size, in_order, spread, summarize
 
 
@@ -39,5 +39,5 @@ def plot_results(lines: Sequence[Dict[str, Any]], path: Path, measure: str = "f"
         axis.set_xticks(range(len(corpora)), corpora)
         axes = [[axis]]
     axes[0][0].set_ylabel("test F1")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    add_legend(figure, *axes[0][0].get_legend_handles_labels())
     save(figure, path)

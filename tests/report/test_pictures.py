@@ -12,7 +12,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report.extensions import extension_means
-from spacy_lowner.report.pictures import draw_texts
+from spacy_lowner.report.pictures import add_legend, draw_texts, load_pyplot
 
 TEXTS = ["Ann met Bob", "Bob saw Oslo", "Ann left Rome", "Rome likes Ann"]
 PLACES = ("Oslo", "Rome")
@@ -94,3 +94,17 @@ def test_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
     for names in (["a", "b"], [f"train_factmix, factmix-context {i}" for i in range(4)], ["x" * 80, "y" * 80]):
         draw_texts({name: numpy.eye(8)[2 * i : 2 * i + 2] for i, name in enumerate(names)}, tmp_path / "texts.svg")
     assert inside == [True, True, True]
+
+
+def test_a_legend_of_long_names_fits():
+    pyplot = load_pyplot()
+    figure, axis = pyplot.subplots(figsize=(3.6, 3.4))
+    names = [f"parts of speech merged to classes and noun phrases {number}" for number in range(5)]
+    for name in names:
+        axis.bar([0], [1], label=name)
+    add_legend(figure, *axis.get_legend_handles_labels())
+    figure.set_layout_engine("constrained")
+    figure.canvas.draw()
+    box, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert 0 <= box.x0 and box.x1 <= whole.x1 and axis.get_window_extent().height > whole.height / 3
+    pyplot.close(figure)
