@@ -14,8 +14,8 @@ from wasabi import msg
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
-from ..knowledge.extensions import PARTS
-from ..knowledge.label_map import LabelMapT, map_labels
+from ..knowledge.extensions import PARTS, rename_extensions
+from ..knowledge.label_map import LabelMapT
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL_MODEL, PARALLEL, local_server
 from ..llm.messages import Request
@@ -100,7 +100,7 @@ def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:
 
 def name_labels(docs: Sequence[Doc], names: LabelMapT) -> None:
     """Give extension labels the names of --label-map, and tell where it names none of them."""
-    if names and not map_labels(docs, names):
+    if names and not sum(rename_extensions(doc, names) for doc in docs):
         msg.warn("--label-map names no label that was found")
 
 

@@ -67,7 +67,7 @@ def entity_mentions(docs: Iterable[Doc]) -> List[Tuple[str, str]]:
     mentions = []
     for doc in docs:
         group = doc.spans[EXTENSION_KEY] if EXTENSION_KEY in doc.spans else []
-        entities = group.attrs[_LABELS].get(PARTS[0], []) if Asked.of(doc) else None
+        entities = group.attrs[_LABELS].get("entities", []) if Asked.of(doc) else None
         mentions += [(span.text, span.label_) for span in group if entities is None or span.label_ in entities]
     return mentions
 

@@ -1,13 +1,10 @@
 """A user's own names for extension labels, such as the few classes that a tagger's many tags belong to."""
 
 from pathlib import Path
-from typing import Dict, Iterable, Mapping, Optional
-
-from spacy.tokens import Doc
+from typing import Dict, Mapping, Optional
 
 from ..corpus.files import read_json_file
 from ..errors import Errors, LownerError
-from .extensions import rename_extensions
 
 LabelMapT = Mapping[str, Optional[str]]
 
@@ -22,12 +19,3 @@ def read_label_map(path: Optional[Path]) -> LabelMapT:
             wrong = f"{label!r} is {name!r}"
             raise LownerError(Errors.LN027.format(path=path, what="a JSON object of labels, or null to leave one out", reason=wrong))
     return names
-
-
-def map_labels(docs: Iterable[Doc], names: LabelMapT) -> int:
-    """Give the extension labels of Docs their names; what has none keeps its label, and no span has a label twice.
-
-    docs (Iterable[Doc]): The Docs. names (LabelMapT): Names by label, None for labels to leave out.
-    RETURNS (int): Spans whose label is another now, or gone.
-    """
-    return sum(rename_extensions(doc, names) for doc in docs)

@@ -13,8 +13,8 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
-from spacy_lowner.knowledge.extensions import Asked, entity_mentions
-from spacy_lowner.knowledge.label_map import map_labels, read_label_map
+from spacy_lowner.knowledge.extensions import Asked, entity_mentions, rename_extensions
+from spacy_lowner.knowledge.label_map import read_label_map
 from spacy_lowner.knowledge.synonyms import merge_synonyms
 from spacy_lowner.knowledge.taggers import load_tagger, write_tags
 from spacy_lowner.llm.templates import render
@@ -174,9 +174,9 @@ def test_a_users_names_of_labels(make_doc, tmp_path):
     doc.spans["sc_ext"] = [Span(doc, i, i + 1, label=label) for i, label in enumerate(("DT", "JJ", "NNS"))] + [Span(doc, 2, 3, label="NN")]
     srsly.write_json(tmp_path / "names.json", {"NN": "noun", "NNS": "noun", "DT": None, "VB": "verb"})
     names = read_label_map(tmp_path / "names.json")
-    assert map_labels([doc, without], names) == 3
+    assert rename_extensions(doc, names) == 3 and rename_extensions(without, names) == 0
     assert ext(doc) == [("big", "JJ"), ("dogs", "noun")] and "sc_ext" not in without.spans
-    assert map_labels([doc], names) == 0 and read_label_map(None) == {}
+    assert rename_extensions(doc, names) == 0 and read_label_map(None) == {}
     for wrong in ({"NN": 3}, {"NN": ""}):
         srsly.write_json(tmp_path / "wrong.json", wrong)
         with pytest.raises(LownerError, match="LN027.*wrong.json.*'NN'"):
@@ -368,7 +368,7 @@ def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
     doc, known = make_doc("Rome is old"), make_doc("Paris")
     said = {"pos": {doc.text: [{"word": "Rome", "pos": "name"}, {"word": "is", "pos": "verb"}, {"word": "old", "pos": "adjective"}]}}
     extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **said))
-    map_labels([doc], {"name": "noun", "verb": None})
+    rename_extensions(doc, {"name": "noun", "verb": None})
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
     assert Asked.of(again) == ("llm", ("entities", "pos")) and Asked.of(other) is None
