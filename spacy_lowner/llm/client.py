@@ -199,9 +199,11 @@ class OpenAIClient(OfOneProcess):
     def _deadline(self, started: float) -> float:
         """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again."""
         whole = started + self._patience.deadline
-        if self._silent_since is None:
+        # Another thread's answer may end the silence meanwhile.
+        silent_since = self._silent_since
+        if silent_since is None:
             return whole
-        return min(whole, max(self._silent_since + self._patience.deadline, started + FIRST_CONTACT))
+        return min(whole, max(silent_since + self._patience.deadline, started + FIRST_CONTACT))
 
     def _once(self, request: Request, deadline: float) -> Reply:
         from .timed import limits

@@ -33,7 +33,7 @@ from .torch_shim import loaded_module, module_shim, set_module
 
 # Section 3.3.2 of the paper.
 QUESTION = "Find all entities of types {types} in"
-LEAD = ". Reasoning information:"
+REASONING_LEAD = ". Reasoning information:"
 
 
 class WritingTask(NamedTuple):
@@ -311,7 +311,7 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
             arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["max_input"] // 2}
             mend = "Raise max_input if the encoder has positions, or split the types over several pipes"
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
-        after = _plain(tokenizer, f"{LEAD} {task.context}") if task.context else []
+        after = _plain(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
         room = max(1, model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
         cut += len(text) + len(after) > room
