@@ -1,14 +1,12 @@
 """Windows over long Docs that no encoder has to cut."""
 
-import warnings
 from bisect import bisect_left
-from functools import partial
 from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
 from ..context import WHOLE
-from ..errors import Warnings, check_settings
+from ..errors import Warnings, check_settings, warn_once
 
 
 def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable[[Iterable[Doc]], List[List[Span]]]:
@@ -27,23 +25,30 @@ def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable
         ("max_bytes", max_bytes, max_bytes >= 1, ">= 1"),
         ("overlap", overlap, 0 <= overlap < 1, "in [0, 1)"),
     )
-    return partial(byte_windows, max_bytes=max_bytes, overlap=overlap)
+    return ByteWindows(max_bytes, overlap)
 
 
-def byte_windows(docs: Iterable[Doc], max_bytes: int, overlap: float) -> List[List[Span]]:
-    """See `create_byte_windows`. RETURNS (List[List[Span]]): The windows of each Doc, in order."""
-    windows: List[List[Span]] = []
-    oversize = 0
-    for doc in docs:
-        if doc.user_data.get(WHOLE):
-            windows.append([doc[:]])
-            continue
-        sizes = [len(token.text_with_ws.encode("utf8")) for token in doc]
-        oversize += sum(size > max_bytes for size in sizes)
-        windows.append([doc[start:end] for start, end in cut_windows(sizes, max_bytes, overlap)])
-    if oversize:
-        warnings.warn(Warnings.LN100.format(count=oversize, limit=max_bytes))
-    return windows
+class ByteWindows:
+    """See `create_byte_windows`."""
+
+    def __init__(self, max_bytes: int, overlap: float):
+        self.max_bytes = max_bytes
+        self.overlap = overlap
+
+    def __call__(self, docs: Iterable[Doc]) -> List[List[Span]]:
+        """RETURNS (List[List[Span]]): The windows of each Doc, in order."""
+        windows: List[List[Span]] = []
+        oversize = 0
+        for doc in docs:
+            if doc.user_data.get(WHOLE):
+                windows.append([doc[:]])
+                continue
+            sizes = [len(token.text_with_ws.encode("utf8")) for token in doc]
+            oversize += sum(size > self.max_bytes for size in sizes)
+            windows.append([doc[start:end] for start, end in cut_windows(sizes, self.max_bytes, self.overlap)])
+        if oversize:
+            warn_once(self, Warnings.LN100, count=oversize, limit=self.max_bytes)
+        return windows
 
 
 def cut_windows(sizes: Sequence[int], limit: int, overlap: float) -> Iterator[Tuple[int, int]]:

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy
 import pytest
 from spacy.tokens import Doc
@@ -48,8 +50,12 @@ def test_neighbouring_windows_overlap():
 
 def test_oversize_words_stand_alone():
     doc = Doc(Vocab(), words=["a", "x" * 100, "b", "y" * 100])
+    getter = create_byte_windows(max_bytes=20)
     with pytest.warns(UserWarning, match=r"LN100.*2 word"):
-        (windows,) = create_byte_windows(max_bytes=20)([doc])
+        (windows,) = getter([doc])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getter([doc])
     assert [(window.start, window.end) for window in windows] == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
