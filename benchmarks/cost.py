@@ -19,7 +19,7 @@ from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.local import local_server
 from spacy_lowner.reasoning.chain import ReasoningChain
 from spacy_lowner.reasoning.examples import load_examples
-from spacy_lowner.reasoning.reason import WHOLE, reason
+from spacy_lowner.reasoning.reason import reason
 
 # Table 2: without the reasoning by coarse types, without the one backward from the confusing type, without either.
 ABLATIONS = {(True, True): "whole", (False, True): "no initial", (True, False): "no backward", (False, False): "neither"}
@@ -56,13 +56,13 @@ def main() -> None:
                 completion_price=arguments.completion_price,
             )
             started = time.perf_counter()
-            counts, _ = reason(docs, client, chain, model_name=arguments.model, description=ABLATIONS[initial, backward])
+            reasoned = reason(docs, client, chain, model_name=arguments.model, description=ABLATIONS[initial, backward])
             seconds, usage = time.perf_counter() - started, client.usage
             client.close()
             thousand = 1000 / len(docs)
             numbers = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
             costs = (f"{usage.cost * thousand:.2f}", f"{seconds * thousand:,.0f}")
-            read = f"{100 * counts[WHOLE] / len(docs):.0f}%"
+            read = f"{100 * reasoned.whole / len(docs):.0f}%"
             rows.append((ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, read))
     header = ("Prompt", "calls", "tokens in", "tokens out", "cost", "seconds", "read")
     prices = f"{arguments.prompt_price} and {arguments.completion_price} a million tokens in and out"

@@ -1,6 +1,5 @@
 """`spacy lowner reason`: a language model's reasoning on each sentence of a corpus."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Optional
 
@@ -14,7 +13,7 @@ from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
-from ..reasoning.reason import PARTIAL, WHOLE, reason
+from ..reasoning.reason import reason
 from . import _language_model as asking
 from . import lowner
 from ._util import friendly
@@ -59,13 +58,12 @@ def reason_cli(
         return
     server = asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings)
     with server as client:
-        counts, _ = reason(asked, client, chain, model_name=client.model, description="reasoning")
+        reasoned = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
-    causes = Counter({cause: count for cause, count in counts.items() if cause not in (WHOLE, PARTIAL)})
-    for cause, count in causes.most_common(MOST_CAUSES):
+    for cause, count in reasoned.missing.most_common(MOST_CAUSES):
         msg.warn(f"{count} sentences without reasoning: {cause}")
-    if len(causes) > MOST_CAUSES:
-        msg.warn(f"{sum(causes.values())} sentences without reasoning in all, for {len(causes)} causes")
-    if counts[PARTIAL]:
-        msg.warn(f"{counts[PARTIAL]} sentences with one part of the reasoning only: replies lack the other, or were cut at --max-tokens")
-    msg.good(f"{output_path}: reasoning on {counts[WHOLE] + counts[PARTIAL]} of {len(docs)} sentences")
+    if len(reasoned.missing) > MOST_CAUSES:
+        msg.warn(f"{sum(reasoned.missing.values())} sentences without reasoning in all, for {len(reasoned.missing)} causes")
+    if reasoned.partial:
+        msg.warn(f"{reasoned.partial} sentences with one part of the reasoning only: replies lack the other, or were cut at --max-tokens")
+    msg.good(f"{output_path}: reasoning on {reasoned.whole + reasoned.partial} of {len(docs)} sentences")

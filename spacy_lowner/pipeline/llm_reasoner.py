@@ -17,7 +17,7 @@ from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
 from ..reasoning.examples import examples_from, load_examples
-from ..reasoning.reason import PARTIAL, WHOLE, reason
+from ..reasoning.reason import reason
 
 register(REASONING)
 # What to do where no language model answers.
@@ -146,17 +146,17 @@ class LLMReasoner(Pipe):
             self._absent(len(docs), "the language model gave no answer a while ago")
             return
         try:
-            counts, unheard = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
+            reasoned = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
         except LownerError as error:
             self._fall_silent()
             self._absent(len(docs), str(error))
             return
-        if unheard:
+        if reasoned.unheard:
             self._fall_silent()
-        for cause in sorted(set(counts) - {WHOLE, PARTIAL}):
-            self._absent(counts[cause], cause)
-        if counts[PARTIAL]:
-            warn_once(self, Warnings.LN119, name=self.name, count=counts[PARTIAL])
+        for cause, count in sorted(reasoned.missing.items()):
+            self._absent(count, cause)
+        if reasoned.partial:
+            warn_once(self, Warnings.LN119, name=self.name, count=reasoned.partial)
 
     def _fall_silent(self) -> None:
         if self.cfg["absent"] == "warn":

@@ -9,14 +9,15 @@ from ..context import REASONING, register
 from ..llm.messages import LanguageModel, request_key
 from .chain import ReasoningChain
 
-# What came of a Doc: all parts of the reasoning that were asked for, or one of them.
-WHOLE, PARTIAL = "reasoned", "reasoned in part"
-
 
 class Reasoned(NamedTuple):
-    """counts (Counter): Docs by what came of them: `WHOLE`, `PARTIAL`, or why there is no reasoning. unheard (bool): Whether the server gave no answer at all."""
+    """whole (int): Docs with all parts of the reasoning that were asked for. partial (int): With one of them.
+    missing (Counter): Docs without, by cause. unheard (bool): Whether the server gave no answer at all.
+    """
 
-    counts: Counter
+    whole: int
+    partial: int
+    missing: Counter
     unheard: bool
 
 
@@ -30,7 +31,8 @@ def reason(
     RETURNS (Reasoned): What came of it. Docs without a reasoning have None.
     """
     register(REASONING)
-    counts: Counter = Counter()
+    whole = partial = 0
+    missing: Counter = Counter()
     for doc in docs:
         doc._.set(REASONING, None)
     asked = [doc for doc in docs if doc.text.strip()]
@@ -40,9 +42,10 @@ def reason(
         found = chain.read(reply)
         if found is None:
             unread = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
-            counts[reply.error or unread] += 1
+            missing[reply.error or unread] += 1
             continue
         digest = request_key(request.body(model_name, {}))[:16]
         doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})
-        counts[WHOLE if len(found) == len(chain.parts) else PARTIAL] += 1
-    return Reasoned(counts, bool(replies) and all(reply.unheard for reply in replies))
+        whole += len(found) == len(chain.parts)
+        partial += len(found) < len(chain.parts)
+    return Reasoned(whole, partial, missing, bool(replies) and all(reply.unheard for reply in replies))

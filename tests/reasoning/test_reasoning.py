@@ -122,28 +122,25 @@ class Model:
 
 def test_reasoning_is_recorded_on_docs(docs, nlp):
     docs = [*docs, nlp.make_doc(" ")]
-    counts, unheard = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
-    assert counts == {"reasoned": 3, "down": 1}
+    reasoned = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
+    assert reasoned == (3, 0, {"down": 1}, False)
     found = docs[0]._.lowner_reasoning
     assert {**found, "prompt_hash": None} == {"initial": "It is", "bidirectional": "Ann sang", "model": "wise", "prompt_hash": None}
     assert context_of(docs[0], "lowner_reasoning") == "It is Ann sang" and context_of(docs[3], "lowner_reasoning") == ""
     assert found["prompt_hash"] != docs[1]._.lowner_reasoning["prompt_hash"]
 
 
-def test_half_a_reasoning_is_counted_apart(docs):
-    class Short:
-        def ask(self, requests, *, description=None):
-            return [Reply('{"initial": "a", "bidirectional": "b is', truncated=True) for _ in requests]
+class Short:
+    def ask(self, requests, *, description=None):
+        return [Reply('{"initial": "a", "bidirectional": "b is', truncated=True) for _ in requests]
 
-    counts, _ = reason(docs, Short(), ReasoningChain.from_confusion(CONFUSION), model_name="m")
-    assert counts == {"reasoned in part": len(docs)} and "bidirectional" not in docs[0]._.lowner_reasoning
+
+def test_half_a_reasoning_is_counted_apart(docs):
+    reasoned = reason(docs, Short(), ReasoningChain.from_confusion(CONFUSION), model_name="m")
+    assert reasoned == (0, len(docs), {}, False) and "bidirectional" not in docs[0]._.lowner_reasoning
 
 
 def test_a_part_of_the_reasoning_is_told_of_once(docs):
-    class Short:
-        def ask(self, requests, *, description=None):
-            return [Reply('{"initial": "a", "bidirectional": "b is', truncated=True) for _ in requests]
-
     nlp, _ = initialized(docs, Short())
     with pytest.warns(UserWarning, match="LN119.*2 text") as told:
         list(nlp.pipe(["a", "b", "c", "d"], batch_size=2))
