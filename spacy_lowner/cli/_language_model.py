@@ -11,10 +11,10 @@ from spacy.tokens import Doc
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
+from ..corpus.extensions import PARTS, rename_extensions
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
-from ..knowledge.extensions import PARTS, rename_extensions
 from ..knowledge.label_map import LabelMapT
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL_MODEL, PARALLEL, local_server

@@ -9,12 +9,12 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
+from ..corpus.extensions import Asked
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import LANGUAGE_MODEL, extend
-from ..knowledge.extensions import Asked
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..trained import load_pipeline

@@ -5,13 +5,13 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from ..corpus.extensions import PARTS, MentionsT, entity_mentions, write_extensions
 from ..corpus.sentence import LabeledSpan
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import align_mentions, letters_of, read_json_values
 from ..llm.templates import render
 from ..types import EXTENSION_KEY, EmbedT
 from .account import Account
-from .extensions import PARTS, MentionsT, entity_mentions, write_extensions
 from .synonyms import merge_synonyms
 
 LANGUAGE_MODEL = "llm"

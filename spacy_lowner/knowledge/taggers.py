@@ -8,11 +8,11 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from spacy.tokens import Doc, Span, Token
 
 from ..corpus.docs import bare_doc, spans_on
+from ..corpus.extensions import PARTS, write_extensions
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline
 from .account import Account
-from .extensions import PARTS, write_extensions
 
 # Docs to their spans by part: "entities" (noun phrases and named entities) and "pos".
 TaggedT = Dict[str, List[LabeledSpan]]

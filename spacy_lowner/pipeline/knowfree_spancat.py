@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..batching import batch_by_padding
+from ..corpus.extensions import Asked
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.encoder import embed_texts
 from ..models.knowfree import span_loss, spans_over
@@ -155,6 +156,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         self.cfg: Dict[str, Any] = {
             "labels": [],
             "extension_labels": [],
+            "asked": {},
             "label_weights": [],
             "descriptions": {},
             "spans_key": spans_key,
@@ -205,6 +207,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         if not self.labels:
             raise LownerError(Errors.LN041.format(name=self.name, spans_key=self.key))
         self.cfg["extension_labels"] = sorted(statistics.extensions)
+        self.cfg["asked"] = {asked: sorted(labels) for asked, labels in statistics.asked.items()}
         self.cfg["label_weights"] = extension_weights(
             [statistics.targets[label] for label in self.labels],
             [statistics.extensions[label] for label in self.cfg["extension_labels"]],
@@ -268,11 +271,13 @@ class KnowFREESpanCategorizer(LabelledPipe):
         return self.get_loss(examples, logits)
 
     def _label_weights(self, examples: Sequence[Example]) -> numpy.ndarray:
-        """A Doc without extension labels says nothing of them: where nobody has looked, nothing is wrong."""
+        """A Doc says nothing of extension labels that who was asked about it never gives: where nobody has looked, nothing is wrong."""
         weights = numpy.tile(numpy.asarray(self.cfg["label_weights"], dtype="float32"), (len(examples), 1))
+        key, extensions = self.cfg["extension_key"], self.cfg["extension_labels"]
         for row, example in zip(weights, examples):
-            if self.cfg["extension_key"] not in example.reference.spans:
-                row[len(self.labels) :] = 0.0
+            doc = example.reference
+            given = self.cfg["asked"].get(str(Asked.of(doc, key)), extensions) if key in doc.spans else ()
+            row[len(self.labels) :] *= [label in given for label in extensions]
         return weights
 
     def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:

@@ -1,14 +1,15 @@
 """What a pipe learns from its data before training: labels, counts, span lengths; and what labels mean."""
 
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import DefaultDict, Dict, Iterable, List, Optional, Sequence, Set
 
 from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus.docs import trim
+from ..corpus.extensions import Asked
 from ..corpus.names import readable_name
 from ..errors import Warnings
 
@@ -18,11 +19,13 @@ class SpanStatistics:
     """Counts over the gold spans of a corpus.
 
     targets (Counter): Spans by target label. extensions (Counter): Spans by extension label.
+    asked (DefaultDict[str, Set[str]]): The extension labels that there are from each who was asked.
     lengths (Counter): Target spans by number of predicted words. misaligned (int): Those that do not fit the words of the predicted Docs.
     """
 
     targets: Counter = field(default_factory=Counter)
     extensions: Counter = field(default_factory=Counter)
+    asked: DefaultDict[str, Set[str]] = field(default_factory=lambda: defaultdict(set))
     lengths: Counter = field(default_factory=Counter)
     misaligned: int = 0
 
@@ -33,8 +36,10 @@ class SpanStatistics:
         for example in examples:
             group = example.reference.spans.get(spans_key, [])
             statistics.targets.update(span.label_ for span in group)
-            if extension_key is not None:
-                statistics.extensions.update(span.label_ for span in example.reference.spans.get(extension_key, []))
+            if extension_key is not None and extension_key in example.reference.spans:
+                extensions = [span.label_ for span in example.reference.spans[extension_key]]
+                statistics.extensions.update(extensions)
+                statistics.asked[str(Asked.of(example.reference, extension_key))].update(extensions)
             aligned = aligned_spans(example, spans_key)
             statistics.lengths.update(map(len, aligned))
             statistics.misaligned += len(group) - len(aligned)

@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
-from spacy_lowner.errors import LownerError
+from spacy_lowner.corpus.extensions import write_extensions
 from spacy_lowner.corpus.sentence import LabeledSpan
-from spacy_lowner.knowledge.extensions import write_extensions
+from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.explain import explain, explanation_requests
 from spacy_lowner.llm.messages import Reply
 

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
+from spacy_lowner.corpus.extensions import Asked, entity_mentions, rename_extensions
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
-from spacy_lowner.knowledge.extensions import Asked, entity_mentions, rename_extensions
 from spacy_lowner.knowledge.label_map import read_label_map
 from spacy_lowner.knowledge.synonyms import merge_synonyms
 from spacy_lowner.knowledge.taggers import load_tagger, write_tags
-from spacy_lowner.llm.templates import render
 from spacy_lowner.llm.messages import Reply
+from spacy_lowner.llm.templates import render
 
 
 class Scripted:

@@ -7,6 +7,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from small_models import TOK2VEC
+from spacy_lowner.corpus.extensions import write_extensions
+from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
 from spacy_lowner.optimizers import create_grouped_adam
 from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, WEIGHT_KEY
@@ -279,3 +281,17 @@ def test_docs_without_extension_labels_teach_nothing_about_them(nlp, make_doc, m
         logits, _ = pipe.model.begin_update([example.predicted])
         _, gradient = pipe.get_loss([example], logits)
         assert gradient.logits[..., :2].any() and gradient.logits[..., 2:].any() == learns
+
+
+def test_docs_teach_nothing_about_extension_labels_of_others(nlp, make_doc, make_example):
+    by_nltk, by_spacy, unknown = (make_doc(TEXTS[0][0], *TEXTS[0][1]) for _ in range(3))
+    write_extensions(by_nltk, "nltk", {"pos": [LabeledSpan(2, 3, "VBD")]})
+    write_extensions(by_spacy, "spacy:x", {"pos": [LabeledSpan(2, 3, "VERB")]})
+    trained(nlp, [make_example(by_nltk), make_example(by_spacy)], steps=1)
+    pipe = nlp.get_pipe(NAME)
+    unknown.spans["sc_ext"] = []
+    for doc, learned in ((by_nltk, [True, False]), (by_spacy, [False, True]), (unknown, [True, True])):
+        example = make_example(doc)
+        logits, _ = pipe.model.begin_update([example.predicted])
+        _, gradient = pipe.get_loss([example], logits)
+        assert [gradient.logits[..., 2 + i].any() for i in range(2)] == learned

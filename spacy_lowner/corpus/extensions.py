@@ -4,8 +4,8 @@ from typing import Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tupl
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..corpus.sentence import LabeledSpan
 from ..types import EXTENSION_KEY
+from .sentence import LabeledSpan
 
 # What extension labels are of.
 PARTS = ("entities", "pos")
@@ -22,9 +22,9 @@ class Asked(NamedTuple):
     parts: Tuple[str, ...]
 
     @classmethod
-    def of(cls, doc: Doc) -> Optional["Asked"]:
-        """RETURNS (Optional[Asked]): Whose extension labels a Doc has; None where there are none, or nobody says whose."""
-        attrs = doc.spans[EXTENSION_KEY].attrs if EXTENSION_KEY in doc.spans else {}
+    def of(cls, doc: Doc, key: str = EXTENSION_KEY) -> Optional["Asked"]:
+        """RETURNS (Optional[Asked]): Whose extension labels a Doc has under a key; None where there are none, or nobody says whose."""
+        attrs = doc.spans[key].attrs if key in doc.spans else {}
         return cls(attrs[_ORIGIN], tuple(sorted(attrs[_LABELS]))) if _ORIGIN in attrs else None
 
     def __str__(self) -> str:
