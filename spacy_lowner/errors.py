@@ -220,10 +220,6 @@ class Errors(metaclass=_WithCodes):
         "Parameters that a server refuses can be left out: --settings with {{\"parameters\": {{\"max_tokens\": null}}}}."
     )
     LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
-    LN036 = (
-        "{path} has extension labels of {there}, and its new sentences would get those of {own}: what only one of them was asked for "
-        "would be learned as wrong on the other's sentences. Ask for the same (--from, --parts), or for none (--from none)."
-    )
 
     # Confusion
     LN090 = "{path} has no index.noun and data.noun of WordNet. Name the folder that has them, or none."

@@ -1,15 +1,13 @@
 """`spacy lowner explain`: more sentences, in which a language model explains those that are there."""
 
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Optional
 
 import typer
-from spacy.tokens import Doc
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
-from ..corpus.extensions import Asked
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
@@ -56,8 +54,6 @@ def explain_cli(
     names = read_label_map(label_map)
     tagger = load_tagger(origin) if origin not in (LANGUAGE_MODEL, NONE) else None
     docs = load_corpus(input_path, spans_key=spans_key)
-    if origin != NONE:
-        _check_asked(docs, Asked(origin, tuple(sorted(chosen))), input_path)
     if dry_run:
         requests = explanation_requests(docs[: limit or None], language, spans_key)
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
@@ -92,9 +88,3 @@ def explain_cli(
     msg.good(f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}")
     if origin != NONE:
         msg.good(f"New sentences: {asking.report_extensions(made, EXTENSION_KEY)}")
-
-
-def _check_asked(docs: Sequence[Doc], own: Asked, path: Path) -> None:
-    others = sorted({str(asked) for asked in map(Asked.of, docs) if asked not in (None, own)})
-    if others:
-        raise LownerError(Errors.LN036.format(path=path, there=", ".join(others), own=own))

@@ -11,6 +11,7 @@ from spacy.vocab import Vocab
 from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY, USER_KEYS
 from .codecs import settle_codecs
+from .extensions import asked_of
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
@@ -32,7 +33,8 @@ def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool
     doc.set_ents(filter_spans(spans), default="outside")
     doc.cats = dict(sentence.categories)
     if sentence.extensions is not None:
-        doc.spans[EXTENSION_KEY] = [Span(doc, start, end, label=label) for start, end, label in sentence.extensions]
+        extensions = [Span(doc, start, end, label=label) for start, end, label in sentence.extensions]
+        doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, attrs=dict(sentence.asked), spans=extensions)
     doc.user_data.update(sentence.user_data)
     doc.user_data.update({("._.", name, None, None): value for name, value in sentence.context.items()})
     return doc
@@ -46,6 +48,7 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
         spaces=None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc],
         categories=dict(doc.cats),
         extensions=_labelled(doc, EXTENSION_KEY) if EXTENSION_KEY in doc.spans else None,
+        asked=asked_of(doc),
         user_data={key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data},
         context={key[1]: value for key, value in _context(doc).items()},
     )

@@ -1,6 +1,6 @@
 """Extension labels on a Doc: their spans, who was asked for them, and for what."""
 
-from typing import Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -29,6 +29,20 @@ class Asked(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.origin} ({', '.join(self.parts)})"
+
+
+def asked_of(doc: Doc) -> Dict[str, Any]:
+    """RETURNS (Dict[str, Any]): What `write_extensions` says beside the spans; empty where nobody says whose they are."""
+    attrs = doc.spans[EXTENSION_KEY].attrs if EXTENSION_KEY in doc.spans else {}
+    return {name: attrs[name] for name in (_ORIGIN, _LABELS) if name in attrs}
+
+
+def says_who(asked: Any) -> bool:
+    """RETURNS (bool): Whether a value is what `asked_of` gives."""
+    if not isinstance(asked, dict) or set(asked) != {_ORIGIN, _LABELS}:
+        return False
+    labels = asked[_LABELS]
+    return isinstance(asked[_ORIGIN], str) and isinstance(labels, dict) and all(isinstance(names, list) for names in labels.values())
 
 
 def write_extensions(doc: Doc, origin: str, parts: Mapping[str, Sequence[LabeledSpan]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from ..errors import Errors, LownerError
 from ..types import USER_KEYS, WEIGHT_KEY
+from .extensions import says_who
 from .files import read_lines
 from .sentence import LabeledSpan, OnErrorT, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
@@ -22,6 +23,7 @@ _MENTION = ("text", "entity", "name", "mention", "word")
 
 # Our own jsonl has them, by tokens and with exclusive ends.
 _EXTENSIONS = ("extensions",)
+_ASKED = "extensions_asked"
 # JSON can escape them, and no file can hold them.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -83,6 +85,7 @@ def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str,
         )
         if extensions is not None:
             sentence.extensions = [LabeledSpan(*span) for span in extensions]
+            sentence.asked = dict(record.get(_ASKED) or {})
     sentence.user_data = {key: record[key] for key in USER_KEYS if key in record}
     sentence.categories = dict(record.get("categories") or {})
     sentence.context = dict(record.get("context") or {})
@@ -144,7 +147,7 @@ def _check(path: Path, where: str, record: dict) -> None:
     """RAISES (LownerError): If a field of the record is not of its kind."""
     words, text = _first(record, _TOKENS), _first(record, _TEXT)
     spaces, categories, tags = record.get("spaces"), record.get("categories"), record.get("ner_tags", record.get("tags"))
-    weight = record.get(WEIGHT_KEY, 1.0)
+    weight, asked = record.get(WEIGHT_KEY, 1.0), record.get(_ASKED) or {}
     checks = (
         (isinstance(weight, (int, float)) and weight >= 0, f"'{WEIGHT_KEY}' must be a number of at least 0"),
         (words is None or _are(words, str) and all(words), "'tokens' must be a list of words"),
@@ -152,6 +155,7 @@ def _check(path: Path, where: str, record: dict) -> None:
         (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
         (categories is None or isinstance(categories, dict), "'categories' must be an object"),
         (isinstance(record.get("context") or {}, dict), "'context' must be an object"),
+        (not asked or says_who(asked), f"'{_ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
         (all(isinstance(_field(record, names), list) for names in (_SPANS, _EXTENSIONS)), "spans must be a list"),
         (not _SURROGATE.search(json.dumps(record, ensure_ascii=False)), "half of a pair of surrogates, which is no character"),
         (tags is None or _first(record, _SPANS) is not None, "tags instead of spans; write such a corpus as columns"),

@@ -24,6 +24,7 @@ class Sentence:
     spaces (Optional[List[bool]]): Whether a space follows each word; None where the source does not say.
     categories (Dict[str, float]): Labels of the whole sentence, such as an intent.
     extensions (Optional[List[LabeledSpan]]): Spans that only train; None where nobody has looked for any.
+    asked (Dict[str, Any]): Who has looked for them, and for what, as `corpus.extensions` writes it.
     user_data (Dict[str, Any]): Weight, origin and provenance of a synthetic sentence, by their keys on the Doc.
     context (Dict[str, Any]): Texts beside the sentence, by their names under `doc._`.
     """
@@ -34,6 +35,7 @@ class Sentence:
     spaces: Optional[List[bool]] = None
     categories: Dict[str, float] = field(default_factory=dict)
     extensions: Optional[List[LabeledSpan]] = None
+    asked: Dict[str, Any] = field(default_factory=dict)
     user_data: Dict[str, Any] = field(default_factory=dict)
     context: Dict[str, Any] = field(default_factory=dict)
 

@@ -7,8 +7,6 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
-from spacy_lowner.corpus.extensions import write_extensions
-from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.explain import explain, explanation_requests
 from spacy_lowner.llm.messages import Reply
@@ -108,16 +106,6 @@ def test_command_with_a_server(docs, annotator, tmp_path):
     assert converted.exit_code == 0, converted.output
     lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))
     assert lines[-1]["lowner_provenance"]["model"] == "m" and lines[-1]["lowner_weight"] == 0.4
-
-
-def test_new_sentences_are_asked_for_what_the_corpus_was(docs, tmp_path):
-    write_extensions(docs[0], "nltk", {"pos": [LabeledSpan(0, 1, "NNP")]})
-    write_docs(docs[:2], tmp_path / "in.spacy")
-    arguments = ["explain", str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--dry-run"]
-    refused = CliRunner().invoke(lowner, arguments)
-    said = " ".join(refused.output.split())
-    assert refused.exit_code == 1 and "LN036" in said and "nltk (pos)" in said and "llm (entities, pos)" in said
-    assert CliRunner().invoke(lowner, [*arguments, "--from", "none"]).exit_code == 0
 
 
 def test_what_the_command_needs(docs, tmp_path):
