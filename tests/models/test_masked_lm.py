@@ -1,8 +1,14 @@
 """Low-rank updates and the adapter of the packaged encoder."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from spacy_lowner.errors import LownerError
@@ -66,3 +72,29 @@ def test_a_missing_adapter_is_told(monkeypatch, tmp_path, tiny_encoder):
         load_masked_lm("minilm")
     model, tokenizer = load_masked_lm(tiny_encoder)
     assert tokenizer.mask_token == "[MASK]" and not model.training
+
+
+@pytest.mark.slow
+def test_training_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    lines = [f"Paragraph {i} of a small corpus tells that {i} times {i} is {i * i}, and nothing more." for i in range(300)]
+    (texts / "a.txt").write_text("\n".join(lines), encoding="utf8")
+
+    def command(name):
+        script = Path(__file__).parents[2] / "scripts" / "train_mlm_adapter.py"
+        return [sys.executable, str(script), str(texts), str(tmp_path / name), "--steps", "60", "--tokens", "128", "--rank", "2", "--device", "cpu"]
+
+    subprocess.run(command("whole.safetensors"), check=True, capture_output=True)
+    stopped = subprocess.Popen(command("stopped.safetensors"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "stopped.checkpoint").exists():
+        assert stopped.poll() is None
+        time.sleep(0.01)
+    stopped.kill()
+    stopped.wait()
+    assert not (tmp_path / "stopped.safetensors").exists()
+    resumed = subprocess.run(command("stopped.safetensors"), check=True, capture_output=True, text=True)
+    assert "Going on from step 50" in resumed.stdout
+    whole, again = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "stopped"))
+    assert whole.keys() == again.keys() and all(torch.equal(whole[name], again[name]) for name in whole)
+    assert not (tmp_path / "stopped.checkpoint").exists()
