@@ -214,7 +214,7 @@ class Errors(metaclass=_WithCodes):
         "--spans-key, or annotate with a pipeline that was trained on this corpus."
     )
     LN097 = "{path}: these settings of spacy-lowner.OpenAI.v1 are wrong: {wrong}. Mend or remove them."
-    LN076 = "Talking to a language model's server needs the package openai. Install the extra: pip install 'spacy-lowner[llm]'."
+    LN076 = "Asking a language model needs the package {package}. Install the extra: pip install 'spacy-lowner[llm]'."
     LN077 = (
         "None of {count} request(s) was answered, and nothing is written; the last one: {reason}. Mend that and run the command again. "
         "Parameters that a server refuses can be left out: --settings with {{\"parameters\": {{\"max_tokens\": null}}}}."

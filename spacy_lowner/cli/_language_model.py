@@ -15,6 +15,7 @@ from ..corpus.extensions import PARTS, rename_extensions
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.account import Account
+from ..knowledge.extend import LANGUAGE_MODEL
 from ..knowledge.label_map import LabelMapT
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL_MODEL, PARALLEL, local_server
@@ -65,6 +66,7 @@ def open_client(
     local = block["base_url"] == LOCAL
     if local:
         block["model"] = block["model"] or LOCAL_MODEL
+    if local and isinstance(block["in_flight"], int):
         # More would wait in the server's queue until they are out of time.
         block["in_flight"] = min(block["in_flight"], PARALLEL)
     if not block["model"]:
@@ -98,9 +100,14 @@ def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:
     return partial(embed_texts, name=embedding) if merge else None
 
 
-def name_labels(docs: Sequence[Doc], names: LabelMapT) -> None:
+def origin_of(client: OpenAIClient) -> str:
+    """RETURNS (str): Who is asked: the labels of another model are others."""
+    return f"{LANGUAGE_MODEL}:{client.model}"
+
+
+def name_labels(docs: Sequence[Doc], names: LabelMapT, path: Optional[Path]) -> None:
     """Give extension labels the names of --label-map, and tell where it names none of them."""
-    if names and not sum(rename_extensions(doc, names) for doc in docs):
+    if path is not None and not sum(rename_extensions(doc, names, path.stem) for doc in docs):
         msg.warn("--label-map names no label that was found")
 
 
@@ -123,7 +130,8 @@ def write_account(account: Account, path: Path) -> None:
 def most_tokens(max_tokens: int, settings: Optional[Path]) -> Optional[int]:
     """RETURNS (Optional[int]): Tokens that a reply has at most, by --settings or else --max-tokens; None where no limit is sent."""
     sent = _given(max_tokens, settings)["parameters"]
-    return sent.get("max_completion_tokens", sent.get("max_tokens")) if isinstance(sent, dict) else None
+    most = sent.get("max_completion_tokens", sent.get("max_tokens")) if isinstance(sent, dict) else None
+    return most if isinstance(most, int) else None
 
 
 def print_estimate(requests: Sequence[Request], *, calls: int, size: int, most: Optional[int]) -> None:

@@ -55,7 +55,7 @@ def explain_cli(
     tagger = load_tagger(origin) if origin not in (LANGUAGE_MODEL, NONE) else None
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
-        requests = explanation_requests(docs[: limit or None], language, spans_key)
+        requests = explanation_requests([doc for doc in docs[: limit or None] if doc.text.strip()], language, spans_key)
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
         if origin == LANGUAGE_MODEL:
             msg.info("Each new sentence costs up to three more, for its extension labels")
@@ -78,10 +78,11 @@ def explain_cli(
         )
         if origin == LANGUAGE_MODEL:
             embed = asking.merging_embedding(merge, embedding)
-            account.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, progress=True))
+            asked = asking.origin_of(client)
+            account.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, origin=asked, progress=True))
     if tagger is not None:
         account.add(write_tags(made, tagger, chosen))
-    asking.name_labels(made, names)
+    asking.name_labels(made, names, label_map)
     asking.write_account(account, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)

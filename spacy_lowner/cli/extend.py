@@ -1,16 +1,17 @@
 """`spacy lowner extend`: extension labels from a language model or a tagger."""
 
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import typer
+from spacy.tokens import Doc
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
-from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests
+from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests, word_request
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..types import EXTENSION_KEY
@@ -47,7 +48,8 @@ def extend_cli(
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
     if dry_run:
-        _estimate([doc.text for doc in asked], origin, chosen, language, asking.most_tokens(max_tokens, settings))
+        worded = [doc for doc in asked if doc.text.strip()]
+        _estimate(worded, origin, chosen, language, merge, asking.most_tokens(max_tokens, settings))
         return
     if origin == LANGUAGE_MODEL:
         server = asking.open_client(
@@ -55,22 +57,23 @@ def extend_cli(
         )
         with server as client:
             embed = asking.merging_embedding(merge, embedding)
-            account = extend(asked, client, language=language, parts=chosen, embed=embed, progress=True)
+            account = extend(
+                asked, client, language=language, parts=chosen, embed=embed, origin=asking.origin_of(client), progress=True
+            )
     else:
         account = write_tags(asked, load_tagger(origin), chosen)
-    asking.name_labels(asked, names)
+    asking.name_labels(asked, names, label_map)
     asking.write_account(account, report_path(output_path))
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
 
 
-def _estimate(texts: List[str], origin: str, parts: List[str], language: str, most: Optional[int]) -> None:
+def _estimate(docs: Sequence[Doc], origin: str, parts: List[str], language: str, merge: bool, most: Optional[int]) -> None:
     if origin != LANGUAGE_MODEL:
         msg.info("A tagger asks no language model: there is nothing to estimate")
         return
-    first = {part: extension_requests(texts, part, language) for part in parts}
-    # Parts of speech are asked for after a segmentation, by prompts of about its length; labels are merged by one more.
-    second = first.get("pos", [])
-    requests = [request for own in first.values() for request in own]
-    size = asking.bytes_of(requests) + asking.bytes_of(second)
-    asking.print_estimate(requests, calls=len(requests) + len(second) + ("entities" in first), size=size, most=most)
+    first = [request for part in parts for request in extension_requests([doc.text for doc in docs], part, language)]
+    # Parts of speech are asked for the words of a segmentation, which is not known; labels are merged by one call more.
+    second = [word_request(doc.text, [token.text for token in doc], language) for doc in docs] if "pos" in parts else []
+    calls = len(first) + len(second) + (merge and "entities" in parts)
+    asking.print_estimate(first, calls=calls, size=asking.bytes_of([*first, *second]), most=most)

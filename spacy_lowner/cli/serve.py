@@ -24,7 +24,7 @@ POLL = 0.2
 @friendly
 def serve_cli(
     model: Optional[Path] = typer.Option(None, help="A GGUF file; by default SmolLM2 of the extra local-llm"),
-    port: int = typer.Option(0, min=0, help="Port on loopback; 0 takes a free one"),
+    port: int = typer.Option(0, min=0, max=65535, help="Port on loopback; 0 takes a free one"),
     parallel: int = typer.Option(2, min=1, help="Requests at once"),
     context: int = typer.Option(16384, min=256, help="Tokens that they share"),
     gpu_layers: int = typer.Option(0, min=0, help="Layers of the model on a GPU"),

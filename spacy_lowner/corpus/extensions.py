@@ -56,10 +56,11 @@ def write_extensions(doc: Doc, origin: str, parts: Mapping[str, Sequence[Labeled
     _write(doc, {_ORIGIN: origin, _LABELS: labels}, unique)
 
 
-def rename_extensions(doc: Doc, names: Mapping[str, Optional[str]]) -> int:
+def rename_extensions(doc: Doc, names: Mapping[str, Optional[str]], by: str) -> int:
     """Give the extension labels of a Doc other names; no span has a label twice.
 
     names (Mapping[str, Optional[str]]): By label, None for labels to leave out; a label that is none of them stays.
+    by (str): Whose names, for the record of who was asked.
     RETURNS (int): Spans whose label is another now, or gone.
     """
     if EXTENSION_KEY not in doc.spans:
@@ -69,7 +70,7 @@ def rename_extensions(doc: Doc, names: Mapping[str, Optional[str]]) -> int:
     named = [(span, names.get(span.label_, span.label_)) for span in group]
     if _LABELS in attrs:
         new = {part: {names.get(label, label) for label in labels} - {None} for part, labels in attrs[_LABELS].items()}
-        attrs[_LABELS] = {part: sorted(labels) for part, labels in new.items()}
+        attrs.update({_LABELS: {part: sorted(labels) for part, labels in new.items()}, _ORIGIN: f"{attrs[_ORIGIN]}, {by}"})
     kept = dict.fromkeys(LabeledSpan(span.start, span.end, name) for span, name in named if name is not None)
     changed = sum(name != span.label_ for span, name in named)
     _write(doc, attrs, kept)

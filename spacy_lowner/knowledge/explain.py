@@ -1,9 +1,8 @@
 """Pipeline 2 of KnowFREE: sentences that explain the entities of others (section 3.1)."""
 
 import re
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
@@ -20,6 +19,8 @@ from .account import Account
 BETA = 0.4
 EXPLAIN, DESCRIBE = "explain", "describe"
 ORIGIN = "llm-explained"
+# A language and a text to the text's sentences.
+SplitT = Callable[[str, str], Iterable[str]]
 # Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
 _LINE_MARK = re.compile(r"^\s*(?:#+\s+|>\s*|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9*])(\*{1,3}|`)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9*])")
@@ -30,6 +31,15 @@ _NO_TEXT = re.compile(r"^\s*(?:```|~~~|\||[-*_=]{3,}\s*$)")
 def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> List[Request]:
     """RETURNS (List[Request]): P_exp of each Doc with entities, P_ext of each without (Figures 11, 12)."""
     return [_request(doc, language, spans_key) for doc in docs]
+
+
+def load_splitter() -> SplitT:
+    """RETURNS (SplitT): Of sentencex, which knows abbreviations and quotes of many languages. RAISES (LownerError): If it is not installed."""
+    try:
+        from sentencex import segment
+    except ImportError:
+        raise LownerError(Errors.LN076.format(package="sentencex")) from None
+    return segment
 
 
 def explain(
@@ -46,7 +56,7 @@ def explain(
 ) -> Tuple[List[Doc], Account]:
     """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
 
-    docs (Sequence[Doc]): The Docs. model (LanguageModel): Writes. annotator (Language): Trained on the Docs; its words and its spans
+    docs (Sequence[Doc]): The Docs; one without words is passed over. model (LanguageModel): Writes. annotator (Language): Trained on the Docs; its words and its spans
         are those of the new Docs. model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
     weight (float): beta of the new Docs in the loss (eq. 14). spans_key (str): Key of the entities.
     known (Iterable[Doc]): Docs whose texts are not to be made either. progress (bool): Whether to show a bar.
@@ -54,13 +64,13 @@ def explain(
     RAISES (LownerError): If the annotator writes its spans elsewhere.
     """
     account = Account()
+    split = load_splitter()
+    docs = [doc for doc in docs if doc.text.strip()]
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
-    splitter = spacy.blank(language)
-    splitter.add_pipe("sentencizer")
     seen = {letters_of(doc.text) for doc in (*known, *docs)}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):
-        for sentence in _sentences(reply, doc, splitter, account):
+        for sentence in _sentences(reply, doc, split, language, account):
             if letters_of(sentence) in seen:
                 account.refuse("sentence that was there before", doc.text, sentence)
                 continue
@@ -87,13 +97,13 @@ def _request(doc: Doc, language: str, spans_key: str) -> Request:
     return Request.of(render(__package__, _prompt_of(doc, spans_key), language, text=doc.text, entities=entities))
 
 
-def _sentences(reply: Reply, doc: Doc, splitter: Language, account: Account) -> List[str]:
+def _sentences(reply: Reply, doc: Doc, split: SplitT, language: str, account: Account) -> List[str]:
     """RETURNS (List[str]): Whole sentences with letters in them, without markdown."""
     if reply.error is not None:
         account.refuse("no answer", doc.text, reply.error)
         return []
     lines = [_EMPHASIS.sub(r"\2", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines() if not _NO_TEXT.match(line)]
-    found = [sentence.text.strip() for line in lines if line for sentence in splitter(line).sents]
+    found = [sentence.strip() for line in lines if line for sentence in split(language, line)]
     if reply.truncated and found:
         account.refuse("sentence cut at the limit of tokens", doc.text, found.pop())
     whole = [sentence for sentence in found if any(char.isalpha() for char in sentence)]

@@ -1,6 +1,6 @@
 """Pipeline 1 of KnowFREE: extension labels from a language model (section 3.1)."""
 
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
@@ -39,6 +39,11 @@ def extension_requests(texts: Sequence[str], part: str, language: str) -> List[R
     return [Request.of(render(__package__, "segments", language, text=text), schema=list_schema()) for text in texts]
 
 
+def word_request(text: str, words: Sequence[str], language: str) -> Request:
+    """RETURNS (Request): For the parts of speech of the words of a text (eq. 1)."""
+    return Request.of(render(__package__, "pos", language, text=text, words=words), schema=list_schema("word", "pos"))
+
+
 def extend(
     docs: Sequence[Doc],
     model: LanguageModel,
@@ -47,6 +52,7 @@ def extend(
     parts: Sequence[str] = PARTS,
     embed: Optional[EmbedT] = None,
     known: Sequence[Doc] = (),
+    origin: str = LANGUAGE_MODEL,
     progress: bool = False,
 ) -> Account:
     """Write extension labels to `doc.spans["sc_ext"]` of Docs, in place of those that are there.
@@ -55,7 +61,7 @@ def extend(
     parts (Sequence[str]): "entities" and "pos"; parts of speech are asked for the words of a segmentation (eq. 1).
     embed (Optional[EmbedT]): Sentence embedding that tests which labels the model merges (eq. 2-6); None merges none.
     known (Sequence[Doc]): Docs whose extension labels stay as they are: labels that mean the same become theirs.
-    progress (bool): Whether to show bars.
+    origin (str): Who is asked, for the record. progress (bool): Whether to show bars.
     RETURNS (Account): What was used, and what not.
     """
     account = Account()
@@ -71,7 +77,7 @@ def extend(
         given = {part: spans for part, answers in found.items() if (spans := answers[place]) is not None}
         # An empty group says that there are none, and half of one would say that there are none of the other half.
         if len(given) == len(found):
-            write_extensions(doc, LANGUAGE_MODEL, given)
+            write_extensions(doc, origin, given)
             account.used.update({part: len(spans) for part, spans in given.items()})
         elif any(given.values()):
             labels = [span.label for spans in given.values() for span in spans]
@@ -112,19 +118,25 @@ def _merged(
         return found
     (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=labels))])
     values = _read(reply, "labels", account)
-    groups = next((value for value in values if isinstance(value, dict)), {})
+    mappings = [value for value in values if isinstance(value, dict)]
+    groups = {name: synonyms for mapping in mappings for name, synonyms in mapping.items()}
     usable = {
         str(name): [str(synonym) for synonym in synonyms] for name, synonyms in groups.items() if isinstance(synonyms, list)
     }
-    if len(usable) < len(groups) or (values and not groups):
+    if len(usable) < len(groups) or (values and not mappings):
         account.refuse("no mapping of labels", ", ".join(labels), reply.text)
     if reply.truncated and usable:
         account.refuse("cut at the limit of tokens", ", ".join(labels), usable.popitem())
     merged = merge_synonyms([*settled, *mentions], usable, embed, settled=standing)
+    placed: Set[str] = set()
     for standard, synonyms in usable.items():
         for label in sorted(set(synonyms).difference(labels)):
             account.refuse("synonym that is no label", standard, label)
-        apart = {merged.get(label, label) for label in (standard, *synonyms) if label in labels}
+        group = {standard, *synonyms}.intersection(labels)
+        for label in sorted(group & placed):
+            account.refuse("synonym of more than one label", standard, label)
+        apart = {merged.get(label, label) for label in group - placed}
+        placed |= group
         if len(apart) > 1:
             account.refuse("synonyms that their mentions keep apart", standard, sorted(apart))
     account.used["merged labels"] += len(merged)
@@ -136,13 +148,10 @@ def _parts_of_speech(
 ) -> Iterator[Optional[List[LabeledSpan]]]:
     texts = [doc.text for doc in docs]
     replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
-    requests = []
-    for doc, reply in zip(docs, replies):
-        prompt = render(__package__, "pos", language, text=doc.text, words=_segmentation(doc, reply, account))
-        requests.append(Request.of(prompt, schema=list_schema("word", "pos")))
+    requests = [word_request(doc.text, _segmentation(doc, reply, account), language) for doc, reply in zip(docs, replies)]
     tagged = model.ask(requests, description="parts of speech" if progress else None)
     for doc, reply in zip(docs, tagged):
-        spans = _labelled(doc, reply, "word", "pos", account)
+        spans = _labelled(doc, reply, "word", "pos", account, in_a_row=True)
         if not spans:
             yield None
             continue
@@ -158,7 +167,7 @@ def _segmentation(doc: Doc, reply: Reply, account: Account) -> List[str]:
             said.append(item)
         else:
             account.refuse("segment without text", doc.text, item)
-    found = [place for place in _places(doc, said, said, account) if place is not None]
+    found = [place for place in _places(doc, said, said, account, in_a_row=True) if place is not None]
     segments = filter_spans([Span(doc, start, end) for start, end in found])
     if len(segments) < len(found):
         account.refuse("segments that overlap", doc.text, said)
@@ -167,8 +176,10 @@ def _segmentation(doc: Doc, reply: Reply, account: Account) -> List[str]:
     return [word.text for word in sorted(words, key=lambda word: word.start)]
 
 
-def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account) -> Optional[List[LabeledSpan]]:
-    items = _items(reply, doc.text, account)
+def _labelled(
+    doc: Doc, reply: Reply, mention: str, label: str, account: Account, *, in_a_row: bool = False
+) -> Optional[List[LabeledSpan]]:
+    items = _items(reply, doc.text, account, (mention, label))
     # What is missing at the end would be learned as wrong.
     if items is None or reply.truncated:
         return None
@@ -179,20 +190,32 @@ def _labelled(doc: Doc, reply: Reply, mention: str, label: str, account: Account
             pairs.append((values[0], values[1].strip()))
         else:
             account.refuse("item without text and label", doc.text, item)
-    places = _places(doc, [text for text, _ in pairs], [{mention: text, label: name} for text, name in pairs], account)
+    said = [{mention: text, label: name} for text, name in pairs]
+    places = _places(doc, [text for text, _ in pairs], said, account, in_a_row=in_a_row)
     found = [LabeledSpan(*place, name) for (_, name), place in zip(pairs, places) if place is not None]
     # What cannot be read does not say that there is nothing.
     return found if found or not items else None
 
 
-def _places(doc: Doc, mentions: Sequence[str], said: Sequence[Any], account: Account) -> List[Optional[Tuple[int, int]]]:
+def _places(
+    doc: Doc, mentions: Sequence[str], said: Sequence[Any], account: Account, *, in_a_row: bool
+) -> List[Optional[Tuple[int, int]]]:
     """RETURNS (List[Optional[Tuple[int, int]]]): The words of each mention; None, and a case with what was said, for one that has none."""
-    places = align_mentions([token.text for token in doc], mentions)
+    places = align_mentions([token.text for token in doc], mentions, in_a_row=in_a_row)
     for mention, own, place in zip(mentions, said, places):
         if place is None:
             there = letters_of(mention) in letters_of(doc.text)
             account.refuse("part of a word, or repeated too often" if there else "not in the text", doc.text, own)
     return places
+
+
+def _list_in(value: Any, names: Sequence[str]) -> Optional[List[Any]]:
+    """RETURNS (Optional[List[Any]]): A list, or the only one in an object; None for an item, and for other objects."""
+    if isinstance(value, list):
+        return value
+    lists = [inner for inner in value.values() if isinstance(inner, list)]
+    is_item = bool(names) and set(names) <= set(value)
+    return lists[0] if len(lists) == 1 and not is_item else None
 
 
 def _read(reply: Reply, text: str, account: Account) -> List[Any]:
@@ -206,17 +229,22 @@ def _read(reply: Reply, text: str, account: Account) -> List[Any]:
     return values
 
 
-def _items(reply: Reply, text: str, account: Account) -> Optional[List[Any]]:
+def _items(reply: Reply, text: str, account: Account, names: Sequence[str] = ()) -> Optional[List[Any]]:
     """RETURNS (Optional[List[Any]]): The whole items of a list, which some models wrap in an object, or write without its brackets;
-    None if there is no answer."""
+    None if there is no answer. An item is an object that has the names, or a text where there are none."""
     values = _read(reply, text, account)
     if not values:
         return None
     items: List[Any] = []
-    for number, value in enumerate(values):
-        lists = [value] if isinstance(value, list) else [inner for inner in value.values() if isinstance(inner, list)]
-        if value not in values[:number]:
-            items += lists[0] if len(lists) == 1 else [value]
+    said: List[List[Any]] = []
+    for value in values:
+        inner = _list_in(value, names)
+        if inner is None:
+            items.append(value)
+        elif inner not in said:
+            # Some models say all of it twice.
+            said.append(inner)
+            items += inner
     if reply.truncated:
         account.refuse("cut at the limit of tokens", text, reply.text)
         return items[:-1]

@@ -82,6 +82,7 @@ class OpenAIClient(OfOneProcess):
         self._takes_schemas = True
         self._answered = False
         self._silent_since: Optional[float] = None
+        self._slowest = 0.0
         self.register()
 
     def begin(self) -> None:
@@ -168,6 +169,7 @@ class OpenAIClient(OfOneProcess):
                 reply = self._once(shown, self._deadline(started))
                 self._trial.answered()
                 self._answered, self._silent_since = True, None
+                self._slowest = max(self._slowest, time.monotonic() - begun)
                 return reply
             except LownerError:
                 raise
@@ -197,13 +199,14 @@ class OpenAIClient(OfOneProcess):
         return Reply("", error="interrupted")
 
     def _deadline(self, started: float) -> float:
-        """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again."""
+        """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again, but twice
+        as long as the slowest answer that there was."""
         whole = started + self._patience.deadline
         # Another thread's answer may end the silence meanwhile.
         silent_since = self._silent_since
         if silent_since is None:
             return whole
-        return min(whole, max(silent_since + self._patience.deadline, started + FIRST_CONTACT))
+        return min(whole, max(silent_since + self._patience.deadline, started + max(FIRST_CONTACT, 2 * self._slowest)))
 
     def _once(self, request: Request, deadline: float) -> Reply:
         from .timed import limits
@@ -303,7 +306,7 @@ def _load_openai() -> Any:
     try:
         import openai
     except ImportError:
-        raise LownerError(Errors.LN076) from None
+        raise LownerError(Errors.LN076.format(package="openai")) from None
     return openai
 
 

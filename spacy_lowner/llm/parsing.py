@@ -80,13 +80,14 @@ def _read_literal(text: str) -> Any:
     return ast.literal_eval(text)
 
 
-def align_mentions(words: Sequence[str], mentions: Sequence[str]) -> List[Optional[Tuple[int, int]]]:
+def align_mentions(words: Sequence[str], mentions: Sequence[str], *, in_a_row: bool = False) -> List[Optional[Tuple[int, int]]]:
     """Find quoted mentions among the words of a text: each after the one before, or else inside of it, or else anywhere that is not taken
     by an equal one.
 
     White space does not matter, and case only where a mention stands there as it is written.
 
     words (Sequence[str]): Of the text. mentions (Sequence[str]): As a model quotes them, in its order.
+    in_a_row (bool): Whether they are all the words of the text: what stands right behind the one before comes first, whatever its case.
     RETURNS (List[Optional[Tuple[int, int]]]): Words start..end (end excluded) of each; None for one that is not in the text.
     """
     exact = [letters_of(word) for word in words]
@@ -95,7 +96,8 @@ def align_mentions(words: Sequence[str], mentions: Sequence[str]) -> List[Option
     firsts = [0]
     for mention in mentions:
         wanted = letters_of(mention)
-        place = None
+        place = _begins(folded, wanted.casefold(), firsts[0]) if in_a_row else None
+        place = None if place in found else place
         for text, target in ((exact, wanted), (folded, wanted.casefold())):
             taken = {one for one in found if one is not None and "".join(text[slice(*one)]) == target}
             for first in firsts:
@@ -111,13 +113,16 @@ def letters_of(text: str) -> str:
 
 
 def _find(words: Sequence[str], target: str, first: int, taken: set) -> Optional[Tuple[int, int]]:
-    for start in range(first, len(words)):
-        rest, end = target, start
-        while rest and end < len(words) and rest.startswith(words[end]):
-            rest, end = rest[len(words[end]) :], end + 1
-        if target and not rest and words[start] and (start, end) not in taken:
-            return start, end
-    return None
+    places = (_begins(words, target, start) for start in range(first, len(words)))
+    return next((place for place in places if place is not None and place not in taken), None)
+
+
+def _begins(words: Sequence[str], target: str, start: int) -> Optional[Tuple[int, int]]:
+    """RETURNS (Optional[Tuple[int, int]]): Words start..end (end excluded) if they are the target."""
+    rest, end = target, start
+    while rest and end < len(words) and rest.startswith(words[end]):
+        rest, end = rest[len(words[end]) :], end + 1
+    return (start, end) if target and not rest and words[start] else None
 
 
 def _to_the_end(text: str) -> Tuple[str, int]:

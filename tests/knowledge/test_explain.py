@@ -71,10 +71,25 @@ def test_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
 
     class Chinese:
         def ask(self, requests, *, description=None):
-            return [Reply("罗马是城市。它很古老!")]
+            return [Reply("罗马是城市。“它很古老!”他说。价格是3.5元。")]
 
     made, _ = explain([make_doc("東京")], Chinese(), spacy.blank("zh"), model_name="m", language="zh")
-    assert [doc.text for doc in made] == ["罗马是城市。", "它很古老!"]
+    assert [doc.text for doc in made] == ["罗马是城市。", "“它很古老!”", "他说。", "价格是3.5元。"]
+
+
+def test_a_text_without_words_is_not_explained(make_doc, annotator):
+    model = Scripted()
+    made, _ = explain([make_doc(" "), make_doc("it rains")], model, annotator, model_name="m")
+    assert len(model.prompts) == 1 and [doc.text for doc in made] == ["Rain falls.", "Rome is wet."]
+
+
+def test_abbreviations_end_no_sentence(make_doc, annotator):
+    class Abbreviating:
+        def ask(self, requests, *, description=None):
+            return [Reply('See Smith et al. in Fig. 3 for Rome. (It is old.) "Ann left."')]
+
+    made, _ = explain([make_doc("a b")], Abbreviating(), annotator, model_name="m")
+    assert made[0].text == "See Smith et al. in Fig. 3 for Rome."
 
 
 def test_command_with_a_server(docs, annotator, tmp_path):

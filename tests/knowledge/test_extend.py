@@ -98,6 +98,34 @@ def test_all_lists_of_a_reply_are_taken_and_counted(make_doc, tmp_path):
     srsly.write_json(tmp_path / "account.json", account.as_dict())
 
 
+def test_items_without_brackets_may_be_equal(make_doc):
+    doc = make_doc("the cat saw the dog")
+    said = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
+    lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in said)
+    account = extend([doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), parts=["pos"])
+    assert ext(doc) == said and not account.unused
+
+
+def test_words_in_another_case_stay_in_their_order(make_doc):
+    doc = make_doc("The run was long so the team run")
+    said = [("the", "DET"), ("run", "NOUN"), ("was", "AUX"), ("long", "ADJ"), ("so", "CONJ"), ("the", "DET"), ("team", "NOUN"), ("run", "VERB")]
+    answers = {"pos": {doc.text: [{"word": word, "pos": pos} for word, pos in said]}, "segments": {doc.text: [word for word, _ in said]}}
+    account = extend([doc], Scripted(**answers), parts=["pos"])
+    assert [label for _, label in ext(doc)] == [label for _, label in said] and not account.unused
+    assert [span.start for span in doc.spans["sc_ext"]] == list(range(8))
+
+
+@pytest.mark.parametrize(
+    "merge, cause",
+    [("{}", None), ('{"town": ["city"], "city": ["town"]}', "synonym of more than one label"), ("[]", "no mapping of labels")],
+)
+def test_what_is_said_of_a_mapping(make_doc, merge, cause):
+    docs = [make_doc("Rome"), make_doc("Bonn")]
+    said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    account = extend(docs, Scripted(said, merge=merge), parts=["entities"], embed=by_hand)
+    assert cause in account.unused if cause else not account.unused
+
+
 def test_why_a_mention_has_no_place(make_doc):
     doc = make_doc("Ann saw Boston_based Bob")
     said = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
@@ -174,9 +202,9 @@ def test_a_users_names_of_labels(make_doc, tmp_path):
     doc.spans["sc_ext"] = [Span(doc, i, i + 1, label=label) for i, label in enumerate(("DT", "JJ", "NNS"))] + [Span(doc, 2, 3, label="NN")]
     srsly.write_json(tmp_path / "names.json", {"NN": "noun", "NNS": "noun", "DT": None, "VB": "verb"})
     names = read_label_map(tmp_path / "names.json")
-    assert rename_extensions(doc, names) == 3 and rename_extensions(without, names) == 0
+    assert rename_extensions(doc, names, "names") == 3 and rename_extensions(without, names, "names") == 0
     assert ext(doc) == [("big", "JJ"), ("dogs", "noun")] and "sc_ext" not in without.spans
-    assert rename_extensions(doc, names) == 0 and read_label_map(None) == {}
+    assert rename_extensions(doc, names, "names") == 0 and read_label_map(None) == {}
     for wrong in ({"NN": 3}, {"NN": ""}):
         srsly.write_json(tmp_path / "wrong.json", wrong)
         with pytest.raises(LownerError, match="LN027.*wrong.json.*'NN'"):
@@ -292,6 +320,7 @@ def test_command(make_doc, tmp_path):
     assert ext(doc) == [("Rome", "GPE")] and [span.label_ for span in doc.spans["sc"]] == ["PER"]
     dry = CliRunner().invoke(lowner, ["extend", *paths, "--dry-run"])
     assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "About 4 calls" in dry.output and "at most 8,192 of answers" in " ".join(dry.output.split())
+    assert "About 3 calls" in CliRunner().invoke(lowner, ["extend", *paths, "--dry-run", "--no-merge"]).output
     srsly.write_json(tmp_path / "names.json", {"GPE": "place"})
     named = CliRunner().invoke(lowner, ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")])
     assert named.exit_code == 0 and [ext(doc) for doc in read_docs(tmp_path / "out.spacy")] == [[("Rome", "place")]]
@@ -342,6 +371,8 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
             srsly.write_json(settings, {"model": "m", "base_url": url, **wrong})
             done = CliRunner().invoke(lowner, arguments)
             assert done.exit_code == 1 and next(iter(wrong)) in done.output
+    srsly.write_json(settings, {"parameters": {"max_tokens": "many"}})
+    assert "answers without a limit" in CliRunner().invoke(lowner, [*arguments, "--dry-run"]).output
 
 
 def test_what_is_no_text_is_refused(make_doc):
@@ -368,10 +399,10 @@ def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
     doc, known = make_doc("Rome is old"), make_doc("Paris")
     said = {"pos": {doc.text: [{"word": "Rome", "pos": "name"}, {"word": "is", "pos": "verb"}, {"word": "old", "pos": "adjective"}]}}
     extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **said))
-    rename_extensions(doc, {"name": "noun", "verb": None})
+    rename_extensions(doc, {"name": "noun", "verb": None}, "names")
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
-    assert Asked.of(again) == ("llm", ("entities", "pos")) and Asked.of(other) is None
+    assert Asked.of(again) == ("llm, names", ("entities", "pos")) and Asked.of(other) is None
     assert ext(again) == [("Rome", "city"), ("Rome", "noun"), ("old", "adjective")] and entity_mentions([again, other]) == [("Rome", "city")]
     again.spans["sc_ext"] = list(again.spans["sc_ext"])
     assert Asked.of(again) is None and len(entity_mentions([again])) == 3

@@ -571,3 +571,7 @@ def test_a_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
     model._silent_since = time.monotonic() - 60
     (later,) = ask(model, "b")
     assert first.unheard and later.unheard and rooms[0] > 20 and rooms[1] <= 0.1
+    # A server that was slow before has as long again, and more.
+    model._slowest = 5
+    ask(model, "c")
+    assert 9 < rooms[2] <= 10

@@ -34,6 +34,7 @@ def test_what_is_missing_is_told(monkeypatch, tmp_path):
     with pytest.raises(LownerError, match="LN010"), local_server(tmp_path / "none.gguf"):
         pass
     assert CliRunner().invoke(lowner, ["serve", "--model", str(tmp_path / "none.gguf")]).exit_code == 1
+    assert CliRunner().invoke(lowner, ["serve", "--port", "70000"]).exit_code == 2
 
 
 def test_a_port_that_is_taken_is_told_of():
