@@ -34,7 +34,8 @@ def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> 
 
 
 def load_splitter() -> SplitT:
-    """RETURNS (SplitT): Of sentencex, which knows abbreviations and quotes of many languages. RAISES (LownerError): If it is not installed."""
+    """RETURNS (SplitT): That of sentencex, which knows the abbreviations and quotes of many languages. RAISES (LownerError): If it is not
+    installed."""
     try:
         from sentencex import segment
     except ImportError:
@@ -56,8 +57,9 @@ def explain(
 ) -> Tuple[List[Doc], Account]:
     """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
 
-    docs (Sequence[Doc]): The Docs; one without words is passed over. model (LanguageModel): Writes. annotator (Language): Trained on the Docs; its words and its spans
-        are those of the new Docs. model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
+    docs (Sequence[Doc]): The Docs; one without words is passed over. model (LanguageModel): Writes.
+    annotator (Language): Trained on the Docs; its words and its spans are those of the new Docs.
+    model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
     weight (float): beta of the new Docs in the loss (eq. 14). spans_key (str): Key of the entities.
     known (Iterable[Doc]): Docs whose texts are not to be made either. progress (bool): Whether to show a bar.
     RETURNS (Tuple[List[Doc], Account]): A Doc a sentence, none twice and none that is among `docs`; what was used, and what not.
