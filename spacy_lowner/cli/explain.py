@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.docs import write_docs
+from ..corpus.docs import with_words, write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
@@ -55,7 +55,7 @@ def explain_cli(
     tagger = load_tagger(origin) if origin not in (LANGUAGE_MODEL, NONE) else None
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
-        requests = explanation_requests([doc for doc in docs[: limit or None] if doc.text.strip()], language, spans_key)
+        requests = explanation_requests(with_words(docs[: limit or None]), language, spans_key)
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
         if origin == LANGUAGE_MODEL:
             msg.info("Each new sentence costs up to three more, for its extension labels")

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.docs import write_docs
+from ..corpus.docs import with_words, write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests, word_request
@@ -48,8 +48,7 @@ def extend_cli(
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
     if dry_run:
-        worded = [doc for doc in asked if doc.text.strip()]
-        _estimate(worded, origin, chosen, language, merge, asking.most_tokens(max_tokens, settings))
+        _estimate(with_words(asked), origin, chosen, language, merge, asking.most_tokens(max_tokens, settings))
         return
     if origin == LANGUAGE_MODEL:
         server = asking.open_client(

@@ -74,6 +74,11 @@ def _context(doc: Doc) -> Dict[tuple, Any]:
     }
 
 
+def with_words(docs: Iterable[Doc]) -> List[Doc]:
+    """RETURNS (List[Doc]): Those that are more than white space."""
+    return [doc for doc in docs if doc.text.strip()]
+
+
 def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
     """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`."""
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)

@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
+from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere, with_words
 from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import letters_of
@@ -67,7 +67,7 @@ def explain(
     """
     account = Account()
     split = load_splitter()
-    docs = [doc for doc in docs if doc.text.strip()]
+    docs = with_words(docs)
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
     seen = {letters_of(doc.text) for doc in (*known, *docs)}
     made: List[Doc] = []

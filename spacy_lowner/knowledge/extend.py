@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from ..corpus.docs import with_words
 from ..corpus.extensions import PARTS, MentionsT, entity_mentions, write_extensions
 from ..corpus.sentence import LabeledSpan
 from ..llm.messages import LanguageModel, Reply, Request
@@ -67,7 +68,7 @@ def extend(
     account = Account()
     for doc in docs:
         doc.spans.pop(EXTENSION_KEY, None)
-    docs = [doc for doc in docs if doc.text.strip()]
+    docs = with_words(docs)
     found: Dict[str, AnswerT] = {}
     if "entities" in parts:
         found["entities"] = _entities(docs, model, language, embed, entity_mentions(known), progress, account)

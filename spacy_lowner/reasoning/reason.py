@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional, Sequence
 from spacy.tokens import Doc
 
 from ..context import REASONING, register
+from ..corpus.docs import with_words
 from ..llm.messages import LanguageModel, request_key
 from .chain import ReasoningChain
 
@@ -35,7 +36,7 @@ def reason(
     missing: Counter = Counter()
     for doc in docs:
         doc._.set(REASONING, None)
-    asked = [doc for doc in docs if doc.text.strip()]
+    asked = with_words(docs)
     requests = [chain.request(doc.text) for doc in asked]
     replies = model.ask(requests, description=description)
     for doc, request, reply in zip(asked, requests, replies):
