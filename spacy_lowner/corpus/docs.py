@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY, USER_KEYS
 from .codecs import settle_codecs
-from .extensions import asked_of
+from .extensions import asked_record
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
@@ -48,7 +48,7 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
         spaces=None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc],
         categories=dict(doc.cats),
         extensions=_labelled(doc, EXTENSION_KEY) if EXTENSION_KEY in doc.spans else None,
-        asked=asked_of(doc),
+        asked=asked_record(doc),
         user_data={key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data},
         context={key[1]: value for key, value in _context(doc).items()},
     )

@@ -31,14 +31,14 @@ class Asked(NamedTuple):
         return f"{self.origin} ({', '.join(self.parts)})"
 
 
-def asked_of(doc: Doc) -> Dict[str, Any]:
+def asked_record(doc: Doc) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): What `write_extensions` says beside the spans; empty where nobody says whose they are."""
     attrs = doc.spans[EXTENSION_KEY].attrs if EXTENSION_KEY in doc.spans else {}
     return {name: attrs[name] for name in (_ORIGIN, _LABELS) if name in attrs}
 
 
-def says_who(asked: Any) -> bool:
-    """RETURNS (bool): Whether a value is what `asked_of` gives."""
+def is_asked_record(asked: Any) -> bool:
+    """RETURNS (bool): Whether a value is what `asked_record` gives."""
     if not isinstance(asked, dict) or set(asked) != {_ORIGIN, _LABELS}:
         return False
     labels = asked[_LABELS]

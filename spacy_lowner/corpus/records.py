@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from ..errors import Errors, LownerError
 from ..types import USER_KEYS, WEIGHT_KEY
-from .extensions import says_who
+from .extensions import is_asked_record
 from .files import read_lines
 from .sentence import LabeledSpan, OnErrorT, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
@@ -155,7 +155,7 @@ def _check(path: Path, where: str, record: dict) -> None:
         (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
         (categories is None or isinstance(categories, dict), "'categories' must be an object"),
         (isinstance(record.get("context") or {}, dict), "'context' must be an object"),
-        (not asked or says_who(asked), f"'{_ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
+        (not asked or is_asked_record(asked), f"'{_ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
         (all(isinstance(_field(record, names), list) for names in (_SPANS, _EXTENSIONS)), "spans must be a list"),
         (not _SURROGATE.search(json.dumps(record, ensure_ascii=False)), "half of a pair of surrogates, which is no character"),
         (tags is None or _first(record, _SPANS) is not None, "tags instead of spans; write such a corpus as columns"),

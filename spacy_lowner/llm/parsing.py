@@ -97,7 +97,8 @@ def align_mentions(words: Sequence[str], mentions: Sequence[str], *, in_a_row: b
     for mention in mentions:
         wanted = letters_of(mention)
         place = _begins(folded, wanted.casefold(), firsts[0]) if in_a_row else None
-        place = None if place in found else place
+        if place in found:
+            place = None
         for text, target in ((exact, wanted), (folded, wanted.casefold())):
             taken = {one for one in found if one is not None and "".join(text[slice(*one)]) == target}
             for first in firsts:

@@ -156,7 +156,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         self.cfg: Dict[str, Any] = {
             "labels": [],
             "extension_labels": [],
-            "asked": {},
+            "labels_by_asked": {},
             "label_weights": [],
             "descriptions": {},
             "spans_key": spans_key,
@@ -207,7 +207,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         if not self.labels:
             raise LownerError(Errors.LN041.format(name=self.name, spans_key=self.key))
         self.cfg["extension_labels"] = sorted(statistics.extensions)
-        self.cfg["asked"] = {asked: sorted(labels) for asked, labels in statistics.asked.items()}
+        self.cfg["labels_by_asked"] = {asked: sorted(labels) for asked, labels in statistics.labels_by_asked.items()}
         self.cfg["label_weights"] = extension_weights(
             [statistics.targets[label] for label in self.labels],
             [statistics.extensions[label] for label in self.cfg["extension_labels"]],
@@ -276,7 +276,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         key, extensions = self.cfg["extension_key"], self.cfg["extension_labels"]
         for row, example in zip(weights, examples):
             doc = example.reference
-            given = self.cfg["asked"].get(str(Asked.of(doc, key)), extensions) if key in doc.spans else ()
+            given = self.cfg["labels_by_asked"].get(str(Asked.of(doc, key)), extensions) if key in doc.spans else ()
             row[len(self.labels) :] *= [label in given for label in extensions]
         return weights
 
