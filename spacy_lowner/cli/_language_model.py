@@ -18,13 +18,11 @@ from ..knowledge.account import Account
 from ..knowledge.extend import LANGUAGE_MODEL
 from ..knowledge.label_map import LabelMapT
 from ..llm.client import OpenAIClient
-from ..llm.local import LOCAL_MODEL, PARALLEL, local_server
+from ..llm.local import LOCAL, LOCAL_MODEL, PARALLEL, local_server
 from ..llm.messages import Request
 from ..models.encoder import embed_texts
 from ..types import EmbedT
 
-# A base URL of no server: the model of the extra `local-llm`, served while the command runs.
-LOCAL = "local"
 # Bytes of a token, for estimates: four letters of English, or a letter of Chinese and a bit.
 BYTES = 4
 

