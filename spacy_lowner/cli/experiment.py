@@ -13,9 +13,12 @@ from ..report.grid import Grid, append_line, latest, pending, read_grid, read_li
 from ..report.pictures import load_pyplot
 from ..report.plots import plot_results
 from ..report.runner import run_grid
-from ..report.tables import render_report, render_table
+from ..report.tables import describe_coverage, render_report, render_table
 from . import lowner
 from ._util import friendly
+
+# On a page whose grid names corpora that were not there.
+UNCHECKED = "Lines are selected by the grid's title. Its corpora were not there, so the settings and data of the lines are not checked."
 
 
 @lowner.command("experiment")
@@ -68,10 +71,10 @@ def report_cli(
         chosen = read_grid(Path(grid), files=False)
         page, grid = _page_of(chosen), chosen.title
         absent = next(chosen.missing(), None)
-        if absent is None:
-            lines = _of_grid(lines, chosen)
-        else:
+        lines = _in_order_of(chosen, lines) if absent else _of_grid(lines, chosen)
+        if absent is not None:
             msg.warn(f"{absent[1]} is not here: lines are taken by the grid's title, whatever their settings and data")
+            page["notes"] = [*page["notes"], UNCHECKED]
     titles = sorted({line["grid"] for line in lines})
     if not lines:
         raise LownerError((Errors.LN066 if known else Errors.LN062).format(path=lines_path, count=len(known), grid=grid))
@@ -83,16 +86,27 @@ def report_cli(
 def _of_grid(lines: List[Dict[str, Any]], grid: Grid) -> List[Dict[str, Any]]:
     """RETURNS (List[Dict[str, Any]]): Those of the grid's runs, systems and corpora in its order."""
     keys = {run.key for run in grid.runs()}
-    places = [list(grid.systems), list(grid.corpora)]
+    return _in_order_of(grid, [line for line in lines if line["key"] in keys])
+
+
+def _in_order_of(grid: Grid, lines: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """RETURNS (List[Dict[str, Any]]): Lines sorted by the grid's order of systems and corpora; others come last."""
+    orders = [list(grid.systems), list(grid.corpora)]
 
     def rank(line: Dict[str, Any]) -> List[int]:
-        return [names.index(line[part]) if line[part] in names else len(names) for part, names in zip(("system", "corpus"), places)]
+        return [names.index(line[part]) if line[part] in names else len(names) for part, names in zip(("system", "corpus"), orders)]
 
-    return sorted((line for line in lines if line["key"] in keys), key=rank)
+    return sorted(lines, key=rank)
 
 
 def _page_of(grid: Grid) -> Dict[str, Any]:
-    return {"notes": grid.notes, "by_type": grid.by_type, "published": grid.published}
+    return {
+        "notes": grid.notes,
+        "by_type": grid.by_type,
+        "published": grid.published,
+        "planned": grid.places(),
+        "baseline": grid.baseline,
+    }
 
 
 def _write_report(lines: List[Dict[str, Any]], title: str, path: Path, plot: bool, **settings: Any) -> None:
@@ -105,4 +119,6 @@ def _write_report(lines: List[Dict[str, Any]], title: str, path: Path, plot: boo
     with atomic_path(path) as draft:
         draft.write_text(page, encoding="utf8")
     typer.echo(render_table(lines, "f"))
+    for fact in describe_coverage(lines, settings.get("planned")):
+        msg.warn(fact)
     msg.good(str(path))

@@ -5,17 +5,18 @@ import json
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import srsly
 
 from ..corpus.convert import content_digest
 from ..errors import Errors, LownerError
+from .coverage import Place
 
 # They say what a run is called, not what it does.
 NAMES = ("grid", "system", "corpus")
 # Of the parts of a grid file.
-KINDS = {"title": str, "systems": dict, "corpora": dict, "shots": list, "sizes": list, "seeds": list, "notes": list, "published": dict}
+KINDS = {"title": str, "systems": dict, "corpora": dict, "shots": list, "sizes": list, "seeds": list, "notes": list, "published": dict, "baseline": (str, dict)}
 SYSTEM_KEYS = ("config", "overrides", "tune_threshold", "train")
 
 
@@ -84,6 +85,8 @@ class Grid:
     shots (Optional[List[Optional[int]]]): Spans of each type in the training sample; null is the whole corpus, as where neither shots nor
         sizes are given. sizes (List[int]): Sentences in the training sample. spans_key (str): Of gold and predicted spans. seeds (List[int]): Seeds.
     notes (List[str]), by_type (bool), published (Dict[str, Dict[str, float]]): Of the page, as `render_report` has them.
+    baseline (Union[None, str, Dict[str, str]]): The system that the others are compared with, or such a system for each; by default the
+        first system.
     """
 
     title: str
@@ -96,6 +99,11 @@ class Grid:
     notes: List[str] = field(default_factory=list)
     by_type: bool = False
     published: Dict[str, Dict[str, float]] = field(default_factory=dict)
+    baseline: Union[None, str, Dict[str, str]] = None
+
+    def places(self) -> List[Place]:
+        """RETURNS (List[Place]): The places of all runs, in the order of `runs`."""
+        return [Place.of(vars(run)) for run in self.runs()]
 
     def runs(self) -> List[Run]:
         """RETURNS (List[Run]): All runs, seed by seed so that a part of a grid is a smaller grid."""
@@ -160,13 +168,17 @@ def read_grid(path: Path, *, files: bool = True) -> Grid:
     valid = isinstance(data, dict) and {"title", "systems", "corpora"} <= set(data) <= set(known)
     check(valid, f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}", "Correct its keys")
     for name, kind in KINDS.items():
-        check(isinstance(data.get(name, kind()), kind), f"{name!r} must be a {kind.__name__}")
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        check(name not in data or isinstance(data[name], kinds), f"{name!r} must be a {' or '.join(one.__name__ for one in kinds)}")
     for part, keys in (("systems", SYSTEM_KEYS), ("corpora", None)):
         for name, settings in data[part].items():
             check(isinstance(settings, dict), f"{name!r} in {part} must be a dict")
             unknown = set(settings) - set(keys or settings)
             check(not unknown, f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}", "Correct its keys")
     grid = Grid(**data)
+    baseline = grid.baseline if isinstance(grid.baseline, dict) else {grid.baseline: grid.baseline} if grid.baseline else {}
+    strangers = [str(name) for pair in baseline.items() for name in pair if name not in grid.systems]
+    check(not strangers, f"'baseline' names {', '.join(strangers)}, and the systems are {', '.join(map(str, grid.systems))}")
     absent = next(grid.missing(), None) if files else None
     if absent is not None:
         what, file, mend = absent

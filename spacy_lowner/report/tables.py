@@ -1,9 +1,12 @@
 """Tables drawn from result lines alone."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from itertools import product
 from statistics import mean, stdev
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from .coverage import Place, column_name, describe_missing, describe_seeds, infer_places
+from .differences import BaselineT, paired_differences, render_differences
 
 LineT = Dict[str, Any]
 # Numbers of others by system and column.
@@ -25,20 +28,35 @@ def summarize(lines: Sequence[LineT], measure: str, split: str = "test") -> Dict
 
 
 def render_report(
-    title: str, lines: Sequence[LineT], *, notes: Sequence[str] = (), by_type: bool = False, published: PublishedT = {}
+    title: str,
+    lines: Sequence[LineT],
+    *,
+    notes: Sequence[str] = (),
+    by_type: bool = False,
+    published: PublishedT = {},
+    planned: Optional[Sequence[Place]] = None,
+    baseline: BaselineT = None,
 ) -> str:
     """A page of tables: mean and standard deviation over seeds of each measure, and how the numbers came about.
 
-    title (str): Heading. lines (Sequence[LineT]): Result lines. notes (Sequence[str]): What a reader must know besides.
+    title (str): Heading.
+    lines (Sequence[LineT]): Result lines.
+    notes (Sequence[str]): What a reader must know besides.
     by_type (bool): Whether to show F1 of each type too.
     published (PublishedT): F1 on test that others report, in percent, by system and by column of the tables.
+    planned (Optional[Sequence[Place]]): Places of all runs of the grid; None if only the lines are known.
+    baseline (BaselineT): With what to compare systems: as for `paired_differences`.
     RETURNS (str): Markdown.
     """
-    parts = [f"# {title}", _origin(lines, notes)]
+    parts = [f"# {title}", _origin(lines, notes, planned)]
     parts += [
         f"## {name}, test\n\n{render_table(lines, measure, published=published if measure == 'f' else {})}"
         for measure, name in MEASURES.items()
     ]
+    comparisons = paired_differences(lines, baseline)
+    if comparisons:
+        columns = [column_name(*place) for place in _places(lines)]
+        parts.insert(3, f"## Differences of F1, test\n\n{render_differences(comparisons, columns)}")
     if by_type:
         parts += _tables_by_type(lines, published)
     parts.append(f"## F1, dev\n\n{render_table(lines, 'f', 'dev')}")
@@ -47,8 +65,8 @@ def render_report(
 
 def render_table(lines: Sequence[LineT], measure: str, split: str = "test", published: PublishedT = {}) -> str:
     """RETURNS (str): A Markdown table with a row a system and a column a corpus and sample; the best of each in bold."""
-    values = {(system, _column(*place)): scores for (system, *place), scores in summarize(lines, measure, split).items()}
-    columns = [_column(*place) for place in _places(lines)]
+    values = {(system, column_name(*place)): scores for (system, *place), scores in summarize(lines, measure, split).items()}
+    columns = [column_name(*place) for place in _places(lines)]
     means = {system: _mean_of_means([values.get((system, column)) for column in columns]) for system, _ in values}
     values.update({(system, "mean"): [value] for system, value in means.items() if value is not None})
     return _table(values, [*columns, "mean"], published)
@@ -65,7 +83,7 @@ def _tables_by_type(lines: Sequence[LineT], published: PublishedT) -> List[str]:
             for name in types:
                 values[line["system"], name].append(100 * scores["per_type"].get(name, {"f": 0.0})["f"])
             values[line["system"], "all types"].append(100 * scores["f"])
-        parts.append(f"## F1 by type, test, {_column(*place)}\n\n{_table(values, [*types, 'all types'], published)}")
+        parts.append(f"## F1 by type, test, {column_name(*place)}\n\n{_table(values, [*types, 'all types'], published)}")
     return parts
 
 
@@ -88,10 +106,6 @@ def _places(lines: Sequence[LineT]) -> List[Tuple[str, str]]:
     return [place for place in product(corpora, samples) if place in present]
 
 
-def _column(corpus: str, sample: str) -> str:
-    return corpus if sample == "full" else f"{corpus} {sample}"
-
-
 def _mean_of_means(columns: Sequence[Optional[List[float]]]) -> Optional[float]:
     """RETURNS (Optional[float]): None where a column is empty."""
     return mean(mean(scores) for scores in columns if scores) if all(columns) else None
@@ -110,9 +124,8 @@ def spread(scores: Sequence[float]) -> float:
     return stdev(scores) if len(scores) > 1 else 0.0
 
 
-def _origin(lines: Sequence[LineT], notes: Sequence[str]) -> str:
-    seeds = sorted({line["seed"] for line in lines})
-    # Lines of old say so in their overrides only, or not.
+def _origin(lines: Sequence[LineT], notes: Sequence[str], planned: Optional[Sequence[Place]]) -> str:
+    # Old lines name their encoder only in the overrides, or not at all.
     encoders = sorted({line.get("encoder") or line["overrides"].get("paths.encoder", "minilm") for line in lines})
     dates = sorted({line["date"] for line in lines})
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
@@ -120,23 +133,30 @@ def _origin(lines: Sequence[LineT], notes: Sequence[str]) -> str:
     versions = sorted({", ".join(f"{k} {v}" for k, v in line["versions"].items()) for line in lines})
     tested = {line["corpus"]: line["scores"]["test"]["docs"] for line in lines}
     facts = [
-        f"Mean and standard deviation over the seeds {', '.join(map(str, seeds))}, in percent; {len(lines)} runs.",
+        f"{describe_seeds(lines)}; {len(lines)} runs.",
+        *describe_coverage(lines, planned),
         f"Encoder: {', '.join(encoders)}. Trained {when} on {machines} with {'; or '.join(versions)}.",
         f"Sentences of test: {', '.join(f'{corpus} {count:,}' for corpus, count in tested.items())}.",
         "Spans must match in both boundaries and type.",
-        "Made by `python -m spacy lowner experiment` and `report`; each run's config, overrides and data stand in its line.",
+        "Made by `python -m spacy lowner experiment` and `report`; each run's line has its config, overrides and data.",
     ]
-    unfinished = _unfinished(lines)
-    if unfinished:
-        facts.insert(1, f"Unfinished: {', '.join(unfinished)}. A cell without a deviation is of one seed.")
     return "\n".join(f"- {fact}" for fact in [*facts, *notes])
 
 
-def _unfinished(lines: Sequence[LineT]) -> List[str]:
-    corpora, samples, seeds = ({line[part] for line in lines} for part in ("corpus", "sample", "seed"))
-    full = len(corpora) * len(samples) * len(seeds)
-    counts = Counter(line["system"] for line in lines)
-    return [f"{system} has {n} of {full} runs" for system, n in counts.items() if n < full]
+def describe_coverage(lines: Sequence[LineT], planned: Optional[Sequence[Place]]) -> List[str]:
+    """Name what is missing of a grid.
+
+    lines (Sequence[LineT]): Result lines.
+    planned (Optional[Sequence[Place]]): Places of all runs of the grid; None if only the lines are known.
+    RETURNS (List[str]): Sentences; empty if the grid is known and complete.
+    """
+    expected = infer_places(lines) if planned is None else planned
+    gaps = describe_missing(lines, expected)
+    missing = len(set(expected).difference(map(Place.of, lines)))
+    facts = [f"Missing: {missing} of {len(set(expected))} runs. Gaps: {'; '.join(gaps)}."] if gaps else []
+    if planned is None:
+        facts.append("The grid file was not given: systems, corpora, samples and seeds without any run are unknown.")
+    return facts
 
 
 def by_size(samples: Any) -> List[str]:

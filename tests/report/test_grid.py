@@ -175,8 +175,23 @@ def test_tables_hold_mean_and_deviation(grid_path):
     assert "| one | 55.0 ± 7.1 | 55.0 ± 7.1 | 55.0 |" in table
     assert "| two | **75.0 ± 7.1** | **75.0 ± 7.1** | **75.0** |" in table
     page = render_report("A grid", lines)
-    assert page.startswith("# A grid") and "seeds 0, 1" in page and "Unfinished" not in page
-    assert "Unfinished: two has 3 of 4 runs." in render_report("A grid", [one for one in lines if one is not lines[-1]])
+    assert page.startswith("# A grid") and "seeds 0, 1" in page and "Missing" not in page and "grid file was not given" in page
+    short = render_report("A grid", lines[:-1])
+    assert "Missing: 1 of 8 runs. Gaps: two lacks the seed 1 of music." in short and "a cell without a deviation has one seed" in short
+
+
+def test_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_path, tmp_path):
+    grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), "baseline": "two"}))
+    for run in read_grid(grid_path).runs():
+        if run.seed == 0 and run.sample == "full":
+            append_line(line(run, 0.5 + 0.1 * (run.system == "one")), tmp_path / "lines.jsonl")
+    command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
+    done = CliRunner().invoke(lowner, command)
+    page, told = (tmp_path / "page.md").read_text(), " ".join(done.output.split())
+    assert "- One seed (0), in percent; 4 runs." in page and "deviation" not in page.split("## ")[0]
+    assert "- Missing: 12 of 16 runs. Gaps: no run of the sample k5; no run of the seed 1." in page
+    assert "Gaps: no run of the sample k5; no run of the seed 1." in told
+    assert "| one | two | +10.0 | - | 1 | 0: +10.0 |" in page and "not checked" not in page
 
 
 def test_a_page_can_have_types_published_numbers_and_notes(grid_path):
@@ -213,6 +228,9 @@ def test_plots_are_drawn(grid_path, tmp_path):
         ({"seeds": 3}, "'seeds' must be a list"),
         ({"notes": "read"}, "'notes' must be a list"),
         ({"systems": ["one"]}, "'systems' must be a dict"),
+        ({"baseline": "three"}, "'baseline' names three"),
+        ({"baseline": {"one": "zero"}}, "'baseline' names zero"),
+        ({"baseline": ["one"]}, "'baseline' must be a str or dict"),
         ({"corpora": {"ai": "train"}}, "'ai' in corpora must be a dict"),
         ({"systems": {"one": {"override": {}}}}, "'one' has override"),
         ({"systems": {"one": {"config": "none.cfg"}}}, "the config of 'one' is not there"),
@@ -318,4 +336,5 @@ def test_a_report_needs_no_corpora(grid_path, tmp_path):
     command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
     done = CliRunner().invoke(lowner, command)
     assert done.exit_code == 0 and "train.txt is not here" in " ".join(done.output.split())
-    assert "- Read this." in (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text()
+    assert "- Read this." in page and "settings and data of the lines are not checked" in page and "Missing: 15 of 16 runs." in page
