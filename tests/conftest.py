@@ -78,3 +78,26 @@ def tiny_encoder(tmp_path_factory):
     )
     BertForMaskedLM(config).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory):
+    """An encoder-decoder of random weights, whose vocabulary of letters has no braces, as T5's has none."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import T5Config, T5ForConditionalGeneration, T5TokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-t5")
+    signs = [chr(i) for i in range(33, 127) if chr(i) not in "{}"]
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((sign, -2.0) for sign in ["▁", *signs])]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    fast = T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0)
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2, dropout_rate=0.0,
+        decoder_start_token_id=0, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    return str(folder)

@@ -1,6 +1,6 @@
 """Half precision on a CPU."""
 
-from typing import Any, List
+from typing import Any
 
 import torch
 
@@ -12,26 +12,28 @@ def computes_in_bfloat16() -> bool:
 
 
 class InBfloat16:
-    """Hooks that let a module on a CPU compute in bfloat16; they are copied and pickled with it."""
+    """Replaces the `forward` of a module on a CPU, and computes it in bfloat16. It is copied and pickled with the module.
 
-    def __init__(self) -> None:
-        self.running: List[Any] = []
+    Autocast is entered and left within one call, because each thread has a state of its own for it.
+
+    module (torch.nn.Module): The module.
+    """
+
+    def __init__(self, module: torch.nn.Module):
+        self.module = module
+        # A module may have a `forward` of its own already, such as `models.by_length.ByLength`.
+        self.inner = vars(module).get("forward")
 
     @classmethod
     def attach(cls, module: torch.nn.Module) -> None:
-        """Let a module compute so from now on."""
-        hooks = cls()
-        module.register_forward_pre_hook(hooks.enter)
-        module.register_forward_hook(hooks.leave, always_call=True)
+        """Let a module compute in bfloat16 from now on. A module that does so already stays as it is."""
+        if not isinstance(vars(module).get("forward"), cls):
+            module.forward = cls(module)
 
-    def enter(self, module: torch.nn.Module, inputs: Any) -> None:
-        """Before the module computes."""
-        self.running.append(torch.autocast("cpu", dtype=torch.bfloat16))
-        self.running[-1].__enter__()
-
-    def leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> Any:
-        """After it has, or has failed. RETURNS (Any): Its output in float32."""
-        self.running.pop().__exit__(None, None, None)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """RETURNS (Any): The module's output in float32."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output = self.inner(*args, **kwargs) if self.inner else type(self.module).forward(self.module, *args, **kwargs)
         return _to_float32(output)
 
 

@@ -6,6 +6,7 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Option
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import Errors, LownerError
+from .pieces import pieces_of_text
 
 PiecesT = Tuple[int, ...]
 
@@ -173,7 +174,7 @@ class JSONGrammar:
         yield done
 
     def _pieces(self, text: str) -> PiecesT:
-        return tuple(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return tuple(pieces_of_text(self._tokenizer, text))
 
 
 def _run(words: Sequence[Sequence[int]], mention: Mention) -> List[int]:

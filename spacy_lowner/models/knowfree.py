@@ -1,7 +1,7 @@
 """The thinc side of KnowFREE: Docs in, span logits out."""
 
 from functools import partial
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 import numpy
 import torch
@@ -19,6 +19,15 @@ from .shapes import word_shapes as shapes_of
 from .torch_shim import Head, loaded_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")
+
+
+class _HeadInputs(NamedTuple):
+    """words (List[Floats2d]): Word states per Doc. shapes (Optional[List[Ints1d]]): Word shapes per Doc, if the head uses them.
+    all_labels (bool): Whether to compute extension labels next to target labels."""
+
+    words: List[Floats2d]
+    shapes: Optional[List[Ints1d]]
+    all_labels: bool
 
 
 def build_knowfree(
@@ -75,7 +84,7 @@ def build_knowfree(
         "knowfree_head",
         _forward_head,
         init=partial(_init_head, settings=settings, label_scale=label_scale),
-        attrs={"word_shapes": word_shapes, "extension": False},
+        attrs={"word_shapes": word_shapes},
         shims=[module_shim(_rebuild, mixed_precision=mixed_precision)],
     )
     refs = {"tok2vec": tok2vec, "torch": head}
@@ -116,11 +125,7 @@ def spans_over(prediction: SpanLogits, threshold: float) -> Tuple[Any, Any]:
 def extension_logits(model: SpanModelT, docs: List[Doc]) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): Logits of the extension labels, which predictions leave out. Shape: (batch, seq, width, extensions)"""
     head = model.get_ref("torch")
-    head.attrs["extension"] = True
-    try:
-        logits = model.predict(docs).logits
-    finally:
-        head.attrs["extension"] = False
+    logits = head.predict(_head_inputs(model, model.get_ref("tok2vec").predict(docs), docs, all_labels=True)).logits
     return model.ops.to_numpy(logits)[..., loaded_module(head).settings["n_target"] :]
 
 
@@ -156,9 +161,8 @@ def _rebuild(**settings: Any) -> Head:
 
 def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLogits, Callable]:
     words, backprop_words = model.get_ref("tok2vec")(docs, is_train)
-    head = model.get_ref("torch")
-    shapes = [shapes_of(doc) for doc in docs] if head.attrs["word_shapes"] else None
-    logits, backprop_head = head((words, shapes), is_train)
+    inputs = _head_inputs(model, words, docs, all_labels=is_train)
+    logits, backprop_head = model.get_ref("torch")(inputs, is_train)
 
     def backprop(d_logits: SpanLogits) -> Any:
         return backprop_words(backprop_head(d_logits))
@@ -166,10 +170,13 @@ def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLo
     return logits, backprop
 
 
-def _forward_head(
-    model: Model, inputs: Tuple[List[Floats2d], Optional[List[Ints1d]]], is_train: bool
-) -> Tuple[SpanLogits, Callable]:
-    words, shapes = inputs
+def _head_inputs(model: SpanModelT, words: List[Floats2d], docs: List[Doc], *, all_labels: bool) -> _HeadInputs:
+    has_shapes = model.get_ref("torch").attrs["word_shapes"]
+    return _HeadInputs(words, [shapes_of(doc) for doc in docs] if has_shapes else None, all_labels)
+
+
+def _forward_head(model: Model, inputs: _HeadInputs, is_train: bool) -> Tuple[SpanLogits, Callable]:
+    words, shapes, all_labels = inputs
     shim = model.shims[0]
     module = loaded_module(model)
     ops = model.ops
@@ -182,7 +189,7 @@ def _forward_head(
     padded_shapes = None
     if shapes is not None:
         padded_shapes = xp2torch(ops.pad([ops.asarray1i(one) for one in shapes]), device=shim.device).long()
-    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": is_train or model.attrs["extension"]})
+    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": all_labels})
     logits, backprop_torch = shim(arguments, is_train)
 
     def backprop(d_logits: SpanLogits) -> List[Floats2d]:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Dict, Tuple
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
+from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 from ..nn.low_rank import add_updates, merge_updates
 from .encoder import encoder_path, loading
@@ -69,8 +70,10 @@ def adapter_weights(model: BertForMaskedLM) -> Dict[str, Tensor]:
 
 
 def save_adapter(model: BertForMaskedLM, path: Path, provenance: Dict[str, str]) -> None:
-    """Write the adapter of a model. provenance (Dict[str, str]): From what and how it was made."""
-    save_file(adapter_weights(model), path, metadata=provenance)
+    """Write the adapter of a model whole or not at all. provenance (Dict[str, str]): From what and how it was made."""
+    data = save(adapter_weights(model), metadata=provenance)
+    with atomic_path(path) as draft:
+        draft.write_bytes(data)
 
 
 def load_adapter(path: Path) -> BertForMaskedLM:

@@ -23,6 +23,8 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, ByteLevel):
         # A word by itself is one inside a text. Others than byte-level ones have it so, or would ask for their slow tokenizer.
         tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)
+    # Its first use sets padding and special tokens, which fails with "Already borrowed" where another thread is using it.
+    pieces_of_words(tokenizer, ["a"])
     return tokenizer
 
 
@@ -77,3 +79,12 @@ def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) ->
         if not words[word].isspace():
             pieces[word].append(piece)
     return pieces
+
+
+def pieces_of_text(tokenizer: PreTrainedTokenizerFast, text: str) -> List[int]:
+    """RETURNS (List[int]): Ids of a text as it is, without special tokens; one that stands in the text is plain text.
+
+    The settings are those of `pieces_of_words`. A tokenizer that is used with others in turn changes with every call, which
+    no two threads may do at once.
+    """
+    return tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]

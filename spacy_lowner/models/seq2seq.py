@@ -26,9 +26,10 @@ from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
 from .encoder import encoder_path, loading
+from .inference import evaluate
 from .json_grammar import JSONGrammar, Mention
 from .masked_lm import load_masked_lm
-from .pieces import first_position, load_tokenizer, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
+from .pieces import first_position, load_tokenizer, pad_pieces, pieces_of_text, pieces_of_words, tokenizer_files, tokenizer_of
 from .torch_shim import loaded_module, module_shim, set_module
 
 # Section 3.3.2 of the paper.
@@ -98,7 +99,7 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
         reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"], limit)
-        module.eval()
+        evaluate(module)
         with torch.no_grad():
             outputs = module.model.generate(
                 input_ids=ids,
@@ -306,12 +307,12 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
     for task in tasks:
         words = pieces_of_words(tokenizer, task.words)
         types = ", ".join(task.labels.values())
-        before = _plain(tokenizer, QUESTION.format(types=types))
+        before = pieces_of_text(tokenizer, QUESTION.format(types=types))
         if 2 * len(before) > model.attrs["max_input"]:
             arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["max_input"] // 2}
             mend = "Raise max_input if the encoder has positions, or split the types over several pipes"
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
-        after = _plain(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
+        after = pieces_of_text(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
         room = max(1, model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
         cut += len(text) + len(after) > room
@@ -336,7 +337,3 @@ def _written(tokenizer: PreTrainedTokenizerFast, words: Sequence[str], pieces: L
     if escaped == list(words):
         return pieces
     return [new if own else [] for new, own in zip(pieces_of_words(tokenizer, escaped), pieces)]
-
-
-def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> List[int]:
-    return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from thinc.api import Model, PyTorchGradScaler, PyTorchShim
 
 from ..errors import Errors, LownerError
+from .inference import InferenceShim
 
 # Parameters whose names begin so learn at the head's rate: see `optimizers.py`.
 HEAD_PREFIX = "head"
@@ -46,7 +47,7 @@ def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool)
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (PyTorchShim): The shim.
     """
-    return PyTorchShim(
+    return InferenceShim(
         None,
         mixed_precision=mixed_precision,
         grad_scaler=PyTorchGradScaler(mixed_precision),

@@ -14,9 +14,11 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer
 
+from ..corpus.files import atomic_path
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, check_settings
 from ..models.contrast import contrast_loss
+from ..models.inference import PREPARING
 from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
 from ..nn.neighbours import NeighbourIndex
@@ -205,9 +207,7 @@ class ContrastEntityRecognizer(LabelledPipe):
         if not len(self.support) or not any(candidates for _, candidates in asked):
             return [[] for _ in docs]
         states = self.model.predict(asked).states
-        if self._index is None:
-            self._index = index_support(self.support.states, self.support.labels)
-        shares = vote(states, self._index, len(self.support.types), self.cfg["k"], self.cfg["temperature"])
+        shares = vote(states, self._indexed_support(), len(self.support.types), self.cfg["k"], self.cfg["temperature"])
         ends = numpy.cumsum([len(candidates) for _, candidates in asked])
         return [
             self._choose(doc, candidates, votes)
@@ -297,7 +297,8 @@ class ContrastEntityRecognizer(LabelledPipe):
         self._encode_support()
         super().to_disk(path, exclude=exclude)
         if "support" not in exclude:
-            (util.ensure_path(path) / "support").write_bytes(self.support.to_bytes())
+            with atomic_path(util.ensure_path(path) / "support") as draft:
+                draft.write_bytes(self.support.to_bytes())
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "ContrastEntityRecognizer":
         """Load what `to_disk` saved. RETURNS (ContrastEntityRecognizer): This one."""
@@ -317,8 +318,17 @@ class ContrastEntityRecognizer(LabelledPipe):
     def _encode_support(self) -> None:
         """The states of the support are those of the encoder as it is now."""
         if self._learned_on:
-            self.support.encode(self._states)
-            self._learned_on, self._index = False, None
+            with PREPARING:
+                # Another thread may have encoded it while this one waited.
+                if self._learned_on:
+                    self.support.encode(self._states)
+                    self._learned_on, self._index = False, None
+
+    def _indexed_support(self) -> NeighbourIndex:
+        with PREPARING:
+            if self._index is None:
+                self._index = index_support(self.support.states, self.support.labels)
+            return self._index
 
     def _states(self, asked: List[Tuple[Doc, List[CandidateT]]]) -> numpy.ndarray:
         return self.model.ops.to_numpy(self.model.predict(asked).states)

@@ -15,6 +15,7 @@ from ..batching import batch_by_padding
 from ..corpus.extensions import Asked
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.encoder import embed_texts
+from ..models.inference import predict_from_threads_with
 from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
@@ -93,6 +94,7 @@ def make_knowfree_spancat(
     scorer: Optional[Callable],
 ) -> "KnowFREESpanCategorizer":
     """Create a `knowfree_spancat`; the arguments are those of `KnowFREESpanCategorizer`."""
+    predict_from_threads_with(nlp, model)
     return KnowFREESpanCategorizer(
         nlp.vocab,
         model,
@@ -200,6 +202,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         descriptions (Optional[Dict[str, str]]): What the labels mean; a label without one goes by its readable name.
         """
         validate_get_examples(get_examples, "KnowFREESpanCategorizer.initialize")
+        if nlp is not None:
+            # The transformer may have been added after this pipe.
+            predict_from_threads_with(nlp, self.model)
         statistics = SpanStatistics.collect(get_examples(), self.key, self.cfg["extension_key"])
         self.cfg["label_weights"] = []
         for label in labels if labels is not None else sorted(statistics.targets):

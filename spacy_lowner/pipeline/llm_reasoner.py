@@ -13,6 +13,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..context import REASONING, register
+from ..corpus.files import write_json
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
@@ -121,9 +122,7 @@ class LLMReasoner(Pipe):
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> None:
         """Save the prompt; no language model and no key."""
-        folder = util.ensure_path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(folder / "reasoner.json", self._state())
+        write_json(util.ensure_path(path) / "reasoner.json", self._state())
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
         """Load what `to_disk` saved. RETURNS (LLMReasoner): This one."""

@@ -13,7 +13,7 @@ from transformers import AutoModel
 
 from spacy_lowner.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
 from spacy_lowner.models.by_length import ByLength
-from spacy_lowner.models.half import computes_in_bfloat16
+from spacy_lowner.models.half import InBfloat16, computes_in_bfloat16
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.torch_shim import get_module
 from spacy_lowner.optimizers import create_grouped_adam
@@ -217,7 +217,8 @@ def test_fast_training_keeps_float32_weights(tiny_encoder, examples):
     assert torch.equal(embeddings, encoder.embeddings.word_embeddings.weight)
     assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
     if computes_in_bfloat16():
-        assert encoder._forward_hooks and nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model._forward_hooks
+        head = get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0])
+        assert isinstance(encoder.forward, InBfloat16) and isinstance(head.forward, InBfloat16)
     copied = pickle.loads(pickle.dumps(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]._model))
     with torch.no_grad():
         for parameter in copied.parameters():

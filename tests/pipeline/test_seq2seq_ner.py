@@ -16,8 +16,6 @@ from transformers import (
     RobertaConfig,
     RobertaForCausalLM,
     RobertaModel,
-    T5Config,
-    T5ForConditionalGeneration,
     T5TokenizerFast,
 )
 
@@ -30,25 +28,6 @@ from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, _writa
 from spacy_lowner.models.torch_shim import get_module, loaded_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
-
-
-@pytest.fixture(scope="module")
-def tiny_t5(tmp_path_factory):
-    """An encoder-decoder of random weights, whose vocabulary of letters has no braces, as T5's has none."""
-    folder = tmp_path_factory.mktemp("tiny-t5")
-    signs = [chr(i) for i in range(33, 127) if chr(i) not in "{}"]
-    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((sign, -2.0) for sign in ["▁", *signs])]
-    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    fast = T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0)
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = T5Config(
-        vocab_size=len(vocabulary), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2, dropout_rate=0.0,
-        decoder_start_token_id=0, eos_token_id=1, pad_token_id=0,
-    )  # fmt: skip
-    T5ForConditionalGeneration(config).save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture(params=["bert", "t5"])
