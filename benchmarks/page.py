@@ -9,6 +9,8 @@ import torch
 from wasabi import msg
 from wasabi import table as render
 
+from spacy_lowner.corpus.files import atomic_path
+
 
 def publish(title: str, header: Sequence[str], rows: Sequence[Sequence], notes: str, output: Optional[Path]) -> None:
     """Print a table and, if `output` is given, write it as a page that says how and when it was made."""
@@ -20,4 +22,5 @@ def publish(title: str, header: Sequence[str], rows: Sequence[Sequence], notes: 
         arguments = (part for part in sys.argv[1:] if part not in ("--output", str(output)))
         command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments])
         page = f"# {title}\n\n```\n{body}\n```\n\n{notes}\n\n{where}. Made by `{command}`.\n"
-        output.write_text(page, encoding="utf8")
+        with atomic_path(output) as draft:
+            draft.write_text(page, encoding="utf8")

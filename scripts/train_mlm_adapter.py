@@ -3,11 +3,13 @@
     python scripts/train_mlm_adapter.py TEXT_FOLDER assets/minilm_mlm.safetensors --report corpus/crossner/*/test.spacy
 
 A line is a paragraph. One paragraph in a hundred is held out for a report. Lines that share eight words in a row with the texts of
-`--report` are left out. A run that was stopped goes on from the checkpoint beside OUTPUT, which a finished one deletes.
+`--report` are left out. A run that was stopped goes on from the checkpoint next to OUTPUT, which a finished one deletes. Two runs
+cannot write the same OUTPUT.
 """
 
 import argparse
 import hashlib
+import io
 import random
 import re
 import time
@@ -21,6 +23,8 @@ from tqdm import tqdm
 from wasabi import msg
 
 from spacy_lowner.corpus.convert import load_corpus
+from spacy_lowner.corpus.files import atomic_path, output_lock
+from spacy_lowner.errors import LownerError
 from spacy_lowner.models.encoder import SHA256, encoder_path
 from spacy_lowner.models.half import computes_in_bfloat16
 from spacy_lowner.models.masked_lm import read_adapter, save_adapter, with_adapter
@@ -47,6 +51,21 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.tokens < ROW:
         parser.error(f"--tokens must be at least {ROW}")
+    checkpoint = arguments.output.with_name(f"{arguments.output.name}.checkpoint")
+    try:
+        # The checkpoint is locked too, so that its unfinished drafts are deleted.
+        with output_lock(arguments.output), output_lock(checkpoint):
+            make_adapter(arguments, checkpoint)
+    except LownerError as error:
+        raise SystemExit(str(error)) from None
+
+
+def make_adapter(arguments: argparse.Namespace, checkpoint: Path) -> None:
+    """Train and write the adapter, and what it was made from.
+
+    arguments (argparse.Namespace): Of the command.
+    checkpoint (Path): Where the state of the training is kept.
+    """
     torch.manual_seed(arguments.seed)
     reported = [" ".join(token.text for token in doc) for path in arguments.report for doc in load_corpus(path)]
     files = sorted(arguments.folder.rglob("*.txt"))
@@ -62,7 +81,6 @@ def main() -> None:
     model = with_adapter(arguments.rank, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).to(arguments.device)
     if arguments.start is not None:
         model.load_state_dict(read_adapter(arguments.start), strict=False)
-    checkpoint = arguments.output.with_suffix(".checkpoint")
     asked = {name: str(getattr(arguments, name)) for name in ("rank", "rate", "tokens", "steps", "seed", "start")} | {"texts": digest, "left out": len(left_out)}
     step, seconds = train(model, tokenizer, training, arguments, checkpoint, asked)
     accuracy = {"held out": masked_accuracy(model, tokenizer, held_out, arguments.device)}
@@ -148,9 +166,16 @@ def train(
                 "seconds": time.time() - started,
                 "random": torch.get_rng_state(),
             }
-            torch.save(state, checkpoint.with_suffix(".new"))
-            checkpoint.with_suffix(".new").replace(checkpoint)
+            save_state(state, checkpoint)
     return arguments.steps, time.time() - started
+
+
+def save_state(state: Dict[str, Any], checkpoint: Path) -> None:
+    """Write a checkpoint whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with atomic_path(checkpoint) as draft:
+        draft.write_bytes(buffer.getbuffer())
 
 
 def read_batches(tokenizer, lines: List[str], rows: int, skip: int = 0) -> Iterator[torch.Tensor]:

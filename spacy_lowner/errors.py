@@ -66,6 +66,14 @@ class Errors(metaclass=_WithCodes):
     LN018 = "{text!r}: markup holds one line a text, which is not blank, and types without parentheses. Write jsonl."
     LN019 = "{path} cannot be read: {reason}. Name a file that can be."
 
+    # Files that runs share
+    LN150 = "{path} cannot be written: {reason}. The old file, if any, is unchanged. Free some space and run the command again."
+    LN151 = "{path} is in use by another run ({holder}). Wait until it ends, or name another output."
+    LN152 = (
+        "{path} has {found} Docs, but its report counts {expected}. Something else changed these files. Delete the folder {folder} and run the "
+        "command again."
+    )
+
     # Sampling and inspecting
     LN020 = "A sample needs one of: shots, size. Found shots={shots}, size={size}."
     LN021 = "{path} holds no spans under the key {spans_key!r}. Name their key with --spans-key."
@@ -157,6 +165,10 @@ class Errors(metaclass=_WithCodes):
         "{name}: the label {label!r} was added by add_support() and cannot be trained. Initialize a new pipe with it that starts from this "
         "one (spacy-lowner.start_from.v1)."
     )
+    LN160 = (
+        "{name}: {setting} is {value!r} in the config, and the pipe was trained with {trained!r}. Training fixes this setting: set it back, "
+        "or train again."
+    )
 
     # Experiments
     LN060 = "{path}: {problem}. {mend}."
@@ -219,6 +231,16 @@ class Errors(metaclass=_WithCodes):
         "None of {count} request(s) was answered, and nothing is written; the last one: {reason}. Mend that and run the command again. "
         "Parameters that a server refuses can be left out: --settings with {{\"parameters\": {{\"max_tokens\": null}}}}."
     )
+    LN130 = (
+        "{url} redirects to {target} (status {status}). Texts go to no other server than the one of base_url, and only by redirects that "
+        "keep them (307, 308). Set base_url to the address that answers."
+    )
+    LN131 = "The language model: the client sets {names} itself. Remove these names from the parameters."
+    LN132 = "The language model: the parameters cannot be sent as JSON: {reason}. Correct them."
+    LN133 = (
+        "{path}: {name} cannot be set, because the file holds settings of spacy-lowner.OpenAI.v1. Remove it; other clients are named in "
+        "a config."
+    )
     LN089 = "The key in the environment variable {variable} has characters that no header can hold. Set it again."
 
     # Confusion
@@ -277,6 +299,10 @@ class Warnings(metaclass=_WithCodes):
     LN118 = (
         "FactMix makes nothing: no Doc has an entity for which there is another one of its type, or words outside of entities. Take more "
         "sentences, or name mentions with --entity-base."
+    )
+    LN140 = (
+        "The installed version of {package} does not let the time of headers be limited: a server that sends them byte by byte can delay "
+        "an answer beyond the timeout. Install another version of openai."
     )
     LN120 = "The language model gives no whole description of {types}: what is known of them without it stays. Raise --max-tokens if replies were cut."
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -9,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.resources import as_file
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Sequence
 
 import srsly
 from spacy.tokens import DocBin
@@ -17,7 +18,7 @@ from spacy.util import minibatch
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import is_docbin, read_docs, write_docs
-from ..corpus.files import atomic_path, report_path, write_json
+from ..corpus.files import atomic_path, output_lock, report_path, write_json
 from ..errors import Errors, LownerError
 from ..models.masked_lm import ADAPTER_FILE
 from ..types import ORIGIN_KEY
@@ -40,21 +41,43 @@ class PartFiles:
     folder: Path
 
     @classmethod
+    def beside(cls, output: Path) -> "PartFiles":
+        """RETURNS (PartFiles): The parts of an output, which need not exist."""
+        return cls(output.with_name(f"{output.name}.parts"))
+
+    @property
+    def manifest(self) -> Path:
+        """RETURNS (Path): The settings of the parts. Parts without it are no longer needed."""
+        return self.folder / "settings.json"
+
+    @classmethod
     def open(cls, output: Path, settings: Dict[str, Any]) -> "PartFiles":
         """RETURNS (PartFiles): Old ones of the same settings, or new ones. RAISES (LownerError): If there are others."""
-        folder = output.with_name(f"{output.name}.parts")
-        manifest = folder / "settings.json"
+        parts = cls.beside(output)
         settings = json.loads(json.dumps(settings, default=str))
-        if not manifest.exists():
-            # What is there without it is left of a run that was killed while it cleared up.
-            shutil.rmtree(folder, ignore_errors=True)
-        elif srsly.read_json(manifest) != settings:
-            if any(folder.glob("[0-9]*.json")):
-                raise LownerError(Errors.LN071.format(path=folder))
-            shutil.rmtree(folder)
-        (folder / DOCS).mkdir(parents=True, exist_ok=True)
-        write_json(manifest, settings)
-        return cls(folder)
+        if not parts.manifest.exists():
+            # A run was killed while it cleared up.
+            parts.delete()
+        elif srsly.read_json(parts.manifest) != settings:
+            if any(parts.folder.glob("[0-9]*.json")):
+                raise LownerError(Errors.LN071.format(path=parts.folder))
+            parts.delete()
+        (parts.folder / DOCS).mkdir(parents=True, exist_ok=True)
+        parts._delete_drafts()
+        write_json(parts.manifest, settings)
+        return parts
+
+    def delete(self) -> None:
+        """Delete all parts. A run that is killed here leaves parts without settings, which the next run deletes."""
+        if self.folder.exists():
+            self.manifest.unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+
+    def _delete_drafts(self) -> None:
+        """Delete what a killed run was writing: all but whole parts would end up in the output."""
+        for path in (self.folder / DOCS).iterdir():
+            if not PART_NAME.fullmatch(path.name):
+                path.unlink()
 
     def docs(self, number: int) -> Path:
         """RETURNS (Path): Docs of a part."""
@@ -64,14 +87,41 @@ class PartFiles:
         """RETURNS (Path): Counts of a part, written last."""
         return self.folder / f"{number:05}.json"
 
-    def finish(self, output: Path) -> None:
-        """Make the output of all parts: a DocBin of them, or their folder."""
-        docs = self.folder / DOCS
+    def read(self, number: int) -> DocBin:
+        """RETURNS (DocBin): Docs of a part. RAISES (LownerError): If they are not as many as its counts say."""
+        docs = DocBin(store_user_data=True).from_disk(self.docs(number))
+        counts = srsly.read_json(self.counts(number))
+        expected = counts["originals"] + counts.get("kept", 0)
+        if len(docs) != expected:
+            raise self._wrong_count(self.docs(number), len(docs), expected)
+        return docs
+
+    def _wrong_count(self, path: Path, found: int, expected: int) -> LownerError:
+        return LownerError(Errors.LN152.format(path=path, found=found, expected=expected, folder=self.folder))
+
+    def finish(self, output: Path, numbers: Sequence[int], expected: int) -> None:
+        """Make the output of all parts: a DocBin of them, or their folder.
+
+        output (Path): A `.spacy` file, or a folder.
+        numbers (Sequence[int]): Of all parts.
+        expected (int): Docs in all of them, as the report counts them.
+        RAISES (LownerError): If the parts have another number of Docs.
+        """
+        found, merged = 0, DocBin(store_user_data=True)
+        for number in numbers:
+            part = self.read(number)
+            found += len(part)
+            if output.suffix == ".spacy":
+                merged.merge(part)
+        if found != expected or len(list((self.folder / DOCS).iterdir())) != len(numbers):
+            raise self._wrong_count(self.folder / DOCS, found, expected)
         if output.suffix == ".spacy":
-            _merge(sorted(docs.iterdir()), output)
+            with atomic_path(output) as draft:
+                draft.write_bytes(merged.to_bytes())
         else:
-            shutil.rmtree(output, ignore_errors=True)
-            docs.replace(output)
+            target = Path(os.path.realpath(output))
+            shutil.rmtree(target, ignore_errors=True)
+            (self.folder / DOCS).replace(target)
 
 
 def augment_corpus(
@@ -84,8 +134,14 @@ def augment_corpus(
     settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus.
     on_part (Callable): Told the number of originals each time that a part is done.
     RETURNS (Dict[str, Any]): What was written beside the output: counts and settings.
-    RAISES (LownerError): If an interrupted run with other settings left its parts, or a folder of other files is in the way.
+    RAISES (LownerError): If another run makes this output, an interrupted run with other settings left its parts, a folder of
+        other files is in the way, or the parts are not what their counts say.
     """
+    with output_lock(output):
+        return _augment(source, output, settings, on_part)
+
+
+def _augment(source: Path, output: Path, settings: Dict[str, Any], on_part: Callable[[int], None]) -> Dict[str, Any]:
     others = [] if not output.is_dir() else [path for path in output.iterdir() if not PART_NAME.fullmatch(path.name)]
     if others:
         raise LownerError(Errors.LN029.format(path=output, reason=f"it holds {others[0].name}"))
@@ -94,6 +150,7 @@ def augment_corpus(
     originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
     factmix = build_factmix(originals, **settings)
     counts: Counter = Counter(originals=0)
+    number = 0
     for number, docs in enumerate(minibatch(read_docs(originals), PART), start=1):
         if parts.counts(number).exists() and parts.docs(number).exists():
             factmix.know(read_docs(parts.docs(number)))
@@ -109,12 +166,32 @@ def augment_corpus(
             counts.update(own)
         on_part(len(docs))
     report_path(output).unlink(missing_ok=True)
-    parts.finish(output)
+    parts.finish(output, range(1, number + 1), counts["originals"] + counts["kept"])
     warn_of_none(factmix, counts)
     report = {"output": output.name, "counts": dict(counts), "settings": asked}
     write_json(report_path(output), report)
-    shutil.rmtree(parts.folder)
+    parts.delete()
     return report
+
+
+def made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
+    """Whether a corpus has been made, of the same source with the same settings.
+
+    path (Path): The corpus.
+    settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus.
+    source (Path): The originals.
+    RETURNS (bool): Whether it is there. What a run that was killed in the end left of its parts is deleted then.
+    """
+    if not (path.exists() and report_path(path).exists()):
+        return False
+    # A file and a folder of one name have one report, and so has what another command made.
+    report = srsly.read_json(report_path(path))
+    made = report.get("output", path.name) == path.name and report.get("settings") == asked_of(settings, source)
+    parts = PartFiles.beside(path)
+    if made and parts.folder.exists():
+        with output_lock(path):
+            parts.delete()
+    return made
 
 
 def asked_of(settings: Dict[str, Any], source: Path) -> Dict[str, Any]:
@@ -141,11 +218,3 @@ def _as_docbin(source: Path, parts: PartFiles, spans_key: str) -> Path:
     if not path.exists():
         write_docs(load_corpus(source, spans_key=spans_key), path)
     return path
-
-
-def _merge(paths: List[Path], output: Path) -> None:
-    merged = DocBin(store_user_data=True)
-    for path in paths:
-        merged.merge(DocBin(store_user_data=True).from_disk(path))
-    with atomic_path(output) as draft:
-        merged.to_disk(draft)

@@ -1,12 +1,14 @@
 """What the commands share."""
 
 import functools
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
 
 from wasabi import msg
 
 from ..corpus.convert import ConvertReport
+from ..corpus.files import output_lock
 from ..errors import LownerError
 
 # Of reading, which messages of every reader name.
@@ -27,6 +29,27 @@ def friendly(command: Callable) -> Callable:
             msg.fail(text, exits=1)
 
     return run
+
+
+def exclusive(*options: str) -> Callable[[Callable], Callable]:
+    """Refuse a command while another run writes one of its outputs. A dry run writes nothing and needs no lock.
+
+    options (str): Names of the parameters that are outputs; those that are not given are not locked.
+    RETURNS (Callable[[Callable], Callable]): A decorator, which comes below `friendly`.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def run(*args, **kwargs):
+            with ExitStack() as locks:
+                for name in options:
+                    if kwargs.get(name) is not None and not kwargs.get("dry_run"):
+                        locks.enter_context(output_lock(kwargs[name]))
+                return command(*args, **kwargs)
+
+        return run
+
+    return decorate
 
 
 def show_reading(report: ConvertReport, path: Path) -> None:

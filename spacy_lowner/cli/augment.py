@@ -17,13 +17,14 @@ from ..errors import Errors, LownerError
 from ..report.grid import Run, pending, read_lines
 from ..report.runner import run_grid
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
 
 
 @lowner.command("augment")
 @friendly
+@exclusive("output_path")
 def augment_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write originals and new examples: a .spacy file, or a folder of such, which takes less memory; counts go beside it"),
@@ -58,6 +59,9 @@ def augment_cli(
         "seed": seed,
     }
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    # Loaded here, for it loads transformers, which takes longer than all else that the other commands do first.
+    from ..augment.corpus import made_with
+
     best: Optional[Path] = None
     if search:
         if config is None or dev is None:
@@ -67,7 +71,7 @@ def augment_cli(
                 raise LownerError(Errors.LN010.format(path=path))
         ratios, best = _search(input_path, output_path, settings, config, dev, source, gpu_id)
         settings.update(ratios)
-    made = _made_with(output_path, settings, input_path)
+    made = made_with(output_path, settings, input_path)
     if not made and best and output_path.suffix:
         _copy(best, output_path)
     elif not made:
@@ -80,7 +84,6 @@ def augment_cli(
 
 
 def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> None:
-    # Loaded here, for it loads transformers, which takes longer than all else that the other commands do first.
     from ..augment.corpus import augment_corpus
 
     total = sum(1 for _ in read_docs(input_path)) if is_docbin(input_path) else None
@@ -100,13 +103,15 @@ def _search(
 ) -> Tuple[Dict[str, int], Path]:
     """RETURNS (Tuple[Dict[str, int], Path]): The pair of ratios with the best F1 on dev, and the corpus made with it; the table is written
     beside the output."""
+    from ..augment.corpus import made_with
+
     folder = output_path.with_name(f"{output_path.stem}.search")
     lines_path = folder / "lines.jsonl"
     rows: List[Tuple[float, int, int, Path]] = []
     for context_ratio, entity_ratio in product(CONTEXT_RATIOS, ENTITY_RATIOS):
         pair = {"context_ratio": context_ratio, "entity_ratio": entity_ratio}
         train = folder / f"context{context_ratio}_entity{entity_ratio}.spacy"
-        if not _made_with(train, {**settings, **pair}, input_path):
+        if not made_with(train, {**settings, **pair}, input_path):
             _augment(input_path, train, {**settings, **pair})
         run = Run(
             grid="FactMix ratios",
@@ -131,17 +136,6 @@ def _search(
         draft.write_text(_table(rows), encoding="utf8")
     msg.good(f"1:{context_ratio} context and 1:{entity_ratio} entity, dev F1 {100 * f:.1f}")
     return {"context_ratio": context_ratio, "entity_ratio": entity_ratio}, train
-
-
-def _made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
-    """RETURNS (bool): Whether this corpus has been made, of the same source with the same settings."""
-    from ..augment.corpus import asked_of
-
-    if not (path.exists() and report_path(path).exists()):
-        return False
-    # A file and a folder of one name have one report, and so has what another command made.
-    report = srsly.read_json(report_path(path))
-    return report.get("output", path.name) == path.name and report.get("settings") == asked_of(settings, source)
 
 
 def _table(rows: List[Tuple[float, int, int, Path]]) -> str:

@@ -14,11 +14,12 @@ from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
 from ..trained import load_pipeline
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 
 @lowner.command("card")
 @friendly
+@exclusive("output_path")
 def card_cli(
     model_path: Path = typer.Argument(..., help="The trained pipeline"),
     output_path: Path = typer.Argument(..., help="A copy of it for spacy package, with the card as its README.md"),

@@ -14,11 +14,12 @@ from ..corpus.tokens import TOKENIZERS
 from ..corpus.writers import OVERLAPS, write_corpus
 from ..errors import Errors, LownerError
 from . import lowner
-from ._util import friendly, show_reading
+from ._util import exclusive, friendly, show_reading
 
 
 @lowner.command("convert")
 @friendly
+@exclusive("output_path")
 def convert_cli(
     input_path: Path = typer.Argument(..., help="A corpus: columns, intents, markup, JSON, JSONL or .spacy"),
     output_path: Path = typer.Argument(..., help="Its suffix names the format: .spacy, .jsonl, .bio, .markup"),

@@ -15,7 +15,7 @@ from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import describe_coverage, render_report, render_table
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 # On a page whose grid names corpora that were not there.
 UNCHECKED = "Lines are selected by the grid's title. Its corpora were not there, so the settings and data of the lines are not checked."
@@ -23,6 +23,7 @@ UNCHECKED = "Lines are selected by the grid's title. Its corpora were not there,
 
 @lowner.command("experiment")
 @friendly
+@exclusive("output_path", "report")
 def experiment_cli(
     grid_path: Path = typer.Argument(..., help="A grid: systems, corpora, shots or sizes, seeds (YAML or JSON)"),
     output_path: Path = typer.Argument(..., help="Result lines (JSONL); runs that it reports are not done again"),
@@ -56,6 +57,7 @@ def experiment_cli(
 
 @lowner.command("report")
 @friendly
+@exclusive("output_path")
 def report_cli(
     lines_path: Path = typer.Argument(..., help="Result lines of spacy lowner experiment"),
     output_path: Path = typer.Argument(..., help="The page to write (Markdown); a plot is put beside it"),

@@ -19,7 +19,7 @@ from ..trained import load_pipeline
 from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 # Of --from: no extension labels.
 NONE = "none"
@@ -27,6 +27,7 @@ NONE = "none"
 
 @lowner.command("explain")
 @friendly
+@exclusive("output_path")
 def explain_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format, with extension labels or without"),
     output_path: Path = typer.Argument(..., help="Where to write it with the new sentences (.spacy)"),

@@ -17,11 +17,12 @@ from ..knowledge.taggers import load_tagger, write_tags
 from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 
 @lowner.command("extend")
 @friendly
+@exclusive("output_path")
 def extend_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write it with extension labels (.spacy)"),

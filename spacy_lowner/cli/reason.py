@@ -16,7 +16,7 @@ from ..reasoning.examples import examples_from, load_examples
 from ..reasoning.reason import reason
 from . import _language_model as asking
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 # Causes that are told; servers number their errors.
 MOST_CAUSES = 5
@@ -24,6 +24,7 @@ MOST_CAUSES = 5
 
 @lowner.command("reason")
 @friendly
+@exclusive("output_path")
 def reason_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write it with doc._.lowner_reasoning (.spacy)"),

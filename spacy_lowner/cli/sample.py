@@ -12,11 +12,12 @@ from ..corpus.statistics import describe_corpus
 from ..corpus.writers import write_corpus
 from ..errors import Errors, LownerError
 from . import lowner
-from ._util import friendly, show_reading
+from ._util import exclusive, friendly, show_reading
 
 
 @lowner.command("sample")
 @friendly
+@exclusive("output_path")
 def sample_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write the sample"),

@@ -10,11 +10,12 @@ from ..corpus.sampling import split_docs
 from ..corpus.writers import check_suffix, write_corpus
 from ..errors import Errors, LownerError
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 
 @lowner.command("split")
 @friendly
+@exclusive("first_path", "second_path")
 def split_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     first_path: Path = typer.Argument(..., help="Where to write the larger part, for instance train"),

@@ -12,11 +12,12 @@ from ..errors import Errors, LownerError
 from ..report.evaluation import tune_threshold
 from ..trained import load_pipeline
 from . import lowner
-from ._util import friendly
+from ._util import exclusive, friendly
 
 
 @lowner.command("threshold")
 @friendly
+@exclusive("model_path")
 def threshold_cli(
     model_path: Path = typer.Argument(..., help="A trained pipeline, which is changed"),
     data_path: Path = typer.Argument(..., help="Gold dev data of any known format"),

@@ -1,15 +1,24 @@
-"""Reading whole text files, and writing so that an interruption leaves nothing half done."""
+"""Reading whole text files, and writing so that an interruption leaves nothing half done and no two runs mix."""
 
+import errno
 import os
-import tempfile
-from contextlib import contextmanager
+import re
+import secrets
+import socket
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import srsly
+from filelock import FileLock, Timeout
 
 from ..errors import Errors, LownerError
 from .sentence import OnErrorT, raise_error
+
+# Bytes of a name that are kept in the names of its draft and its lock: file systems allow 255 in all.
+KEPT_BYTES = 200
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def report_path(output: Path) -> Path:
@@ -80,26 +89,139 @@ def read_texts(path: Path) -> Dict[str, str]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A path beside `path` that replaces it when the block succeeds, and vanishes when it does not.
+    """A draft next to a file that replaces it when the block succeeds, and is deleted when it does not.
 
-    YIELDS (Path): Where to write. RAISES (LownerError): If nothing can be written there.
+    The draft is on the disk before it replaces the file, so a crash leaves the old file or the new one. An existing file
+    keeps its permissions; a new one gets those of the umask. A symbolic link stays and its target is replaced. Devices and
+    pipes are written directly.
+
+    path (Path): The file.
+    YIELDS (Path): Where to write.
+    RAISES (LownerError): If nothing can be written there, or the disk is full.
     """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with _coded(path, str(target)):
+            yield target
+        return
+    draft, mode = _create_draft(path, target)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise LownerError(Errors.LN024.format(path=path, reason=error.strerror)) from None
-    os.close(handle)
-    draft = Path(name)
-    try:
-        yield draft
-        os.chmod(draft, 0o644)
+        with _coded(path, str(draft)):
+            yield draft
+            _flush(draft)
+            if mode is not None:
+                os.chmod(draft, mode)
         try:
-            draft.replace(path)
+            os.replace(draft, target)
         except OSError as error:
-            raise LownerError(Errors.LN024.format(path=path, reason=error.strerror)) from None
+            raise write_error(path, error) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _create_draft(path: Path, target: Path) -> Tuple[Path, Optional[int]]:
+    """RETURNS (Tuple[Path, Optional[int]]): An empty file next to the target, and permissions to give it in the end."""
+    draft = target.with_name(f"{_hidden(target.name)}{secrets.token_hex(6)}.draft")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        # The system applies the umask of the moment. A draft of a private file is never readable for others.
+        allowed = 0o666 if mode is None else mode & 0o777 | stat.S_IRUSR | stat.S_IWUSR
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, allowed))
+    except OSError as error:
+        raise write_error(path, error) from None
+    return draft, mode
+
+
+def _hidden(name: str) -> str:
+    """RETURNS (str): The beginning of the names of hidden files that belong to a file."""
+    return f".{os.fsdecode(os.fsencode(name)[:KEPT_BYTES])}."
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _coded(path: Path, written: str) -> Iterator[None]:
+    """Give errors of writing a file their message; errors of other files that the block may use pass unchanged."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL or error.filename is None or str(error.filename) == written:
+            raise write_error(path, error) from error
+        raise
+
+
+def write_error(path: Path, error: OSError) -> LownerError:
+    """RETURNS (LownerError): What to say of a file that cannot be written."""
+    message = Errors.LN150 if error.errno in DISK_FULL else Errors.LN024
+    return LownerError(message.format(path=path, reason=error.strerror or error))
+
+
+@contextmanager
+def output_lock(output: Path) -> Iterator[None]:
+    """Keep other runs from writing an output during the block.
+
+    The system releases the lock when its process ends, however it ends: a killed run blocks nobody. A thread that has the
+    lock may take it again. Drafts that a killed run left of the output and its report are deleted.
+
+    output (Path): A file or folder, which need not exist yet.
+    RAISES (LownerError): If another run has the lock, or the output's folder cannot be written. Folders that are made for
+        the lock are deleted unless the block puts something there.
+    """
+    target = Path(os.path.realpath(output))
+    path = target.with_name(f"{_hidden(target.name)}lock")
+    # A singleton counts how often its thread has taken it.
+    lock = FileLock(path, timeout=0, is_singleton=True)
+    new_folders = [folder for folder in path.parents if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise LownerError(Errors.LN151.format(path=output, holder=_holder(path))) from None
+    except (OSError, NotImplementedError) as error:
+        raise write_error(output, error if isinstance(error, OSError) else OSError(str(error))) from None
+    first = lock.lock_counter == 1
+    try:
+        if first:
+            with _coded(output, str(path)):
+                path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf8")
+            _delete_drafts(target.parent, target.name, report_path(output).name)
+        yield
+    finally:
+        if first:
+            # Only who has the lock may delete its file. Where the system does not allow it, the next run uses the file again.
+            with suppress(OSError):
+                path.unlink()
+        lock.release()
+        with suppress(OSError):
+            # The first one with files in it ends this.
+            for folder in new_folders:
+                folder.rmdir()
+
+
+def _holder(path: Path) -> str:
+    """RETURNS (str): Who has a lock, as far as its file can be read."""
+    try:
+        return path.read_text(encoding="utf8") or "another process"
+    except OSError:
+        return "another process"
+
+
+def _delete_drafts(folder: Path, *names: str) -> None:
+    """Delete what killed runs left of files with these names."""
+    draft = re.compile(rf"(?:{'|'.join(re.escape(_hidden(name)) for name in names)})[0-9a-f]{{12}}\.draft")
+    for path in folder.iterdir():
+        if draft.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, data: Any) -> None:

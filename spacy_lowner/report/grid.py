@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 import srsly
 
 from ..corpus.convert import content_digest
+from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 from .coverage import Place
 
@@ -230,10 +231,24 @@ def pending(runs: Sequence[Run], lines: Sequence[Dict[str, Any]]) -> Tuple[List[
 
 
 def append_line(line: Dict[str, Any], path: Path) -> None:
-    """Add a result to the lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        # What was cut short when a run was killed must not swallow this line.
-        file.seek(max(0, file.tell() - 1))
-        broken = file.read(1) not in (b"", b"\n")
-        file.write(b"\n" * broken + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    """Add a result to the lines. A line that was cut short when a run was killed is dropped.
+
+    line (Dict[str, Any]): The result.
+    path (Path): The file. Whoever writes to it has its `output_lock`.
+    RAISES (LownerError): If it cannot be written.
+    """
+    data = path.read_bytes() if path.exists() else b""
+    whole, tail = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
+    if tail and _is_json(tail):
+        # An editor left out the last line end.
+        whole = data + b"\n"
+    with atomic_path(path) as draft:
+        draft.write_bytes(whole + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Sequence
 
 import numpy
 
+from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 
 # Of a legend: letters an inch, those that sign and gap of an entry take, entries side by side, and inches of a line.
@@ -24,9 +25,12 @@ def save(figure: Any, path: Path) -> None:
     """Write a figure and forget it."""
     figure.set_layout_engine("constrained")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
+        # The name of the draft does not tell the format. As matplotlib has it, a name without one becomes a .png.
+        with atomic_path(path if path.suffix else path.with_suffix(".png")) as draft:
+            figure.savefig(draft, format=path.suffix.removeprefix(".") or "png", dpi=150)
+    except LownerError:
+        raise
+    except ValueError as error:
         raise LownerError(Errors.LN024.format(path=path, reason=error)) from None
     finally:
         load_pyplot().close(figure)

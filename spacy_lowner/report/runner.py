@@ -20,6 +20,7 @@ from thinc.api import require_gpu
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
+from ..corpus.files import output_lock
 from ..corpus.sampling import sample_shots, sample_size
 from ..errors import Errors, LownerError
 from .evaluation import evaluate_pipeline, tune_threshold
@@ -40,8 +41,16 @@ def run_grid(
 
     runs (Sequence[Run]): What to do. output (Path): JSON lines. jobs (int): Trainings at a time, which share the cores.
     gpu_id (int): GPU, or -1 for CPU. on_done (Callable): Called with each line.
-    RAISES (LownerError): With the end of the log of a training that failed; finished lines stay.
+    RAISES (LownerError): With the end of the log of a training that failed; finished lines stay. Also if another run writes to
+        `output`.
     """
+    with output_lock(output):
+        _run_groups(runs, output, jobs, gpu_id, on_done)
+
+
+def _run_groups(
+    runs: Sequence[Run], output: Path, jobs: int, gpu_id: int, on_done: Callable[[Dict[str, Any]], None]
+) -> None:
     torch.set_num_threads(_threads(jobs))
     lock = threading.Lock()
 

@@ -87,7 +87,7 @@ def test_training_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
 
     subprocess.run(command("whole.safetensors"), check=True, capture_output=True)
     stopped = subprocess.Popen(command("stopped.safetensors"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "stopped.checkpoint").exists():
+    while not (tmp_path / "stopped.safetensors.checkpoint").exists():
         assert stopped.poll() is None
         time.sleep(0.01)
     stopped.kill()
@@ -97,4 +97,4 @@ def test_training_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
     assert "Going on from step 50" in resumed.stdout
     whole, again = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "stopped"))
     assert whole.keys() == again.keys() and all(torch.equal(whole[name], again[name]) for name in whole)
-    assert not (tmp_path / "stopped.checkpoint").exists()
+    assert not (tmp_path / "stopped.safetensors.checkpoint").exists()

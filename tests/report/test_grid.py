@@ -338,3 +338,38 @@ def test_a_report_needs_no_corpora(grid_path, tmp_path):
     assert done.exit_code == 0 and "train.txt is not here" in " ".join(done.output.split())
     page = (tmp_path / "page.md").read_text()
     assert "- Read this." in page and "settings and data of the lines are not checked" in page and "Missing: 15 of 16 runs." in page
+
+
+def test_experiments_on_one_output_do_not_run_at_once(grid_path, tmp_path, monkeypatch):
+    lines, trained = tmp_path / "lines.jsonl", []
+
+    def together(group, **kwargs):
+        trained.append(group)
+        # A second experiment comes while the first one trains, with a thread of its own as another process would have.
+        second = threading.Thread(target=lambda: told.append(CliRunner().invoke(lowner, command)))
+        second.start()
+        second.join()
+        for run in group:
+            yield line(run, 0.5)
+
+    told, command = [], ["experiment", str(grid_path), str(lines), "--limit", "1"]
+    monkeypatch.setattr(runner, "run_together", together)
+    first = CliRunner().invoke(lowner, command)
+    assert first.exit_code == 0, first.output
+    assert len(trained) == 1 and [one.exit_code for one in told] == [1] and "LN151" in told[0].output
+    with pytest.raises(LownerError, match="LN151"):
+        trained.clear()
+        monkeypatch.setattr(runner, "run_together", lambda *group, **kwargs: runner.run_grid([], lines))
+        runner.run_grid(read_grid(grid_path).runs()[:1], lines)
+
+
+def test_lines_drop_what_a_killed_run_wrote_of_a_line_and_keep_what_an_editor_left_open(grid_path, tmp_path):
+    first, second = (line(run, 0.5) for run in read_grid(grid_path).runs()[:2])
+    path = tmp_path / "lines.jsonl"
+    path.write_text(json.dumps(first))
+    append_line(second, path)
+    assert path.read_text() == json.dumps(first) + "\n" + json.dumps(second) + "\n"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"key": "cut sho\xc3')
+    append_line(first, path)
+    assert path.read_bytes() == whole + json.dumps(first).encode() + b"\n"
