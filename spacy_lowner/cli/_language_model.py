@@ -17,12 +17,14 @@ from ..errors import Errors, LownerError
 from ..knowledge.account import Account
 from ..knowledge.extend import LANGUAGE_MODEL
 from ..knowledge.label_map import LabelMapT
+from ..llm.cleaning import clean_message
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL, LOCAL_MODEL, PARALLEL, local_server
 from ..llm.messages import Request
 from ..models.encoder import embed_texts
 from ..types import EmbedT
 
+CLIENT = "spacy-lowner.OpenAI.v1"
 # Bytes of a token, for estimates: four letters of English, or a letter of Chinese and a bit.
 BYTES = 4
 
@@ -59,7 +61,7 @@ def open_client(
     YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, a setting is wrong, or no request was
     answered.
     """
-    block = {"@misc": "spacy-lowner.OpenAI.v1", "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
+    block = {"@misc": CLIENT, "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
     block.update(_given(max_tokens, settings))
     local = block["base_url"] == LOCAL
     if local:
@@ -86,11 +88,42 @@ def open_client(
 
 def _given(max_tokens: int, settings: Optional[Path]) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): The settings of a file, with the parameters that are sent."""
-    given = {"parameters": {}, **(read_json_file(settings) if settings is not None else {})}
+    given = {"parameters": {}, **(_read_settings(settings) if settings is not None else {})}
     if isinstance(given["parameters"], dict):
         sent = {"temperature": 0, "max_tokens": max_tokens, **given["parameters"]}
         given["parameters"] = {name: value for name, value in sent.items() if value is not None}
     return given
+
+
+def _read_settings(path: Path) -> Dict[str, Any]:
+    """Read --settings.
+
+    path (Path): The file.
+    RETURNS (Dict[str, Any]): The settings.
+    RAISES (LownerError): If they name another client, or a registered function.
+    """
+    given = read_json_file(path)
+    if given.get("@misc") == CLIENT:
+        del given["@misc"]
+    name = _first_registered(given)
+    if name is not None:
+        raise LownerError(Errors.LN133.format(path=path, name=name))
+    return given
+
+
+def _first_registered(settings: Any) -> Optional[str]:
+    """RETURNS (Optional[str]): A name in JSON that a config would resolve, such as `@misc`; None where there is none."""
+    rest = [settings]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            for name in value:
+                if name[:1] in ("@", "*"):
+                    return clean_message(name)
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+    return None
 
 
 def merging_embedding(merge: bool, embedding: str) -> Optional[EmbedT]:
@@ -129,7 +162,7 @@ def most_tokens(max_tokens: int, settings: Optional[Path]) -> Optional[int]:
     """RETURNS (Optional[int]): Tokens that a reply has at most, by --settings or else --max-tokens; None where no limit is sent."""
     sent = _given(max_tokens, settings)["parameters"]
     most = sent.get("max_completion_tokens", sent.get("max_tokens")) if isinstance(sent, dict) else None
-    return most if isinstance(most, int) else None
+    return most if isinstance(most, int) and not isinstance(most, bool) else None
 
 
 def print_estimate(requests: Sequence[Request], *, calls: int, size: int, most: Optional[int]) -> None:

@@ -9,6 +9,7 @@ from spacy.util import filter_spans
 
 from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere, with_words
 from ..errors import Errors, LownerError
+from ..llm.cleaning import clean_text
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import letters_of
 from ..llm.templates import VERSION, render
@@ -19,11 +20,14 @@ from .account import Account
 BETA = 0.4
 EXPLAIN, DESCRIBE = "explain", "describe"
 ORIGIN = "llm-explained"
+# Letters of a sentence, and sentences of a reply, that are used at most.
+MAX_SENTENCE_LENGTH, MAX_SENTENCES = 2000, 1000
 # A language and a text to the text's sentences.
 SplitT = Callable[[str, str], Iterable[str]]
 # Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
 _LINE_MARK = re.compile(r"^\s*(?:#+\s+|>\s*|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
-_EMPHASIS = re.compile(r"(?<![A-Za-z0-9*])(\*{1,3}|`)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9*])")
+# The length of the text is bounded: a line of marks that are never closed would take quadratic time.
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9*])(\*{1,3}|`)(?=\S)(.{1,200}?)(?<=\S)\1(?![A-Za-z0-9*])")
 # Lines that are no text: fences of code, rows of tables, rules.
 _NO_TEXT = re.compile(r"^\s*(?:```|~~~|\||[-*_=]{3,}\s*$)")
 
@@ -104,14 +108,35 @@ def _sentences(reply: Reply, doc: Doc, split: SplitT, language: str, account: Ac
     if reply.error is not None:
         account.refuse("no answer", doc.text, reply.error)
         return []
-    lines = [_EMPHASIS.sub(r"\2", _LINE_MARK.sub("", line)).strip() for line in reply.text.splitlines() if not _NO_TEXT.match(line)]
-    found = [sentence.strip() for line in lines if line for sentence in split(language, line)]
-    if reply.truncated and found:
+    found = _split_lines(reply.text, split, language)
+    if len(found) > MAX_SENTENCES:
+        account.refuse(f"more than {MAX_SENTENCES:,} sentences", doc.text, reply.text)
+        found = found[:MAX_SENTENCES]
+    elif reply.truncated and found:
         account.refuse("sentence cut at the limit of tokens", doc.text, found.pop())
-    whole = [sentence for sentence in found if any(char.isalpha() for char in sentence)]
+    for sentence in found:
+        if len(sentence) > MAX_SENTENCE_LENGTH:
+            account.refuse(f"sentence of more than {MAX_SENTENCE_LENGTH:,} letters", doc.text, sentence)
+    whole = [sentence for sentence in found if _is_sentence(sentence)]
     if not whole:
         account.refuse("no sentence", doc.text, reply.text)
     return whole
+
+
+def _split_lines(text: str, split: SplitT, language: str) -> List[str]:
+    """RETURNS (List[str]): The sentences of a text, without markdown; after `MAX_SENTENCES` no further line is split."""
+    sentences: List[str] = []
+    for line in clean_text(text).splitlines():
+        if len(sentences) > MAX_SENTENCES:
+            break
+        line = "" if _NO_TEXT.match(line) else _EMPHASIS.sub(r"\2", _LINE_MARK.sub("", line)).strip()
+        if line:
+            sentences += [sentence.strip() for sentence in split(language, line)]
+    return sentences
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text) <= MAX_SENTENCE_LENGTH and any(letter.isalpha() for letter in text)
 
 
 def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dict[str, Any]:

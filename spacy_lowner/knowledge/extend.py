@@ -8,14 +8,18 @@ from spacy.util import filter_spans
 from ..corpus.docs import with_words
 from ..corpus.extensions import PARTS, MentionsT, entity_mentions, write_extensions
 from ..corpus.sentence import LabeledSpan
+from ..llm.cleaning import clean_message, label_problem
+from ..llm.json_reader import read_json_values
 from ..llm.messages import LanguageModel, Reply, Request
-from ..llm.parsing import align_mentions, letters_of, read_json_values
+from ..llm.parsing import align_mentions, letters_of
 from ..llm.templates import render
 from ..types import EXTENSION_KEY, EmbedT
 from .account import Account
 from .synonyms import merge_synonyms
 
 LANGUAGE_MODEL = "llm"
+# Items of a reply that are read.
+MAX_ITEMS = 10_000
 TEXT = {"type": "string"}
 # The labelled spans of each Doc; None where there was no answer.
 AnswerT = List[Optional[List[LabeledSpan]]]
@@ -114,34 +118,56 @@ def _merged(
 ) -> AnswerT:
     mentions = [(doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans or ()]
     standing = {label for _, label in settled}
-    labels = sorted(standing.union(label for _, label in mentions))
+    labels = standing.union(label for _, label in mentions)
     if len(labels) < 2 or standing.issuperset(labels):
         return found
-    (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=labels))])
+    (reply,) = model.ask([Request.of(render(__package__, "merge", language, labels=sorted(labels)))])
+    groups = _read_groups(reply, labels, account)
+    merged = merge_synonyms([*settled, *mentions], groups, embed, settled=standing)
+    _report_groups(groups, labels, merged, account)
+    account.used["merged labels"] += len(merged)
+    return [spans and [span._replace(label=merged.get(span.label, span.label)) for span in spans] for spans in found]
+
+
+def _read_groups(reply: Reply, labels: Set[str], account: Account) -> Dict[str, List[str]]:
+    """RETURNS (Dict[str, List[str]]): The synonyms of each standard label that a reply names, `MAX_ITEMS` at most."""
     values = _read(reply, "labels", account)
     mappings = [value for value in values if isinstance(value, dict)]
     groups = {name: synonyms for mapping in mappings for name, synonyms in mapping.items()}
-    usable = {
-        str(name): [str(synonym) for synonym in synonyms] for name, synonyms in groups.items() if isinstance(synonyms, list)
-    }
-    if len(usable) < len(groups) or (values and not mappings):
-        account.refuse("no mapping of labels", ", ".join(labels), reply.text)
+    usable: Dict[str, List[str]] = {}
+    read = 0
+    for name, synonyms in groups.items():
+        if isinstance(synonyms, list):
+            read += 1 + len(synonyms)
+            if read > MAX_ITEMS:
+                account.refuse(f"mapping of more than {MAX_ITEMS:,} labels", ", ".join(sorted(labels)), reply.text)
+                break
+            usable[_short(name)] = [_short(synonym) for synonym in synonyms]
+    if not all(isinstance(synonyms, list) for synonyms in groups.values()) or (values and not mappings):
+        account.refuse("no mapping of labels", ", ".join(sorted(labels)), reply.text)
     if reply.truncated and usable:
-        account.refuse("cut at the limit of tokens", ", ".join(labels), usable.popitem())
-    merged = merge_synonyms([*settled, *mentions], usable, embed, settled=standing)
+        account.refuse("cut at the limit of tokens", ", ".join(sorted(labels)), usable.popitem())
+    return usable
+
+
+def _short(name: Any) -> str:
+    """RETURNS (str): A name that a model gives, of bounded length; longer ones are no labels anyway."""
+    return name if isinstance(name, str) and not label_problem(name) else clean_message(name)
+
+
+def _report_groups(groups: Dict[str, List[str]], labels: Set[str], merged: Dict[str, str], account: Account) -> None:
+    """Count the synonyms that are not merged, by reason."""
     placed: Set[str] = set()
-    for standard, synonyms in usable.items():
-        for label in sorted(set(synonyms).difference(labels)):
+    for standard, synonyms in groups.items():
+        for label in sorted(set(synonyms) - labels):
             account.refuse("synonym that is no label", standard, label)
-        group = {standard, *synonyms}.intersection(labels)
+        group = {standard, *synonyms} & labels
         for label in sorted(group & placed):
             account.refuse("synonym of more than one label", standard, label)
         apart = {merged.get(label, label) for label in group - placed}
         placed |= group
         if len(apart) > 1:
             account.refuse("synonyms that their mentions keep apart", standard, sorted(apart))
-    account.used["merged labels"] += len(merged)
-    return [spans and [span._replace(label=merged.get(span.label, span.label)) for span in spans] for spans in found]
 
 
 def _parts_of_speech(
@@ -187,10 +213,12 @@ def _labelled(
     pairs: List[Tuple[str, str]] = []
     for item in items:
         values = [item.get(mention), item.get(label)] if isinstance(item, dict) else []
-        if values and all(isinstance(value, str) and value.strip() for value in values):
-            pairs.append((values[0], values[1].strip()))
-        else:
+        if not values or not all(isinstance(value, str) and value.strip() for value in values):
             account.refuse("item without text and label", doc.text, item)
+        elif problem := label_problem(values[1].strip()):
+            account.refuse(problem, doc.text, item)
+        else:
+            pairs.append((values[0], values[1].strip()))
     said = [{mention: text, label: name} for text, name in pairs]
     places = _places(doc, [text for text, _ in pairs], said, account, in_a_row=in_a_row)
     found = [LabeledSpan(*place, name) for (_, name), place in zip(pairs, places) if place is not None]
@@ -237,15 +265,18 @@ def _items(reply: Reply, text: str, account: Account, names: Sequence[str] = ())
     if not values:
         return None
     items: List[Any] = []
-    said: List[List[Any]] = []
+    lists: Set[str] = set()
     for value in values:
         inner = _list_in(value, names)
         if inner is None:
             items.append(value)
-        elif inner not in said:
+        elif (written := repr(inner)) not in lists:
             # Some models say all of it twice.
-            said.append(inner)
+            lists.add(written)
             items += inner
+    if len(items) > MAX_ITEMS:
+        account.refuse(f"more than {MAX_ITEMS:,} items", text, reply.text)
+        items = items[:MAX_ITEMS]
     if reply.truncated:
         account.refuse("cut at the limit of tokens", text, reply.text)
         return items[:-1]

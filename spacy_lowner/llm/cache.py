@@ -1,6 +1,7 @@
 """Replies that were paid for once."""
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Optional
 
 from ..errors import Errors, LownerError, Warnings
+from .answers import MAX_REPLY_LENGTH, stored_reply
 from .messages import Reply
 from .processes import OfOneProcess
 
 SECONDS_TO_WAIT = 60.0
+# Bytes of a row at most: a letter has up to six of them as JSON, and the rest of a reply is small.
+MAX_ROW_BYTES = 6 * MAX_REPLY_LENGTH + 10_000
+SELECT = "SELECT reply FROM replies WHERE key = ? AND length(CAST(reply AS BLOB)) <= ?"
 
 
 class ReplyCache(OfOneProcess):
@@ -35,13 +40,13 @@ class ReplyCache(OfOneProcess):
         self._opened: Optional[sqlite3.Connection] = None
 
     def get(self, key: str) -> Optional[Reply]:
-        """RETURNS (Optional[Reply]): What is known; None also for what cannot be read."""
+        """RETURNS (Optional[Reply]): The reply; None where there is none, or none that is an answer to this version."""
         with self._lock:
             file = self._file()
             try:
-                row = file.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-                return None if row is None else Reply(**{**json.loads(row[0]), "cached": True})
-            except (sqlite3.Error, ValueError, TypeError):
+                row = file.execute(SELECT, (key, MAX_ROW_BYTES)).fetchone()
+                return None if row is None else stored_reply(json.loads(row[0]))
+            except (sqlite3.Error, ValueError, TypeError, RecursionError):
                 return None
 
     def put(self, key: str, model: str, reply: Reply) -> None:
@@ -54,7 +59,7 @@ class ReplyCache(OfOneProcess):
                         "INSERT OR REPLACE INTO replies (key, model, reply) VALUES (?, ?, ?)",
                         (key, model, json.dumps(asdict(reply), ensure_ascii=False)),
                     )
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeError) as error:
                 first, self._broken = not self._broken, True
                 if first:
                     warnings.warn(Warnings.LN114.format(path=self.path, reason=error))
@@ -77,6 +82,8 @@ class ReplyCache(OfOneProcess):
     def _open(self) -> sqlite3.Connection:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Replies are private: a new file is its owner's alone, and SQLite gives the files next to it the same permissions.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, 0o600))
         file = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
         _use_write_ahead_log(file)
         file.execute("PRAGMA synchronous = NORMAL")

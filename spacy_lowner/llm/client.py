@@ -1,6 +1,5 @@
 """A client for any OpenAI-compatible server."""
 
-import json
 import os
 import re
 import threading
@@ -10,17 +9,18 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple
-from urllib.parse import urlsplit
+from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from tqdm import tqdm
 
 from ..errors import Errors, LownerError, Warnings, check_settings
+from .answers import error_text, read_answer
 from .cache import ReplyCache
+from .cleaning import clean_message
 from .messages import Reply, Request, request_key
-from .parsing import whole_letters, without_thoughts
 from .processes import OfOneProcess
 from .retrying import Patience, may_pass, seconds_asked
+from .settings import PRICE, SECONDS, check_parameters, has_secrets, is_duration, is_price, is_url
 from .trial import Trial
 from .usage import Usage
 from .workers import Workers
@@ -31,6 +31,19 @@ HOPELESS, HOPELESS_AT_FIRST = {401, 402}, {403, 404}
 FIRST_CONTACT = 30.0
 # Requests read ahead of those in flight, so that a slow first one does not keep the others from being asked.
 AHEAD = 4
+
+
+class Failure(NamedTuple):
+    """Why a request is tried again.
+
+    reason (str): The reason.
+    retry_after (Optional[float]): Seconds that the server asks to wait.
+    at_once (bool): Whether to try without a pause.
+    """
+
+    reason: str
+    retry_after: Optional[float] = None
+    at_once: bool = False
 
 
 class OpenAIClient(OfOneProcess):
@@ -61,15 +74,19 @@ class OpenAIClient(OfOneProcess):
         parameters (Optional[Dict[str, Any]]): Sent with each request, as temperature or max_tokens.
         prompt_price (float), completion_price (float): Of a million tokens, for `usage.cost`.
         """
-        if base_url is not None and _has_secrets(base_url):
+        if base_url is not None and has_secrets(base_url):
             raise LownerError(Errors.LN038.format(variable=api_key_variable))
         check_settings(
             "the language model",
             ("model", model, bool(model), "the name of a model"),
-            ("base_url", base_url, base_url is None or _is_url(base_url), "a URL that begins with http:// or https://"),
+            ("base_url", base_url, base_url is None or is_url(base_url), "a URL that begins with http:// or https://"),
             ("in_flight", in_flight, in_flight > 0, "positive"),
-            ("timeout", timeout, timeout > 0, "positive"),
+            ("timeout", timeout, is_duration(timeout), SECONDS),
+            ("deadline", patience.deadline, is_duration(patience.deadline), SECONDS),
+            ("prompt_price", prompt_price, is_price(prompt_price), PRICE),
+            ("completion_price", completion_price, is_price(completion_price), PRICE),
         )
+        check_parameters(parameters or {})
         self.model = model
         self.base_url = base_url
         self.usage = Usage(prompt_price, completion_price)
@@ -154,49 +171,86 @@ class OpenAIClient(OfOneProcess):
             reply = self._insist(request, stopped)
         if reply.error is None:
             self.cache.put(key, self.model, reply)
+        else:
+            reply.error = clean_message(reply.error, self._key)
         return reply
 
     def _insist(self, request: Request, stopped: threading.Event) -> Reply:
         """RETURNS (Reply): Of the server, as often asked as patience allows."""
-        openai = _load_openai()
         started = time.monotonic()
         attempt = 0
         while not stopped.is_set():
             attempt += 1
             begun = time.monotonic()
-            shown = request if self._takes_schemas else Request(request.messages)
-            try:
-                reply = self._once(shown, self._deadline(started))
-                self._trial.answered()
-                self._answered, self._silent_since = True, None
-                self._slowest = max(self._slowest, time.monotonic() - begun)
-                return reply
-            except LownerError:
-                raise
-            except openai.APIStatusError as error:
-                hopeless = error.status_code in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
-                if hopeless or (error.status_code in HOPELESS_AT_FIRST and self._trial.refuses_all()):
-                    raise self._refused(error) from None
-                if self._refuses_schemas(shown, error):
-                    continue
-                if not may_pass(error.status_code):
-                    return Reply("", error=f"the server says {error.status_code}: {self._clean(error)}")
-                asked, reason = seconds_asked(error.response.headers), f"the server says {error.status_code}"
-            except (openai.APIError, TimeoutError, ValueError, RecursionError) as error:
-                asked, reason = None, self._clean(error.__cause__ or error)
-                unreached = isinstance(error, openai.APIConnectionError)
-                if isinstance(error, (openai.APITimeoutError, TimeoutError)):
-                    reason = f"no answer in {time.monotonic() - begun:.0f} seconds"
-                    unreached = type(error.__cause__).__name__ == "ConnectTimeout"
-                if unreached and not self._answered and time.monotonic() - started > FIRST_CONTACT:
-                    raise LownerError(Errors.LN088.format(url=self._shown_url, reason=reason)) from None
+            result = self._attempt(request if self._takes_schemas else Request(request.messages), started)
+            if isinstance(result, Reply):
+                return result
+            if result.at_once:
+                continue
             self._silent_since = self._silent_since or begun
-            pause = self._patience.pause(attempt, asked)
+            pause = self._patience.pause(attempt, result.retry_after)
             if time.monotonic() + pause >= self._deadline(started):
-                return Reply("", error=f"{reason}; given up after {attempt} attempt(s)", unheard=True)
+                return Reply("", error=f"{result.reason}; given up after {attempt} attempt(s)", unheard=True)
             if not stopped.wait(pause):
                 self.usage.retried()
         return Reply("", error="interrupted")
+
+    def _attempt(self, request: Request, started: float) -> Union[Reply, Failure]:
+        """Ask once.
+
+        request (Request): The request.
+        started (float): When it was asked first, of `time.monotonic`.
+        RETURNS (Union[Reply, Failure]): A reply, or why to ask again.
+        RAISES (LownerError): If all requests would get the same.
+        """
+        openai = _load_openai()
+        from .bounded_http import RefusedRedirect, UnusableAnswer
+
+        begun = time.monotonic()
+        try:
+            reply = self._once(request, self._deadline(started))
+        except LownerError:
+            raise
+        except UnusableAnswer as error:
+            return Reply("", error=str(error))
+        except RefusedRedirect as error:
+            return self._refuse_redirect(error)
+        except openai.APIStatusError as error:
+            return self._judge_status(request, error)
+        except (openai.APIError, TimeoutError, ValueError, RecursionError) as error:
+            return self._judge_silence(error, started, begun)
+        self._trial.answered()
+        self._answered, self._silent_since = True, None
+        self._slowest = max(self._slowest, time.monotonic() - begun)
+        return reply
+
+    def _refuse_redirect(self, error: Any) -> Reply:
+        if self._trial.refuses_all():
+            target = clean_message(error.origin, self._key)
+            raise LownerError(Errors.LN130.format(url=self._shown_url, target=target, status=error.status)) from None
+        return Reply("", error=str(error))
+
+    def _judge_status(self, request: Request, error: Any) -> Union[Reply, Failure]:
+        status = error.status_code
+        hopeless = status in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
+        if hopeless or (status in HOPELESS_AT_FIRST and self._trial.refuses_all()):
+            raise self._refused(error) from None
+        reason = f"the server says {status}"
+        if self._refuses_schemas(request, error):
+            return Failure(reason, at_once=True)
+        if not may_pass(status):
+            return Reply("", error=f"{reason}: {self._clean(error)}")
+        return Failure(reason, seconds_asked(error.response.headers))
+
+    def _judge_silence(self, error: BaseException, started: float, begun: float) -> Failure:
+        openai = _load_openai()
+        reason, unreached = self._clean(error.__cause__ or error), isinstance(error, openai.APIConnectionError)
+        if isinstance(error, (openai.APITimeoutError, TimeoutError)):
+            reason = f"no answer in {time.monotonic() - begun:.0f} seconds"
+            unreached = type(error.__cause__).__name__ == "ConnectTimeout"
+        if unreached and not self._answered and time.monotonic() - started > FIRST_CONTACT:
+            raise LownerError(Errors.LN088.format(url=self._shown_url, reason=reason)) from None
+        return Failure(reason)
 
     def _deadline(self, started: float) -> float:
         """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again, but twice
@@ -209,17 +263,18 @@ class OpenAIClient(OfOneProcess):
         return min(whole, max(silent_since + self._patience.deadline, started + max(FIRST_CONTACT, 2 * self._slowest)))
 
     def _once(self, request: Request, deadline: float) -> Reply:
-        from .timed import limits
+        from .bounded_http import limits
 
         timeout = limits(max(0.1, min(self._timeout, deadline - time.monotonic())), FIRST_CONTACT)
         body = request.body(self.model, self._parameters)
         # As `chat.completions.create`, which spends a third of its time on building objects of bodies that are JSON already.
-        return _read(self._connect().post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout}))
+        answer = self._connect().post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout})
+        return read_answer(answer, self._key)
 
     def _connect(self) -> Any:
         with self._lock:
             if self._server is None:
-                from .timed import timed_client
+                from .bounded_http import bounded_client
 
                 if not (self._key.isascii() and self._key.isprintable()):
                     raise LownerError(Errors.LN089.format(variable=self._api_key_variable))
@@ -230,7 +285,7 @@ class OpenAIClient(OfOneProcess):
                         base_url=self.base_url,
                         max_retries=0,
                         timeout=self._timeout,
-                        http_client=timed_client(),
+                        http_client=bounded_client(),
                     )
                 except Exception as error:
                     # Proxies and certificates of the environment are read here.
@@ -246,7 +301,7 @@ class OpenAIClient(OfOneProcess):
     def _refuses_schemas(self, request: Request, error: Any) -> bool:
         if error.status_code not in (400, 422) or request.schema is None:
             return False
-        if not re.search("response_format|json_schema|schema|grammar", _said(error)):
+        if not re.search("response_format|json_schema|schema|grammar", error_text(error)):
             return False
         with self._lock:
             first, self._takes_schemas = self._takes_schemas, False
@@ -275,30 +330,8 @@ class OpenAIClient(OfOneProcess):
         return re.sub(r"//[^/@]*@", "//", self.base_url or os.environ.get("OPENAI_BASE_URL") or "api.openai.com").partition("?")[0]
 
     def _clean(self, error: BaseException) -> str:
-        """RETURNS (str): What an error says, in one line and without keys."""
-        text = " ".join(_said(error).split()) or type(error).__name__
-        if self._key:
-            text = text.replace(self._key, "***")
-        return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", text)[:300]
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        # Its port is no number.
-        return False
-
-
-def _has_secrets(url: str) -> bool:
-    return "@" in url or "?" in url
-
-
-def _said(error: BaseException) -> str:
-    """RETURNS (str): An error's message; with the body of an answer whose message is not where OpenAI's is."""
-    body, message = getattr(error, "body", None), str(error)
-    return f"{message} - {body}" if body and " - " not in message else message
+        """RETURNS (str): What an error says, in one short line and without keys."""
+        return clean_message(error_text(error), self._key)
 
 
 def _load_openai() -> Any:
@@ -308,34 +341,6 @@ def _load_openai() -> Any:
     except ImportError:
         raise LownerError(Errors.LN076.format(package="openai")) from None
     return openai
-
-
-def _read(answer: Any) -> Reply:
-    """RETURNS (Reply): Of a chat completion. RAISES (ValueError): If it is none."""
-    # Some servers do not say that what they send is JSON.
-    answer = json.loads(answer) if isinstance(answer, str) else answer
-    if isinstance(answer, dict) and answer.get("error"):
-        raise ValueError(f"the server says {answer['error']}")
-    choices = answer.get("choices") if isinstance(answer, dict) else None
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise ValueError("the answer has no choices")
-    message, ended, used = choices[0].get("message"), choices[0].get("finish_reason"), answer.get("usage")
-    if not isinstance(message, dict):
-        raise ValueError("the answer has no message")
-    counts = [used.get(f"{part}_tokens") if isinstance(used, dict) else 0 for part in ("prompt", "completion")]
-    prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
-    reply = Reply("", truncated=ended == "length", prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    if message.get("refusal"):
-        reply.error = f"the model refuses: {message['refusal']}"
-    elif isinstance(content, str):
-        # Some servers cut a letter of two surrogates in half.
-        reply.text = without_thoughts(whole_letters(content))
-    else:
-        reply.error = f"the answer has no text (finish_reason {ended})"
-    return reply
 
 
 def create_openai_client(
@@ -350,16 +355,19 @@ def create_openai_client(
     prompt_price: float = 0.0,
     completion_price: float = 0.0,
 ) -> OpenAIClient:
-    """A client from a config. Arguments as for `OpenAIClient`; deadline (float): Seconds for a request with all its pauses.
+    """Create a client from a config. The other arguments are those of `OpenAIClient`.
 
-    RETURNS (OpenAIClient): The client. RAISES (LownerError): If a number is none.
+    deadline (float): Seconds for a request with all its pauses.
+    RETURNS (OpenAIClient): The client.
+    RAISES (LownerError): If a setting cannot be used.
     """
     # A float may arrive as a text.
-    numbers = {"timeout": timeout, "deadline": deadline, "prompt_price": prompt_price, "completion_price": completion_price}
+    numbers = {"timeout": timeout, "deadline": deadline}
+    numbers.update({"prompt_price": prompt_price, "completion_price": completion_price})
     for name, value in numbers.items():
         try:
             numbers[name] = float(value)
-        except ValueError:
+        except (TypeError, ValueError):
             check_settings("the language model", (name, value, False, "a number"))
     return OpenAIClient(
         model,

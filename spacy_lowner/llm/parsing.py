@@ -1,111 +1,33 @@
-"""Reading replies: JSON as models write it, and mentions as they quote them."""
+"""Finds the mentions that models quote among the words of a text."""
 
-import ast
-import json
-import re
-import tokenize
-from functools import partial
-from io import StringIO
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-# Brackets tried in vain as the beginning of a reply's JSON.
-MOST_STARTS = 100
-# Brackets are closed where a reply was cut.
-CLOSING = {"{": "}", "[": "]"}
-# A comma before a closing bracket, or a text, where a comma is left alone.
-EXTRA_COMMA = re.compile(r'''("(?:\\.|[^"\\])*"|(?<!\w)'(?:\\.|[^'\\])*')|,\s*([}\]])''')
+PositionT = Tuple[int, int]
 
 
-def read_json_values(text: str) -> Iterator[Any]:
-    """Read the JSON objects and arrays of a reply, whatever stands around them.
+def align_mentions(
+    words: Sequence[str], mentions: Sequence[str], *, in_a_row: bool = False
+) -> List[Optional[PositionT]]:
+    """Find quoted mentions among the words of a text: each after the one before, or else inside of it, or else anywhere
+    that is not taken by an equal one.
 
-    Code fences, words before and after, commas before a closing bracket, Python's quotes and constants, line breaks in texts, and a
-    missing end are forgiven; nothing is guessed.
+    White space does not matter, and case only where a mention stands there as it is written. The work is bounded by the
+    text: a mention that is not in it, or has no position left, is skipped at once.
 
-    text (str): The reply. YIELDS (Any): Each dictionary or list that is not inside another one.
+    words (Sequence[str]): The words of the text.
+    mentions (Sequence[str]): The mentions as a model quotes them, in its order.
+    in_a_row (bool): Whether they are all the words of the text. The words right after the mention before come first
+        then, whatever their case.
+    RETURNS (List[Optional[PositionT]]): Words start..end (end excluded) of each; None for one that is not in the text.
     """
-    end = tried = 0
-    for start in (match.start() for match in re.finditer(r"[{\[]", text)):
-        # What is outside comes before what is inside, also where it has to be mended.
-        if start < end or tried == MOST_STARTS:
-            continue
-        for value, length in _readings(text[start:]):
-            if isinstance(value, (dict, list)):
-                end = start + length
-                yield _without_surrogates(value)
-                break
-        else:
-            tried += 1
-
-
-def without_thoughts(text: str) -> str:
-    """RETURNS (str): Without what a model thinks before it answers, in <think> or up to </think>, also where that was cut."""
-    return re.sub(r"(?s)^.*</think>|<think>.*", "", text)
-
-
-def whole_letters(text: str) -> str:
-    """RETURNS (str): With a question mark for each half of a letter (a lone surrogate), which no file can hold."""
-    return text.encode("utf8", "replace").decode("utf8")
-
-
-def _without_surrogates(value: Any) -> Any:
-    """RETURNS (Any): With whole letters in all texts; JSON can escape halves."""
-    if isinstance(value, dict):
-        return {_without_surrogates(name): _without_surrogates(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_surrogates(inner) for inner in value]
-    return whole_letters(value) if isinstance(value, str) else value
-
-
-def _readings(text: str) -> Iterator[Tuple[Any, int]]:
-    """YIELDS (Tuple[Any, int]): What a text that begins with a bracket may mean, the strictest reading first, and the letters of it."""
-    try:
-        yield json.JSONDecoder(strict=False).raw_decode(text)
-    except (ValueError, RecursionError):
-        pass
-    body, length = _to_the_end(text)
-    for candidate in (EXTRA_COMMA.sub(r"\1\2", body), body):
-        for read in (partial(json.loads, strict=False), _read_literal):
-            try:
-                yield read(candidate), length
-            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
-                continue
-
-
-def _read_literal(text: str) -> Any:
-    """RETURNS (Any): What Python's literal means. RAISES (ValueError): If texts stand side by side, which Python would join."""
-    kinds = [token.type for token in tokenize.generate_tokens(StringIO(text).readline) if token.type not in (tokenize.NL, tokenize.NEWLINE)]
-    if any(pair == (tokenize.STRING, tokenize.STRING) for pair in zip(kinds, kinds[1:])):
-        raise ValueError("a comma is missing")
-    return ast.literal_eval(text)
-
-
-def align_mentions(words: Sequence[str], mentions: Sequence[str], *, in_a_row: bool = False) -> List[Optional[Tuple[int, int]]]:
-    """Find quoted mentions among the words of a text: each after the one before, or else inside of it, or else anywhere that is not taken
-    by an equal one.
-
-    White space does not matter, and case only where a mention stands there as it is written.
-
-    words (Sequence[str]): Of the text. mentions (Sequence[str]): As a model quotes them, in its order.
-    in_a_row (bool): Whether they are all the words of the text: what stands right behind the one before comes first, whatever its case.
-    RETURNS (List[Optional[Tuple[int, int]]]): Words start..end (end excluded) of each; None for one that is not in the text.
-    """
-    exact = [letters_of(word) for word in words]
-    folded = [word.casefold() for word in exact]
-    found: List[Optional[Tuple[int, int]]] = []
+    words_of_text = _Words(words)
     firsts = [0]
+    positions: List[Optional[PositionT]] = []
     for mention in mentions:
-        wanted = letters_of(mention)
-        place = _begins(folded, wanted.casefold(), firsts[0]) if in_a_row else None
-        if place in found:
-            place = None
-        for text, target in ((exact, wanted), (folded, wanted.casefold())):
-            taken = {one for one in found if one is not None and "".join(text[slice(*one)]) == target}
-            for first in firsts:
-                place = place or _find(text, target, first, taken)
-        found.append(place)
-        firsts = firsts if place is None else [place[1], place[0], 0]
-    return found
+        position = words_of_text.take(mention, firsts, in_a_row)
+        positions.append(position)
+        firsts = firsts if position is None else [position[1], position[0], 0]
+    return positions
 
 
 def letters_of(text: str) -> str:
@@ -113,34 +35,57 @@ def letters_of(text: str) -> str:
     return "".join(text.split())
 
 
-def _find(words: Sequence[str], target: str, first: int, taken: set) -> Optional[Tuple[int, int]]:
-    places = (_begins(words, target, start) for start in range(first, len(words)))
-    return next((place for place in places if place is not None and place not in taken), None)
+class _Words:
+    """The words of a text, and the positions that mentions have taken.
+
+    words (Sequence[str]): The words.
+    """
+
+    def __init__(self, words: Sequence[str]):
+        self.exact = [letters_of(word) for word in words]
+        self.folded = [word.casefold() for word in self.exact]
+        self.letters = "".join(self.folded)
+        self.taken: Set[PositionT] = set()
+        # The taken positions by their letters, as they are written and in folded case.
+        self.taken_by: Dict[str, Set[PositionT]] = {}
+        # Mentions in folded case that have no position left.
+        self.exhausted: Set[str] = set()
+
+    def take(self, mention: str, firsts: Sequence[int], in_a_row: bool) -> Optional[PositionT]:
+        """Find a mention.
+
+        mention (str): The mention as a model quotes it.
+        firsts (Sequence[int]): Words to search from, in this order; the last is 0.
+        in_a_row (bool): Whether the first of these words comes first, whatever its case.
+        RETURNS (Optional[PositionT]): Its position, which is taken from now on; None where there is none.
+        """
+        target = letters_of(mention)
+        folded = target.casefold()
+        if folded in self.exhausted or folded not in self.letters:
+            return None
+        position = _match_at(self.folded, folded, firsts[0]) if in_a_row else None
+        if position in self.taken:
+            position = None
+        for words, wanted in ((self.exact, target), (self.folded, folded)):
+            for first in firsts:
+                position = position or _find(words, wanted, first, self.taken_by.get(wanted, set()))
+        if position is None:
+            self.exhausted.add(folded)
+            return None
+        self.taken.add(position)
+        for words in (self.exact, self.folded):
+            self.taken_by.setdefault("".join(words[slice(*position)]), set()).add(position)
+        return position
 
 
-def _begins(words: Sequence[str], target: str, start: int) -> Optional[Tuple[int, int]]:
-    """RETURNS (Optional[Tuple[int, int]]): Words start..end (end excluded) if they are the target."""
-    rest, end = target, start
-    while rest and end < len(words) and rest.startswith(words[end]):
-        rest, end = rest[len(words[end]) :], end + 1
-    return (start, end) if target and not rest and words[start] else None
+def _find(words: Sequence[str], target: str, first: int, taken: Set[PositionT]) -> Optional[PositionT]:
+    positions = (_match_at(words, target, start) for start in range(first, len(words)))
+    return next((position for position in positions if position is not None and position not in taken), None)
 
 
-def _to_the_end(text: str) -> Tuple[str, int]:
-    """RETURNS (Tuple[str, int]): The text up to where its first bracket closes, or closed where it was cut; letters of the former."""
-    open_brackets: List[str] = []
-    quote, escaped = "", False
-    for i, letter in enumerate(text):
-        if quote:
-            if letter == quote and not escaped:
-                quote = ""
-            escaped = letter == "\\" and not escaped
-        elif letter == '"' or (letter == "'" and not text[i - 1].isalnum()):
-            quote = letter
-        elif letter in CLOSING:
-            open_brackets.append(CLOSING[letter])
-        elif open_brackets and letter == open_brackets[-1]:
-            open_brackets.pop()
-            if not open_brackets:
-                return text[: i + 1], i + 1
-    return re.sub(r"[,:]\s*$", "", text.rstrip() + quote) + "".join(reversed(open_brackets)), len(text)
+def _match_at(words: Sequence[str], target: str, start: int) -> Optional[PositionT]:
+    """RETURNS (Optional[PositionT]): Words start..end (end excluded) if they are the target."""
+    read, end = 0, start
+    while read < len(target) and end < len(words) and target.startswith(words[end], read):
+        read, end = read + len(words[end]), end + 1
+    return (start, end) if target and read == len(target) and words[start] else None

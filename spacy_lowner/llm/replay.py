@@ -6,8 +6,9 @@ from typing import Dict, Iterable, List, Optional
 import srsly
 
 from ..errors import Errors, LownerError
+from .answers import fill_reply
+from .cleaning import fix_surrogates
 from .messages import Reply, Request
-from .parsing import without_thoughts
 from .usage import Usage
 
 
@@ -27,16 +28,20 @@ class ReplayLLM:
         replies = []
         for request in requests:
             text = self._read().get(request.messages[-1][1])
-            error = f"{self.path} has no reply to this prompt" if text is None else None
-            replies.append(Reply(text or "", error=error, cached=True))
-            self.usage.count(replies[-1])
+            reply = Reply("", cached=True)
+            if text is None:
+                reply.error = f"{self.path} has no reply to this prompt"
+            else:
+                fill_reply(reply, text)
+            replies.append(reply)
+            self.usage.count(reply)
         return replies
 
     def _read(self) -> Dict[str, str]:
         if self._replies is None:
             try:
-                self._replies = {line["prompt"]: without_thoughts(line["reply"]) for line in srsly.read_jsonl(self.path)}
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                self._replies = {line["prompt"]: fix_surrogates(line["reply"]) for line in srsly.read_jsonl(self.path)}
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise LownerError(Errors.LN081.format(path=self.path, reason=repr(error))) from error
         return self._replies
 

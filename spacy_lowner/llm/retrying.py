@@ -52,5 +52,5 @@ def seconds_asked(headers: Mapping[str, str], now: Callable[[], float] = time.ti
         # One without a zone is of UTC, as all dates of HTTP are.
         date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
         return max(0.0, date.timestamp() - now())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

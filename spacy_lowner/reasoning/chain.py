@@ -6,9 +6,14 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
+from ..llm.cleaning import clean_text, is_blank
+from ..llm.json_reader import read_json_values
 from ..llm.messages import Reply, Request
-from ..llm.parsing import read_json_values
 from ..llm.templates import render
+
+
+# Letters of a part of a reasoning at most; a longer one is not read.
+MAX_LENGTH = 20_000
 
 
 class Example(NamedTuple):
@@ -113,7 +118,7 @@ class ReasoningChain:
             said.popitem()
         texts = {part: said.get(part) for part in self.parts}
         texts = {part: " ".join(text) if _are_texts(text) else text for part, text in texts.items()}
-        return {part: " ".join(text.split()) for part, text in texts.items() if isinstance(text, str) and text.strip()} or None
+        return {part: " ".join(clean_text(text).split()) for part, text in texts.items() if _is_reasoning(text)} or None
 
     def as_dict(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): JSON-ready."""
@@ -128,6 +133,10 @@ class ReasoningChain:
         reasoning = f"{example.forward} {example.backward}" if self.backward and example.backward else example.forward
         said = {"initial": example.initial, "bidirectional": reasoning}
         return json.dumps({part: said[part] for part in self.parts}, ensure_ascii=False)
+
+
+def _is_reasoning(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= MAX_LENGTH and not is_blank(text)
 
 
 def _are_texts(value: Any) -> bool:

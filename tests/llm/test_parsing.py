@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lowner.llm.parsing import align_mentions, read_json_values, without_thoughts
+from spacy_lowner.llm.cleaning import strip_reasoning
+from spacy_lowner.llm.json_reader import read_json_values
+from spacy_lowner.llm.parsing import align_mentions
 
 
 def read_json(text):
@@ -80,7 +82,7 @@ def test_what_is_outside_is_mended_before_what_is_inside_is_taken(text):
 
 def test_doubled_braces_thoughts_and_half_letters():
     assert read_json('{{"a": 1}}') == {"a": 1}
-    assert without_thoughts('<think>I see [1] and {2}</think>[{"a": 1}]') == '[{"a": 1}]'
+    assert strip_reasoning('<think>I see [1] and {2}</think>[{"a": 1}]') == '[{"a": 1}]'
     assert read_json('{"a": "two\nlines"}') == {"a": "two\nlines"}
     assert read_json('{"a": ["song \\ud83d"]}') == {"a": ["song ?"]}
 
