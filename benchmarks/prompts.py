@@ -70,7 +70,7 @@ def main() -> None:
 def in_form(path: str, packing: str) -> ContrastEntityRecognizer:
     """RETURNS (ContrastEntityRecognizer): The pipe of a pipeline, with prompts packed or not."""
     pipe = spacy.load(path).get_pipe("contrast_ner")
-    pipe.model.attrs["packing"] = packing
+    pipe.model.attrs["settings"].packing = packing
     pipe.support.encode(lambda asked: pipe.model.predict(asked).states)
     return pipe
 

@@ -169,6 +169,15 @@ class Errors(metaclass=_WithCodes):
         "{name}: {setting} is {value!r} in the config, and the pipe was trained with {trained!r}. Training fixes this setting: set it back, "
         "or train again."
     )
+    LN161 = (
+        "The saved pipeline has the tokenizer file {name!r}, which no tokenizer has ({names}). It was damaged or made to write somewhere "
+        "else: get the pipeline again from a source that you trust."
+    )
+    LN162 = "{path} cannot be read as the support of contrast_ner: {reason}. Get the pipeline again, or train it again."
+    LN163 = (
+        "GPU {gpu_id} cannot be used: {reason}. Install CuPy with the extra: pip install 'spacy-lowner[cuda]' (CUDA 12), or run on the CPU "
+        "with --gpu-id -1."
+    )
 
     # Experiments
     LN060 = "{path}: {problem}. {mend}."

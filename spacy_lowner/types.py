@@ -15,6 +15,8 @@ WEIGHT_KEY = "lowner_weight"
 ORIGIN_KEY = "lowner_origin"
 PROVENANCE_KEY = "lowner_provenance"
 USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
+# In the `cfg` of a pipe: its settings as the config had them when the pipe was made.
+CONFIGURED = "configured"
 # Texts to vectors that tell their meaning. Shape: (texts, dim)
 EmbedT = Callable[[List[str]], numpy.ndarray]
 

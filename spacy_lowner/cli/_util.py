@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
 
+from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from ..corpus.convert import ConvertReport
 from ..corpus.files import output_lock
-from ..errors import LownerError
+from ..errors import Errors, LownerError
 
 # Of reading, which messages of every reader name.
 CONVERT_OPTIONS = ("--encoding", "--ends", "--format", "--overlaps", "--scheme", "--skip-invalid")
@@ -50,6 +51,18 @@ def exclusive(*options: str) -> Callable[[Callable], Callable]:
         return run
 
     return decorate
+
+
+def use_gpu(gpu_id: int) -> None:
+    """Compute on a GPU from now on.
+
+    gpu_id (int): Its number, or -1 for the CPU.
+    RAISES (LownerError): If it cannot be used, for instance because CuPy is not installed.
+    """
+    try:
+        setup_gpu(gpu_id)
+    except (ValueError, RuntimeError) as error:
+        raise LownerError(Errors.LN163.format(gpu_id=gpu_id, reason=error)) from None
 
 
 def show_reading(report: ConvertReport, path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import srsly
 import typer
-from spacy.cli._util import setup_gpu
 from tqdm import tqdm
 from wasabi import msg
 
@@ -17,7 +16,7 @@ from ..errors import Errors, LownerError
 from ..report.grid import Run, pending, read_lines
 from ..report.runner import run_grid
 from . import lowner
-from ._util import exclusive, friendly
+from ._util import exclusive, friendly, use_gpu
 
 CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
 
@@ -48,7 +47,7 @@ def augment_cli(
         raise LownerError(Errors.LN072.format(path=output_path))
     if output_path.resolve() in (input_path.resolve(), *input_path.resolve().parents):
         raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself, or holds it"))
-    setup_gpu(gpu_id)
+    use_gpu(gpu_id)
     settings: Dict[str, Any] = {
         "masked_lm": masked_lm,
         "context_ratio": context_ratio,

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Optional
 
 import typer
-from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
@@ -12,7 +11,7 @@ from ..corpus.files import write_json
 from ..report.evaluation import Scores, evaluate_pipeline
 from ..trained import load_pipeline
 from . import lowner
-from ._util import friendly
+from ._util import friendly, use_gpu
 
 
 @lowner.command("evaluate")
@@ -25,7 +24,7 @@ def evaluate_cli(
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
 ):
     """Score a pipeline that writes doc.spans or doc.ents: overall, by type, and without types."""
-    setup_gpu(gpu_id)
+    use_gpu(gpu_id)
     gold = load_corpus(data_path, spans_key=spans_key)
     scores = evaluate_pipeline(load_pipeline(model), gold, spans_key)
     show_scores(scores)

@@ -15,7 +15,7 @@ from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import describe_coverage, render_report, render_table
 from . import lowner
-from ._util import exclusive, friendly
+from ._util import exclusive, friendly, use_gpu
 
 # On a page whose grid names corpora that were not there.
 UNCHECKED = "Lines are selected by the grid's title. Its corpora were not there, so the settings and data of the lines are not checked."
@@ -33,6 +33,8 @@ def experiment_cli(
     report: Optional[Path] = typer.Option(None, help="Write tables and a plot to this page in the end, as spacy lowner report does"),
 ):
     """Train and evaluate every combination of a grid. Interrupt it at any time: it goes on where it stopped."""
+    if gpu_id >= 0:
+        use_gpu(gpu_id)
     grid = read_grid(grid_path)
     runs = grid.runs()
     todo, renamed = pending(runs, read_lines(output_path))

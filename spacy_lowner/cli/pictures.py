@@ -10,7 +10,6 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..errors import Errors, LownerError
 from ..models.encoder import embed_texts
-from ..report.extensions import extension_means
 from ..report.pictures import draw_heatmap, draw_texts, shorten
 from ..trained import load_pipeline
 from ..types import ORIGIN_KEY
@@ -27,6 +26,9 @@ def plot_extensions_cli(
     top: int = typer.Option(30, min=1, help="Extension labels to draw, those that vary most between targets"),
 ):
     """Draw how likely each extension label is where each target label is predicted."""
+    # The pipe is imported here because transformers takes seconds to import.
+    from ..report.extensions import extension_means
+
     means, extensions, targets = extension_means(load_pipeline(model_path), load_corpus(data_path))
     spread = numpy.nan_to_num(numpy.nanmax(means, axis=1, initial=0.0) - numpy.nanmin(means, axis=1, initial=1.0))
     rows = sorted(numpy.argsort(-spread, kind="stable")[:top])

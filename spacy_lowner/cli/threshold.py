@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import typer
-from spacy.cli._util import setup_gpu
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.files import write_json
+from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
 from ..report.evaluation import tune_threshold
 from ..trained import load_pipeline
 from . import lowner
-from ._util import exclusive, friendly
+from ._util import exclusive, friendly, use_gpu
 
 
 @lowner.command("threshold")
@@ -25,7 +24,7 @@ def threshold_cli(
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
 ):
     """Set the threshold with the best F1 on dev, where precision and recall balance."""
-    setup_gpu(gpu_id)
+    use_gpu(gpu_id)
     nlp = load_pipeline(model_path)
     best = tune_threshold(nlp, load_corpus(data_path, spans_key=spans_key), spans_key)
     if not best["f"]:
@@ -34,5 +33,7 @@ def threshold_cli(
         cfg = getattr(nlp.get_pipe(name), "cfg", None) or {}
         if "threshold" in cfg and cfg.get("spans_key") == spans_key:
             write_json(model_path / name / "cfg", cfg)
+    with atomic_path(model_path / "config.cfg") as draft:
+        draft.write_text(nlp.config.to_str(), encoding="utf8")
     p, r, f = (100 * best[part] for part in "prf")
     msg.good(f"{model_path}: threshold {best['threshold']:.3f}, dev P {p:.1f}, R {r:.1f}, F1 {f:.1f}")

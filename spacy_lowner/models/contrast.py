@@ -1,6 +1,7 @@
 """The thinc side of ContrastNER: Docs and candidates in, [MASK] states out."""
 
 import inspect
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,7 @@ from .packing import PACKINGS
 from .pieces import load_tokenizer, pieces_of_words, tokenizer_files
 from .prompt_reader import PromptReader
 from .templates import check_template
-from .torch_shim import loaded_module, module_shim, set_module
+from .torch_shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
@@ -64,18 +65,19 @@ def build_contrast_ner(
         ("state", state, state in STATES, f"one of {', '.join(STATES)}"),
         ("window", window, window >= 8, ">= 8"),
     )
-    attrs = {
-        "encoder": encoder,
-        "template": template,
-        "soft_tokens": soft_tokens,
-        "packing": packing,
-        "state": state,
-        "anchored": anchored,
-        "row_size": row_size,
-        "window": window,
-        "batch_size": batch_size,
-    }
-    shim = module_shim(rebuild, mixed_precision=mixed_precision)
+    attrs = config_settings(
+        encoder=encoder,
+        template=template,
+        soft_tokens=soft_tokens,
+        packing=packing,
+        state=state,
+        anchored=anchored,
+        row_size=row_size,
+        window=window,
+        batch_size=batch_size,
+    )
+    fixed = {"soft_tokens": soft_tokens, "state": state}
+    shim = module_shim(partial(rebuild, configured=fixed), mixed_precision=mixed_precision)
     model: PromptModelT = Model("contrast_ner", _forward, init=_init, attrs=attrs, shims=[shim])
     model.set_ref("torch", model)
     return model
@@ -100,26 +102,26 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
     """Y (Sequence[str]): What each type means, in words."""
     if Y is None:
         return
-    name = model.attrs["encoder"]
+    name = model.attrs["settings"].encoder
     path = encoder_path(name)
     with loading(name):
-        config = AutoConfig.from_pretrained(path)
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
         config.attention_probs_dropout_prob = 0.0
         tokenizer = load_tokenizer(path)
-        encoder = AutoModel.from_pretrained(path, config=config)
+        encoder = AutoModel.from_pretrained(path, config=config, trust_remote_code=False)
     _check_encoder(name, encoder, tokenizer)
     words = encoder.get_input_embeddings().weight.detach()
     start = words[[piece[0] for piece in pieces_of_words(tokenizer, FREQUENT_WORDS)]]
-    soft = start[torch.arange(model.attrs["soft_tokens"]) % len(start)]
+    soft = start[torch.arange(model.attrs["settings"].soft_tokens) % len(start)]
     types = _embed_texts(encoder, tokenizer, list(Y))
     settings = {
         "encoder": encoder.config.to_dict(),
         "tokenizer": tokenizer_files(tokenizer),
         "soft_tokens": len(soft),
         "types": len(types),
-        "state": model.attrs["state"],
+        "state": model.attrs["settings"].state,
     }
-    module = PromptEncoder(encoder, PromptHead(soft, types), model.attrs["state"], settings)
+    module = PromptEncoder(encoder, PromptHead(soft, types), model.attrs["settings"].state, settings)
     set_module(model.shims[0], module, get_torch_default_device())
 
 
@@ -133,10 +135,18 @@ def _embed_texts(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, t
     return torch.nn.functional.normalize(means, dim=-1) * means.shape[-1] ** 0.5
 
 
-def rebuild(encoder: Dict[str, Any], tokenizer: Dict[str, str], soft_tokens: int, types: int, state: str) -> PromptEncoder:
+def rebuild(
+    encoder: Dict[str, Any],
+    tokenizer: Dict[str, str],
+    soft_tokens: int,
+    types: int,
+    state: str,
+    configured: Dict[str, Any] = {},
+) -> PromptEncoder:
     """Build a module whose state is about to be loaded. RETURNS (PromptEncoder): As the one with these `settings`."""
+    check_trained_settings("ContrastNER", {"soft_tokens": soft_tokens, "state": state}, configured)
     config: PretrainedConfig = AutoConfig.for_model(**encoder)
-    module = AutoModel.from_config(config)
+    module = AutoModel.from_config(config, trust_remote_code=False)
     width = module.get_input_embeddings().embedding_dim
     settings = {"encoder": encoder, "tokenizer": tokenizer, "soft_tokens": soft_tokens, "types": types, "state": state}
     head = PromptHead(torch.zeros(soft_tokens, width), torch.zeros(types, width))
@@ -187,9 +197,9 @@ def _mixes_texts(encoder: PreTrainedModel) -> bool:
 
 
 def _reader(model: PromptModelT) -> PromptReader:
-    shim, module = model.shims[0], loaded_module(model)
-    if shim not in _readers or not _readers[shim].is_of(module, model.attrs):
-        _readers[shim] = PromptReader(module, model.attrs)
+    shim, module, settings = model.shims[0], loaded_module(model), vars(model.attrs["settings"])
+    if shim not in _readers or not _readers[shim].is_of(module, settings):
+        _readers[shim] = PromptReader(module, settings)
     return _readers[shim]
 
 

@@ -76,4 +76,4 @@ def _sentence_encoder(name: str):
     from sentence_transformers import SentenceTransformer
 
     with loading(name):
-        return SentenceTransformer(encoder_path(name), device="cpu")
+        return SentenceTransformer(encoder_path(name), device="cpu", trust_remote_code=False)

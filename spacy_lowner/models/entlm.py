@@ -17,7 +17,7 @@ from ..nn.label_words import rank_words
 from ..types import LabelledWords, WordScoresT
 from .masked_lm import load_masked_lm
 from .pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
-from .torch_shim import loaded_module, module_shim, set_module
+from .torch_shim import config_settings, loaded_module, module_shim, set_module
 from .windows import cut_windows, widest_window
 
 LABEL_WORDS = ("word", "virtual")
@@ -49,11 +49,9 @@ def build_entlm(
         ("top_words", top_words, top_words > 0, "positive"),
         ("purity", purity, 0 <= purity <= 1, "in [0, 1]"),
     )
+    words = top_words if label_words == "virtual" else 1
     attrs = {
-        "masked_lm": masked_lm,
-        "words": top_words if label_words == "virtual" else 1,
-        "purity": purity,
-        "batch_size": batch_size,
+        **config_settings(masked_lm=masked_lm, words=words, purity=purity, batch_size=batch_size),
         # Filled at initialization, for a reader: the words that each label began as.
         "label_words": [],
     }
@@ -87,18 +85,18 @@ def _init(model: WordScoresT, X: Any = None, Y: Sequence[LabelledWords] = None) 
     """Y (Sequence[LabelledWords]): Each label, what it means, and where its words are."""
     if Y is None:
         return
-    name = model.attrs["masked_lm"]
+    name = model.attrs["settings"].masked_lm
     lm, tokenizer = load_masked_lm(name)
     if not lm.config.tie_word_embeddings or lm.get_output_embeddings() is None:
         raise LownerError(Errors.LN051.format(name=name, reason="its decoder is not tied to its embeddings"))
     settings = {"lm": lm.config.to_dict(), "tokenizer": tokenizer_files(tokenizer), "labels": [label.name for label in Y]}
     module = EntLM(lm, settings).to(get_torch_default_device())
-    places = [_places_of(module, tokenizer, label, model.attrs["batch_size"]) for label in Y]
+    places = [_places_of(module, tokenizer, label, model.attrs["settings"].batch_size) for label in Y]
     expected = torch.stack([_expected(module, own.states) for own in places])
     names = [[piece for pieces in pieces_of_words(tokenizer, label.name.split()) for piece in pieces] for label in Y]
-    ranked = rank_words([own.counts for own in places], expected, model.attrs["purity"])
+    ranked = rank_words([own.counts for own in places], expected, model.attrs["settings"].purity)
     # A label without letters, whose entities have none either, begins as the unknown piece.
-    chosen = [words[: model.attrs["words"]] or name or [tokenizer.unk_token_id] for words, name in zip(ranked, names)]
+    chosen = [words[: model.attrs["settings"].words] or name or [tokenizer.unk_token_id] for words, name in zip(ranked, names)]
     module.begin(chosen, [(own.states, own.ids) for own in places])
     model.attrs["label_words"] = [tokenizer.convert_ids_to_tokens(words) for words in chosen]
     set_module(model.shims[0], module, get_torch_default_device())
@@ -148,7 +146,7 @@ def _expected(module: EntLM, states: Tensor) -> Tensor:
 
 
 def _rebuild(lm: Dict[str, Any], tokenizer: Dict[str, str], labels: List[str]) -> EntLM:
-    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**lm))
+    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**lm), trust_remote_code=False)
     return EntLM(model.eval(), {"lm": lm, "tokenizer": tokenizer, "labels": labels})
 
 
@@ -165,7 +163,7 @@ def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[
         ]
         first += len(doc)
     total, steps = None, []
-    for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["batch_size"], SLACK):
+    for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["settings"].batch_size, SLACK):
         ids, attention = pad_pieces([rows[i][0] for i in places], tokenizer.pad_token_id, shim.device)
         words, _ = pad_pieces([rows[i][1] for i in places], -1, shim.device)
         scores, backprop = shim(ArgsKwargs(args=(ids, attention, words, first), kwargs={"normalize": is_train}), is_train)

@@ -16,7 +16,7 @@ from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
-from .torch_shim import Head, loaded_module, module_shim, set_module
+from .torch_shim import Head, check_trained_settings, loaded_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")
 
@@ -84,8 +84,7 @@ def build_knowfree(
         "knowfree_head",
         _forward_head,
         init=partial(_init_head, settings=settings, label_scale=label_scale),
-        attrs={"word_shapes": word_shapes},
-        shims=[module_shim(_rebuild, mixed_precision=mixed_precision)],
+        shims=[module_shim(partial(_rebuild, settings), mixed_precision=mixed_precision)],
     )
     refs = {"tok2vec": tok2vec, "torch": head}
     return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
@@ -155,8 +154,10 @@ def _init_head(
     set_module(model.shims[0], Head(module), get_torch_default_device())
 
 
-def _rebuild(**settings: Any) -> Head:
-    return Head(KnowFREEHead.from_settings(**settings))
+def _rebuild(configured: dict, **trained: Any) -> Head:
+    # Dropout concerns updates only.
+    check_trained_settings("KnowFREE", trained, {name: value for name, value in configured.items() if name != "dropout"})
+    return Head(KnowFREEHead.from_settings(**{**trained, **configured}))
 
 
 def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLogits, Callable]:
@@ -171,7 +172,7 @@ def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLo
 
 
 def _head_inputs(model: SpanModelT, words: List[Floats2d], docs: List[Doc], *, all_labels: bool) -> _HeadInputs:
-    has_shapes = model.get_ref("torch").attrs["word_shapes"]
+    has_shapes = loaded_module(model.get_ref("torch")).settings["n_shapes"] > 0
     return _HeadInputs(words, [shapes_of(doc) for doc in docs] if has_shapes else None, all_labels)
 
 

@@ -36,7 +36,7 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
             model = load_adapter(path)
     else:
         with loading(name):
-            model, found = AutoModelForMaskedLM.from_pretrained(name, output_loading_info=True)
+            model, found = AutoModelForMaskedLM.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
             if found["missing_keys"]:
                 raise ValueError(f"it has no head of a masked language model ({min(found['missing_keys'])} is missing)")
     return model.eval(), tokenizer
@@ -51,7 +51,7 @@ def with_adapter(rank: int, **settings: Any) -> BertForMaskedLM:
     RETURNS (BertForMaskedLM): The model.
     """
     path = encoder_path("minilm")
-    config = AutoConfig.from_pretrained(path, **settings)
+    config = AutoConfig.from_pretrained(path, trust_remote_code=False, **settings)
     model = BertForMaskedLM(config)
     model.bert = BertModel.from_pretrained(path, config=config)
     model.bert.pooler = None

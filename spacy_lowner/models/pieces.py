@@ -9,6 +9,8 @@ import torch
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
+from ..errors import Errors, LownerError
+
 # Not stored with the modules, which hold all that these are made of.
 _tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -17,12 +19,12 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """RETURNS (PreTrainedTokenizerFast): The tokenizer of a Hugging Face name or path, for words one by one.
     RAISES (ValueError): If it has no fast one."""
-    tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+    tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise ValueError(f"it has no fast tokenizer, only {type(tokenizer).__name__}")
     if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, ByteLevel):
         # A word by itself is one inside a text. Others than byte-level ones have it so, or would ask for their slow tokenizer.
-        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)
+        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False, add_prefix_space=True)
     # Its first use sets padding and special tokens, which fails with "Already borrowed" where another thread is using it.
     pieces_of_words(tokenizer, ["a"])
     return tokenizer
@@ -37,7 +39,15 @@ def tokenizer_files(tokenizer: PreTrainedTokenizerFast) -> Dict[str, str]:
 
 
 def tokenizer_from_files(files: Dict[str, str]) -> PreTrainedTokenizerFast:
-    """RETURNS (PreTrainedTokenizerFast): The inverse of `tokenizer_files`."""
+    """Build a tokenizer from the files that a saved pipe holds.
+
+    files (Dict[str, str]): Texts by name of the file, as from `tokenizer_files`.
+    RETURNS (PreTrainedTokenizerFast): The tokenizer.
+    RAISES (LownerError): For a file that no tokenizer has: its name could lead anywhere.
+    """
+    unknown = sorted(set(files) - set(FILES))
+    if unknown:
+        raise LownerError(Errors.LN161.format(name=unknown[0], names=", ".join(FILES)))
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             (Path(folder) / name).write_text(text, encoding="utf8")

@@ -30,7 +30,7 @@ from .inference import evaluate
 from .json_grammar import JSONGrammar, Mention
 from .masked_lm import load_masked_lm
 from .pieces import first_position, load_tokenizer, pad_pieces, pieces_of_text, pieces_of_words, tokenizer_files, tokenizer_of
-from .torch_shim import loaded_module, module_shim, set_module
+from .torch_shim import config_settings, loaded_module, module_shim, set_module
 
 # Section 3.3.2 of the paper.
 QUESTION = "Find all entities of types {types} in"
@@ -68,7 +68,13 @@ def build_seq2seq(
         ("max_output", max_output, max_output > 0, "positive"),
         ("beams", beams, beams > 0, "positive"),
     )
-    attrs = {"model": model, "max_input": max_input, "max_output": max_output, "beams": beams, "batch_size": batch_size}
+    attrs = config_settings(
+        model=model,
+        max_input=max_input,
+        max_output=max_output,
+        beams=beams,
+        batch_size=batch_size,
+    )
     shim = module_shim(_rebuild, mixed_precision=mixed_precision)
     writer: WriterModelT = Model("seq2seq", _forward, init=_init, attrs=attrs, shims=[shim])
     writer.set_ref("torch", writer)
@@ -96,16 +102,16 @@ def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
     inputs = _inputs(model, tasks)
     limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
     found: List[Written] = [Written([], 0) for _ in tasks]
-    for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["batch_size"]):
+    for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["settings"].batch_size):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
-        reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["max_output"], limit)
+        reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["settings"].max_output, limit)
         evaluate(module)
         with torch.no_grad():
             outputs = module.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
                 decoder_attention_mask=torch.ones_like(ids[:, :1]),
-                generation_config=_generation(module.model, model.attrs["beams"], reader.length),
+                generation_config=_generation(module.model, model.attrs["settings"].beams, reader.length),
                 use_model_defaults=False,
                 prefix_allowed_tokens_fn=reader.allowed,
             )
@@ -200,20 +206,20 @@ class _Reader:
 
 
 def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
-    name = model.attrs["model"]
+    name = model.attrs["settings"].model
     path = encoder_path(name)
     with loading(name):
         tokenizer = load_tokenizer(path)
-        config = AutoConfig.from_pretrained(path)
-        module = AutoModelForSeq2SeqLM.from_pretrained(path) if config.is_encoder_decoder else None
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        module = AutoModelForSeq2SeqLM.from_pretrained(path, trust_remote_code=False) if config.is_encoder_decoder else None
     if module is None:
         module = _decoder_made_of_encoder(path, tokenizer)
         if name == "minilm":
             # Its package has no head; the adapter's is that of a masked language model.
             module.decoder.load_state_dict(load_masked_lm(name)[0].state_dict(), strict=False)
     positions = _positions(module, "encoder")
-    if positions is not None and model.attrs["max_input"] > positions:
-        arguments = {"what": "max_input", "size": model.attrs["max_input"], "limit": positions}
+    if positions is not None and model.attrs["settings"].max_input > positions:
+        arguments = {"what": "max_input", "size": model.attrs["settings"].max_input, "limit": positions}
         raise LownerError(Errors.LN057.format(name=name, mend="Lower it", **arguments))
     settings = {"model": module.config.to_dict(), "tokenizer": tokenizer_files(tokenizer)}
     set_module(model.shims[0], EntityWriter(module, settings), get_torch_default_device())
@@ -243,7 +249,7 @@ def _rebuild(model: Dict[str, Any], tokenizer: Dict[str, str]) -> EntityWriter:
     kind = model["model_type"]
     config = EncoderDecoderConfig(**model) if kind == "encoder-decoder" else AutoConfig.for_model(**model)
     module: PreTrainedModel = (
-        EncoderDecoderModel(config) if kind == "encoder-decoder" else AutoModelForSeq2SeqLM.from_config(config)
+        EncoderDecoderModel(config) if kind == "encoder-decoder" else AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=False)
     )
     for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id"):
         setattr(module.generation_config, name, model.get(name))
@@ -271,7 +277,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
     steps = []
     lengths = [len(ids) + len(output) for (ids, _), output in zip(inputs, outputs)]
     slack = SLACK if shim.device.type == "cpu" else math.inf
-    for places in batch_by_padding(lengths, model.attrs["batch_size"], slack):
+    for places in batch_by_padding(lengths, model.attrs["settings"].batch_size, slack):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, shim.device)
         written, filled = pad_pieces([outputs[i] for i in places], 0, shim.device)
         first = torch.full_like(written[:, :1], module.model.config.decoder_start_token_id)
@@ -308,13 +314,13 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         words = pieces_of_words(tokenizer, task.words)
         types = ", ".join(task.labels.values())
         before = pieces_of_text(tokenizer, QUESTION.format(types=types))
-        if 2 * len(before) > model.attrs["max_input"]:
-            arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["max_input"] // 2}
+        if 2 * len(before) > model.attrs["settings"].max_input:
+            arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["settings"].max_input // 2}
             mend = "Raise max_input if the encoder has positions, or split the types over several pipes"
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
         after = pieces_of_text(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
-        room = max(1, model.attrs["max_input"] - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
+        room = max(1, model.attrs["settings"].max_input - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
         cut += len(text) + len(after) > room
         cut_texts += len(text) > room
         after = after[: max(0, room - len(text))]
@@ -322,7 +328,7 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         ids = tokenizer.build_inputs_with_special_tokens([*before, *text[:room], *after])
         inputs.append((ids, _written(tokenizer, task.words, words)[:whole]))
     if cut:
-        warn_once(model, Warnings.LN109, count=cut, texts=cut_texts, limit=model.attrs["max_input"])
+        warn_once(model, Warnings.LN109, count=cut, texts=cut_texts, limit=model.attrs["settings"].max_input)
     return inputs
 
 

@@ -3,7 +3,8 @@
 import json
 import struct
 from functools import partial
-from typing import Any, Callable, Optional
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, Optional
 
 import torch
 from safetensors.torch import load, save
@@ -54,6 +55,30 @@ def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool)
         serialize_model=_serialize,
         deserialize_model=partial(_deserialize, build),
     )
+
+
+def config_settings(**settings: Any) -> Dict[str, SimpleNamespace]:
+    """Attributes of a thinc model for settings of the config.
+
+    thinc saves attributes and restores them over those of the config, so that an override at load would have no effect.
+    It skips what it cannot serialize, such as a namespace: these settings are always those of the config.
+
+    settings (Any): By name.
+    RETURNS (Dict[str, SimpleNamespace]): For `Model(attrs=...)`; read them with `model.attrs["settings"].name`.
+    """
+    return {"settings": SimpleNamespace(**settings)}
+
+
+def check_trained_settings(name: str, trained: Dict[str, Any], configured: Dict[str, Any]) -> None:
+    """Refuse weights whose shape or meaning is not that of the config.
+
+    name (str): Of the model. trained (Dict[str, Any]): Settings saved with the weights.
+    configured (Dict[str, Any]): Settings of the config that training fixes.
+    RAISES (LownerError): For the first setting that differs.
+    """
+    for setting, value in configured.items():
+        if trained.get(setting, value) != value:
+            raise LownerError(Errors.LN160.format(name=name, setting=setting, value=value, trained=trained[setting]))
 
 
 def set_module(shim: PyTorchShim, module: torch.nn.Module, device: torch.device) -> None:

@@ -9,6 +9,7 @@ from thinc.types import Floats2d
 
 from ..context import REASONING, WHOLE, context_of, register
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
+from .torch_shim import config_settings
 
 # Between the text and what stands beside it.
 SEPARATOR = "//"
@@ -40,7 +41,7 @@ def build_with_context(
         raise LownerError(Errors.LN049)
     if attribute is not None:
         register(attribute)
-    attrs = {"attribute": attribute, "max_bytes": max_bytes, "dropout": dropout, "text_bytes": text_bytes}
+    attrs = config_settings(attribute=attribute, max_bytes=max_bytes, dropout=dropout, text_bytes=text_bytes)
     return Model("with_context", _forward, init=_init, layers=[tok2vec], attrs=attrs)
 
 
@@ -65,26 +66,26 @@ def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats
 
 
 def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
-    attribute = model.attrs["attribute"]
+    attribute = model.attrs["settings"].attribute
     if attribute is None:
         return docs
     cut = alone = 0
     joined = []
     for doc in docs:
         words = context_of(doc, attribute).split() if len(doc) else []
-        if is_train and words and random.random() < model.attrs["dropout"]:
+        if is_train and words and random.random() < model.attrs["settings"].dropout:
             words = []
         size = len(doc.text_with_ws.encode("utf8"))
-        if size > model.attrs["text_bytes"]:
+        if size > model.attrs["settings"].text_bytes:
             alone += bool(words)
             words = []
-        kept = _fitting(words, model.attrs["max_bytes"] - size - len(SEPARATOR) - 2)
+        kept = _fitting(words, model.attrs["settings"].max_bytes - size - len(SEPARATOR) - 2)
         cut += kept != words
         joined.append(_join(doc, kept) if kept else doc)
     if cut:
-        warn_once(model, Warnings.LN108, count=cut, limit=model.attrs["max_bytes"])
+        warn_once(model, Warnings.LN108, count=cut, limit=model.attrs["settings"].max_bytes)
     if alone:
-        warn_once(model, Warnings.LN115, count=alone, limit=model.attrs["text_bytes"])
+        warn_once(model, Warnings.LN115, count=alone, limit=model.attrs["settings"].text_bytes)
     return joined
 
 

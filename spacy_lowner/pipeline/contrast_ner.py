@@ -103,6 +103,8 @@ def make_contrast_ner(
 class ContrastEntityRecognizer(LabelledPipe):
     """Asks an encoder about each word or span (eq. 2-4) and lets the nearest labelled examples vote."""
 
+    fixed_settings = ("candidates",)
+
     def __init__(
         self,
         vocab: Vocab,
@@ -154,20 +156,18 @@ class ContrastEntityRecognizer(LabelledPipe):
         # The states of the support are older than the weights; the index is older than the support (None).
         self._learned_on = False
         self._index: Optional[NeighbourIndex] = None
-        self.cfg: Dict[str, Any] = {
-            "labels": [],
-            "types": [],
+        settings = {
             "spans_key": spans_key,
             "candidates": candidates,
             "max_span_length": max_span_length,
             "k": k,
             "transition_weight": transition_weight,
-            "transitions": count_transitions([], 0),
             "negative_ratio": negative_ratio,
             "contrast_weight": contrast_weight,
             "temperature": temperature,
             "support_size": support_size,
         }
+        self._set_cfg(settings, types=[], transitions=count_transitions([], 0))
 
     def initialize(
         self,
@@ -312,7 +312,11 @@ class ContrastEntityRecognizer(LabelledPipe):
         return LabelledPipe.to_bytes(self, exclude=exclude)
 
     def _read_support(self, data: bytes) -> None:
-        self.support.from_bytes(data, self.vocab)
+        try:
+            self.support.from_bytes(data, self.vocab)
+        except Exception as error:
+            # Damaged bytes fail in every way that safetensors, msgpack, zlib and spaCy have.
+            raise LownerError(Errors.LN162.format(path=self.name, reason=error or type(error).__name__)) from error
         self._learned_on, self._index = False, None
 
     def _encode_support(self) -> None:

@@ -66,7 +66,7 @@ class EntLMRecognizer(LabelledPipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: Dict[str, Any] = {"labels": [], "label_words": {}, "spans_key": spans_key}
+        self._set_cfg({"spans_key": spans_key}, label_words={})
 
     @property
     def descriptions(self) -> Dict[str, str]:

@@ -15,8 +15,8 @@ from ..batching import batch_by_padding
 from ..corpus.extensions import Asked
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.encoder import embed_texts
-from ..models.inference import predict_from_threads_with
 from ..models.knowfree import span_loss, spans_over
+from ..models.transformer_shim import predict_from_threads_with
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
@@ -114,6 +114,8 @@ def make_knowfree_spancat(
 class KnowFREESpanCategorizer(LabelledPipe):
     """Finds spans with KnowFREE (eq. 7-15), matched with descriptions of their types."""
 
+    fixed_settings = ("label_semantics",)
+
     def __init__(
         self,
         vocab: Vocab,
@@ -155,22 +157,24 @@ class KnowFREESpanCategorizer(LabelledPipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: Dict[str, Any] = {
-            "labels": [],
-            "extension_labels": [],
-            "labels_by_asked": {},
-            "label_weights": [],
-            "descriptions": {},
+        settings = {
             "spans_key": spans_key,
             "threshold": threshold,
             "decoding": decoding,
             "set_ents": set_ents,
             "max_span_length": max_span_length,
-            "width": max_span_length or 1,
             "label_semantics": label_semantics,
             "description_encoder": description_encoder,
             "extension_key": extension_key,
         }
+        self._set_cfg(
+            settings,
+            extension_labels=[],
+            labels_by_asked={},
+            label_weights=[],
+            descriptions={},
+            width=max_span_length or 1,
+        )
 
     @property
     def flat(self) -> bool:
@@ -232,12 +236,14 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """RETURNS (List[List[ScoredSpan]]): The chosen spans of each Doc. Docs are batched by length within."""
         docs = list(docs)
         predicted: List[List[ScoredSpan]] = [[] for _ in docs]
+        longest = self.cfg["max_span_length"] or self.cfg["width"]
         budget = max(1, BAND_CELLS[self.model.ops.device_type] // self.cfg["width"])
         for positions in batch_by_padding([len(doc) for doc in docs], budget):
             logits = self.model.predict([docs[i] for i in positions])
             cells, scores = spans_over(logits, self.cfg["threshold"])
             for (row, start, extra, label), score in zip(cells.tolist(), scores.tolist()):
-                predicted[positions[row]].append(ScoredSpan(start, start + extra + 1, label, score))
+                if extra < longest:
+                    predicted[positions[row]].append(ScoredSpan(start, start + extra + 1, label, score))
         return [
             decode([span for span in spans if not _touches_space(doc, span)], self.cfg["decoding"])
             for doc, spans in zip(docs, predicted)

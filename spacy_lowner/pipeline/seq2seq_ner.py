@@ -77,7 +77,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: Dict[str, Any] = {"labels": [], "window": window, "context": context}
+        self._set_cfg({"window": window, "context": context})
         register(context)
 
     def initialize(

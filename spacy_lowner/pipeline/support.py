@@ -120,15 +120,38 @@ class Support:
         return len(tensors).to_bytes(8, "little") + tensors + texts
 
     def from_bytes(self, data: bytes, vocab: Vocab) -> "Support":
-        """Load what `to_bytes` gave. RETURNS (Support): This one."""
+        """Load what `to_bytes` gave.
+
+        data (bytes): From `to_bytes`, or from a file.
+        vocab (Vocab): For the texts.
+        RETURNS (Support): This support. RAISES (ValueError): If the parts are damaged or do not fit together.
+        """
         size = int.from_bytes(data[:8], "little")
         tensors = data[8 : 8 + size]
         header = json.loads(tensors[8 : 8 + int.from_bytes(tensors[:8], "little")])
-        self.types = json.loads(header["__metadata__"]["types"])
+        loaded = Support()
+        loaded.types = json.loads(header["__metadata__"]["types"])
         arrays = load(tensors)
-        self.places, self.labels, self.states = (arrays[name] for name in ("places", "labels", "states"))
-        self.texts = list(DocBin().from_bytes(data[8 + size :]).get_docs(vocab))
+        loaded.places, loaded.labels, loaded.states = (arrays[name] for name in ("places", "labels", "states"))
+        loaded.texts = list(DocBin().from_bytes(data[8 + size :]).get_docs(vocab))
+        loaded._check()
+        vars(self).update(vars(loaded))
         return self
+
+    def _check(self) -> None:
+        """RAISES (ValueError): If sizes do not fit, an index leads nowhere, or a state is not a finite number."""
+        count, lengths = len(self.labels), numpy.asarray([len(text) for text in self.texts], dtype="int64")
+        if self.places.shape != (count, 3) or self.labels.ndim != 1 or self.states.ndim != 2:
+            raise ValueError("its arrays have the wrong shapes")
+        if len(self.states) not in (0, count) or not numpy.isfinite(self.states).all():
+            raise ValueError("its states are not one finite vector per candidate")
+        if count and not (0 <= self.labels.min() and self.labels.max() < len(self.types)):
+            raise ValueError("a candidate has a type that does not exist")
+        texts, starts, ends = self.places.T
+        if count and not (0 <= texts.min() and texts.max() < len(lengths)):
+            raise ValueError("a candidate belongs to a text that does not exist")
+        if not ((0 <= starts) & (starts < ends) & (ends <= lengths[texts])).all():
+            raise ValueError("a candidate lies outside of its text")
 
     def _keep(self, keep: numpy.ndarray) -> None:
         self.places, self.labels = self.places[keep], self.labels[keep]

@@ -12,6 +12,7 @@ from spacy.training import Example
 from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..scorers import best_threshold, span_score
+from ..trained import change_setting
 
 # Spans below it are never worth a look.
 LOWEST_THRESHOLD = 0.05
@@ -80,11 +81,12 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
     RETURNS (Dict[str, float]): "threshold", and the "p", "r" and "f" that it reaches; the old threshold and zeros where nothing is
         right. RAISES (LownerError): If no pipe with a threshold writes the key.
     """
-    cfgs = [pipe.cfg for _, pipe in nlp.pipeline if isinstance(getattr(pipe, "cfg", None), dict)]
-    tunable = [cfg for cfg in cfgs if "threshold" in cfg and cfg.get("spans_key") == spans_key]
+    cfgs = {name: pipe.cfg for name, pipe in nlp.pipeline if isinstance(getattr(pipe, "cfg", None), dict)}
+    tunable = [name for name, cfg in cfgs.items() if "threshold" in cfg and cfg.get("spans_key") == spans_key]
     if not tunable:
         raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
-    old, tunable[-1]["threshold"] = tunable[-1]["threshold"], LOWEST_THRESHOLD
+    name = tunable[-1]
+    old, cfgs[name]["threshold"] = cfgs[name]["threshold"], LOWEST_THRESHOLD
     hits, total = [], 0
     for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
         right = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
@@ -96,5 +98,5 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") ->
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
     if not best["f"]:
         best["threshold"] = old
-    tunable[-1]["threshold"] = best["threshold"]
+    change_setting(nlp, name, "threshold", best["threshold"])
     return best

@@ -137,7 +137,7 @@ def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, 
     """The same mask, written out for one prompt in a plain row: text and soft tokens see themselves, the prompt all."""
     model = build(anchored=anchored)
     module = get_module(model.shims[0]).eval()
-    batches, _ = PromptReader(module, model.attrs).read([(doc, [(2, 3)])])
+    batches, _ = PromptReader(module, vars(model.attrs["settings"])).read([(doc, [(2, 3)])])
     batch = {name: torch.as_tensor(array) for name, array in batches[0].items()}
     length, own = batch["ids"].shape[1], int((batch["owners"] == 0).sum())
     mask = torch.ones(1, length, length, dtype=torch.long)
@@ -157,7 +157,7 @@ def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, 
 def test_paper_form_is_what_the_encoder_gives_for_the_whole_prompt(build, doc):
     model = build(packing="paper", state="mask", anchored=False)
     module = get_module(model.shims[0])
-    batches, order = PromptReader(module, model.attrs).read([(doc, EACH_WORD)])
+    batches, order = PromptReader(module, vars(model.attrs["settings"])).read([(doc, EACH_WORD)])
     states = model.predict([(doc, EACH_WORD)]).states
     module.eval()
     for batch in batches:
@@ -237,6 +237,6 @@ def test_roberta_counts_positions_from_its_padding(tmp_path, nlp):
     model.initialize(Y=["nothing", "x"])
     doc = Doc(nlp.vocab, words=["Rome", "is", "old"])
     module = get_module(model.shims[0])
-    batches, _ = PromptReader(module, model.attrs).read([(doc, [(0, 1)])])
+    batches, _ = PromptReader(module, vars(model.attrs["settings"])).read([(doc, [(0, 1)])])
     assert batches[0]["positions"].min() == 2
     assert model.predict([(doc, [(0, 1), (1, 3)])]).states.shape == (2, 16)

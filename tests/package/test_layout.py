@@ -16,7 +16,7 @@ ALLOWED = {
     "errors": set(),
     "types": set(),
     "batching": set(),
-    "trained": {"errors"},
+    "trained": {"errors", "types"},
     "corpus": {"errors", "types"},
     "nn": set(),
     "assets": set(),

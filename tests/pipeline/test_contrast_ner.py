@@ -386,7 +386,7 @@ def test_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_en
     model = {"@architectures": "spacy-lowner.ContrastNER.v1", "encoder": str(tmp_path), "soft_tokens": 2}
     pipe = nlp.add_pipe(NAME, config={"k": 1, "model": model})
     nlp.initialize(lambda: examples)
-    again = spacy.blank("en").add_pipe(NAME).from_bytes(pipe.to_bytes())
+    again = spacy.blank("en").add_pipe(NAME, config={"k": 1, "model": model}).from_bytes(pipe.to_bytes())
     asked = [(examples[0].predicted, [(0, 1)])]
     assert numpy.isfinite(again.model.predict(asked).states).all()
 
@@ -479,7 +479,7 @@ def test_settings_of_a_trained_model_can_be_changed(nlp, examples, train):
     doc = nlp.make_doc("Ada met Bob in Rome")
     asked = [(doc, candidates_of(doc, "words", 1))]
     anchored = pipe.model.predict(asked).states
-    pipe.model.attrs["anchored"] = False
+    pipe.model.attrs["settings"].anchored = False
     assert not numpy.allclose(pipe.model.predict(asked).states, anchored, atol=1e-3)
-    pipe.model.attrs["anchored"] = True
+    pipe.model.attrs["settings"].anchored = True
     assert numpy.allclose(pipe.model.predict(asked).states, anchored, atol=1e-6)

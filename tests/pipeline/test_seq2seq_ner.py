@@ -274,7 +274,7 @@ def test_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
-    pipe.model.attrs["max_output"] = 1
+    pipe.model.attrs["settings"].max_output = 1
     doc = nlp.make_doc("Ann sang in Rome.")
     (written,) = write(pipe.model, [WritingTask([token.text for token in doc], "", {"PER": "per"})])
     assert written.valid and written.cut
@@ -395,6 +395,6 @@ def test_outputs_end_before_a_decoder_has_no_more_positions(tiny_encoder):
     nlp = build(tiny_encoder, model={"max_input": 64})
     nlp.initialize(lambda: examples_of(nlp))
     model = nlp.get_pipe("seq2seq_ner").model
-    model.attrs["max_output"] = 10_000
+    model.attrs["settings"].max_output = 10_000
     (written,) = write(model, [WritingTask(["Ann", "sang"] * 3, "", {"PER": "per"})])
     assert all(0 <= start < end <= 6 for _, start, end in written.mentions)
