@@ -11,7 +11,12 @@ import argparse
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
+
+from spacy_lowner.corpus.files import output_lock
+from spacy_lowner.errors import LownerError
 
 # New examples a sentence by context and by entity, as in the paper.
 BEST = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
@@ -30,15 +35,27 @@ def main() -> None:
     for folder in arguments.folders:
         train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
         model, unfinished = folder / "filter", folder / "filter.unfinished"
-        if not model.exists() or model.stat().st_mtime < (folder / "train.spacy").stat().st_mtime:
-            shutil.rmtree(model, ignore_errors=True)
-            paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
-            spacy("train", str(arguments.config), "--output", str(unfinished), *paths, *device)
-            unfinished.rename(model)
+        with locked(model):
+            if not model.exists() or model.stat().st_mtime < (folder / "train.spacy").stat().st_mtime:
+                for old in (model, unfinished):
+                    shutil.rmtree(old, ignore_errors=True)
+                paths = ("--paths.train", train, "--paths.dev", dev, "--paths.source", arguments.source)
+                spacy("train", str(arguments.config), "--output", str(unfinished), *paths, *device)
+                unfinished.rename(model)
         for name, (context, entity) in ratios.items():
             asked = ("--context-ratio", str(context), "--entity-ratio", str(entity))
             output = str(folder / f"train_{name}.spacy")
             spacy("lowner", "augment", train, output, *asked, "--filter-model", str(model / "model-best"), *device)
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Keep other runs from making an output during the block, or end with a message."""
+    try:
+        with output_lock(output):
+            yield
+    except LownerError as error:
+        sys.exit(str(error))
 
 
 def spacy(*arguments: str) -> None:
