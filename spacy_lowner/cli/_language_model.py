@@ -112,7 +112,7 @@ def _read_settings(path: Path) -> Dict[str, Any]:
 
 
 def _first_registered(settings: Any) -> Optional[str]:
-    """RETURNS (Optional[str]): A name in JSON that a config would resolve, such as `@misc`; None where there is none."""
+    """RETURNS (Optional[str]): A name in JSON that a config would resolve, such as `@misc`; None without one."""
     rest = [settings]
     while rest:
         value = rest.pop()

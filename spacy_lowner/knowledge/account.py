@@ -18,8 +18,8 @@ class Account:
     """Counts of a workflow.
 
     used (Counter): Annotations by kind. unused (Counter): What could not be used, by cause.
-    cases (List[Dict[str, Any]]): Each of the latter: its cause, its text, and what was said, without control characters and
-        cut at `MAX_SAID_LENGTH`. At most `MAX_CASES_PER_TEXT` are listed per text; all are counted.
+    cases (List[Dict[str, Any]]): Each of the latter: its cause, its text, and what was said, without control characters
+        and cut at `MAX_SAID_LENGTH`. At most `MAX_CASES_PER_TEXT` are listed per text; all are counted.
     """
 
     used: Counter = field(default_factory=Counter)

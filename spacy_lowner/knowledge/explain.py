@@ -124,7 +124,7 @@ def _sentences(reply: Reply, doc: Doc, split: SplitT, language: str, account: Ac
 
 
 def _split_lines(text: str, split: SplitT, language: str) -> List[str]:
-    """RETURNS (List[str]): The sentences of a text, without markdown; after `MAX_SENTENCES` no further line is split."""
+    """RETURNS (List[str]): The sentences of a text, without markdown. After `MAX_SENTENCES` no line is split."""
     sentences: List[str] = []
     for line in clean_text(text).splitlines():
         if len(sentences) > MAX_SENTENCES:

@@ -13,6 +13,8 @@ MIN_KEY_LENGTH = 16
 MAX_LABEL_LENGTH = 60
 # Levels of a JSON value, and items of each of its objects and arrays, that are shown.
 _SHOWN_LEVELS, _SHOWN_ITEMS = 5, 20
+# Levels of a JSON value of a report that stay JSON.
+_KEPT_LEVELS = 50
 HIDDEN = "***"
 # The names of reasoning tags differ between models.
 _REASONING = re.compile(r"^.*</think(?:ing)?>|<think(?:ing)?>.*", re.DOTALL | re.IGNORECASE)
@@ -83,13 +85,13 @@ def clean_value(value: Any, limit: int) -> Any:
     RETURNS (Any): The value without control characters; a text where it is too long, or not JSON.
     """
     if isinstance(value, str):
-        text = clean_text(value[: limit + 1])
+        text = _without_controls(value[: limit + 1])
         return text if len(text) <= limit else f"{text[: limit - 1]}…"
     try:
         written = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return clean_message(value, limit=limit)
-    return json.loads(clean_text(written)) if len(written) <= limit else clean_message(value, limit=limit)
+    return _clean_json(json.loads(written)) if len(written) <= limit else clean_message(value, limit=limit)
 
 
 def describe(value: Any, level: int = 0) -> str:
@@ -117,6 +119,22 @@ def label_problem(label: str) -> str:
     if has_controls(label) or is_blank(label):
         return "label with control characters"
     return ""
+
+
+def _clean_json(value: Any, level: int = 0) -> Any:
+    if isinstance(value, str):
+        return _without_controls(value)
+    if not isinstance(value, (dict, list)):
+        return value
+    if level == _KEPT_LEVELS:
+        return clean_message(value)
+    if isinstance(value, list):
+        return [_clean_json(item, level + 1) for item in value]
+    return {_without_controls(name): _clean_json(item, level + 1) for name, item in value.items()}
+
+
+def _without_controls(text: str) -> str:
+    return "".join(letter for letter in text if letter in "\t\n" or not _is_control(letter))
 
 
 def _is_control(letter: str) -> bool:

@@ -210,7 +210,7 @@ class _Parser:
         while self._open:
             container = self._open[-1]
             container.key = _NOTHING
-            if container.pairs:
+            if not container.items:
                 container.last = _NOTHING
             container.close()
             self._close()

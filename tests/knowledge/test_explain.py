@@ -1,5 +1,8 @@
 """New sentences that explain old ones, from a scripted model and through the command."""
 
+import statistics
+import time
+
 import pytest
 import spacy
 import srsly
@@ -170,3 +173,45 @@ def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
 def test_known_texts_are_not_made(docs, annotator, make_doc):
     made, _ = explain(docs, Scripted(), annotator, model_name="m", known=[make_doc("Rome is wet .")])
     assert "Rome is wet." not in {doc.text for doc in made}
+
+
+class Saying:
+    def __init__(self, said, **fields):
+        self.reply = Reply(said, **fields)
+
+    def ask(self, requests, *, description=None):
+        return [self.reply for _ in requests]
+
+
+def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
+    said = "Rome is old.\n" + "a" * 2001 + "\n" + "b" * 1_500_000 + "\n" + "c" * 2000
+    made, account = explain([make_doc("a b")], Saying(said), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["Rome is old.", "c" * 2000]
+    assert account.unused == {"sentence of more than 2,000 letters": 2} and all(
+        len(case["said"]) <= 2000 for case in account.cases
+    )
+
+
+def test_explain_uses_a_bounded_number_of_sentences(make_doc, annotator):
+    said = "\n".join(f"Rome has {number} towers." for number in range(5000))
+    made, account = explain([make_doc("a b")], Saying(said, truncated=True), annotator, model_name="m")
+    assert len(made) == 1000 and account.unused == {"more than 1,000 sentences": 1}
+
+
+def test_explain_control_characters_are_no_text(make_doc, annotator):
+    made, _ = explain([make_doc("a b")], Saying("Ro\x1bme is\x00 old.\x07"), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["Rome is old."]
+
+
+@pytest.mark.parametrize("unit", ["*a ", "`a ", "**a ", "***a", "* ", "#", "> ", "1. ", "-", "_", "| ", "*a* "])
+def test_explain_the_time_for_marks_grows_with_the_length(make_doc, annotator, unit):
+    def seconds(length):
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            explain([make_doc("a b")], Saying((unit * length)[:length]), annotator, model_name="m")
+            times.append(time.perf_counter() - begun)
+        return statistics.median(times)
+
+    # Twelve times the length: quadratic time would be 144 times as long. What is too short to be measured is linear.
+    assert seconds(60_000) < 60 * max(seconds(5000), 1e-3)

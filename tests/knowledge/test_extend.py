@@ -411,3 +411,113 @@ def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
 def test_prompts_hold_text_as_it_is():
     prompt = render("spacy_lowner.knowledge", "explain", "en", text="x", entities=["O'Brien (person)", "R&D <x> 東"])
     assert '["O\'Brien (person)", "R&D <x> 東"]' in prompt
+
+
+@pytest.mark.parametrize("depth", [500, 900, 990, 20_000])
+@pytest.mark.parametrize(
+    "beginning, opening, closing, end",
+    [("", "[", "]", ""), ("", '{"items":[', "]}", ""), ('[{"entity": ', "[", "]", ', "type": "x"}]')],
+)
+def test_extend_nested_brackets_are_counted(make_doc, depth, beginning, opening, closing, end):
+    doc, other = make_doc("Ann left"), make_doc("Rome is old")
+    said = f"{beginning}{opening * depth}{closing * depth}{end}"
+    replies = {doc.text: said, other.text: [{"entity": "Rome", "type": "city"}]}
+    account = extend([doc, other], Scripted(replies), parts=["entities"])
+    assert account.unused == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
+
+
+def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
+    doc = make_doc("Ann left Rome")
+    nested = json.loads("[" * 40 + "]" * 40)
+    said = [
+        {"entity": nested, "type": "x"},
+        {"entity": "Ann", "type": {"a": nested}},
+        nested,
+        {"entity": "Rome", "type": "city"},
+    ]
+    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Rome", "city")] and account.unused == {"item without text and label": 3}
+    srsly.write_json(tmp_path / "account.json", account.as_dict())
+
+
+LABELS = {
+    "O": "O",
+    "o ": "O",
+    "x" * 61: "60 letters",
+    "per\nson": "control",
+    "a\u0000b": "control",
+    "\u202eab": "control",
+    "\u001b[31m": "control",
+}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_extend_labels_that_a_model_invents_are_refused_and_counted(make_doc, label):
+    doc = make_doc("Ann left Rome")
+    said = [{"entity": "Ann", "type": label}, {"entity": "Rome", "type": "city"}]
+    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    (cause,) = account.unused
+    assert ext(doc) == [("Rome", "city")] and LABELS[label] in cause and account.cases[0]["text"] == doc.text
+    tags = {
+        "segments": {doc.text: doc.text.split()},
+        "pos": {doc.text: [{"word": "Ann", "pos": label}, {"word": "left", "pos": "VERB"}]},
+    }
+    account = extend([doc], Scripted(**tags), parts=["pos"])
+    assert ext(doc) == [("left", "VERB")] and account.unused == {cause: 1, "word without a part of speech": 2}
+
+
+def test_extend_a_doc_whose_labels_are_all_refused_has_none(make_doc):
+    doc = make_doc("Ann left")
+    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "O"}]}), parts=["entities"])
+    assert "sc_ext" not in doc.spans
+
+
+def test_extend_a_label_of_sixty_letters_is_used(make_doc):
+    doc = make_doc("Ann left")
+    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "x" * 60}]}), parts=["entities"])
+    assert ext(doc) == [("Ann", "x" * 60)]
+
+
+def test_extend_reads_a_bounded_number_of_items(make_doc):
+    doc = make_doc("Ann left Rome")
+    said = [{"entity": "Ann", "type": "person"}] + [{"entity": f"x{number}", "type": "y"} for number in range(12_000)]
+    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Ann", "person")]
+    assert account.unused == {"more than 10,000 items": 1, "not in the text": 9999} and len(account.cases) == 1000
+
+
+def test_extend_many_lists_are_compared_in_linear_time(make_doc):
+    doc = make_doc("Ann left Rome")
+    said = (
+        " ".join(f'[{{"entity": "Ann", "type": "{number}"}}]' for number in range(4000))
+        + ' [{"entity": "Ann", "type": "1"}]'
+    )
+    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Ann", "0")] and account.unused == {"part of a word, or repeated too often": 3999}
+
+
+@pytest.mark.parametrize("count", [9_999, 10_000, 50_000])
+def test_extend_reads_a_bounded_mapping(make_doc, count):
+    docs = [make_doc("Rome"), make_doc("Bonn")]
+    said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    merge = json.dumps({"city": ["town"], "\u001b" * 100: [["x"]], **{f"s{number}": [] for number in range(count - 4)}})
+    account = extend(
+        docs, Scripted(said, merge=merge), parts=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
+    )
+    assert ext(docs[1]) == [("Bonn", "city")]
+    assert account.unused["mapping of more than 10,000 labels"] == (count > 10_000)
+    assert all(len(case["text"]) <= 300 for case in account.cases)
+
+
+def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
+    doc = make_doc("Ann left Rome")
+    said = [
+        {"entity": "\u001b[2Jx" + "y" * 5000, "type": "x"},
+        {"entity": "\u0007" * 10, "type": "\u0007"},
+        [float("nan")],
+    ]
+    account = extend([doc], Scripted({doc.text: json.dumps(said) + " " * 5000}), parts=["entities"])
+    account.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), parts=["entities"]))
+    assert sum(account.unused.values()) == len(account.cases) == 4
+    written = json.dumps(account.as_dict(), allow_nan=False)
+    assert len(written) < 10_000 and not any(escape in written for escape in ("u001b", "u0007", "u202e"))

@@ -1,5 +1,7 @@
 """JSON as models write it, mentions as they quote them."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +106,34 @@ def test_commas_of_texts_stay():
 def test_a_long_list_without_commas_is_read_whole():
     said = "[" + " ".join(f'{{"a": {number}}}' for number in range(300)) + "]"
     assert list(read_json_values(said)) == [{"a": number} for number in range(300)]
+
+
+def calls_of(words, mentions):
+    """RETURNS (int): How many functions aligning calls, those of C included."""
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        align_mentions(words, mentions)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize("mention", ["a", "a a", "A", "b", "a" * 50, "a a b", "", " "])
+def test_parsing_the_work_for_many_mentions_grows_with_their_number(mention):
+    words = ["a"] * 20
+    small, large = (calls_of(words, [mention] * count) for count in (2000, 16_000))
+    # Quadratic work would grow by 64.
+    assert large < 10 * small
+
+
+def test_parsing_a_huge_mention_is_no_work():
+    words = ["a"] * 50
+    assert align_mentions(words, ["a" * 10**6, "a" * 50, "a" * 50]) == [None, (0, 50), None]
+    assert calls_of(words, ["a" * 10**6]) < 1000

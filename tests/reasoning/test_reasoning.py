@@ -82,6 +82,22 @@ def test_replies(reply, expected):
     assert ReasoningChain.from_confusion(CONFUSION).read(reply) == expected
 
 
+@pytest.mark.parametrize(
+    "said, expected",
+    [
+        ("[" * 990 + "]" * 990, None),
+        ('{"bidirectional": ' + "[" * 990 + "]" * 990 + "}", None),
+        ('{"initial": "\\u0000", "bidirectional": "\\u200b"}', None),
+        ('{"bidirectional": "Ann\\u001b[0m is\\u0000 a\\nperson."}', {"bidirectional": "Ann[0m is a person."}),
+        (json.dumps({"initial": "x" * 20_001, "bidirectional": "y" * 20_000}), {"bidirectional": "y" * 20_000}),
+        (json.dumps({"initial": 9e999, "bidirectional": ["Ann.", "\x1b Bob."]}), {"bidirectional": "Ann. Bob."}),
+    ],
+    ids=["deep", "deep part", "blank", "controls", "long", "list"],
+)
+def test_reasoning_of_hostile_replies(said, expected):
+    assert ReasoningChain.from_confusion(CONFUSION).read(Reply(said)) == expected
+
+
 def test_the_shipped_examples_cover_the_types_of_ai():
     examples = load_examples("ai")
     assert len(examples) == 10 and all(all(example) for example in examples)
