@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: all test test-wheel clean
+.PHONY: all test test-attack test-wheel clean
 
 all: $(VENV)/.ready
 	$(BIN)/python -m spacy project run all
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
+
+# Threads, killed runs, damaged files and hostile servers, with fixed seeds.
+test-attack: $(VENV)/.ready
+	$(BIN)/python -m pytest -m attack
 
 # The same tests against the installed wheel instead of the source tree.
 test-wheel: $(VENV)/.ready

@@ -41,7 +41,7 @@ class Errors(metaclass=_WithCodes):
         "with --skip-invalid."
     )
     LN007 = (
-        "{path}, {where}: the span {start}-{end} ({label}) lies outside the {size} {unit} of its text. Correct its offsets, "
+        "{path}, {where}: the span {start}-{end} ({label}) is empty, reversed, or outside the {size} {unit} of its text. Correct its offsets, "
         "name the kind of ends with --ends, or leave the text out with --skip-invalid."
     )
     LN008 = (
@@ -174,6 +174,25 @@ class Errors(metaclass=_WithCodes):
         "else: get the pipeline again from a source that you trust."
     )
     LN162 = "{path} cannot be read as the support of contrast_ner: {reason}. Get the pipeline again, or train it again."
+    LN164 = (
+        "{path}, {where}: the span {start}-{end} ({label}) should be {mention!r}, and the text has {found!r} there (counted in {way}). No way "
+        "of counting fits all spans of the file. Correct the offsets or the texts of the spans, or leave the record out with --skip-invalid."
+    )
+    LN165 = (
+        "{path}, {where}: the span {start}-{end} can count tokens or characters of the text, and the file does not say which. Name it "
+        "with --offsets tokens or --offsets characters."
+    )
+    LN166 = (
+        "{path}: {count} records without a single span, but with the keys {keys}, which are not known and may hold annotations. Write spans "
+        "under one of {known}; if the texts are not annotated, say so with --unannotated."
+    )
+    LN167 = (
+        "{path}, line {line}: {found} columns ({text!r}), and most lines have {size}. Correct the line, or leave the sentence out with "
+        "--skip-invalid."
+    )
+    LN168 = "{path} has {size} columns. Name others with --word-column and --label-columns; words and labels have columns of their own."
+    LN169 = "{path}: {problem}. Correct the Doc, or make the file again with: python -m spacy lowner convert."
+    LN170 = "{name}: {problem} ({text!r}). Correct the Doc's user_data."
     LN163 = (
         "GPU {gpu_id} cannot be used: {reason}. Install CuPy with the extra: pip install 'spacy-lowner[cuda]' (CUDA 12), or run on the CPU "
         "with --gpu-id -1."

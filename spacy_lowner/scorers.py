@@ -1,21 +1,30 @@
 """Scores of span groups: typed, by type, and of finding a span whatever its type."""
 
-from typing import Any, Callable, Dict, Iterable, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 from spacy.pipeline.spancat import spancat_score
+from spacy.tokens import Doc, Span
 from spacy.training import Example
+
+from .corpus.cleaning import trim
 
 
 def span_score(examples: Iterable[Example], *, spans_key: str, **kwargs: Any) -> Dict[str, Any]:
-    """Precision, recall and F1 of `doc.spans[spans_key]`, which may overlap.
+    """Precision, recall and F1 of `doc.spans[spans_key]`, which may overlap. White space around spans does not count.
 
     examples (Iterable[Example]): Predicted and gold Docs. spans_key (str): Key of the span groups.
     RETURNS (Dict[str, Any]): `spans_{key}_p/r/f`, `spans_{key}_per_type`, and `spans_{key}_detect_p/r/f`, in which the type
         does not count.
     """
     examples = list(examples)
-    typed = spancat_score(examples, spans_key=spans_key)
-    untyped = spancat_score(examples, spans_key=spans_key, labeled=False)
+
+    def spans_of(doc: Doc, attribute: str) -> List[Span]:
+        # As in training: white space around a span does not count.
+        trimmed = (trim(span) for span in doc.spans.get(spans_key, ()))
+        return [span for span in trimmed if len(span)]
+
+    typed = spancat_score(examples, spans_key=spans_key, getter=spans_of)
+    untyped = spancat_score(examples, spans_key=spans_key, labeled=False, getter=spans_of)
     prefix = f"spans_{spans_key}"
     detected = {f"{prefix}_detect_{part}": untyped[f"{prefix}_{part}"] for part in "prf"}
     return {**typed, **detected}

@@ -5,7 +5,8 @@ from typing import Iterable, List, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere, trim
+from ..corpus.cleaning import trim
+from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
 from ..errors import Errors, LownerError
 from ..trained import load_pipeline, span_pipes
 

@@ -9,7 +9,8 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Option
 import srsly
 from spacy.tokens import Doc, Span
 
-from ..corpus.docs import entity_spans, trim
+from ..corpus.cleaning import trim
+from ..corpus.docs import entity_spans
 from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY
 from .rewrite import Edit, LayersT, crosses, inner_spans

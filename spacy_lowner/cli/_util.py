@@ -66,14 +66,18 @@ def use_gpu(gpu_id: int) -> None:
 
 
 def show_reading(report: ConvertReport, path: Path) -> None:
-    """Say what was detected, mended and left out of a corpus."""
-    scheme = f", scheme {report.tags.scheme}" if report.tags.scheme else ""
-    msg.info(f"{path}: {report.format}{scheme}")
+    """Print what was detected in a corpus, and what was repaired, dropped and skipped."""
+    reading = report.reading
+    details = [f"scheme {reading.scheme}" if reading.scheme else "", reading.layout]
+    msg.info(", ".join([f"{path}: {report.format}", *filter(None, details)]))
     if report.from_ents:
         msg.info("No Doc has spans under the key: doc.ents are taken")
-    if report.tags.mends:
-        msg.warn(f"{report.tags.mends} tags broke the scheme and were mended")
+    if reading.repaired_tags:
+        msg.warn(f"{reading.repaired_tags} tags broke the scheme and were repaired")
+    for change, count in reading.changes.items():
+        if count:
+            msg.warn(f"{count} {change}")
     if report.skipped:
-        msg.warn(f"{len(report.skipped)} left out:")
+        msg.warn(f"{len(report.skipped)} skipped:")
         for problem in report.skipped:
             msg.text(f"  {problem}")

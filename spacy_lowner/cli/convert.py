@@ -1,14 +1,14 @@
 """`spacy lowner convert`: any corpus to Docs, and back."""
 
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 import typer
 from wasabi import msg
 
 from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.formats import READERS
-from ..corpus.records import ENDS
+from ..corpus.offsets import ENDS, OFFSETS
 from ..corpus.schemes import SCHEMES
 from ..corpus.tokens import TOKENIZERS
 from ..corpus.writers import OVERLAPS, write_corpus
@@ -25,19 +25,24 @@ def convert_cli(
     output_path: Path = typer.Argument(..., help="Its suffix names the format: .spacy, .jsonl, .bio, .markup"),
     format: str = typer.Option("auto", help=f"auto, {', '.join(READERS)}"),
     scheme: Optional[str] = typer.Option(None, help=f"Tag scheme, by default detected: {', '.join(SCHEMES)}"),
+    word_column: Optional[int] = typer.Option(None, min=1, help="Column of the words, from 1; detected by default"),
+    label_columns: Optional[str] = typer.Option(None, help="Columns of the labels, from 1, with commas; several are layers of nested spans"),
     ends: str = typer.Option("auto", help=f"Ends of spans in JSON: {', '.join(ENDS)}"),
+    offsets: str = typer.Option("auto", help=f"What offsets of spans in JSON count: {', '.join(OFFSETS)}"),
     encoding: str = typer.Option("utf8", help="Encoding of the input"),
     lang: str = typer.Option("en", help="Language of the tokenizer, for texts without tokens"),
     tokenizer: str = typer.Option("auto", help=f"For texts without tokens: {', '.join(TOKENIZERS)}"),
     spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
     overlaps: str = typer.Option("error", help=f"For outputs that cannot overlap: {', '.join(OVERLAPS)}"),
-    skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Leave out what cannot be read, and list it"),
+    unannotated: bool = typer.Option(False, "--unannotated", help="The texts have no annotations, whatever other keys their records have"),
+    skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Skip what cannot be read, and list it"),
 ):
-    """Convert a corpus; say what was detected, mended and left out."""
+    """Convert a corpus; print what was detected, repaired and skipped."""
     for what, value, options in (
         ("format", format, ("auto", *READERS)),
         ("scheme", scheme, (None, *SCHEMES)),
         ("ends", ends, ENDS),
+        ("offsets", offsets, OFFSETS),
         ("tokenizer", tokenizer, TOKENIZERS),
         ("overlaps", overlaps, OVERLAPS),
     ):
@@ -49,11 +54,15 @@ def convert_cli(
         input_path,
         format=format,
         scheme=scheme,
+        word_column=word_column and word_column - 1,
+        label_columns=_columns(label_columns),
         ends=ends,
+        offsets=offsets,
         encoding=encoding,
         lang=lang,
         tokenizer=tokenizer,
         spans_key=spans_key,
+        unannotated=unannotated,
         skip_invalid=skip_invalid,
         report=report,
     )
@@ -64,3 +73,13 @@ def convert_cli(
     nested = f", {report.nested} of them nested or crossing" if report.nested and not dropped else ""
     spans = sum(report.spans.values()) - dropped
     msg.good(f"{output_path}: {report.sentences} sentences, {spans} spans of {len(report.spans)} types{nested}")
+
+
+def _columns(numbers: Optional[str]) -> Optional[List[int]]:
+    """RETURNS (Optional[List[int]]): Indexes of columns that a user counts from 1. RAISES (LownerError): If one is not a number."""
+    if numbers is None:
+        return None
+    columns = [number.strip() for number in numbers.split(",")]
+    if not all(number.isdecimal() and int(number) for number in columns):
+        raise LownerError(Errors.LN022.format(what="--label-columns", expected="numbers from 1, with commas", value=numbers))
+    return [int(number) - 1 for number in columns]

@@ -1,105 +1,120 @@
-"""CoNLL-like columns: a token and its label a line, an empty line after each sentence."""
+"""CoNLL-like columns: a token and its labels per line, an empty line after each sentence."""
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import Errors, LownerError
+from .column_layout import Layout, Row, find_layout, split_columns
 from .files import read_lines
 from .schemes import SCHEMES, decode_tags, detect_scheme, parse_tag
-from .sentence import OnErrorT, Sentence, raise_error
+from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 
 # Lines that are no token.
 SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
-# Number, token and label of each line of a sentence.
-BlockT = List[Tuple[int, str, str]]
-
-
-@dataclass
-class TagReport:
-    """What a reader of tags found out. scheme (str): The tag scheme. mends (int): Tags that broke it and were mended."""
-
-    scheme: str = ""
-    mends: int = 0
 
 
 def read_columns(
     path: Path,
     *,
     scheme: Optional[str] = None,
+    word_column: Optional[int] = None,
+    label_columns: Optional[Sequence[int]] = None,
     encoding: str = "utf8",
     on_error: OnErrorT = raise_error,
-    report: Optional[TagReport] = None,
+    report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
-    """Read token-and-label lines: the first column is the token, the last its label.
+    """Read token-and-label lines.
 
-    Columns are separated by a TAB where the line has one, else by single spaces. In two-column lines all before the last
-    separator is the token, so white space can be a token. `-DOCSTART-` and `IMGID:` lines and comments (lines that begin
-    with "#" and end in no label) are left out. Blanks at the end of a line do not count.
+    Columns are separated by a TAB where the line has one, else by spaces. All lines have the same number of them. Which ones
+    hold words and labels is detected (`corpus.column_layout`) or named; several columns of labels are layers of nested spans.
+    `-DOCSTART-` and `IMGID:` lines and comments (lines that begin with "#" and end in no label) are skipped. Blanks at the end
+    of a line do not count.
 
-    path (Path): The file. scheme (Optional[str]): One of `SCHEMES`; detected by default. encoding (str): Of the file.
-    on_error (OnErrorT): What to do about a bad sentence. report (Optional[TagReport]): Filled in.
+    path (Path): The file.
+    scheme (Optional[str]): One of `SCHEMES`; detected by default.
+    word_column (Optional[int]): Index of the column of words. label_columns (Optional[Sequence[int]]): Of the labels; negative
+        ones count from the end.
+    encoding (str): Of the file.
+    on_error (OnErrorT): What to do about a bad sentence.
+    report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
+    RAISES (LownerError): If no line has a label, or there is no such column.
     """
-    report = report if report is not None else TagReport()
-    blocks = list(_blocks(path, encoding, on_error))
-    report.scheme = scheme or _detect(path, blocks)
-    for block in blocks:
-        lines, words, labels = zip(*block)
+    report = report if report is not None else ReadingReport()
+    sentences = [rows for rows in _sentences(path, encoding, on_error) if rows]
+    if not sentences:
+        raise LownerError(Errors.LN001.format(path=path))
+    try:
+        layout = find_layout(sentences, word_column, label_columns)
+    except IndexError as error:
+        raise LownerError(Errors.LN168.format(path=path, size=error)) from None
+    schemes = [scheme or _detect(path, sentences, column) for column in layout.labels]
+    report.scheme = "/".join(dict.fromkeys(schemes))
+    report.layout = "" if layout.is_usual else str(layout)
+    for rows in sentences:
         try:
-            spans, mends = decode_tags(labels, report.scheme)
-        except KeyError as error:
-            line = lines[labels.index(error.args[0])]
-            on_error(
-                LownerError(Errors.LN005.format(path=path, line=line, label=error.args[0], scheme=report.scheme))
-            )
+            spans = _decode(path, rows, layout, schemes, report)
+        except LownerError as error:
+            on_error(error)
             continue
-        report.mends += mends
-        yield Sentence(list(words), spans, where=f"line {lines[0]}")
+        yield Sentence([row.cells[layout.word] for row in rows], spans, where=f"line {rows[0].line}")
 
 
-def _detect(path: Path, blocks: List[BlockT]) -> str:
-    sentences = [[label for _, _, label in block] for block in blocks]
-    scheme = detect_scheme(sentences)
+def _decode(path: Path, rows: List[Row], layout: Layout, schemes: List[str], report: ReadingReport) -> List[LabeledSpan]:
+    for row in rows:
+        if len(row.cells) < 2 or not row.cells[min(layout.word, len(row.cells) - 1)]:
+            raise LownerError(Errors.LN004.format(path=path, line=row.line, text=row.text[:60]))
+        if len(row.cells) != layout.size:
+            values = {"line": row.line, "found": len(row.cells), "size": layout.size, "text": row.text[:60]}
+            raise LownerError(Errors.LN167.format(path=path, **values))
+    spans: List[LabeledSpan] = []
+    for column, scheme in zip(layout.labels, schemes):
+        labels = [row.cells[column] for row in rows]
+        try:
+            layer, repaired = decode_tags(labels, scheme)
+        except KeyError as error:
+            line = rows[labels.index(error.args[0])].line
+            raise LownerError(Errors.LN005.format(path=path, line=line, label=error.args[0], scheme=scheme)) from None
+        spans += layer
+        report.repaired_tags += repaired
+    return spans
+
+
+def _detect(path: Path, sentences: List[List[Row]], column: int) -> str:
+    labels = [[row.cells[column] for row in rows if column < len(row.cells)] for rows in sentences]
+    scheme = detect_scheme(labels)
     if scheme is None:
-        seen = ", ".join(repr(label) for label, _ in Counter(sum(sentences, [])).most_common(3))
-        line = blocks[0][0][0] if blocks else 1
+        counts = Counter(label for own in islice(labels, 1000) for label in own)
+        seen = ", ".join(repr(label) for label, _ in counts.most_common(3))
+        line = sentences[0][0].line
         raise LownerError(Errors.LN011.format(path=path, line=line, labels=seen or "none", schemes=", ".join(SCHEMES)))
     return scheme
 
 
-def _blocks(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[BlockT]:
-    lines = [line and line.rstrip(" \t") for line in read_lines(path, encoding, on_error)]
-    space_columns = Counter(line.count(" ") + 1 for line in lines if line and line.strip() and "\t" not in line)
-    two_columns = not space_columns or space_columns.most_common(1)[0][0] <= 2
-    block: BlockT = []
+def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[Row]]:
+    """YIELDS (List[Row]): The rows of each sentence all of whose lines could be decoded."""
+    rows: List[Row] = []
     broken = False
-    for number, line in enumerate(lines + [""], 1):
+    for number, line in _numbered(path, encoding, on_error):
         if line is None:
             broken = True
         elif not line.strip():
-            if block and not broken:
-                yield block
-            block, broken = [], False
-        elif not SKIPPED.match(line):
-            token, label = _split(line, two_columns)
-            if parse_tag(label) is None and (line == "#" or line.startswith("# ")):
-                continue
-            if not token:
-                if not broken:
-                    on_error(LownerError(Errors.LN004.format(path=path, line=number, text=line[:60])))
-                broken = True
-            block.append((number, token, label))
+            if not broken:
+                yield rows
+            rows, broken = [], False
+        elif not SKIPPED.match(line) and not _is_comment(line):
+            rows.append(Row(number, line, split_columns(line)))
+    if not broken:
+        yield rows
 
 
-def _split(line: str, two_columns: bool) -> Tuple[str, str]:
-    separator = "\t" if "\t" in line else " "
-    if two_columns or line.count(separator) == 1:
-        token, _, label = line.rpartition(separator)
-        return (token.partition("\t")[0] if separator == "\t" else token), label
-    columns = line.split(separator)
-    # A token that is a space leaves two empty columns before the first separator.
-    token = columns[0] or (" " if len(columns) > 2 and not columns[1] else "")
-    return token, columns[-1]
+def _numbered(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[Tuple[int, Optional[str]]]:
+    lines = read_lines(path, encoding, on_error)
+    return enumerate((line and line.rstrip(" \t") for line in lines), 1)
+
+
+def _is_comment(line: str) -> bool:
+    return (line == "#" or line.startswith("# ")) and parse_tag(split_columns(line)[-1]) is None

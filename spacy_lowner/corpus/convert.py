@@ -6,29 +6,31 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc
 
 from ..errors import Errors, LownerError, Warnings
 from ..types import EXTENSION_KEY
-from .columns import TagReport
+from .cleaning import clean_doc, clean_sentence
 from .docs import from_doc, read_docs, to_docs
 from .formats import detect_format, read_corpus
-from .sentence import raise_error
+from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
 
 @dataclass
 class ConvertReport:
     """What a conversion found.
 
-    format (str): Of the input. tags (TagReport): Scheme and mends, for tagged formats. sentences (int): Sentences read.
+    format (str): Of the input.
+    reading (ReadingReport): What the reader detected and changed.
+    sentences (int): Sentences read.
     spans (Counter): Spans by label. nested (int): Spans inside or across others. skipped (List[str]): Errors passed over.
     from_ents (bool): Whether the spans were taken from `doc.ents`, since no Doc has the key.
     """
 
     format: str = ""
-    tags: TagReport = field(default_factory=TagReport)
+    reading: ReadingReport = field(default_factory=ReadingReport)
     sentences: int = 0
     spans: Counter = field(default_factory=Counter)
     nested: int = 0
@@ -49,21 +51,22 @@ def load_corpus(
 
     path (Path): The file. format (str): A key of `READERS`, or "auto". spans_key (str): Key for the spans.
     skip_invalid (bool): Whether to pass over what cannot be read, instead of raising. report (Optional[ConvertReport]):
-        Filled in. **options: Options of the readers: scheme, ends, encoding, lang, tokenizer.
+        Filled in.
+    **options: Options of the readers: scheme, word_column, label_columns, ends, offsets, encoding, lang, tokenizer, unannotated.
     RETURNS (List[Doc]): The Docs. RAISES (LownerError): What is wrong, where, and how to mend it.
     """
     report = report if report is not None else ConvertReport()
     if path.suffix == ".spacy":
         report.format = "DocBin"
-        docs = list(read_docs(path))
+        docs = [_clean(path, f"Doc {number}", doc, spans_key, report) for number, doc in enumerate(read_docs(path), 1)]
     else:
         on_error = (lambda error: report.skipped.append(str(error))) if skip_invalid else raise_error
         if format == "auto":
             # What cannot be decoded is told by the reader.
             format = detect_format(path, options.get("encoding", "utf8"), (lambda error: None) if skip_invalid else raise_error)
         report.format = format
-        sentences = read_corpus(path, format, on_error=on_error, report=report.tags, **options)
-        docs = to_docs(sentences, spans_key)
+        sentences = read_corpus(path, format, on_error=on_error, report=report.reading, **options)
+        docs = to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
         if not docs and report.skipped:
             count, first = len(report.skipped), report.skipped[0]
             raise LownerError(Errors.LN012.format(path=path, count=count, first=first))
@@ -88,6 +91,24 @@ def load_corpus(
         report.spans.update(span.label_ for span in spans)
         report.nested += count_nested([(span.start, span.end) for span in spans])
     return docs
+
+
+def _cleaned(
+    path: Path, sentences: Iterable[Sentence], on_error: OnErrorT, report: ReadingReport
+) -> Iterator[Sentence]:
+    for sentence in sentences:
+        try:
+            yield clean_sentence(sentence, report.changes)
+        except ValueError as error:
+            message = Errors.LN009.format(path=path, where=sentence.where, problem=error, mend="Correct it")
+            on_error(LownerError(message))
+
+
+def _clean(path: Path, where: str, doc: Doc, spans_key: str, report: ConvertReport) -> Doc:
+    try:
+        return clean_doc(doc, spans_key, report.reading.changes)
+    except ValueError as error:
+        raise LownerError(Errors.LN169.format(path=path, problem=f"{where}: {error}")) from None
 
 
 def content_digest(path: Path, spans_key: str = "sc") -> bytes:

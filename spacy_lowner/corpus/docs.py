@@ -1,6 +1,5 @@
 """Sentences to Docs, Docs to files."""
 
-from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
@@ -15,6 +14,9 @@ from .extensions import asked_record
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
+
+# Token attributes whose values are hashes of strings, which a damaged file may not have.
+HASHED = ["ORTH", "NORM", "LEMMA", "TAG", "DEP", "MORPH", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
 
 
 def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool = True) -> Doc:
@@ -84,13 +86,6 @@ def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
 
 
-def trim(span: Span) -> Span:
-    """RETURNS (Span): Without white space around it; empty if it is nothing else."""
-    words = [token.i for token in span if not token.is_space]
-    start, end = (words[0], words[-1] + 1) if words else (span.start, span.start)
-    return Span(span.doc, start, end, label=span.label_)
-
-
 def keys_elsewhere(docs: Iterable[Doc], spans_key: str = "sc") -> List[str]:
     """RETURNS (List[str]): The keys of the spans of Docs, if all of them are under others than one key and `doc.ents`."""
     keys = set()
@@ -132,15 +127,41 @@ def is_docbin(path: Path) -> bool:
 
 
 def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:
-    """Read a DocBin, or all in a folder. RETURNS (Iterator[Doc]): The Docs. RAISES (LownerError): If it is missing or no DocBin."""
+    """Read a DocBin, or all in a folder.
+
+    path (Path): The file or folder.
+    vocab (Optional[Vocab]): For the Docs; by default a plain one.
+    YIELDS (Doc): The Docs.
+    RAISES (LownerError): If it is missing, or a DocBin is damaged.
+    """
     settle_codecs()
     vocab = vocab or plain_vocab()
-    files = sorted(path.rglob("*.spacy")) if path.is_dir() else []
-    if files:
-        return chain.from_iterable(read_docs(file, vocab) for file in files)
-    if not path.is_file():
+    files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
         raise LownerError(Errors.LN010.format(path=path))
-    try:
-        return DocBin(store_user_data=True).from_disk(path).get_docs(vocab)
-    except Exception as error:
-        raise LownerError(Errors.LN015.format(path=path, reason=f"{type(error).__name__}: {error}")) from error
+    for file in files:
+        number = 0
+        try:
+            # spaCy reads lazily, so that a damaged Doc is found when its turn comes.
+            for number, doc in enumerate(DocBin(store_user_data=True).from_disk(file).get_docs(vocab), 1):
+                yield _checked(doc)
+        except LownerError:
+            raise
+        except Exception as error:
+            # Damaged bytes fail in every way that zlib, msgpack, numpy and spaCy have.
+            reason = f"{type(error).__name__} after {number} Docs: {error}"
+            raise LownerError(Errors.LN015.format(path=file, reason=reason)) from error
+
+
+def _checked(doc: Doc) -> Doc:
+    """RETURNS (Doc): The same. RAISES (Exception): If a string of it is missing or a span lies outside: then the file is damaged."""
+    for values in doc.to_array(HASHED).T:
+        for value in set(values.tolist()) - {0}:
+            doc.vocab.strings[value]
+    for span in (*doc.ents, *(span for group in doc.spans.values() for span in group)):
+        span.label_, span.kb_id_, span.id_, span.text
+        if not 0 <= span.start <= span.end <= len(doc):
+            raise ValueError(f"a span {span.start}-{span.end} in a Doc of {len(doc)} tokens")
+    if not all(isinstance(value, (int, float)) for value in doc.cats.values()):
+        raise ValueError("a category without a number")
+    return doc

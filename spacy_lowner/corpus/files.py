@@ -1,5 +1,6 @@
 """Reading whole text files, and writing so that an interruption leaves nothing half done and no two runs mix."""
 
+import codecs
 import errno
 import os
 import re
@@ -18,6 +19,7 @@ from .sentence import OnErrorT, raise_error
 
 # Bytes of a name that are kept in the names of its draft and its lock: file systems allow 255 in all.
 KEPT_BYTES = 200
+NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -39,15 +41,26 @@ def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_er
         message = Errors.LN010 if isinstance(error, FileNotFoundError) else Errors.LN019
         raise LownerError(message.format(path=path, reason=error.strerror)) from None
     lines: List[Optional[str]]
+    if not _is_text_encoding(encoding):
+        raise LownerError(Errors.LN014.format(what="encoding", value=encoding, options="utf8, gb18030, …"))
     try:
         lines = list(data.decode(encoding).removeprefix("\ufeff").split("\n"))
     except UnicodeDecodeError:
         lines = _decode_lines(data, path, encoding, on_error)
-    except LookupError:
-        raise LownerError(Errors.LN014.format(what="encoding", value=encoding, options="utf8, gb18030, …")) from None
     if not any(line is None or line.strip() for line in lines):
         raise LownerError(Errors.LN001.format(path=path))
     return [line if line is None else line.removesuffix("\r") for line in lines]
+
+
+def _is_text_encoding(name: str) -> bool:
+    """RETURNS (bool): Whether files are written in an encoding. Python has others, for domain names, source code and bytes."""
+    try:
+        return codecs.lookup(name).name not in NOT_FOR_FILES and isinstance(b"a".decode(name), str)
+    except UnicodeError:
+        # One that takes more bytes per character.
+        return True
+    except (LookupError, ValueError):
+        return False
 
 
 def _decode_lines(data: bytes, path: Path, encoding: str, on_error: OnErrorT) -> List[Optional[str]]:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 from ..errors import Errors, LownerError
+from .column_layout import split_columns
 from .columns import read_columns
 from .files import read_lines
 from .intents import read_intents
+from .json_files import is_json
 from .markup import MENTION_TYPE, read_markup
-from .records import is_json, read_records
+from .records import read_records
 from .schemes import parse_tag
 from .sentence import OnErrorT, Sentence, raise_error
 
@@ -49,7 +51,7 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
     if all(_is_intent_line(line) for line in lines):
         return "intents"
     # Before markup, which a token of a column can look like.
-    tagged = sum(parse_tag(line.rstrip().rpartition("\t" if "\t" in line.rstrip() else " ")[2]) is not None for line in lines)
+    tagged = sum(any(parse_tag(cell) for cell in split_columns(line.rstrip())[1:]) for line in lines)
     if tagged * 2 >= len(lines):
         return "columns"
     if any("](" in line and MENTION_TYPE.search(line) for line in lines):

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 from ..errors import Errors, LownerError
-from .columns import TagReport
 from .files import read_lines
 from .schemes import decode_tags, detect_scheme, parse_tag
-from .sentence import OnErrorT, Sentence, raise_error
+from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
 
 def read_intents(
@@ -16,13 +15,13 @@ def read_intents(
     scheme: Optional[str] = None,
     encoding: str = "utf8",
     on_error: OnErrorT = raise_error,
-    report: Optional[TagReport] = None,
+    report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
     """Read `BOS words EOS<TAB>O labels intent` lines. The intents, joined by "#" where there are several, become categories.
 
     The arguments are those of `read_columns`. YIELDS (Sentence): The sentences, without BOS and EOS.
     """
-    report = report if report is not None else TagReport()
+    report = report if report is not None else ReadingReport()
     lines = [(number, line) for number, line in enumerate(read_lines(path, encoding, on_error), 1) if line and line.strip()]
     rows = []
     for number, line in lines:
@@ -45,6 +44,6 @@ def read_intents(
             message = Errors.LN005.format(path=path, line=number, label=error.args[0], scheme=report.scheme)
             on_error(LownerError(message))
             continue
-        report.mends += mends
+        report.repaired_tags += mends
         categories = {name: 1.0 for name in intent.split("#")} if parse_tag(intent) is None else {}
         yield Sentence(words, spans, where=f"line {number}", categories=categories)

@@ -2,11 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
 from .files import read_lines
-from .sentence import OnErrorT, Sentence, raise_error
+from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 from .tokens import choose_tokenizer, sentence_from_text
 
 MENTION_TYPE = re.compile(r"\(([^()\s][^()]*)\)")
@@ -22,13 +22,16 @@ def read_markup(
     lang: str = "en",
     tokenizer: str = "auto",
     on_error: OnErrorT = raise_error,
+    report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
     """Read one sentence a line. Lines that begin with "# " and empty lines are left out.
 
     path (Path): The file. encoding (str): Of the file. lang (str): Language of the tokenizer.
     tokenizer (str): "spacy", "characters" or "auto". on_error (OnErrorT): What to do about a bad line.
+    report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
     """
+    report = report if report is not None else ReadingReport()
     lines = read_lines(path, encoding, on_error)
     if tokenizer == "auto":
         tokenizer = choose_tokenizer(line for line in lines[:200] if line)
@@ -41,7 +44,9 @@ def read_markup(
             on_error(LownerError(Errors.LN008.format(path=path, line=number, column=error.column, problem=error)))
             continue
         try:
-            yield sentence_from_text(path, f"line {number}", text, spans, tokenizer=tokenizer, lang=lang)
+            yield sentence_from_text(
+                path, f"line {number}", text, spans, tokenizer=tokenizer, lang=lang, changes=report.changes
+            )
         except LownerError as error:
             on_error(error)
 

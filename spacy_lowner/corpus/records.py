@@ -1,208 +1,247 @@
-"""JSON and JSONL: texts with character spans, or tokens with token spans; inclusive or exclusive ends; nesting."""
+"""JSON and JSONL: texts with character spans, or tokens with token spans; any way of counting offsets; nesting."""
 
-import json
-import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
-from ..types import USER_KEYS, WEIGHT_KEY
-from .extensions import is_asked_record
-from .files import read_lines
-from .sentence import LabeledSpan, OnErrorT, Sentence, raise_error
-from .tokens import choose_tokenizer, sentence_from_text
+from ..types import USER_KEYS
+from .json_files import load_items
+from .offsets import CHARACTERS, TOKENS, Counting, RawSpan, SpanText, candidates, choose_counting
+from .record_fields import (
+    ANSWER,
+    ASKED,
+    EXTENSIONS,
+    HARMLESS,
+    KNOWN,
+    PERHAPS_MENTION,
+    SPAN_KEYS,
+    TEXT_KEYS,
+    TOKEN_KEYS,
+    annotations_of,
+    are,
+    bad_record,
+    check_fields,
+    first_of,
+    spans_of,
+)
+from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
+from .tokens import align_tokens, choose_tokenizer, sentence_from_text
 
-ENDS = ("auto", "inclusive", "exclusive")
-_TOKENS = ("tokens", "words")
-_TEXT = ("text", "sentence")
-_SPANS = ("spans", "entities", "entity_mentions", "ents", "ner", "label", "labels")
-_START = ("start", "start_idx", "start_offset", "begin")
-_END = ("end", "end_idx", "end_offset", "stop")
-_LABEL = ("label", "type", "entity_type", "tag")
-_MENTION = ("text", "entity", "name", "mention", "word")
+_NOT_GOLD = ("reject", "ignore")
+SKIPPED = "records skipped whose answer is reject or ignore"
 
-# Our own jsonl has them, by tokens and with exclusive ends.
-_EXTENSIONS = ("extensions",)
-_ASKED = "extensions_asked"
-# JSON can escape them, and no file can hold them.
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
-RecordT = Tuple[str, Dict[str, Any]]
-SpanT = Tuple[int, int, str, Optional[str]]
+@dataclass
+class _Record:
+    """One record: where it is, its fields, and what its spans point into."""
+
+    where: str
+    fields: Dict[str, Any]
+    content: SpanText
+    spaces: Optional[List[bool]] = None
+
+    @property
+    def kind(self) -> Tuple[bool, bool]:
+        """RETURNS (Tuple[bool, bool]): Whether it has tokens, and a text. Tools write records of one kind in one way."""
+        return self.content.words is not None, self.content.text is not None
 
 
 def read_records(
     path: Path,
     *,
     ends: str = "auto",
+    offsets: str = "auto",
     encoding: str = "utf8",
     lang: str = "en",
     tokenizer: str = "auto",
+    unannotated: bool = False,
     on_error: OnErrorT = raise_error,
+    report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
-    """Read a JSON list of records or one JSON record a line; spaCy's `[text, {"entities": […]}]` pairs too.
+    """Read a JSON list of records or one JSON record per line; spaCy's `[text, {"entities": […]}]` pairs too.
 
     A record holds "tokens" (or "words") with spans of tokens, or "text" with spans of characters; spans are objects or
-    `[start, end, label]`. Where spans carry their own text, inclusive and exclusive ends are told apart by it.
+    `[start, end, label]`. Where spans carry their own text, it tells how the file counts (`corpus.offsets`), and a span whose
+    text disagrees is an error.
 
-    path (Path): The file. ends (str): "inclusive", "exclusive" or "auto". encoding (str): Of the file.
-    lang (str), tokenizer (str): For texts without tokens. on_error (OnErrorT): What to do about a bad record.
+    path (Path): The file.
+    ends (str): One of `ENDS`. offsets (str): One of `OFFSETS`.
+    encoding (str): Of the file.
+    lang (str), tokenizer (str): For texts without tokens.
+    unannotated (bool): Whether a file without spans may have keys that are not known, which could hold its annotations.
+    on_error (OnErrorT): What to do about a bad record.
+    report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
+    RAISES (LownerError): If no way of counting fits, two do and nothing tells them apart, or all annotations may be under unknown keys.
     """
+    report = report if report is not None else ReadingReport()
     records = []
-    for where, record in _load(path, encoding, on_error):
+    for where, item in load_items(path, encoding, on_error):
         try:
-            _check(path, where, record)
-            records.append((where, record, _spans(path, where, record, _SPANS)))
+            records.append(_record(path, where, item, report.changes))
         except LownerError as error:
             on_error(error)
-    inclusive = _are_inclusive(records) if ends == "auto" else ends == "inclusive"
+    if not unannotated:
+        _check_keys(path, records)
+    kept = [record for record in records if record.fields.get(ANSWER) not in _NOT_GOLD]
+    report.changes[SKIPPED] += len(records) - len(kept)
+    if not kept:
+        return
+    ways = _countings(path, kept, offsets, ends)
+    unusual = [way for way in ways.values() if way.unit not in (TOKENS, CHARACTERS) or way.inclusive]
+    report.layout = f"offsets count {' and '.join(map(str, unusual))}" if unusual else ""
     if tokenizer == "auto":
-        tokenizer = choose_tokenizer(str(_first(record, _TEXT, "")) for _, record, _ in records[:200])
-    for where, record, spans in records:
-        moved = [(start, end + inclusive, label) for start, end, label, _ in spans]
+        tokenizer = choose_tokenizer(record.content.text or "" for record in kept[:200])
+    for record in kept:
         try:
-            yield _sentence(path, where, record, moved, tokenizer, lang)
+            yield _sentence(path, record, ways[record.kind], tokenizer, lang, report.changes)
         except LownerError as error:
             on_error(error)
 
 
-def _sentence(path: Path, where: str, record: dict, spans: list, tokenizer: str, lang: str) -> Sentence:
-    words = _first(record, _TOKENS)
-    if words is None:
-        text = _first(record, _TEXT)
-        sentence = sentence_from_text(path, where, text, spans, tokenizer=tokenizer, lang=lang)
-    else:
-        extensions = [span[:3] for span in _spans(path, where, record, _EXTENSIONS)] if _first(record, _EXTENSIONS) is not None else None
-        for start, end, label in spans + (extensions or []):
-            if not 0 <= start < end <= len(words):
-                message = Errors.LN007.format(
-                    path=path, where=where, start=start, end=end, label=label, size=len(words), unit="tokens"
-                )
-                raise LownerError(message)
-        sentence = Sentence(
-            list(words), [LabeledSpan(*span) for span in spans], where=where, spaces=record.get("spaces")
+def _record(path: Path, where: str, item: Any, changes: Counter) -> _Record:
+    """RAISES (LownerError): If a field is not of its kind."""
+    if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict):
+        item = {"text": item[0], **item[1]}
+    if not isinstance(item, dict) or (first_of(item, TOKEN_KEYS) is None and first_of(item, TEXT_KEYS) is None):
+        raise LownerError(bad_record(path, where, "neither 'text' nor 'tokens'", "Give the record one of them"))
+    if item.get("_is_binary"):
+        problem, mend = "a binary answer, which judges one span and not the text", "Export whole annotations"
+        raise LownerError(bad_record(path, where, problem, mend))
+    text, words, spaces = first_of(item, TEXT_KEYS), first_of(item, TOKEN_KEYS), item.get("spaces")
+    if are(words, dict) and isinstance(text, str):
+        # Prodigy's. Without the words of the whole text they are of no use.
+        words, spaces = [word.get("text") for word in words], None
+        if not are(words, str) or not all(words) or align_tokens(text, words) is None:
+            words = None
+    check_fields(path, where, {**item, "tokens": words, "spaces": spaces}, text)
+    spans = spans_of(path, where, annotations_of(path, where, item), changes)
+    return _Record(where, item, SpanText(text, words, spans), spaces)
+
+
+def _countings(path: Path, records: List[_Record], offsets: str, ends: str) -> Dict[Tuple[bool, bool], Counting]:
+    """RETURNS (Dict[Tuple[bool, bool], Counting]): How the records of each kind count."""
+    groups: Dict[Tuple[bool, bool], List[_Record]] = {}
+    for record in records:
+        groups.setdefault(record.kind, []).append(record)
+    return {kind: _counting(path, group, offsets, ends) for kind, group in groups.items()}
+
+
+def _counting(path: Path, records: List[_Record], offsets: str, ends: str) -> Counting:
+    contents = [record.content for record in records]
+    keys = {span.mention_key for content in contents for span in content.spans} - {""}
+    if keys and keys <= PERHAPS_MENTION:
+        fits = (
+            content.agrees(place, span.mention, way.unit)
+            for way in candidates(contents, offsets, ends)
+            for content in contents
+            for span, place in zip(content.spans, content.resolve(way))
+            if span.mention is not None
         )
-        if extensions is not None:
-            sentence.extensions = [LabeledSpan(*span) for span in extensions]
-            sentence.asked = dict(record.get(_ASKED) or {})
-    sentence.user_data = {key: record[key] for key in USER_KEYS if key in record}
-    sentence.categories = dict(record.get("categories") or {})
-    sentence.context = dict(record.get("context") or {})
+        if not any(fits):
+            # The key holds something else.
+            for content in contents:
+                content.spans = [span._replace(mention=None) for span in content.spans]
+    if offsets == "auto":
+        _check_ambiguity(path, records, ends)
+    return choose_counting(contents, offsets, ends)
+
+
+def _check_ambiguity(path: Path, records: List[_Record], ends: str) -> None:
+    """RAISES (LownerError): If spans next to a text and tokens can be of either, and say nothing of their own."""
+    both = [record for record in records if record.content.words is not None and record.content.text is not None and record.content.spans]
+    if not both or any(span.mention is not None for record in both for span in record.content.spans):
+        return
+    ways = [Counting(unit, ends == "inclusive") for unit in (TOKENS, CHARACTERS)]
+    different = None
+    for record in both:
+        by_token = record.content.resolve(ways[0])
+        by_character = [_tokens_of(path, record, place) for place in record.content.resolve(ways[1])]
+        if None in by_token or None in by_character:
+            return
+        if by_token != by_character and different is None:
+            different = record
+    if different is not None:
+        span = different.content.spans[0]
+        raise LownerError(Errors.LN165.format(path=path, where=different.where, start=span.start, end=span.end))
+
+
+def _tokens_of(path: Path, record: _Record, place: Optional[Tuple[int, int]]) -> Optional[Tuple[int, int]]:
+    """RETURNS (Optional[Tuple[int, int]]): The tokens of characters; None where they begin or end inside of one."""
+    bounds = align_tokens(record.content.text or "", record.content.words or [])
+    if place is None or bounds is None:
+        return None
+    starts, ends = ({position: i for i, position in enumerate(side)} for side in zip(*bounds))
+    if place[0] not in starts or place[1] not in ends:
+        return None
+    return starts[place[0]], ends[place[1]] + 1
+
+
+def _sentence(path: Path, record: _Record, way: Counting, tokenizer: str, lang: str, changes: Counter) -> Sentence:
+    content, fields = record.content, record.fields
+    places = content.resolve(way)
+    for span, place in zip(content.spans, places):
+        _check_span(path, record, span, place, way)
+    spans = [(*place, span.label) for span, place in zip(content.spans, places) if place is not None]
+    if content.words is None:
+        sentence = sentence_from_text(
+            path, record.where, content.text or "", spans, tokenizer=tokenizer, lang=lang, changes=changes
+        )
+    else:
+        if way.unit != TOKENS:
+            spans = [(*_on_tokens(path, record, span), span[2]) for span in spans]
+        words, spaces = content.words, record.spaces
+        if spaces is None and content.text is not None:
+            bounds = align_tokens(content.text, words)
+            spaces = bounds and [content.text[end : end + 1].isspace() for _, end in bounds]
+        sentence = Sentence(words, [LabeledSpan(*span) for span in spans], where=record.where, spaces=spaces)
+        if fields.get(EXTENSIONS) is not None:
+            extensions = spans_of(path, record.where, fields[EXTENSIONS])
+            for span in extensions:
+                _check_range(path, record, span, SpanText(None, words, [span]).resolve(Counting(TOKENS, False))[0], len(words), TOKENS)
+            sentence.extensions = [LabeledSpan(span.start, span.end, span.label) for span in extensions]
+            sentence.asked = dict(fields.get(ASKED) or {})
+    sentence.user_data = {key: fields[key] for key in USER_KEYS if key in fields}
+    sentence.categories = {name: float(value) for name, value in (fields.get("categories") or {}).items()}
+    sentence.context = dict(fields.get("context") or {})
     return sentence
 
 
-def _load(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
-    lines = read_lines(path, encoding, on_error)
-    first = next((line for line in lines if line and line.strip()), "")
-    whole = None
-    if first.lstrip().startswith("["):
-        try:
-            whole = json.loads("\n".join(line or "" for line in lines))
-        except json.JSONDecodeError as error:
-            if not is_json(first):
-                problem = f"not JSON ({error.msg}, column {error.colno})"
-                raise LownerError(_bad(path, f"line {error.lineno}", problem, "Correct the syntax")) from None
-    if isinstance(whole, list) and all(isinstance(item, (dict, list)) for item in whole):
-        items = [(f"record {number}", item) for number, item in enumerate(whole, 1)]
-    else:
-        items = []
-        for number, line in enumerate(lines, 1):
-            if line and line.strip():
-                try:
-                    items.append((f"line {number}", json.loads(line)))
-                except json.JSONDecodeError as error:
-                    on_error(LownerError(_bad(path, f"line {number}", f"not JSON ({error})", "Write one record a line")))
-    for where, item in items:
-        if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict):
-            item = {"text": item[0], **item[1]}
-        if not isinstance(item, dict) or (_first(item, _TOKENS) is None and _first(item, _TEXT) is None):
-            on_error(LownerError(_bad(path, where, "neither 'text' nor 'tokens'", "Give the record one of them")))
-        elif _are(item.get("tokens"), dict) and isinstance(item.get("text"), str):
-            # Tokens as objects (Prodigy) come beside a text whose spans are of characters.
-            yield where, {name: value for name, value in item.items() if name != "tokens"}
-        else:
-            yield where, item
+def _check_span(path: Path, record: _Record, span: RawSpan, place: Optional[Tuple[int, int]], way: Counting) -> None:
+    content = record.content
+    size = len(content.words or ()) if way.unit == TOKENS else len(content.text or "")
+    _check_range(path, record, span, place, size, way.unit)
+    if place is not None and span.mention is not None and not content.agrees(place, span.mention, way.unit):
+        found = " ".join((content.words or [])[slice(*place)]) if way.unit == TOKENS else (content.text or "")[slice(*place)]
+        numbers = {"start": span.start, "end": span.end, "label": span.label, "mention": span.mention, "found": found}
+        raise LownerError(Errors.LN164.format(path=path, where=record.where, way=way, **numbers))
 
 
-def _spans(path: Path, where: str, record: dict, names: Tuple[str, ...]) -> List[SpanT]:
-    spans = []
-    for span in _field(record, names):
-        start = end = label = mention = None
-        if isinstance(span, dict):
-            start, end, label = (_first(span, names) for names in (_START, _END, _LABEL))
-            if start is None and isinstance(span.get("span"), list) and len(span["span"]) == 2:
-                start, end = span["span"]
-            mention = _first(span, _MENTION)
-        elif isinstance(span, list) and len(span) == 3:
-            start, end, label = span
-        if not (isinstance(start, int) and isinstance(end, int) and isinstance(label, str)):
-            mend = 'Write spans as {"start": 0, "end": 2, "label": "PER"}'
-            raise LownerError(_bad(path, where, f"cannot read the span {span!r}", mend))
-        spans.append((start, end, label, mention if isinstance(mention, str) else None))
-    return spans
+def _check_range(
+    path: Path, record: _Record, span: RawSpan, place: Optional[Tuple[int, int]], size: int, unit: str
+) -> None:
+    if place is None:
+        numbers = {"start": span.start, "end": span.end, "label": span.label, "size": size, "unit": unit}
+        raise LownerError(Errors.LN007.format(path=path, where=record.where, **numbers))
 
 
-def _check(path: Path, where: str, record: dict) -> None:
-    """RAISES (LownerError): If a field of the record is not of its kind."""
-    words, text = _first(record, _TOKENS), _first(record, _TEXT)
-    spaces, categories, tags = record.get("spaces"), record.get("categories"), record.get("ner_tags", record.get("tags"))
-    weight, asked = record.get(WEIGHT_KEY, 1.0), record.get(_ASKED) or {}
-    checks = (
-        (isinstance(weight, (int, float)) and weight >= 0, f"'{WEIGHT_KEY}' must be a number of at least 0"),
-        (words is None or _are(words, str) and all(words), "'tokens' must be a list of words"),
-        (words is not None or isinstance(text, str), "'text' must be a string"),
-        (spaces is None or _are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
-        (categories is None or isinstance(categories, dict), "'categories' must be an object"),
-        (isinstance(record.get("context") or {}, dict), "'context' must be an object"),
-        (not asked or is_asked_record(asked), f"'{_ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
-        (all(isinstance(_field(record, names), list) for names in (_SPANS, _EXTENSIONS)), "spans must be a list"),
-        (not _SURROGATE.search(json.dumps(record, ensure_ascii=False)), "half of a pair of surrogates, which is no character"),
-        (tags is None or _first(record, _SPANS) is not None, "tags instead of spans; write such a corpus as columns"),
-    )
-    for holds, problem in checks:
-        if not holds:
-            raise LownerError(_bad(path, where, problem, "Correct the record"))
+def _on_tokens(path: Path, record: _Record, span: Tuple[int, int, str]) -> Tuple[int, int]:
+    text = record.content.text or ""
+    tokens = _tokens_of(path, record, span[:2])
+    if tokens is None:
+        start, end, label = span
+        message = Errors.LN013.format(path=path, where=record.where, start=start, end=end, label=label, text=text[start:end])
+        raise LownerError(message)
+    return tokens
 
 
-def _field(record: dict, names: Tuple[str, ...]) -> Any:
-    """RETURNS (Any): The value of one of the names that holds spans. Some exports have an empty list of one name beside a full one of
-    another, or a class of the text under a third."""
-    values = [record[name] for name in names if record.get(name) is not None]
-    full = [value for value in values if _are(value, (dict, list)) and value]
-    return next(iter(full), next((value for value in values if isinstance(value, list)), values[0] if values else []))
-
-
-def is_json(text: str) -> bool:
-    """RETURNS (bool): Whether a text is a JSON object or array."""
-    try:
-        return isinstance(json.loads(text), (dict, list))
-    except json.JSONDecodeError:
-        return False
-
-
-def _are(values: Any, kind: Union[type, Tuple[type, ...]]) -> bool:
-    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
-
-
-def _are_inclusive(records: list) -> bool:
-    votes = 0
-    for _, record, spans in records:
-        text, words = _first(record, _TEXT), _first(record, _TOKENS)
-        for start, end, _, mention in spans:
-            if mention is None:
-                continue
-            if words is None:
-                votes += (text[start : end + 1] == mention) - (text[start:end] == mention)
-            else:
-                said = "".join(mention.split())
-                votes += ("".join(words[start : end + 1]) == said) - ("".join(words[start:end]) == said)
-    return votes > 0
-
-
-def _first(record: dict, names: Tuple[str, ...], default: Any = None) -> Any:
-    return next((record[name] for name in names if name in record), default)
-
-
-def _bad(path: Path, where: str, problem: str, mend: str) -> str:
-    return Errors.LN009.format(path=path, where=where, problem=problem, mend=mend)
+def _check_keys(path: Path, records: List[_Record]) -> None:
+    """RAISES (LownerError): If there are no spans, and keys that may hold some."""
+    if not records or any(record.content.spans for record in records):
+        return
+    counts = Counter(key for record in records for key in record.fields if key not in KNOWN | HARMLESS and not key.startswith("_"))
+    if counts:
+        keys = ", ".join(repr(key) for key, _ in counts.most_common(8))
+        raise LownerError(Errors.LN166.format(path=path, count=len(records), keys=keys, known=", ".join(map(repr, SPAN_KEYS))))

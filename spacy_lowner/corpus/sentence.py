@@ -1,5 +1,6 @@
 """What every reader yields and every writer takes."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -12,6 +13,22 @@ class LabeledSpan(NamedTuple):
     start: int
     end: int
     label: str
+
+
+@dataclass
+class ReadingReport:
+    """What a reader detected in a file, and what it changed.
+
+    scheme (str): The tag scheme, for tagged formats.
+    repaired_tags (int): Tags that broke the scheme and were repaired.
+    layout (str): Which columns were read, or how offsets are counted, where that is not the usual way.
+    changes (Counter): How often, by what was done.
+    """
+
+    scheme: str = ""
+    repaired_tags: int = 0
+    layout: str = ""
+    changes: Counter = field(default_factory=Counter)
 
 
 @dataclass

@@ -1,8 +1,10 @@
 """From character spans of a text to spans of words."""
 
+import sys
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Iterable, List, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 import spacy
 from spacy.lang.lex_attrs import LEX_ATTRS
@@ -10,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..errors import Errors, LownerError
+from .cleaning import BLANK, TRIMMED, trim_characters
 from .sentence import LabeledSpan, Sentence
 
 TOKENIZERS = ("auto", "spacy", "characters")
@@ -28,14 +31,42 @@ def choose_tokenizer(texts: Iterable[str]) -> str:
     return "characters" if dense * 3 > len(letters) else "spacy"
 
 
+def align_tokens(text: str, words: Sequence[str]) -> Optional[List[Tuple[int, int]]]:
+    """Find tokens in their text.
+
+    text (str): The text.
+    words (Sequence[str]): Its tokens, in order.
+    RETURNS (Optional[List[Tuple[int, int]]]): First character of each and the end (excluded); None if they are not those of
+        the text, with white space between them at most.
+    """
+    bounds, position = [], 0
+    for word in words:
+        start = text.find(word, position)
+        if start < 0 or text[position:start].strip():
+            return None
+        position = start + len(word)
+        bounds.append((start, position))
+    return None if text[position:].strip() else bounds
+
+
 def sentence_from_text(
-    path: Path, where: str, text: str, spans: List[Tuple[int, int, str]], *, tokenizer: str, lang: str
+    path: Path,
+    where: str,
+    text: str,
+    spans: List[Tuple[int, int, str]],
+    *,
+    tokenizer: str,
+    lang: str,
+    changes: Counter,
 ) -> Sentence:
     """Tokenize a text and move its character spans onto the words.
 
-    path (Path), where (str): For messages. text (str): The text.
-    spans (List[Tuple[int, int, str]]): First character, end (excluded), label.
-    tokenizer (str): "spacy" or "characters". lang (str): Language of spaCy's tokenizer.
+    path (Path), where (str): For messages.
+    text (str): The text.
+    spans (List[Tuple[int, int, str]]): First character, end (excluded), label. White space around them is trimmed.
+    tokenizer (str): "spacy" or "characters".
+    lang (str): Language of spaCy's tokenizer.
+    changes (Counter): Counts what was trimmed and dropped.
     RETURNS (Sentence): The sentence. RAISES (LownerError): If a span lies outside the text or cuts a word.
     """
     doc = _characters(text) if tokenizer == "characters" else _blank(lang).make_doc(text)
@@ -46,6 +77,12 @@ def sentence_from_text(
                 path=path, where=where, start=start, end=end, label=label, size=len(text), unit="characters"
             )
             raise LownerError(message)
+        trimmed = trim_characters(text, start, end)
+        changes[BLANK] += trimmed[0] == trimmed[1]
+        changes[TRIMMED] += trimmed[0] < trimmed[1] and trimmed != (start, end)
+        start, end = trimmed
+        if start == end:
+            continue
         span = doc.char_span(start, end)
         if span is None:
             message = Errors.LN013.format(
@@ -60,9 +97,13 @@ def sentence_from_text(
 @lru_cache(maxsize=None)
 def _blank(lang: str) -> spacy.Language:
     try:
-        return spacy.blank(lang)
-    except ImportError as error:
+        nlp = spacy.blank(lang)
+    except (ImportError, AttributeError, TypeError, ValueError, OSError) as error:
+        # spaCy looks for a module of this name, which may be one of something else.
         raise LownerError(Errors.LN014.format(what="language", value=lang, options=f"en, zh, xx, … ({error})")) from None
+    # The limit is for parsers; a tokenizer reads texts of any length.
+    nlp.max_length = sys.maxsize
+    return nlp
 
 
 def _characters(text: str) -> Doc:

@@ -1,11 +1,10 @@
 """Docs to text files."""
 
 import json
-from itertools import combinations
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List
+from typing import Callable, Dict, Iterable, List, Sequence
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from ..errors import Errors, LownerError
@@ -77,12 +76,24 @@ def _bio(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
 
 def _markup(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     spans = sorted(doc.spans.get(spans_key, []), key=lambda span: (span.start, -span.end))
-    if any(first.start < second.start < first.end < second.end for first, second in combinations(spans, 2)):
+    if _any_cross(spans):
         raise LownerError(Errors.LN016.format(text=doc.text[:60], format="markup"))
     if "\n" in doc.text or not doc.text.strip() or any(set("()") & set(span.label_) for span in spans):
         raise LownerError(Errors.LN018.format(text=doc.text[:60]))
     _check_labels([LabeledSpan(span.start, span.end, span.label_) for span in spans], index, "markup")
     return render_markup(doc.text, [(s.start_char, s.end_char, s.label_) for s in spans]) + "\n"
+
+
+def _any_cross(spans: Sequence[Span]) -> bool:
+    """RETURNS (bool): Whether a span begins inside another one and ends behind it. The spans come outer first."""
+    ends: List[int] = []
+    for span in spans:
+        while ends and ends[-1] <= span.start:
+            ends.pop()
+        if ends and span.end > ends[-1]:
+            return True
+        ends.append(span.end)
+    return False
 
 
 def _check_labels(spans: Iterable[LabeledSpan], index: int, format: str) -> None:

@@ -6,7 +6,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..corpus.docs import trim
+from ..corpus.cleaning import trim
 from ..errors import Errors, LownerError, Warnings
 from ..types import CandidateT, ScoredSpan
 

@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..batching import batch_by_padding
+from ..corpus.cleaning import check_weight
 from ..corpus.extensions import Asked
 from ..errors import Errors, LownerError, Warnings, check_settings
 from ..models.encoder import embed_texts
@@ -260,7 +261,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """RETURNS (Tuple[float, SpanLogits]): Weighted binary cross-entropy a word (eq. 13-14), and its gradient."""
         ops = self.model.ops
         examples = list(examples)
-        doc_weights = [float(example.reference.user_data.get(WEIGHT_KEY, 1.0)) for example in examples]
+        doc_weights = [self._weight_of(example.reference) for example in examples]
         return span_loss(
             logits,
             SpanTargets(
@@ -280,6 +281,12 @@ class KnowFREESpanCategorizer(LabelledPipe):
 
     def _loss(self, examples: Sequence[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
         return self.get_loss(examples, logits)
+
+    def _weight_of(self, doc: Doc) -> float:
+        try:
+            return check_weight(doc.user_data.get(WEIGHT_KEY, 1.0))
+        except ValueError as error:
+            raise LownerError(Errors.LN170.format(name=self.name, problem=error, text=doc.text[:60])) from None
 
     def _label_weights(self, examples: Sequence[Example]) -> numpy.ndarray:
         """A Doc says nothing of extension labels that who was asked about it never gives: where nobody has looked, nothing is wrong."""

@@ -8,7 +8,7 @@ from typing import DefaultDict, Dict, Iterable, List, Optional, Sequence, Set
 from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
-from ..corpus.docs import trim
+from ..corpus.cleaning import trim
 from ..corpus.extensions import Asked
 from ..corpus.names import readable_name
 from ..errors import Warnings
@@ -34,7 +34,7 @@ class SpanStatistics:
         """RETURNS (SpanStatistics): Of the reference Docs' groups `spans_key` and, if given, `extension_key`."""
         statistics = cls()
         for example in examples:
-            group = example.reference.spans.get(spans_key, [])
+            group = [span for span in map(trim, example.reference.spans.get(spans_key, [])) if len(span)]
             statistics.targets.update(span.label_ for span in group)
             if extension_key is not None and extension_key in example.reference.spans:
                 extensions = [span.label_ for span in example.reference.spans[extension_key]]

@@ -63,7 +63,7 @@ def test_convert_mends_and_skips_aloud(run, tmp_path):
     assert not (tmp_path / "a.jsonl").exists()
     result = run("convert", path, tmp_path / "a.jsonl", "--skip-invalid")
     assert result.exit_code == 0
-    assert "1 tags broke the scheme" in result.output and "1 left out" in result.output and "line 4" in result.output
+    assert "1 tags broke the scheme" in result.output and "1 skipped" in result.output and "line 4" in result.output
 
 
 @pytest.mark.parametrize("option", ["--format", "--scheme", "--ends", "--tokenizer", "--overlaps"])

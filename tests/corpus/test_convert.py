@@ -49,7 +49,7 @@ def test_round_trip_loses_nothing(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".spacy", ".jsonl"])
 def test_round_trip_keeps_extensions_weight_and_origin(tmp_path, make_doc, suffix):
     doc = make_doc("Ada sang in Rome", (0, 1, "person"))
-    doc.spans["sc_ext"] = [doc[1:2], doc[2:4]]
+    doc.spans["sc_ext"] = [Span(doc, 1, 2, "VERB"), Span(doc, 2, 4, "PP")]
     doc.user_data.update(lowner_weight=0.25, lowner_origin="llm-explained")
     doc.user_data["._.", "passage", None, None] = {"initial": "Ada was a mathematician."}
     looked = make_doc("nothing")

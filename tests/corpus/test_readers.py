@@ -2,12 +2,13 @@ import json
 
 import pytest
 
-from spacy_lowner.corpus.columns import TagReport, read_columns
+from spacy_lowner.corpus.columns import read_columns
 from spacy_lowner.corpus.formats import detect_format, read_corpus
 from spacy_lowner.corpus.intents import read_intents
 from spacy_lowner.corpus.markup import parse_markup, read_markup, render_markup
 from spacy_lowner.corpus.records import read_records
 from spacy_lowner.corpus.schemes import decode_tags, detect_scheme, encode_tags
+from spacy_lowner.corpus.sentence import ReadingReport
 from spacy_lowner.errors import LownerError
 
 
@@ -65,12 +66,10 @@ def test_encode_is_the_inverse_of_decode():
 
 
 def test_columns_of_every_kind(write):
-    path = write(
-        "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n# a comment\nIMGID:17\nNew\tB-LOC\r\nYork\tI-LOC\r\n\r\n"
-    )
-    first, second = read_columns(path)
+    (first,) = read_columns(write("-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n"))
     assert (first.words, spans(first)) == (["EU", "rejects"], [(0, 1, "ORG")])
-    assert (second.words, spans(second), second.where) == (["New", "York"], [(0, 2, "LOC")], "line 8")
+    (second,) = read_columns(write("# a comment\nIMGID:17\nNew\tB-LOC\r\nYork\tI-LOC\r\n\r\n"))
+    assert (second.words, spans(second), second.where) == (["New", "York"], [(0, 2, "LOC")], "line 3")
 
 
 def test_white_space_and_control_characters_are_tokens(write):
@@ -81,9 +80,9 @@ def test_white_space_and_control_characters_are_tokens(write):
 
 
 def test_mends_are_counted(write):
-    report = TagReport()
+    report = ReadingReport()
     list(read_columns(write("a I-X\nb O\nc B-Y\n"), report=report))
-    assert (report.scheme, report.mends) == ("bio", 1)
+    assert (report.scheme, report.repaired_tags) == ("bio", 1)
 
 
 def test_tokens_that_look_like_markup_are_columns(write):
@@ -198,22 +197,22 @@ BAD = [
     ("EU foo\nbe bar\n", "a.txt", {"format": "columns"}, "line 1: no label from here on is of a known scheme"),
     ("just some text\nand more\n", "a.txt", {}, "cannot tell the format"),
     ("BOS a b EOS\tO O intent\n", "a.txt", {"format": "intents"}, "line 1: 4 tokens but 3 labels"),
-    ('{"text": "Rome", "spans": [[0, 9, "city"]]}\n', "a.jsonl", {}, "line 1: the span 0-9 .* lies outside the 4 characters"),
+    ('{"text": "Rome", "spans": [[0, 9, "city"]]}\n', "a.jsonl", {}, "line 1: the span 0-9 .* outside the 4 characters"),
     ('{"text": "Rome", "spans": [[0, 2, "city"]]}\n', "a.jsonl", {}, "does not begin and end at words"),
     ('{"tokens": ["a"], "spans": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
     ('{"tokens": ["a"], "spans": [{"from": 0}]}\n', "a.jsonl", {}, "cannot read the span"),
     ('{"label": "x"}\n', "a.jsonl", {}, "neither 'text' nor 'tokens'"),
-    ('{"text": "a"\n', "a.jsonl", {}, "line 1: not JSON"),
+    ('{"text": "a"\n', "a.jsonl", {}, "line 2: not JSON"),
     ('{"tokens": "Rome is"}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
     ('{"tokens": ["Rome", ""]}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
-    ('{"tokens": ["a"], "lowner_weight": "x"}\n', "a.jsonl", {}, "'lowner_weight' must be a number"),
+    ('{"tokens": ["a"], "lowner_weight": "x"}\n', "a.jsonl", {}, "'lowner_weight' must be a finite number"),
     ('{"tokens": ["a"], "extensions": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
     ('{"tokens": ["a"], "extensions": [], "extensions_asked": {"from": "x"}}\n', "a.jsonl", {}, "line 1: 'extensions_asked' must be an object"),
     ('{"text": 5}\n', "a.jsonl", {}, "'text' must be a string"),
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),
     ('{"tokens": ["a"], "ner_tags": ["B-X"]}\n', "a.jsonl", {}, "tags instead of spans"),
-    ('{"tokens": ["a"], "spans": 5}\n', "a.jsonl", {}, "line 1: spans must be a list"),
+    ('{"tokens": ["a"], "spans": 5}\n', "a.jsonl", {}, "line 1: 'spans' is '5', not a list of spans"),
     ('{"text": "a \\ud800"}\n', "a.jsonl", {}, "line 1: half of a pair of surrogates"),
     ('[\n {"text": "a"},\n {"text" "b"}\n]', "a.json", {}, "line 3: not JSON"),
     ("a b c\tO B-X O\n", "a.txt", {"format": "intents"}, "line 1: the words do not stand between BOS and EOS"),

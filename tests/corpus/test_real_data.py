@@ -37,8 +37,8 @@ def test_read_and_round_trip(tmp_path, name, format, scheme, sentences, spans, t
         pytest.skip(f"LOWNER_DATA has no {name}")
     report = ConvertReport()
     docs = load_corpus(DATA / name, report=report)
-    found = (report.format, report.tags.scheme, report.sentences, sum(report.spans.values()), len(report.spans))
-    assert found == (format, scheme, sentences, spans, types) and report.tags.mends == mends
+    found = (report.format, report.reading.scheme, report.sentences, sum(report.spans.values()), len(report.spans))
+    assert found == (format, scheme, sentences, spans, types) and report.reading.repaired_tags == mends
     write_corpus(docs, tmp_path / "again.jsonl")
     again = load_corpus(tmp_path / "again.jsonl")
     assert [(s.words, s.spans) for s in map(from_doc, again)] == [(s.words, s.spans) for s in map(from_doc, docs)]

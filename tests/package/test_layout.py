@@ -27,7 +27,7 @@ ALLOWED = {
     "context": set(),
     "reasoning": {"llm", "context"} | EVERYONE,
     "optimizers": {"models"},
-    "scorers": set(),
+    "scorers": {"corpus"},
     "callbacks": {"models"} | EVERYONE,
     "augment": {"models", "context"} | EVERYONE,
     "pipeline": {"models", "nn", "scorers", "llm", "reasoning", "context"} | EVERYONE,

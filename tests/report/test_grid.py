@@ -3,7 +3,7 @@ import threading
 import zlib
 
 import pytest
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
@@ -150,7 +150,7 @@ def test_keys_know_what_corpora_hold_and_not_how_it_is_packed(grid_path, tmp_pat
 
     first = keys(docs, 0)
     assert keys(docs, 9) == first
-    docs[0].spans["sc"] = [docs[0][1:2]]
+    docs[0].spans["sc"] = [Span(docs[0], 1, 2, "other")]
     assert not set(keys(docs, 9)) & set(first)
 
 

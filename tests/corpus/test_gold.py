@@ -1,0 +1,467 @@
+"""Gold data is read as its author meant, or refused; nothing is changed in silence."""
+
+import gc
+import json
+import time
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_lowner.corpus.columns import read_columns
+from spacy_lowner.corpus.convert import ConvertReport, load_corpus
+from spacy_lowner.corpus.docs import write_docs
+from spacy_lowner.corpus.json_files import JSONProblem, parse_json
+from spacy_lowner.corpus.offsets import Counting, SpanText
+from spacy_lowner.corpus.sentence import ReadingReport
+from spacy_lowner.corpus.writers import write_corpus
+from spacy_lowner.errors import LownerError
+from spacy_lowner.report.evaluation import evaluate_pipeline
+from spacy_lowner.scorers import span_score
+
+TEXT = "Mira Toll left Oslo"
+MIRA = {"start": 0, "end": 9, "label": "PER"}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """read(content, name="a.jsonl", **options): the spans of each Doc as (text, label), and the report."""
+
+    def read(content, name="a.jsonl", **options):
+        path = tmp_path / name
+        if not isinstance(content, (str, bytes)):
+            content = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf8"))
+        report = ConvertReport()
+        docs = load_corpus(path, report=report, **options)
+        return [[(span.text, span.label_) for span in doc.spans["sc"]] for doc in docs], report
+
+    return read
+
+
+def record(*spans, text=TEXT, **fields):
+    return {"text": text, "spans": list(spans), **fields}
+
+
+# White space
+
+
+@pytest.mark.parametrize(
+    "text, span, expected",
+    [
+        ("Hi Mira left", (2, 7), "Mira"),
+        ("Mira Toll left", (0, 10), "Mira Toll"),
+        ("Mira Toll\n\nleft", (0, 11), "Mira Toll"),
+        ("Mira\u00a0 left", (0, 6), "Mira"),
+    ],
+)
+def test_gold_spans_are_trimmed_and_counted(read, text, span, expected):
+    found, report = read([record([*span, "PER"], text=text)])
+    assert found == [[(expected, "PER")]]
+    assert report.reading.changes["spans trimmed of white space"] == 1
+
+
+def test_gold_spans_of_white_space_alone_are_dropped_and_counted(read):
+    found, report = read([record([4, 5, "A"], [0, 4, "B"], [9, 11, "C"], text="Mira Toll\n\nleft")])
+    assert found == [[("Mira", "B")]]
+    assert report.reading.changes["spans of white space alone dropped"] == 2
+    found, report = read([{"tokens": ["a", " ", "\n"], "spans": [[1, 3, "X"], [0, 2, "Y"]]}])
+    assert found == [[("a", "Y")]] and report.reading.changes["spans of white space alone dropped"] == 1
+
+
+def test_gold_of_a_docbin_is_trimmed_too(tmp_path, nlp):
+    doc = Doc(nlp.vocab, words=["Ada", "\n", "sang"])
+    doc.spans["sc"] = [Span(doc, 0, 2, "PER"), Span(doc, 1, 2, "NL"), Span(doc, 0, 1, "PER")]
+    write_docs([doc], tmp_path / "a.spacy")
+    report = ConvertReport()
+    (again,) = load_corpus(tmp_path / "a.spacy", report=report)
+    assert [(span.text, span.label_) for span in again.spans["sc"]] == [("Ada", "PER")]
+    changes = report.reading.changes
+    assert (sum(changes.values()), changes["repeated spans dropped"]) == (3, 1)
+
+
+def test_score_is_the_same_with_and_without_white_space(nlp):
+    def doc_with(*spans):
+        doc = Doc(nlp.vocab, words=["Marvin", "Minsky", "\n\n", "sang"])
+        doc.spans["sc"] = [Span(doc, *span) for span in spans]
+        return doc
+
+    predicted = doc_with((0, 2, "PER"))
+    for gold in (doc_with((0, 3, "PER")), doc_with((0, 2, "PER"), (2, 3, "NL"))):
+        scores = span_score([Example(predicted, gold)], spans_key="sc")
+        assert scores["spans_sc_f"] == scores["spans_sc_detect_f"] == 1.0
+    assert span_score([Example(doc_with((0, 3, "PER")), doc_with((0, 2, "PER")))], spans_key="sc")["spans_sc_f"] == 1.0
+
+
+def test_evaluation_is_the_same_with_and_without_white_space(tmp_path):
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("span_ruler", config={"spans_key": "sc"})
+    ruler.add_patterns([{"label": "researcher", "pattern": "Alan Turing"}, {"label": "city", "pattern": "Manchester"}])
+    scores = []
+    for end in (11, 12):
+        spans = [[0, end, "researcher"], [22, 32, "city"]]
+        path = tmp_path / f"{end}.jsonl"
+        path.write_text(json.dumps({"text": "Alan Turing\nworked in Manchester.", "spans": spans}))
+        scores.append(evaluate_pipeline(nlp, load_corpus(path)).f)
+    assert scores == [1.0, 1.0]
+
+
+# Labels, repetitions, offsets, weights
+
+
+@pytest.mark.parametrize("label", ["", "  ", "\t", "P\tER", "PER\nLOC", "a\u2028b", "X\x00Y"])
+def test_label_that_cannot_be_used_is_refused(read, label):
+    with pytest.raises(LownerError, match="LN009.*line 1: the label"):
+        read([record({**MIRA, "label": label})])
+    found, report = read([record({**MIRA, "label": label}), record(MIRA)], skip_invalid=True)
+    assert found == [[("Mira Toll", "PER")]] and len(report.skipped) == 1
+
+
+def test_label_with_white_space_around_is_trimmed_and_counted(read):
+    found, report = read([record({**MIRA, "label": " PER "}, [15, 19, "LOC\n"])])
+    assert found == [[("Mira Toll", "PER"), ("Oslo", "LOC")]]
+    assert report.reading.changes["labels trimmed of white space"] == 2
+
+
+def test_repeated_spans_are_dropped_and_counted(read):
+    found, report = read([record(MIRA, MIRA, {**MIRA, "label": "ORG"}, [0, 10, "PER"])])
+    assert found == [[("Mira Toll", "PER"), ("Mira Toll", "ORG")]]
+    assert report.reading.changes["repeated spans dropped"] == 2
+
+
+@pytest.mark.parametrize("start, end", [(9, 0), (4, 4), (0, 99), (-1, 4), (0, 2**70)])
+def test_offsets_that_are_no_span_are_refused(read, start, end):
+    with pytest.raises(LownerError, match="LN007.*empty, reversed, or outside"):
+        read([record([start, end, "PER"])])
+    with pytest.raises(LownerError, match="LN007"):
+        read([{"tokens": ["Mira", "left"], "spans": [[start, end, "PER"]]}])
+
+
+@pytest.mark.parametrize("start, end", [(False, True), ("0", 4), (0.5, 4), (None, 4), ([0], 4)])
+def test_offsets_that_are_no_numbers_are_refused(read, start, end):
+    with pytest.raises(LownerError, match="LN009.*cannot read the span"):
+        read([record({"start": start, "end": end, "label": "PER"})])
+
+
+def test_offsets_as_whole_floats_are_read_and_counted(read):
+    found, report = read([record({"start": 0.0, "end": 9.0, "label": "PER"})])
+    assert found == [[("Mira Toll", "PER")]] and sum(report.reading.changes.values()) == 2
+
+
+@pytest.mark.parametrize("weight", ["NaN", "Infinity", "-Infinity", "true", "-1", '"1"', "9" * 400, "null"])
+def test_weight_that_is_no_weight_is_refused(read, weight):
+    with pytest.raises(LownerError, match="LN009.*lowner_weight"):
+        read(f'{{"tokens": ["a"], "spans": [], "lowner_weight": {weight}}}\n')
+
+
+def test_weight_of_a_doc_is_checked_when_it_is_read_and_when_it_trains(tmp_path, nlp, make_example):
+    doc = nlp.make_doc("Ada sang")
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
+    doc.user_data["lowner_weight"] = float("nan")
+    write_docs([doc], tmp_path / "a.spacy")
+    with pytest.raises(LownerError, match="LN169.*Doc 1"):
+        load_corpus(tmp_path / "a.spacy")
+    nlp.add_pipe("knowfree_spancat", config={"label_semantics": False})
+    examples = [Example(nlp.make_doc("Ada sang"), doc)]
+    nlp.initialize(lambda: examples)
+    with pytest.raises(LownerError, match="LN170"):
+        nlp.update(examples)
+
+
+@pytest.mark.parametrize("fields", [{"categories": {"a": float("inf")}}, {"categories": {"a": "x"}}, {"context": {"": "x"}}, {"context": {"a": 1}}])
+def test_fields_that_a_doc_cannot_hold_are_refused(read, fields):
+    with pytest.raises(LownerError, match="LN009"):
+        read([record(MIRA, **fields)])
+
+
+def test_numbers_of_more_than_64_bits_are_refused(read):
+    for fields in ({"lowner_provenance": 2**70}, {"context": {"a": [{"b": -(2**64)}]}}):
+        with pytest.raises(LownerError, match="64 bits"):
+            read([record(MIRA, **fields)])
+    assert read([record(MIRA, id=2**70)])[0] == [[("Mira Toll", "PER")]]
+
+
+# Ways of counting offsets
+
+EMOJI = "🎉 Mira Toll left 🎉 Oslo"
+
+
+def spans_counted(text, mentions, unit, inclusive):
+    """Spans of a text as a tool writes them that counts in another way."""
+    spans = []
+    for mention, label in mentions:
+        start = text.index(mention)
+        places = SpanText(text, None, [])
+        numbers = {
+            "utf16": lambda i: len(text[:i].encode("utf-16-le")) // 2,
+            "bytes": lambda i: len(text[:i].encode("utf8")),
+            "crlf": lambda i: len(text[:i].replace("\r\n", "\n")),
+            "lf": lambda i: len(text[:i].replace("\n", "\r\n")),
+            "characters": lambda i: i,
+        }[unit]
+        assert places.resolve(Counting("characters", False)) == []
+        spans.append({"start": numbers(start), "end": numbers(start + len(mention)) - inclusive, "label": label, "text": mention})
+    return spans
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize(
+    "unit, text, layout",
+    [
+        ("utf16", EMOJI, "UTF-16"),
+        ("utf16", "𝔸 x 𝔹 Mira Toll in 𝔸 Oslo", "UTF-16"),
+        ("bytes", "Zürich: Mira Toll à Oslo", "UTF-8 bytes"),
+        ("bytes", "北京 Mira Toll 上海 Oslo", "UTF-8 bytes"),
+        ("crlf", "one\r\ntwo\r\nMira Toll\r\nOslo", "CRLF as one"),
+        ("lf", "one\ntwo\nMira Toll\nOslo", "LF as two"),
+        ("characters", EMOJI, ""),
+    ],
+)
+def test_offsets_are_read_in_the_way_that_fits_the_texts_of_the_spans(read, unit, text, layout, inclusive):
+    spans = spans_counted(text, [("Mira Toll", "PER"), ("Oslo", "LOC")], unit, inclusive)
+    found, report = read([{"text": text, "spans": spans}], tokenizer="spacy")
+    assert found == [[("Mira Toll", "PER"), ("Oslo", "LOC")]]
+    assert layout in report.reading.layout and bool(report.reading.layout) == bool(layout or inclusive)
+
+
+def test_offsets_of_one_way_for_the_whole_file(read):
+    """Spans without a text are read as those with one."""
+    spans = spans_counted(EMOJI, [("Oslo", "LOC")], "utf16", False)
+    found, _ = read([{"text": EMOJI, "spans": spans}, {"text": "🎉 Rome", "spans": [[3, 7, "LOC"]]}])
+    assert found == [[("Oslo", "LOC")], [("Rome", "LOC")]]
+
+
+@pytest.mark.parametrize(
+    "span, text",
+    [
+        ({**MIRA, "text": "Ane Rud"}, TEXT),
+        ({"start": 0, "end": 13, "label": "ORG", "text": "Toll & Rud AS"}, "Toll &amp; Rud AS hired Mira"),
+        ({"start": 0, "end": 4, "label": "PER", "mention": "mira"}, TEXT),
+    ],
+)
+def test_offsets_that_fit_in_no_way_are_refused_with_both_texts(read, span, text):
+    with pytest.raises(LownerError, match="LN164") as error:
+        read([record(span, text=text)])
+    mention = span.get("text", span.get("mention"))
+    assert repr(mention) in str(error.value) and "line 1" in str(error.value) and text[span["start"] : span["end"]] in str(error.value)
+    found, report = read([record(span, text=text), record({**MIRA, "text": "Mira Toll"})], skip_invalid=True)
+    assert found == [[("Mira Toll", "PER")]] and len(report.skipped) == 1
+
+
+def test_offsets_by_tokens_or_characters_are_told_apart(read):
+    tokens = ["Mira", "Toll", "left", "Oslo"]
+    by_text = {"text": TEXT, "tokens": tokens, "entities": [{"start": 1, "end": 2, "label": "X", "text": "Toll"}]}
+    assert read([by_text])[0] == [[("Toll", "X")]]
+    beyond = {"text": TEXT, "tokens": tokens, "spans": [[5, 9, "X"]]}
+    assert read([beyond])[0] == [[("Toll", "X")]]
+    with pytest.raises(LownerError, match="LN165.*--offsets"):
+        read([{"text": "A b c", "tokens": ["A", "b", "c"], "entities": [[0, 1, "X"], [2, 3, "Y"]]}])
+    assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="tokens")[0] == [[("c", "Y")]]
+    assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="characters")[0] == [[("b", "Y")]]
+
+
+def test_tokens_of_prodigy_are_kept(read):
+    words = [{"text": "un", "start": 0, "end": 2}, {"text": "believable", "start": 2, "end": 12}, {"text": "Oslo", "start": 13, "end": 17}]
+    found, _ = read([{"text": "unbelievable Oslo", "tokens": words, "spans": [[2, 12, "ADJ"]]}])
+    assert found == [[("believable", "ADJ")]]
+
+
+def test_name_of_something_else_is_no_text_of_a_span(read):
+    assert read([record({**MIRA, "name": "annotator-7"})])[0] == [[("Mira Toll", "PER")]]
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"spans": [[0, 4, "FIRST"]], "entities": [[0, 9, "PER"]]},
+        {"ents": [MIRA], "label": [[0, 9, "ORG"]]},
+        {"spans": {"a": [MIRA], "b": [{**MIRA, "label": "ORG"}]}},
+    ],
+)
+def test_annotations_under_two_keys_are_refused(read, fields):
+    with pytest.raises(LownerError, match="LN009.*under"):
+        read([{"text": TEXT, **fields}])
+
+
+def test_annotations_under_two_keys_that_agree_are_read(read):
+    nested = [MIRA, {"start": 0, "end": 4, "label": "FIRST"}]
+    assert read([{"text": TEXT, "spans": [MIRA], "entities": [[0, 9, "PER"]]}])[0] == [[("Mira Toll", "PER")]]
+    assert read([{"text": TEXT, "ents": [MIRA], "spans": {"sc": nested}}])[0] == [[("Mira Toll", "PER"), ("Mira", "FIRST")]]
+
+
+@pytest.mark.parametrize("spans", ["PER", 5, {"a": 1}, ["PER", "ORG"], {"PER": {"Mira": [[0, 3]]}}])
+def test_known_key_that_cannot_be_read_is_refused(read, spans):
+    with pytest.raises(LownerError, match="LN009"):
+        read([{"text": TEXT, "entities": spans}])
+
+
+def test_unknown_keys_of_a_file_without_spans_are_listed(read):
+    for fields in ({"annotation": {"x": 1}}, {"annotations": [MIRA]}, {"result": "PER: Mira"}):
+        with pytest.raises(LownerError, match=f"LN166|LN009.*not known.*{next(iter(fields))}"):
+            read([{"text": TEXT, "id": 1, **fields}])
+    assert read([{"text": TEXT, "id": 1, "meta": {}, "_hash": 5}])[0] == [[]]
+    assert read([{"text": TEXT, "result": "PER: Mira"}], unannotated=True)[0] == [[]]
+
+
+def test_spans_under_an_unknown_key_of_some_records_are_refused(read):
+    with pytest.raises(LownerError, match="line 2: spans under the key 'annotations'"):
+        read([record(MIRA), {"text": TEXT, "annotations": [MIRA]}])
+
+
+def test_answers_that_are_not_gold_are_skipped_and_counted(read):
+    found, report = read([record(MIRA, answer=answer) for answer in ("accept", "reject", "ignore")])
+    assert found == [[("Mira Toll", "PER")]]
+    assert report.reading.changes["records skipped whose answer is reject or ignore"] == 2
+    with pytest.raises(LownerError, match="binary answer"):
+        read([record(MIRA, answer="accept", _is_binary=True)])
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("[" * 5000 + "]" * 5000, "nested"),
+        ('{"a": ' * 1000 + "1" + "}" * 1000, "nested"),
+        ('{"text": "' + "x" * 100 + '", "n": ' + "9" * 5000 + "}", "4300 digits"),
+        ('{"spans": [1], "spans": []}', "the key 'spans' twice"),
+        ('{"text": "\\ud83c"}', "surrogates"),
+        ("{'a': 1}", "not JSON"),
+        ("", "not JSON"),
+    ],
+)
+def test_json_that_cannot_be_used(text, problem):
+    with pytest.raises(JSONProblem, match=problem):
+        parse_json(text)
+
+
+def test_json_with_many_brackets_that_is_not_deep():
+    assert len(parse_json("[" + ",".join(["[[1]]"] * 500) + "]")) == 500
+    assert parse_json('{"text": "' + "[" * 500 + '"}') == {"text": "[" * 500}
+    assert parse_json('["' + '\\"[' * 300 + '"]')
+
+
+def test_json_of_any_layout(read):
+    one = record(MIRA)
+    expected = [("Mira Toll", "PER")]
+    pretty = json.dumps(one, indent=1)
+    for content, count in (
+        (json.dumps([one, one], indent=2), 2),
+        (pretty, 1),
+        (pretty + "\n" + pretty, 2),
+        (json.dumps({"data": [one, one]}), 2),
+        (json.dumps([[TEXT, {"entities": [[0, 9, "PER"]]}]]), 1),
+        (json.dumps(one) + "\r\n\r\n" + json.dumps(one), 2),
+    ):
+        assert read(content, "a.json")[0] == [expected] * count
+
+
+# Columns
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        ("FC\tB-ORG\tO\nDarmstadt\tI-ORG\tB-LOC\n", [("FC Darmstadt", "ORG"), ("Darmstadt", "LOC")]),
+        ("1 FC B-ORG\n2 Oslo I-ORG\n\n1 x O\n", [("FC Oslo", "ORG")]),
+        ("EU   NNP   B-NP   B-ORG\nrejects   VBZ   B-VP   O\n", [("EU", "ORG")]),
+        ("Mira\tB-PER\t0.98\nleft\tO\t0.5\n", [("Mira", "PER")]),
+        ("1 1 B-NUM\n2 2 B-NUM\n\n1 7 O\n", [("1", "NUM"), ("2", "NUM")]),
+    ],
+)
+def test_columns_of_words_and_labels_are_found(read, content, expected):
+    assert read(content, "a.conll")[0][0] == expected
+
+
+def test_columns_can_be_named(read):
+    content = "B-PER Mira x\nO left x\n"
+    found, report = read(content, "a.conll", format="columns", word_column=1, label_columns=[0])
+    assert found == [[("Mira", "PER")]] and report.reading.layout == "words in column 2, labels in column 1 of 3"
+    layers = "a B-X O\nb O B-Y\n"
+    assert read(layers, "b.conll", label_columns=[-1])[0] == [[("b", "Y")]]
+    for columns in ([5], [1, 9], [0]):
+        with pytest.raises(LownerError, match="LN168"):
+            read(layers, "b.conll", label_columns=columns)
+
+
+@pytest.mark.parametrize("line", ["Last Name _ O I-PER", "Mira O", "Mira _ _ _ _ O"])
+def test_columns_of_a_line_are_as_many_as_those_of_the_rest(read, line):
+    content = f"EU _ O B-ORG\nleft _ O O\n\nEU _ O B-ORG\n\n{line}\n"
+    with pytest.raises(LownerError, match="LN167.*line 6"):
+        read(content, "a.conll")
+    found, report = read(content, "a.conll", skip_invalid=True)
+    assert len(found) == 2 and len(report.skipped) == 1
+
+
+def test_columns_without_a_label_or_a_word(tmp_path):
+    for content, code in (("Mira\nToll\n", "LN004|LN011"), ("Mira\tB-PER\n\tO\n", "LN004")):
+        (tmp_path / "a.tsv").write_text(content)
+        with pytest.raises(LownerError, match=code):
+            list(read_columns(tmp_path / "a.tsv", report=ReadingReport()))
+
+
+# Encodings, languages, sizes
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "base64", "rot13", "hex", "no such", ""])
+def test_encoding_that_is_none_of_files_is_refused(read, encoding):
+    with pytest.raises(LownerError, match="LN014.*encoding"):
+        read("Mira B-PER\n", "a.txt", encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig", "gb18030", "utf-32"])
+def test_encoding_of_files_is_read(read, encoding):
+    assert read("Mira B-PER\n".encode(encoding), "a.txt", encoding=encoding)[0] == [[("Mira", "PER")]]
+
+
+@pytest.mark.parametrize("lang", ["lex_attrs", "tokenizer_exceptions", "../x", "", "norm_exceptions", "no such"])
+def test_language_that_is_none_is_refused(read, lang):
+    with pytest.raises(LownerError, match="LN014.*language"):
+        read([record(MIRA)], lang=lang)
+
+
+def test_text_of_more_than_a_million_characters(read):
+    text = "Mira left. " * 100_000
+    found, _ = read([{"text": text, "spans": [[len(text) - 11, len(text) - 7, "PER"]]}], tokenizer="spacy")
+    assert found == [[("Mira", "PER")]]
+
+
+def growth(run, size):
+    """RETURNS (float): How many times as long an item takes where there are eight times as many; 8 for a quadratic run."""
+    rates = []
+    for count in (size, 8 * size):
+        gc.collect()
+        # Each collection looks at all objects, of which a larger run has more.
+        gc.disable()
+        started = time.perf_counter()
+        run(count)
+        rates.append((time.perf_counter() - started) / count)
+        gc.enable()
+    return rates[1] / rates[0]
+
+
+@pytest.mark.slow
+def test_readers_and_writers_are_linear(tmp_path, nlp):
+
+    def columns_without_tags(size):
+        (tmp_path / "a.txt").write_text("word x\n\n" * size)
+        with pytest.raises(LownerError, match="LN011"):
+            list(read_columns(tmp_path / "a.txt"))
+
+    def nested_markup(size):
+        (tmp_path / "a.markup").write_text("".join(f"[a{i} " for i in range(size)) + "](X)" * size + "\n")
+        load_corpus(tmp_path / "a.markup")
+
+    def written_markup(size):
+        doc = Doc(nlp.vocab, words=["a"] * size)
+        doc.spans["sc"] = [Span(doc, i, i + 1, "X") for i in range(size)]
+        write_corpus([doc], tmp_path / "b.markup")
+
+    for run, size in ((columns_without_tags, 10_000), (nested_markup, 1_000), (written_markup, 2_000)):
+        assert numpy.median([growth(run, size) for _ in range(3)]) < 4, run.__name__
