@@ -263,12 +263,19 @@ class OpenAIClient(OfOneProcess):
         return min(whole, max(silent_since + self._patience.deadline, started + max(FIRST_CONTACT, 2 * self._slowest)))
 
     def _once(self, request: Request, deadline: float) -> Reply:
-        from .bounded_http import limits
+        from .bounded_http import RefusedRedirect, UnusableAnswer, limits
 
         timeout = limits(max(0.1, min(self._timeout, deadline - time.monotonic())), FIRST_CONTACT)
         body = request.body(self.model, self._parameters)
-        # As `chat.completions.create`, which spends a third of its time on building objects of bodies that are JSON already.
-        answer = self._connect().post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout})
+        server = self._connect()
+        try:
+            # As `chat.completions.create`, which spends a third of its time on building objects of JSON.
+            answer = server.post("/chat/completions", cast_to=object, body=body, options={"timeout": timeout})
+        except _load_openai().APIConnectionError as error:
+            # Older versions of openai wrap every error of the HTTP client.
+            if isinstance(error.__cause__, (UnusableAnswer, RefusedRedirect, TimeoutError)):
+                raise error.__cause__ from None
+            raise
         return read_answer(answer, self._key)
 
     def _connect(self) -> Any:

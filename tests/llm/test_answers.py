@@ -175,3 +175,29 @@ def test_answers_settings_of_a_client_in_code(settings):
 def test_answers_settings_of_prices_are_not_negative(name, value):
     with pytest.raises(LownerError, match=f"LN040.*{name}"):
         create_openai_client("m", **{name: value})
+
+
+@pytest.mark.parametrize("kind", ["UnusableAnswer", "TimeoutError"])
+def test_answers_refusals_that_openai_wraps_are_the_same(kind, monkeypatch):
+    openai = pytest.importorskip("openai")
+    from spacy_lowner.llm import bounded_http
+
+    cause = getattr(bounded_http, kind, TimeoutError)("the answer is too large")
+
+    class Wrapping:
+        posts = 0
+
+        def post(self, *arguments, **settings):
+            self.posts += 1
+            raise openai.APIConnectionError(
+                request=bounded_http.httpx.Request("POST", "http://127.0.0.1/v1")
+            ) from cause
+
+    server = Wrapping()
+    model = OpenAIClient("m", "http://127.0.0.1:9/v1", patience=Patience(first=0.01, longest=0.02, deadline=0.3))
+    monkeypatch.setattr(model, "_connect", lambda: server)
+    (reply,) = model.ask([Request.of("x")])
+    if kind == "UnusableAnswer":
+        assert reply.error == "the answer is too large" and server.posts == 1
+    else:
+        assert "no answer in 0 seconds; given up" in reply.error
