@@ -2,11 +2,10 @@
 
 import json
 import math
-import statistics
 import sys
-import time
 
 import pytest
+from cpu_time import seconds_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -204,18 +203,9 @@ def test_json_reader_work_grows_with_the_length(name, prefix):
     assert calls_of(large) < 5 * calls_of(small) + 500
 
 
-def seconds_of(text):
-    times = []
-    for _ in range(3):
-        begun = time.process_time()
-        read(text)
-        times.append(time.process_time() - begun)
-    return statistics.median(times)
-
-
 @pytest.mark.parametrize("name", HARD)
 def test_json_reader_time_grows_with_the_length(name):
     unit = HARD[name]
-    small, large = (seconds_of(unit * (length // len(unit))) for length in (8000, 96_000))
+    small, large = (seconds_of(lambda: read(unit * (length // len(unit)))) for length in (8000, 96_000))
     # Twelve times the length: quadratic time would be 144 times as long. What is too short to be measured is linear.
     assert large < 60 * max(small, 1e-4)
