@@ -12,18 +12,18 @@ from typing import Dict, List
 
 import numpy
 import srsly
-from page import publish
+from report_page import publish
 from scipy.stats import spearmanr
 
-from spacy_lowner.confusion.counting import read_entities, shares
+from spacy_lowner.confusion.counting import match_entities, shares
 from spacy_lowner.confusion.glosses import load_wordnet
 from spacy_lowner.confusion.measure import measure, types_of
 from spacy_lowner.confusion.quantify import Confusion
 from spacy_lowner.confusion.semantics import describe_types, similarities
 from spacy_lowner.corpus.docs import read_docs
-from spacy_lowner.models.encoder import embed_texts
-from spacy_lowner.report.pictures import draw_heatmap
-from spacy_lowner.trained import load_pipeline
+from spacy_lowner.models.hf.encoder import embed_texts
+from spacy_lowner.report.drawing import draw_heatmap
+from spacy_lowner.loading import load_pipeline
 
 # Most confused pairs that are listed for each domain.
 LISTED = 5
@@ -51,7 +51,7 @@ def main() -> None:
         similarity = similarities(list(texts.values()), embed_texts)
         target = load_pipeline(folder / "model-best")
         confusion, _ = measure(target, splits["dev"], types, similarity, source=source, train=splits["train"])
-        test = shares(read_entities(target, splits["test"]), types, types)
+        test = shares(match_entities(target, splits["test"]), types, types)
         rows.append((folder.name, *(f"{value:.2f}" for value in correlations(confusion, test).values())))
         pairs.append(f"{folder.name}: {', '.join(most_confused(confusion, test))}")
         if arguments.output:

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, List
 
-from page import publish
+from report_page import publish
 from spacy.tokens import Doc
 
 from spacy_lowner.augment.augmenter import build_factmix

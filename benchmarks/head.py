@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from dense_head import DenseHead
-from page import publish
+from report_page import publish
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 

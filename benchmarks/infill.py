@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Callable, List
 
-from page import publish
+from report_page import publish
 from transformers import pipeline
 
 from spacy_lowner.augment.factmix import FactMix

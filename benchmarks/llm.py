@@ -15,7 +15,7 @@ from statistics import median
 
 # The client imports it at its first call, which takes as long as a hundred calls and has nothing to do with them.
 import openai  # noqa: F401
-from page import publish
+from report_page import publish
 
 from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.messages import Request
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--in-flight", type=int, default=32)
+    parser.add_argument("--max-concurrency", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.2, help="seconds")
     parser.add_argument("--output", type=Path, help="write the table as a page")
     arguments = parser.parse_args()
@@ -41,11 +41,11 @@ def main() -> None:
     server.start()
     url = ours.recv()
     requests = [Request.of(f"prompt {i}") for i in range(arguments.calls)]
-    ideal = -(-arguments.calls // arguments.in_flight) * arguments.latency
+    ideal = -(-arguments.calls // arguments.max_concurrency) * arguments.latency
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for repeat, _ in product(range(arguments.repeats), range(2)):
-            client = OpenAIClient("m", url, cache=Path(folder) / f"{repeat}.sqlite", in_flight=arguments.in_flight)
+            client = OpenAIClient("m", url, cache=Path(folder) / f"{repeat}.sqlite", max_concurrency=arguments.max_concurrency)
             started = time.perf_counter()
             client.ask(requests)
             runs.append(time.perf_counter() - started)
@@ -59,7 +59,7 @@ def main() -> None:
         ("second run", f"{seconds[1]:.2f} s", f"{seconds[1] / ideal:.3f}", f"{calls // arguments.repeats - arguments.calls}"),
     ]
     notes = (
-        f"{arguments.calls} calls, {arguments.in_flight} in flight, {1e3 * arguments.latency:.0f} ms each, medians of {arguments.repeats}; client and server share the machine, openai is imported before. "
+        f"{arguments.calls} calls, {arguments.max_concurrency} in flight, {1e3 * arguments.latency:.0f} ms each, medians of {arguments.repeats}; client and server share the machine, openai is imported before. "
         f"Overhead {1e3 * (seconds[0] - ideal) / arguments.calls:.1f} ms a call. Second run over first: {100 * seconds[1] / seconds[0]:.1f}%. "
         f"Aims: {AIM} of the ideal, and {100 * AIM_AGAIN:.0f}%."
     )

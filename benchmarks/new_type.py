@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Dict, List
 
 import spacy
-from page import publish
+from report_page import publish
 from spacy.cli.train import train
 from spacy.tokens import Doc
 from spacy.training import Example

@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import spacy
-from page import publish
+from report_page import publish
 from spacy import util
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp

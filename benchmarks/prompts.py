@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy
 import spacy
-from page import publish
+from report_page import publish
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 

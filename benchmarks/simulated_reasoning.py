@@ -13,7 +13,7 @@ from typing import List
 
 from spacy.tokens import Doc
 
-from spacy_lowner.context import REASONING, register
+from spacy_lowner.annotations import REASONING, register
 from spacy_lowner.corpus.docs import entity_spans, read_docs, write_docs
 from spacy_lowner.corpus.names import readable_name
 

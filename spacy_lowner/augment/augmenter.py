@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger, minibatch
 
-from ..corpus.docs import bare_doc, keys_elsewhere, read_docs
+from ..corpus.docs import bare_doc, other_span_keys, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
 from .factmix import FactMix, digest_of
@@ -47,7 +47,7 @@ def build_factmix(
         ("entity_ratio", entity_ratio, entity_ratio >= 0, "at least 0"),
     )
     base = MentionBase.from_docs(read_docs(originals), spans_key) if entity_base is None else MentionBase.from_file(entity_base)
-    elsewhere = keys_elsewhere(read_docs(originals), spans_key)
+    elsewhere = other_span_keys(read_docs(originals), spans_key)
     if elsewhere:
         raise LownerError(Errors.LN068.format(path=originals, spans_key=spans_key, keys=", ".join(elsewhere)))
     if not filter_model:

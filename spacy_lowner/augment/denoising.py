@@ -6,9 +6,9 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from ..corpus.cleaning import trim
-from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere
+from ..corpus.docs import bare_doc, entity_spans, other_span_keys
 from ..errors import Errors, LownerError
-from ..trained import load_pipeline, span_pipes
+from ..loading import load_pipeline, span_pipes
 
 
 class Denoiser:
@@ -25,7 +25,7 @@ class Denoiser:
     def keeps(self, docs: Sequence[Doc]) -> List[bool]:
         """RETURNS (List[bool]): Whether every word of each Doc is predicted as it is labelled; unlabelled ones may be anything."""
         predicted = list(self.nlp.pipe(bare_doc(doc, self.nlp.vocab) for doc in docs))
-        elsewhere = keys_elsewhere(predicted, self.spans_key)
+        elsewhere = other_span_keys(predicted, self.spans_key)
         if elsewhere:
             raise LownerError(Errors.LN079.format(spans_key=self.spans_key, keys=", ".join(elsewhere)))
         return [self._agree(*pair) for pair in zip(docs, predicted)]

@@ -8,10 +8,10 @@ from thinc.api import get_torch_default_device
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ..batching import SLACK, batch_by_padding
-from ..models.half import computes_in_bfloat16
-from ..models.masked_lm import load_masked_lm
-from ..models.pieces import first_position, pad_pieces, pieces_of_words
+from ..models.batching import SLACK, batch_by_padding
+from ..training.bfloat16 import computes_in_bfloat16
+from ..models.hf.masked_lm import load_masked_lm
+from ..models.hf.pieces import first_position, pad_pieces, pieces_of_words
 
 # Alternatives kept for each masked word.
 TOP = 8

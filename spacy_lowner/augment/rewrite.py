@@ -6,7 +6,7 @@ import numpy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..context import REASONING
+from ..annotations import REASONING
 
 # Spans by group; None stands for `doc.ents`.
 LayersT = Dict[Optional[str], List[Tuple[int, int, str]]]

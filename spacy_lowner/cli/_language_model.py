@@ -14,14 +14,14 @@ from wasabi import msg
 from ..corpus.extensions import PARTS, rename_extensions
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
-from ..knowledge.account import Account
+from ..knowledge.report import Report
 from ..knowledge.extend import LANGUAGE_MODEL
 from ..knowledge.label_map import LabelMapT
 from ..llm.cleaning import clean_message
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL, LOCAL_MODEL, PARALLEL, local_server
 from ..llm.messages import Request
-from ..models.encoder import embed_texts
+from ..models.hf.encoder import embed_texts
 from ..types import EmbedT
 
 CLIENT = "spacy-lowner.OpenAI.v1"
@@ -31,7 +31,7 @@ BYTES = 4
 MODEL = typer.Option(None, help="The server's name for the language model")
 BASE_URL = typer.Option(None, help=f"An OpenAI-compatible server; {LOCAL} starts the one of the extra local-llm; by default OpenAI's")
 CACHE = typer.Option(Path("llm-cache.sqlite"), help="Replies, which are never asked for twice")
-IN_FLIGHT = typer.Option(16, min=1, help="Calls at once")
+MAX_CONCURRENCY = typer.Option(16, min=1, help="Calls at once")
 MAX_TOKENS = typer.Option(2048, min=1, help="Of a reply")
 SETTINGS = typer.Option(None, help="JSON of settings of spacy-lowner.OpenAI.v1, which go before the options: parameters, deadline, prices, ...")
 LANGUAGE = typer.Option("en", help="Of the prompts: en or zh")
@@ -50,25 +50,25 @@ def open_client(
     base_url: Optional[str],
     *,
     cache: Path,
-    in_flight: int,
+    max_concurrency: int,
     max_tokens: int,
     settings: Optional[Path] = None,
 ) -> Iterator[OpenAIClient]:
     """Talk to a server for the block.
 
-    model (Optional[str]), base_url (Optional[str]), cache (Path), in_flight (int): As of `OpenAIClient`.
+    model (Optional[str]), base_url (Optional[str]), cache (Path), max_concurrency (int): As of `OpenAIClient`.
     max_tokens (int): Of a reply. settings (Optional[Path]): JSON of arguments of `spacy-lowner.OpenAI.v1`, which go before these.
     YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, a setting is wrong, or no request was
     answered.
     """
-    block = {"@misc": CLIENT, "model": model, "base_url": base_url, "cache": str(cache), "in_flight": in_flight}
+    block = {"@misc": CLIENT, "model": model, "base_url": base_url, "cache": str(cache), "max_concurrency": max_concurrency}
     block.update(_given(max_tokens, settings))
     local = block["base_url"] == LOCAL
     if local:
         block["model"] = block["model"] or LOCAL_MODEL
-    if local and isinstance(block["in_flight"], int):
+    if local and isinstance(block["max_concurrency"], int):
         # More would wait in the server's queue until they are out of time.
-        block["in_flight"] = min(block["in_flight"], PARALLEL)
+        block["max_concurrency"] = min(block["max_concurrency"], PARALLEL)
     if not block["model"]:
         raise LownerError(Errors.LN083)
     with local_server() if local else nullcontext(block["base_url"]) as url:
@@ -150,10 +150,10 @@ def check_parts(parts: str) -> List[str]:
     return chosen
 
 
-def write_account(account: Account, path: Path) -> None:
+def write_report(report: Report, path: Path) -> None:
     """Write what was used and what not, and tell of the latter."""
-    write_json(path, account.as_dict())
-    for cause, count in account.unused.most_common():
+    write_json(path, report.as_dict())
+    for cause, count in report.unused.most_common():
         if count:
             msg.warn(f"{cause}: {count} (see {path})")
 

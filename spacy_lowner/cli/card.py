@@ -12,7 +12,7 @@ from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
 from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
-from ..trained import load_pipeline
+from ..loading import load_pipeline
 from . import lowner
 from ._util import exclusive, friendly
 

@@ -10,7 +10,7 @@ from wasabi import msg
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
 from ..report.grid import Grid, append_line, latest, pending, read_grid, read_lines
-from ..report.pictures import load_pyplot
+from ..report.drawing import load_pyplot
 from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import describe_coverage, render_report, render_table

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.docs import with_words, write_docs
+from ..corpus.docs import drop_blank_docs, write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
@@ -15,7 +15,7 @@ from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import LANGUAGE_MODEL, extend
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
-from ..trained import load_pipeline
+from ..loading import load_pipeline
 from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
@@ -35,7 +35,7 @@ def explain_cli(
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
-    in_flight: int = asking.IN_FLIGHT,
+    max_concurrency: int = asking.MAX_CONCURRENCY,
     max_tokens: int = asking.MAX_TOKENS,
     settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
@@ -56,7 +56,7 @@ def explain_cli(
     tagger = load_tagger(origin) if origin not in (LANGUAGE_MODEL, NONE) else None
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
-        requests = explanation_requests(with_words(docs[: limit or None]), language, spans_key)
+        requests = explanation_requests(drop_blank_docs(docs[: limit or None]), language, spans_key)
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
         if origin == LANGUAGE_MODEL:
             msg.info("Each new sentence costs up to three more, for its extension labels")
@@ -64,9 +64,9 @@ def explain_cli(
     if annotator is None:
         raise LownerError(Errors.LN086)
     nlp = load_pipeline(annotator)
-    server = asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings)
+    server = asking.open_client(model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings)
     with server as client:
-        made, account = explain(
+        made, report = explain(
             docs[: limit or None],
             client,
             nlp,
@@ -80,11 +80,11 @@ def explain_cli(
         if origin == LANGUAGE_MODEL:
             embed = asking.merging_embedding(merge, embedding)
             asked = asking.origin_of(client)
-            account.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, origin=asked, progress=True))
+            report.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, origin=asked, progress=True))
     if tagger is not None:
-        account.add(write_tags(made, tagger, chosen))
+        report.add(write_tags(made, tagger, chosen))
     asking.name_labels(made, names, label_map)
-    asking.write_account(account, report_path(output_path))
+    asking.write_report(report, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)
     msg.good(f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}")

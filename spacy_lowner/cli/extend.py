@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
-from ..corpus.docs import with_words, write_docs
+from ..corpus.docs import drop_blank_docs, write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests, word_request
@@ -30,7 +30,7 @@ def extend_cli(
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
-    in_flight: int = asking.IN_FLIGHT,
+    max_concurrency: int = asking.MAX_CONCURRENCY,
     max_tokens: int = asking.MAX_TOKENS,
     settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
@@ -49,21 +49,21 @@ def extend_cli(
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
     if dry_run:
-        _estimate(with_words(asked), origin, chosen, language, merge, asking.most_tokens(max_tokens, settings))
+        _estimate(drop_blank_docs(asked), origin, chosen, language, merge, asking.most_tokens(max_tokens, settings))
         return
     if origin == LANGUAGE_MODEL:
         server = asking.open_client(
-            model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings
+            model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
         )
         with server as client:
             embed = asking.merging_embedding(merge, embedding)
-            account = extend(
+            report = extend(
                 asked, client, language=language, parts=chosen, embed=embed, origin=asking.origin_of(client), progress=True
             )
     else:
-        account = write_tags(asked, load_tagger(origin), chosen)
+        report = write_tags(asked, load_tagger(origin), chosen)
     asking.name_labels(asked, names, label_map)
-    asking.write_account(account, report_path(output_path))
+    asking.write_report(report, report_path(output_path))
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
 

@@ -11,7 +11,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.files import write_json
 from ..corpus.statistics import CorpusStatistics, count_lost_subwords, count_shared, describe_corpus
 from ..errors import Errors, LownerError
-from ..models.encoder import encoder_path
+from ..models.hf.encoder import encoder_path
 from . import lowner
 from ._util import friendly
 

@@ -37,7 +37,7 @@ def reason_cli(
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
-    in_flight: int = asking.IN_FLIGHT,
+    max_concurrency: int = asking.MAX_CONCURRENCY,
     max_tokens: int = asking.MAX_TOKENS,
     settings: Optional[Path] = asking.SETTINGS,
     limit: int = asking.LIMIT,
@@ -57,7 +57,7 @@ def reason_cli(
         requests = [chain.request(doc.text) for doc in asked]
         asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
         return
-    server = asking.open_client(model, base_url, cache=cache, in_flight=in_flight, max_tokens=max_tokens, settings=settings)
+    server = asking.open_client(model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings)
     with server as client:
         reasoned = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)

@@ -20,18 +20,18 @@ def split_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     first_path: Path = typer.Argument(..., help="Where to write the larger part, for instance train"),
     second_path: Path = typer.Argument(..., help="Where to write the rest, for instance dev"),
-    share: float = typer.Option(0.2, help="Share of the second part"),
+    fraction: float = typer.Option(0.2, help="Fraction of the sentences that the second part gets"),
     seed: int = typer.Option(0, help="Seed of the order"),
     spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
 ):
     """Split a corpus at random; the same sentence never stands on both sides."""
-    if not 0 < share < 1:
-        raise LownerError(Errors.LN022.format(what="--share", expected="between 0 and 1", value=share))
+    if not 0 < fraction < 1:
+        raise LownerError(Errors.LN022.format(what="--fraction", expected="between 0 and 1", value=fraction))
     if first_path.resolve() == second_path.resolve():
         raise LownerError(Errors.LN024.format(path=second_path, reason="it is the other part"))
     for path in (first_path, second_path):
         check_suffix(path)
-    parts = split_docs(load_corpus(input_path, spans_key=spans_key), share, seed)
+    parts = split_docs(load_corpus(input_path, spans_key=spans_key), fraction, seed)
     for docs, path in zip(parts, (first_path, second_path)):
         write_corpus(docs, path, spans_key=spans_key)
         msg.good(f"{path}: {len(docs)} sentences")

@@ -9,7 +9,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
 from ..report.evaluation import tune_threshold
-from ..trained import load_pipeline
+from ..loading import load_pipeline
 from . import lowner
 from ._util import exclusive, friendly, use_gpu
 

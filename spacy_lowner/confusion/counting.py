@@ -14,14 +14,14 @@ from ..corpus.docs import bare_doc, entity_spans, spans_on
 MISSED = None
 
 
-class Reading(NamedTuple):
+class EntityMatch(NamedTuple):
     """An entity as gold annotation has it, and what it was taken for; None if it was missed."""
 
     gold: str
     predicted: Optional[str]
 
 
-def read_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> List[Reading]:
+def match_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> List[EntityMatch]:
     """Ask a pipeline for the entities of gold Docs.
 
     An entity is taken for the predicted span that overlaps it best (words shared over words of either), of equals for the one of
@@ -32,14 +32,14 @@ def read_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> 
     RETURNS (List[Reading]): One an entity.
     """
     docs = list(docs)
-    readings = []
+    matches = []
     for gold, predicted in zip(docs, nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs)):
         candidates = list(zip(spans_on(gold, entity_spans(predicted, spans_key)), _scores(predicted, spans_key)))
-        readings += [Reading(span.label_, taken_for(span, candidates)) for span in entity_spans(gold, spans_key)]
-    return readings
+        matches += [EntityMatch(span.label_, predicted_label(span, candidates)) for span in entity_spans(gold, spans_key)]
+    return matches
 
 
-def taken_for(gold: Span, candidates: Sequence[Tuple[Span, float]]) -> Optional[str]:
+def predicted_label(gold: Span, candidates: Sequence[Tuple[Span, float]]) -> Optional[str]:
     """RETURNS (Optional[str]): The label of the predicted span that overlaps an entity best; None if none does."""
     best, label = (0.0, False, 0.0), MISSED
     for span, score in candidates:
@@ -50,16 +50,16 @@ def taken_for(gold: Span, candidates: Sequence[Tuple[Span, float]]) -> Optional[
     return label
 
 
-def shares(readings: Iterable[Reading], rows: Sequence[str], columns: Sequence[str]) -> numpy.ndarray:
+def shares(matches: Iterable[EntityMatch], rows: Sequence[str], columns: Sequence[str]) -> numpy.ndarray:
     """Share of the entities of each gold type that are taken for each predicted type (eq. 2, eq. 11).
 
     readings (Iterable[Reading]): Entities. rows (Sequence[str]): Gold types. columns (Sequence[str]): Predicted types.
     RETURNS (numpy.ndarray): What is missed is what a row lacks to 1; a type without entities has zeros. Shape: (rows, columns)
     """
-    readings = list(readings)
-    totals, pairs = Counter(reading.gold for reading in readings), Counter(readings)
+    matches = list(matches)
+    totals, pairs = Counter(reading.gold for reading in matches), Counter(matches)
     return numpy.asarray(
-        [[pairs[Reading(row, column)] / max(1, totals[row]) for column in columns] for row in rows], dtype=float
+        [[pairs[EntityMatch(row, column)] / max(1, totals[row]) for column in columns] for row in rows], dtype=float
     ).reshape(len(rows), len(columns))
 
 

@@ -7,8 +7,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..corpus.docs import entity_spans
-from ..trained import span_pipes
-from .counting import Reading, read_entities, shares
+from ..loading import span_pipes
+from .counting import EntityMatch, match_entities, shares
 from .quantify import Confusion, quantify
 
 
@@ -27,7 +27,7 @@ def measure(
     train: Sequence[Doc] = (),
     spans_key: str = "sc",
     **weights: float,
-) -> Tuple[Confusion, List[Reading]]:
+) -> Tuple[Confusion, List[EntityMatch]]:
     """Measure what a pipeline takes types for.
 
     target (Language): The pipeline (M_tgt). dev (Sequence[Doc]): Gold Docs that it was not trained on.
@@ -36,18 +36,18 @@ def measure(
     spans_key (str): Of the entities. weights (float): As for `quantify`.
     RETURNS (Tuple[Confusion, List[Reading]]): The measures, and what each entity of dev was taken for.
     """
-    readings = read_entities(target, dev, spans_key)
-    coarse = [] if source is None else read_entities(source, train, spans_key)
+    matches = match_entities(target, dev, spans_key)
+    coarse = [] if source is None else match_entities(source, train, spans_key)
     sources = [] if source is None else sorted(_labels_of(source, spans_key).union(one.predicted for one in coarse if one.predicted))
     confusion = quantify(
         types,
         sources,
         source_shares=shares(coarse, types, sources),
         similarity=similarity,
-        misread=shares(readings, types, types),
+        misread=shares(matches, types, types),
         **weights,
     )
-    return confusion, readings
+    return confusion, matches
 
 
 def _labels_of(nlp: Language, spans_key: str) -> Set[str]:

@@ -10,7 +10,7 @@ from spacy.vocab import Vocab
 from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY, USER_KEYS
 from .codecs import settle_codecs
-from .extensions import asked_record
+from .extensions import source_record
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
@@ -50,7 +50,7 @@ def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
         spaces=None if doc.has_unknown_spaces else [bool(token.whitespace_) for token in doc],
         categories=dict(doc.cats),
         extensions=_labelled(doc, EXTENSION_KEY) if EXTENSION_KEY in doc.spans else None,
-        asked=asked_record(doc),
+        asked=source_record(doc),
         user_data={key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data},
         context={key[1]: value for key, value in _context(doc).items()},
     )
@@ -76,7 +76,7 @@ def _context(doc: Doc) -> Dict[tuple, Any]:
     }
 
 
-def with_words(docs: Iterable[Doc]) -> List[Doc]:
+def drop_blank_docs(docs: Iterable[Doc]) -> List[Doc]:
     """RETURNS (List[Doc]): Those that are more than white space."""
     return [doc for doc in docs if doc.text.strip()]
 
@@ -86,7 +86,7 @@ def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
 
 
-def keys_elsewhere(docs: Iterable[Doc], spans_key: str = "sc") -> List[str]:
+def other_span_keys(docs: Iterable[Doc], spans_key: str = "sc") -> List[str]:
     """RETURNS (List[str]): The keys of the spans of Docs, if all of them are under others than one key and `doc.ents`."""
     keys = set()
     for doc in docs:

@@ -15,15 +15,15 @@ MentionsT = Sequence[Tuple[str, str]]
 _ORIGIN, _LABELS = "from", "labels"
 
 
-class Asked(NamedTuple):
+class LabelSource(NamedTuple):
     """origin (str): Who was asked, as of `spacy lowner extend --from`. parts (Tuple[str, ...]): For what, in order."""
 
     origin: str
     parts: Tuple[str, ...]
 
     @classmethod
-    def of(cls, doc: Doc, key: str = EXTENSION_KEY) -> Optional["Asked"]:
-        """RETURNS (Optional[Asked]): Whose extension labels a Doc has under a key; None where there are none, or nobody says whose."""
+    def of(cls, doc: Doc, key: str = EXTENSION_KEY) -> Optional["LabelSource"]:
+        """RETURNS (Optional[LabelSource]): Whose extension labels a Doc has under a key; None where there are none, or nobody says whose."""
         attrs = doc.spans[key].attrs if key in doc.spans else {}
         return cls(attrs[_ORIGIN], tuple(sorted(attrs[_LABELS]))) if _ORIGIN in attrs else None
 
@@ -31,14 +31,14 @@ class Asked(NamedTuple):
         return f"{self.origin} ({', '.join(self.parts)})"
 
 
-def asked_record(doc: Doc) -> Dict[str, Any]:
+def source_record(doc: Doc) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): What `write_extensions` says beside the spans; empty where nobody says whose they are."""
     attrs = doc.spans[EXTENSION_KEY].attrs if EXTENSION_KEY in doc.spans else {}
     return {name: attrs[name] for name in (_ORIGIN, _LABELS) if name in attrs}
 
 
-def is_asked_record(asked: Any) -> bool:
-    """RETURNS (bool): Whether a value is what `asked_record` gives."""
+def is_source_record(asked: Any) -> bool:
+    """RETURNS (bool): Whether a value is what `source_record` gives."""
     if not isinstance(asked, dict) or set(asked) != {_ORIGIN, _LABELS}:
         return False
     labels = asked[_LABELS]
@@ -82,7 +82,7 @@ def entity_mentions(docs: Iterable[Doc]) -> List[Tuple[str, str]]:
     mentions = []
     for doc in docs:
         group = doc.spans[EXTENSION_KEY] if EXTENSION_KEY in doc.spans else []
-        entities = group.attrs[_LABELS].get("entities", []) if Asked.of(doc) else None
+        entities = group.attrs[_LABELS].get("entities", []) if LabelSource.of(doc) else None
         mentions += [(span.text, span.label_) for span in group if entities is None or span.label_ in entities]
     return mentions
 

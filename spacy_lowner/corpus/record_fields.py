@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from ..errors import Errors, LownerError
 from ..types import USER_KEYS, WEIGHT_KEY
 from .cleaning import check_weight
-from .extensions import is_asked_record
+from .extensions import is_source_record
 from .offsets import RawSpan
 
 TOKEN_KEYS = ("tokens", "words")
@@ -22,7 +22,7 @@ _MENTION = ("text", "mention", "entity", "name", "word")
 PERHAPS_MENTION = {"entity", "name", "word"}
 # Our own jsonl has them, by tokens and with exclusive ends.
 EXTENSIONS = "extensions"
-ASKED = "extensions_asked"
+ASKED = "extensions_source"
 ANSWER = "answer"
 KNOWN = {*TOKEN_KEYS, *TEXT_KEYS, *SPAN_KEYS, *USER_KEYS, EXTENSIONS, ASKED, ANSWER, "spaces", "categories", "context"}
 # Keys that describe a text and hold no annotation of its words.
@@ -156,7 +156,7 @@ def check_fields(path: Path, where: str, record: dict, text: Any) -> None:
         (categories is None or _are_numbers(categories), "'categories' must be an object of finite numbers"),
         (context is None or _are_texts(context), "'context' must be an object of texts, lists of texts or objects, by name"),
         (all(_is_storable(record.get(key)) for key in USER_KEYS) and _is_storable(context), "a number of more than 64 bits"),
-        (not asked or is_asked_record(asked), f"'{ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
+        (not asked or is_source_record(asked), f"'{ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
         (extensions is None or isinstance(extensions, list), f"'{EXTENSIONS}' must be a list of spans"),
         (tags is None or first_of(record, SPAN_KEYS) is not None, "tags instead of spans; write such a corpus as columns"),
     )

@@ -46,7 +46,7 @@ def sample_shots(
     return [docs[i] for i in chosen], short
 
 
-def split_docs(docs: Sequence[Doc], share: float, seed: int = 0) -> Tuple[List[Doc], List[Doc]]:
+def split_docs(docs: Sequence[Doc], fraction: float, seed: int = 0) -> Tuple[List[Doc], List[Doc]]:
     """Cut a corpus in two at random. Docs with the same words stay on one side, so that nothing leaks.
 
     docs (Sequence[Doc]): The corpus. share (float): Of the second part, in (0, 1). seed (int): Of the order.
@@ -57,12 +57,12 @@ def split_docs(docs: Sequence[Doc], share: float, seed: int = 0) -> Tuple[List[D
         groups.setdefault(tuple(token.text for token in doc), []).append(i)
     groups_in_order = list(groups.values())
     second: set = set()
-    wanted = max(1, round(share * len(docs)))
+    wanted = max(1, round(fraction * len(docs)))
     for i in _order(len(groups_in_order), seed):
         if len(second) + len(groups_in_order[i]) <= wanted:
             second.update(groups_in_order[i])
     if not 0 < len(second) < len(docs):
-        raise LownerError(Errors.LN035.format(count=len(docs), distinct=len(groups_in_order), share=share))
+        raise LownerError(Errors.LN035.format(count=len(docs), distinct=len(groups_in_order), fraction=fraction))
     return [doc for i, doc in enumerate(docs) if i not in second], [docs[i] for i in sorted(second)]
 
 

@@ -59,7 +59,7 @@ def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     if sentence.extensions is not None:
         record["extensions"] = [span._asdict() for span in sentence.extensions]
     if sentence.asked:
-        record["extensions_asked"] = sentence.asked
+        record["extensions_source"] = sentence.asked
     record.update(sentence.user_data)
     return json.dumps(record, ensure_ascii=False) + "\n"
 

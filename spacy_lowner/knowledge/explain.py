@@ -7,14 +7,14 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans, keys_elsewhere, with_words
+from ..corpus.docs import bare_doc, entity_spans, other_span_keys, drop_blank_docs
 from ..errors import Errors, LownerError
 from ..llm.cleaning import clean_text
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import letters_of
 from ..llm.templates import VERSION, render
 from ..types import ORIGIN_KEY, PROVENANCE_KEY, USER_KEYS, WEIGHT_KEY
-from .account import Account
+from .report import Report
 
 # The paper's weight of synthetic sentences of NER data (appendix H).
 BETA = 0.4
@@ -58,7 +58,7 @@ def explain(
     spans_key: str = "sc",
     known: Iterable[Doc] = (),
     progress: bool = False,
-) -> Tuple[List[Doc], Account]:
+) -> Tuple[List[Doc], Report]:
     """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
 
     docs (Sequence[Doc]): The Docs; one without words is passed over. model (LanguageModel): Writes.
@@ -69,29 +69,29 @@ def explain(
     RETURNS (Tuple[List[Doc], Account]): A Doc a sentence, none twice and none that is among `docs`; what was used, and what not.
     RAISES (LownerError): If the annotator writes its spans elsewhere.
     """
-    account = Account()
+    report = Report()
     split = load_splitter()
-    docs = with_words(docs)
+    docs = drop_blank_docs(docs)
     replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
     seen = {letters_of(doc.text) for doc in (*known, *docs)}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):
-        for sentence in _sentences(reply, doc, split, language, account):
+        for sentence in _sentences(reply, doc, split, language, report):
             if letters_of(sentence) in seen:
-                account.refuse("sentence that was there before", doc.text, sentence)
+                report.refuse("sentence that was there before", doc.text, sentence)
                 continue
             seen.add(letters_of(sentence))
             new = annotator.make_doc(sentence)
             new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
             made.append(new)
     predicted = list(annotator.pipe(made))
-    elsewhere = keys_elsewhere(predicted, spans_key)
+    elsewhere = other_span_keys(predicted, spans_key)
     if elsewhere:
         raise LownerError(Errors.LN099.format(spans_key=spans_key, keys=", ".join(elsewhere)))
     annotated = [_fixed(doc, spans_key) for doc in predicted]
-    account.used["sentences"] += len(annotated)
-    account.used["target entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
-    return annotated, account
+    report.used["sentences"] += len(annotated)
+    report.used["target entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
+    return annotated, report
 
 
 def _prompt_of(doc: Doc, spans_key: str) -> str:
@@ -103,23 +103,23 @@ def _request(doc: Doc, language: str, spans_key: str) -> Request:
     return Request.of(render(__package__, _prompt_of(doc, spans_key), language, text=doc.text, entities=entities))
 
 
-def _sentences(reply: Reply, doc: Doc, split: SplitT, language: str, account: Account) -> List[str]:
+def _sentences(reply: Reply, doc: Doc, split: SplitT, language: str, report: Report) -> List[str]:
     """RETURNS (List[str]): Whole sentences with letters in them, without markdown."""
     if reply.error is not None:
-        account.refuse("no answer", doc.text, reply.error)
+        report.refuse("no answer", doc.text, reply.error)
         return []
     found = _split_lines(reply.text, split, language)
     if len(found) > MAX_SENTENCES:
-        account.refuse(f"more than {MAX_SENTENCES:,} sentences", doc.text, reply.text)
+        report.refuse(f"more than {MAX_SENTENCES:,} sentences", doc.text, reply.text)
         found = found[:MAX_SENTENCES]
     elif reply.truncated and found:
-        account.refuse("sentence cut at the limit of tokens", doc.text, found.pop())
+        report.refuse("sentence cut at the limit of tokens", doc.text, found.pop())
     for sentence in found:
         if len(sentence) > MAX_SENTENCE_LENGTH:
-            account.refuse(f"sentence of more than {MAX_SENTENCE_LENGTH:,} letters", doc.text, sentence)
+            report.refuse(f"sentence of more than {MAX_SENTENCE_LENGTH:,} letters", doc.text, sentence)
     whole = [sentence for sentence in found if _is_sentence(sentence)]
     if not whole:
-        account.refuse("no sentence", doc.text, reply.text)
+        report.refuse("no sentence", doc.text, reply.text)
     return whole
 
 

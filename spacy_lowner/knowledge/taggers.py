@@ -11,8 +11,8 @@ from ..corpus.docs import bare_doc, spans_on
 from ..corpus.extensions import PARTS, write_extensions
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
-from ..trained import load_pipeline
-from .account import Account
+from ..loading import load_pipeline
+from .report import Report
 
 # Docs to their spans by part: "entities" (noun phrases and named entities) and "pos".
 TaggedT = Dict[str, List[LabeledSpan]]
@@ -47,18 +47,18 @@ def load_tagger(name: str) -> Tagger:
     raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk, jieba"))
 
 
-def write_tags(docs: Sequence[Doc], tagger: Tagger, parts: Sequence[str] = PARTS) -> Account:
+def write_tags(docs: Sequence[Doc], tagger: Tagger, parts: Sequence[str] = PARTS) -> Report:
     """Write what a tagger says of some parts to `doc.spans["sc_ext"]`, in place of what is there.
 
     RETURNS (Account): What was used, and the words of tagged Docs that have no part of speech, such as those that the tagger cuts elsewhere.
     """
-    account = Account()
+    report = Report()
     for doc, tagged in zip(docs, tagger.tag(docs)):
-        account.used.update({part: len(tagged[part]) for part in parts})
+        report.used.update({part: len(tagged[part]) for part in parts})
         if "pos" in parts and tagged["pos"]:
-            account.refuse_untagged(doc, tagged["pos"])
+            report.reject_untagged(doc, tagged["pos"])
         write_extensions(doc, tagger.name, {part: tagged[part] for part in parts})
-    return account
+    return report
 
 
 def _of_pipeline(name: str) -> TagT:

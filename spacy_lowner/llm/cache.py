@@ -13,7 +13,7 @@ from typing import Optional
 from ..errors import Errors, LownerError, Warnings
 from .answers import MAX_REPLY_LENGTH, stored_reply
 from .messages import Reply
-from .processes import OfOneProcess
+from .fork_safe import ForkSafe
 
 SECONDS_TO_WAIT = 60.0
 # Bytes of a row at most: a letter has up to six of them as JSON, and the rest of a reply is small.
@@ -21,20 +21,20 @@ MAX_ROW_BYTES = 6 * MAX_REPLY_LENGTH + 10_000
 SELECT = "SELECT reply FROM replies WHERE key = ? AND length(CAST(reply AS BLOB)) <= ?"
 
 
-class ReplyCache(OfOneProcess):
+class ReplyCache(ForkSafe):
     """Replies by the key of their request, in a SQLite file that several threads and processes may use at once.
 
     path (Optional[Path]): The file; None keeps replies in memory.
     """
 
-    OWN = ("_lock", "_opened")
+    _process_local = ("_lock", "_opened")
 
     def __init__(self, path: Optional[Path] = None):
         self.path = path
         self._broken = False
         self.register()
 
-    def begin(self) -> None:
+    def _reset(self) -> None:
         """Make the lock, and no file yet."""
         self._lock = threading.Lock()
         self._opened: Optional[sqlite3.Connection] = None

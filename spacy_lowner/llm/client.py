@@ -18,15 +18,15 @@ from .answers import error_text, read_answer
 from .cache import ReplyCache
 from .cleaning import clean_message
 from .messages import Reply, Request, request_key
-from .processes import OfOneProcess
-from .retrying import Patience, may_pass, seconds_asked
+from .fork_safe import ForkSafe
+from .retrying import RetryPolicy, is_retryable, parse_retry_after
 from .settings import PRICE, SECONDS, check_parameters, has_secrets, is_duration, is_price, is_url
-from .trial import Trial
+from .startup import StartupCheck
 from .usage import Usage
 from .workers import Workers
 
 # Statuses that every further request would get too; the second ones if the first requests all get them.
-HOPELESS, HOPELESS_AT_FIRST = {401, 402}, {403, 404}
+FATAL_STATUSES, FATAL_AT_STARTUP = {401, 402}, {403, 404}
 # Seconds in which a server that has not answered yet must be reached, and one that has long been silent must speak.
 FIRST_CONTACT = 30.0
 # Requests read ahead of those in flight, so that a slow first one does not keep the others from being asked.
@@ -46,10 +46,10 @@ class Failure(NamedTuple):
     at_once: bool = False
 
 
-class OpenAIClient(OfOneProcess):
+class OpenAIClient(ForkSafe):
     """Answers requests by a server, many at once; what was answered before is not asked again."""
 
-    OWN = ("_server", "_lock", "_trial")
+    _process_local = ("_server", "_lock", "_startup_check")
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class OpenAIClient(OfOneProcess):
         *,
         api_key_variable: str = "OPENAI_API_KEY",
         cache: Optional[Path] = None,
-        in_flight: int = 16,
+        max_concurrency: int = 16,
         timeout: float = 120.0,
-        patience: Patience = Patience(),
+        retry_policy: RetryPolicy = RetryPolicy(),
         parameters: Optional[Dict[str, Any]] = None,
         prompt_price: float = 0.0,
         completion_price: float = 0.0,
@@ -70,7 +70,7 @@ class OpenAIClient(OfOneProcess):
         model (str): The server's name for it. base_url (Optional[str]): Of the server; None is OpenAI's.
         api_key_variable (str): Environment variable of the key; where it is not set, none is sent that means anything.
         cache (Optional[Path]): SQLite file of replies; None keeps them as long as the client.
-        in_flight (int): Requests at once. timeout (float): Seconds for one attempt. patience (Patience): With failing ones.
+        max_concurrency (int): Requests at once. timeout (float): Seconds for one attempt. patience (RetryPolicy): With failing ones.
         parameters (Optional[Dict[str, Any]]): Sent with each request, as temperature or max_tokens.
         prompt_price (float), completion_price (float): Of a million tokens, for `usage.cost`.
         """
@@ -80,9 +80,9 @@ class OpenAIClient(OfOneProcess):
             "the language model",
             ("model", model, bool(model), "the name of a model"),
             ("base_url", base_url, base_url is None or is_url(base_url), "a URL that begins with http:// or https://"),
-            ("in_flight", in_flight, in_flight > 0, "positive"),
+            ("max_concurrency", max_concurrency, max_concurrency > 0, "positive"),
             ("timeout", timeout, is_duration(timeout), SECONDS),
-            ("deadline", patience.deadline, is_duration(patience.deadline), SECONDS),
+            ("deadline", retry_policy.deadline, is_duration(retry_policy.deadline), SECONDS),
             ("prompt_price", prompt_price, is_price(prompt_price), PRICE),
             ("completion_price", completion_price, is_price(completion_price), PRICE),
         )
@@ -92,9 +92,9 @@ class OpenAIClient(OfOneProcess):
         self.usage = Usage(prompt_price, completion_price)
         self.cache = ReplyCache(cache)
         self._api_key_variable = api_key_variable
-        self._in_flight = in_flight
+        self._max_concurrency = max_concurrency
         self._timeout = timeout
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._parameters = dict(parameters or {})
         self._takes_schemas = True
         self._answered = False
@@ -102,11 +102,11 @@ class OpenAIClient(OfOneProcess):
         self._slowest = 0.0
         self.register()
 
-    def begin(self) -> None:
+    def _reset(self) -> None:
         """Make lock and trial, and no connection yet."""
         self._server: Any = None
         self._lock = threading.Lock()
-        self._trial = Trial()
+        self._startup_check = StartupCheck()
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
         """Answer requests, with a progress bar.
@@ -126,7 +126,7 @@ class OpenAIClient(OfOneProcess):
         """
         waiting: Deque[Tuple[str, Future, bool]] = deque()
         running: Dict[str, Future] = {}
-        workers = Workers(self._in_flight, "lowner-llm")
+        workers = Workers(self._max_concurrency, "lowner-llm")
         stopped = threading.Event()
         try:
             for request in requests:
@@ -135,7 +135,7 @@ class OpenAIClient(OfOneProcess):
                 if not repeated:
                     running[key] = workers.submit(self._answer, request, key, stopped)
                 waiting.append((key, running[key], repeated))
-                while len(waiting) > AHEAD * self._in_flight or (waiting and waiting[0][1].done()):
+                while len(waiting) > AHEAD * self._max_concurrency or (waiting and waiting[0][1].done()):
                     yield self._next(waiting, running)
             while waiting:
                 yield self._next(waiting, running)
@@ -163,19 +163,19 @@ class OpenAIClient(OfOneProcess):
         return reply
 
     def _answer(self, request: Request, key: str, stopped: threading.Event) -> Reply:
-        with self._trial:
+        with self._startup_check:
             known = self.cache.get(key)
             if known is not None:
-                self._trial.answered()
+                self._startup_check.answered()
                 return known
-            reply = self._insist(request, stopped)
+            reply = self._send_with_retries(request, stopped)
         if reply.error is None:
             self.cache.put(key, self.model, reply)
         else:
             reply.error = clean_message(reply.error, self._key)
         return reply
 
-    def _insist(self, request: Request, stopped: threading.Event) -> Reply:
+    def _send_with_retries(self, request: Request, stopped: threading.Event) -> Reply:
         """RETURNS (Reply): Of the server, as often asked as patience allows."""
         started = time.monotonic()
         attempt = 0
@@ -188,9 +188,9 @@ class OpenAIClient(OfOneProcess):
             if result.at_once:
                 continue
             self._silent_since = self._silent_since or begun
-            pause = self._patience.pause(attempt, result.retry_after)
+            pause = self._retry_policy.pause(attempt, result.retry_after)
             if time.monotonic() + pause >= self._deadline(started):
-                return Reply("", error=f"{result.reason}; given up after {attempt} attempt(s)", unheard=True)
+                return Reply("", error=f"{result.reason}; given up after {attempt} attempt(s)", timed_out=True)
             if not stopped.wait(pause):
                 self.usage.retried()
         return Reply("", error="interrupted")
@@ -219,28 +219,28 @@ class OpenAIClient(OfOneProcess):
             return self._judge_status(request, error)
         except (openai.APIError, TimeoutError, ValueError, RecursionError) as error:
             return self._judge_silence(error, started, begun)
-        self._trial.answered()
+        self._startup_check.answered()
         self._answered, self._silent_since = True, None
         self._slowest = max(self._slowest, time.monotonic() - begun)
         return reply
 
     def _refuse_redirect(self, error: Any) -> Reply:
-        if self._trial.refuses_all():
+        if self._startup_check.refuses_all():
             target = clean_message(error.origin, self._key)
             raise LownerError(Errors.LN130.format(url=self._shown_url, target=target, status=error.status)) from None
         return Reply("", error=str(error))
 
     def _judge_status(self, request: Request, error: Any) -> Union[Reply, Failure]:
         status = error.status_code
-        hopeless = status in HOPELESS or getattr(error, "code", None) == "insufficient_quota"
-        if hopeless or (status in HOPELESS_AT_FIRST and self._trial.refuses_all()):
+        hopeless = status in FATAL_STATUSES or getattr(error, "code", None) == "insufficient_quota"
+        if hopeless or (status in FATAL_AT_STARTUP and self._startup_check.refuses_all()):
             raise self._refused(error) from None
         reason = f"the server says {status}"
         if self._refuses_schemas(request, error):
             return Failure(reason, at_once=True)
-        if not may_pass(status):
+        if not is_retryable(status):
             return Reply("", error=f"{reason}: {self._clean(error)}")
-        return Failure(reason, seconds_asked(error.response.headers))
+        return Failure(reason, parse_retry_after(error.response.headers))
 
     def _judge_silence(self, error: BaseException, started: float, begun: float) -> Failure:
         openai = _load_openai()
@@ -255,12 +255,12 @@ class OpenAIClient(OfOneProcess):
     def _deadline(self, started: float) -> float:
         """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again, but twice
         as long as the slowest answer that there was."""
-        whole = started + self._patience.deadline
+        whole = started + self._retry_policy.deadline
         # Another thread's answer may end the silence meanwhile.
         silent_since = self._silent_since
         if silent_since is None:
             return whole
-        return min(whole, max(silent_since + self._patience.deadline, started + max(FIRST_CONTACT, 2 * self._slowest)))
+        return min(whole, max(silent_since + self._retry_policy.deadline, started + max(FIRST_CONTACT, 2 * self._slowest)))
 
     def _once(self, request: Request, deadline: float) -> Reply:
         from .bounded_http import RefusedRedirect, UnusableAnswer, limits
@@ -355,7 +355,7 @@ def create_openai_client(
     base_url: Optional[str] = None,
     api_key_variable: str = "OPENAI_API_KEY",
     cache: Optional[str] = None,
-    in_flight: int = 16,
+    max_concurrency: int = 16,
     timeout: float = 120.0,
     deadline: float = 600.0,
     parameters: Optional[Dict[str, Any]] = None,
@@ -381,9 +381,9 @@ def create_openai_client(
         base_url,
         api_key_variable=api_key_variable,
         cache=Path(cache) if cache else None,
-        in_flight=in_flight,
+        max_concurrency=max_concurrency,
         timeout=numbers["timeout"],
-        patience=Patience(deadline=numbers["deadline"]),
+        retry_policy=RetryPolicy(deadline=numbers["deadline"]),
         parameters=parameters,
         prompt_price=numbers["prompt_price"],
         completion_price=numbers["completion_price"],

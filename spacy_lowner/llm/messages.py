@@ -43,7 +43,7 @@ class Reply:
 
     text (str): What the model says; empty where there is an error. error (Optional[str]): Why there is no answer.
     truncated (bool): Whether it was cut at the limit of tokens. prompt_tokens, completion_tokens (int): As the server counts.
-    cached (bool): Whether it was known before. unheard (bool): Whether the server said nothing of use until patience ended, so that it
+    cached (bool): Whether it was known before. timed_out (bool): Whether the server said nothing of use until patience ended, so that it
     may have nothing to say to others either.
     """
 
@@ -53,7 +53,7 @@ class Reply:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached: bool = False
-    unheard: bool = False
+    timed_out: bool = False
 
 
 class LanguageModel(Protocol):

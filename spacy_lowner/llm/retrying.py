@@ -14,7 +14,7 @@ MOST_DOUBLINGS = 60
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a request is tried.
 
     first (float), longest (float): Seconds of the first and of the longest pause; each is twice the one before, less a random half.
@@ -35,12 +35,12 @@ class Patience:
         return max(longest * (0.5 + draw() / 2), asked or 0.0)
 
 
-def may_pass(status: int) -> bool:
+def is_retryable(status: int) -> bool:
     """RETURNS (bool): Whether a request with this HTTP status may succeed later."""
     return status in PASSING or status >= 500
 
 
-def seconds_asked(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> Optional[float]:
+def parse_retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> Optional[float]:
     """RETURNS (Optional[float]): Seconds of `Retry-After`, a number or a date; None where there is none that can be read."""
     value = headers.get("retry-after", "")
     try:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .messages import Reply
-from .processes import OfOneProcess
+from .fork_safe import ForkSafe
 
 
 @dataclass(eq=False)
-class Usage(OfOneProcess):
+class Usage(ForkSafe):
     """Counters over all requests of a client.
 
     calls (int): Requests that a server answered. cached (int): Requests answered without it. retries (int): Further attempts.
@@ -28,12 +28,12 @@ class Usage(OfOneProcess):
     completion_tokens: int = 0
     reason: Optional[str] = None
 
-    OWN = ("_lock",)
+    _process_local = ("_lock",)
 
     def __post_init__(self) -> None:
         self.register()
 
-    def begin(self) -> None:
+    def _reset(self) -> None:
         """Make the lock."""
         self._lock = threading.Lock()
 

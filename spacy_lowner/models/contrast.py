@@ -15,12 +15,12 @@ from ..errors import Errors, LownerError, check_settings
 from ..nn.contrast import prompt_loss
 from ..nn.prompts import STATES, PromptEncoder, PromptHead, block_mask
 from ..types import CandidateT, PromptModelT, PromptStates
-from .encoder import encoder_path, loading
-from .packing import PACKINGS
-from .pieces import load_tokenizer, pieces_of_words, tokenizer_files
-from .prompt_reader import PromptReader
-from .templates import check_template
-from .torch_shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
+from .hf.encoder import encoder_path, loading
+from .prompts.packing import PACKINGS
+from .hf.pieces import load_tokenizer, pieces_of_words, tokenizer_files
+from .prompts.reader import PromptReader
+from .prompts.templates import check_template
+from .hf.shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
@@ -34,8 +34,8 @@ def build_contrast_ner(
     soft_tokens: int = 8,
     packing: str = "packed",
     state: str = "mask_and_word",
-    anchored: bool = True,
-    row_size: int = 256,
+    share_positions: bool = True,
+    max_packed_length: int = 256,
     window: int = 192,
     batch_size: int = 4096,
     mixed_precision: bool = False,
@@ -50,9 +50,9 @@ def build_contrast_ner(
     packing (str): "packed": a text once with all its prompts; "paper": a row a prompt, in which the text sees the prompt.
     state (str): What is compared: "mask", the state of [MASK], as in the paper; "mask_and_word", its mean with the state of the
         candidate in the text.
-    anchored (bool): Whether a prompt repeats its candidate at the positions that it has in the text, by which the encoder finds
+    share_positions (bool): Whether a prompt repeats its candidate at the positions that it has in the text, by which the encoder finds
         it; otherwise it only knows the words, as in the paper.
-    row_size (int): Pieces of a packed row. window (int): Pieces of a text that prompts see; longer ones are cut into
+    max_packed_length (int): Pieces of a packed row. window (int): Pieces of a text that prompts see; longer ones are cut into
         overlapping windows. batch_size (int): Pieces computed at once.
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (PromptModelT): A model of Docs and candidates to `PromptStates`.
@@ -71,8 +71,8 @@ def build_contrast_ner(
         soft_tokens=soft_tokens,
         packing=packing,
         state=state,
-        anchored=anchored,
-        row_size=row_size,
+        share_positions=share_positions,
+        max_packed_length=max_packed_length,
         window=window,
         batch_size=batch_size,
     )

@@ -10,14 +10,14 @@ from thinc.types import ArgsKwargs, Floats2d
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..batching import SLACK, batch_by_padding
+from .batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, check_settings
 from ..nn.entlm import EntLM
 from ..nn.label_words import rank_words
 from ..types import LabelledWords, WordScoresT
-from .masked_lm import load_masked_lm
-from .pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
-from .torch_shim import config_settings, loaded_module, module_shim, set_module
+from .hf.masked_lm import load_masked_lm
+from .hf.pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
+from .hf.shim import config_settings, loaded_module, module_shim, set_module
 from .windows import cut_windows, widest_window
 
 LABEL_WORDS = ("word", "virtual")
@@ -139,9 +139,9 @@ def _places_of(module: EntLM, tokenizer: PreTrainedTokenizerFast, label: Labelle
 def _expected(module: EntLM, states: Tensor) -> Tensor:
     """RETURNS (Tensor): Mean probability of each vocabulary word at some places, the LM score. Shape: (vocabulary,)"""
     vocabulary = module.get_input_embeddings().weight
-    total = module.decoder.bias.new_zeros(len(module.decoder.bias))
+    total = module.decoder_bias.new_zeros(len(module.decoder_bias))
     for part in states.split(256):
-        total += (part @ vocabulary.T + module.decoder.bias).softmax(-1).sum(0)
+        total += (part @ vocabulary.T + module.decoder_bias).softmax(-1).sum(0)
     return (total / max(1, len(states))).cpu()
 
 

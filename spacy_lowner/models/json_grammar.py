@@ -6,7 +6,7 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Option
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import Errors, LownerError
-from .pieces import pieces_of_text
+from .hf.pieces import pieces_of_text
 
 PiecesT = Tuple[int, ...]
 

@@ -16,7 +16,7 @@ from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
-from .torch_shim import Head, check_trained_settings, loaded_module, module_shim, set_module
+from .hf.shim import check_trained_settings, loaded_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")
 
@@ -32,11 +32,11 @@ class _HeadInputs(NamedTuple):
 
 def build_knowfree(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    hidden: int = 200,
-    biaffine: int = 200,
+    hidden_dim: int = 200,
+    biaffine_dim: int = 200,
     biaffine_heads: int = 4,
     interaction: str = "attention",
-    heads: int = 10,
+    attention_heads: int = 10,
     window: int = 3,
     dropout: float = 0.4,
     word_shapes: bool = True,
@@ -49,10 +49,10 @@ def build_knowfree(
     `label_scale`, which are ours. How many labels there are and how long spans may be is known at initialization, from the data.
 
     tok2vec (Model): Word states, for instance a transformer listener.
-    hidden (int): Width of start and end states (D'). biaffine (int): Width of span features.
-    biaffine_heads (int): Heads of the biaffine form; must divide `hidden` and `biaffine`.
+    hidden_dim (int): Width of start and end states (D'). biaffine_dim (int): Width of span features.
+    biaffine_heads (int): Heads of the biaffine form; must divide `hidden_dim` and `biaffine_dim`.
     interaction (str): "attention" (eq. 9-10), "cnn" or "none": the ablations of Table 3.
-    heads (int): Heads of the local attention; must divide `biaffine`. window (int): Its reach (omega).
+    attention_heads (int): Heads of the local attention; must divide `biaffine_dim`. window (int): Its reach (omega).
     dropout (float): Dropout on the word states.
     word_shapes (bool): Whether to add embeddings of word shapes (capitals, digits) to the word states.
     label_scale (float): First value of the learned factor on the cosine of span and description.
@@ -61,21 +61,21 @@ def build_knowfree(
     """
     check_settings(
         "KnowFREE",
-        ("hidden", hidden, hidden > 0, "positive"),
-        ("biaffine", biaffine, biaffine > 0, "positive"),
-        ("biaffine_heads", biaffine_heads, biaffine_heads > 0 and hidden % biaffine_heads == 0, f"a divisor of hidden = {hidden}"),
-        ("biaffine_heads", biaffine_heads, biaffine % biaffine_heads == 0, f"a divisor of biaffine = {biaffine}"),
-        ("heads", heads, heads > 0 and biaffine % heads == 0, f"a divisor of biaffine = {biaffine}"),
+        ("hidden_dim", hidden_dim, hidden_dim > 0, "positive"),
+        ("biaffine_dim", biaffine_dim, biaffine_dim > 0, "positive"),
+        ("biaffine_heads", biaffine_heads, biaffine_heads > 0 and hidden_dim % biaffine_heads == 0, f"a divisor of hidden_dim = {hidden_dim}"),
+        ("biaffine_heads", biaffine_heads, biaffine_dim % biaffine_heads == 0, f"a divisor of biaffine_dim = {biaffine_dim}"),
+        ("attention_heads", attention_heads, attention_heads > 0 and biaffine_dim % attention_heads == 0, f"a divisor of biaffine_dim = {biaffine_dim}"),
         ("interaction", interaction, interaction in INTERACTIONS, f"one of {', '.join(INTERACTIONS)}"),
         ("dropout", dropout, 0 <= dropout < 1, "in [0, 1)"),
         ("window", window, window >= 0, ">= 0"),
     )
     settings = {
-        "hidden": hidden,
-        "biaffine": biaffine,
+        "hidden_dim": hidden_dim,
+        "biaffine_dim": biaffine_dim,
         "biaffine_heads": biaffine_heads,
         "interaction": interaction,
-        "heads": heads,
+        "attention_heads": attention_heads,
         "window": window,
         "dropout": dropout,
         "n_shapes": N_SHAPES if word_shapes else 0,
@@ -151,13 +151,13 @@ def _init_head(
         label_scale=label_scale,
         **settings,
     )
-    set_module(model.shims[0], Head(module), get_torch_default_device())
+    set_module(model.shims[0], module, get_torch_default_device())
 
 
-def _rebuild(configured: dict, **trained: Any) -> Head:
+def _rebuild(configured: dict, **trained: Any) -> KnowFREEHead:
     # Dropout concerns updates only.
     check_trained_settings("KnowFREE", trained, {name: value for name, value in configured.items() if name != "dropout"})
-    return Head(KnowFREEHead.from_settings(**{**trained, **configured}))
+    return KnowFREEHead.from_settings(**{**trained, **configured})
 
 
 def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLogits, Callable]:

@@ -21,23 +21,23 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ..batching import SLACK, batch_by_padding
+from .batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
-from .encoder import encoder_path, loading
-from .inference import evaluate
+from .hf.encoder import encoder_path, loading
+from .hf.inference import evaluate
 from .json_grammar import JSONGrammar, Mention
-from .masked_lm import load_masked_lm
-from .pieces import first_position, load_tokenizer, pad_pieces, pieces_of_text, pieces_of_words, tokenizer_files, tokenizer_of
-from .torch_shim import config_settings, loaded_module, module_shim, set_module
+from .hf.masked_lm import load_masked_lm
+from .hf.pieces import first_position, load_tokenizer, pad_pieces, pieces_of_text, pieces_of_words, tokenizer_files, tokenizer_of
+from .hf.shim import config_settings, loaded_module, module_shim, set_module
 
 # Section 3.3.2 of the paper.
 QUESTION = "Find all entities of types {types} in"
 REASONING_LEAD = ". Reasoning information:"
 
 
-class WritingTask(NamedTuple):
+class Seq2SeqInput(NamedTuple):
     """A text to find entities in.
 
     words (List[str]): Its words. context (str): Reasoning, or empty. labels (Dict[str, str]): How each type is written.
@@ -51,28 +51,28 @@ class WritingTask(NamedTuple):
 
 
 def build_seq2seq(
-    model: str, max_input: int = 512, max_output: int = 128, beams: int = 1, batch_size: int = 4096, mixed_precision: bool = False
+    model: str, max_input_tokens: int = 512, max_new_tokens: int = 128, num_beams: int = 1, batch_size: int = 4096, mixed_precision: bool = False
 ) -> WriterModelT:
     """Build an encoder-decoder that writes entities as JSON.
 
     model (str): A Hugging Face name or path of an encoder-decoder, such as "google/flan-t5-base"; "minilm" is the packaged encoder with
         a decoder made of it, whose attention on the encoder is new. Weights and tokenizer travel with the pipe.
-    max_input (int): Pieces of an input; reasoning is cut before text. max_output (int): Pieces after which an output comes to an end.
-    beams (int): 1 is greedy. batch_size (int): Pieces of inputs computed at once.
+    max_input_tokens (int): Pieces of an input; reasoning is cut before text. max_new_tokens (int): Pieces after which an output comes to an end.
+    num_beams (int): 1 is greedy. batch_size (int): Pieces of inputs computed at once.
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (WriterModelT): A model of tasks to log-probabilities of their outputs; `write` makes outputs.
     """
     check_settings(
         "Seq2Seq",
-        ("max_input", max_input, max_input >= 32, ">= 32"),
-        ("max_output", max_output, max_output > 0, "positive"),
-        ("beams", beams, beams > 0, "positive"),
+        ("max_input_tokens", max_input_tokens, max_input_tokens >= 32, ">= 32"),
+        ("max_new_tokens", max_new_tokens, max_new_tokens > 0, "positive"),
+        ("num_beams", num_beams, num_beams > 0, "positive"),
     )
     attrs = config_settings(
         model=model,
-        max_input=max_input,
-        max_output=max_output,
-        beams=beams,
+        max_input_tokens=max_input_tokens,
+        max_new_tokens=max_new_tokens,
+        num_beams=num_beams,
         batch_size=batch_size,
     )
     shim = module_shim(_rebuild, mixed_precision=mixed_precision)
@@ -81,7 +81,7 @@ def build_seq2seq(
     return writer
 
 
-class Written(NamedTuple):
+class Generation(NamedTuple):
     """What was written of a text.
 
     mentions (List[Mention]): Each in its place, none overlapping. surplus (int): Those that the text has no place for.
@@ -96,30 +96,30 @@ class Written(NamedTuple):
     pieces: Tuple[int, ...] = ()
 
 
-def write(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Written]:
+def generate(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Generation]:
     """Let the model write, held to the grammar. RETURNS (List[Written]): Of each task."""
     module, tokenizer = loaded_module(model), tokenizer_of(loaded_module(model))
     inputs = _inputs(model, tasks)
     limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
-    found: List[Written] = [Written([], 0) for _ in tasks]
+    found: List[Generation] = [Generation([], 0) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["settings"].batch_size):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
-        reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["settings"].max_output, limit)
+        reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["settings"].max_new_tokens, limit)
         evaluate(module)
         with torch.no_grad():
             outputs = module.model.generate(
                 input_ids=ids,
                 attention_mask=attention,
                 decoder_attention_mask=torch.ones_like(ids[:, :1]),
-                generation_config=_generation(module.model, model.attrs["settings"].beams, reader.length),
+                generation_config=_generation(module.model, model.attrs["settings"].num_beams, reader.length),
                 use_model_defaults=False,
                 prefix_allowed_tokens_fn=reader.allowed,
             )
         for place, output, grammar, words in zip(places, outputs.tolist(), reader.grammars, reader.words):
             mentions = grammar.read(output[1:], words)
             placed = place_mentions(words, mentions or ())
-            cut = grammar.read(output[1 : 1 + reader.max_output], words) is None
-            found[place] = Written(placed, len(mentions or ()) - len(placed), mentions is not None, cut, tuple(output[1:]))
+            cut = grammar.read(output[1 : 1 + reader.max_new_tokens], words) is None
+            found[place] = Generation(placed, len(mentions or ()) - len(placed), mentions is not None, cut, tuple(output[1:]))
     return found
 
 
@@ -143,11 +143,11 @@ def place_mentions(words: Sequence[Sequence[int]], mentions: Sequence[Mention]) 
     return sorted(placed, key=lambda mention: mention.start)
 
 
-def _grammars(tokenizer: PreTrainedTokenizerFast) -> Callable[[WritingTask], JSONGrammar]:
+def _grammars(tokenizer: PreTrainedTokenizerFast) -> Callable[[Seq2SeqInput], JSONGrammar]:
     """RETURNS (Callable): The grammar of a task; tasks of the same labels share one."""
     made: Dict[Tuple[Tuple[str, str], ...], JSONGrammar] = {}
 
-    def grammar_of(task: WritingTask) -> JSONGrammar:
+    def grammar_of(task: Seq2SeqInput) -> JSONGrammar:
         labels = tuple(task.labels.items())
         if labels not in made:
             made[labels] = JSONGrammar(tokenizer, task.labels)
@@ -156,14 +156,14 @@ def _grammars(tokenizer: PreTrainedTokenizerFast) -> Callable[[WritingTask], JSO
     return grammar_of
 
 
-def _generation(module: PreTrainedModel, beams: int, length: int) -> GenerationConfig:
+def _generation(module: PreTrainedModel, num_beams: int, length: int) -> GenerationConfig:
     """RETURNS (GenerationConfig): Without what a model's own forces, such as a first piece or no repetition."""
     own = module.generation_config
     return GenerationConfig(
         pad_token_id=own.pad_token_id,
         eos_token_id=own.eos_token_id,
         decoder_start_token_id=module.config.decoder_start_token_id,
-        num_beams=beams,
+        num_beams=num_beams,
         do_sample=False,
         # As in training: a probability is one among the pieces that may come.
         renormalize_logits=True,
@@ -176,23 +176,23 @@ class _Reader:
 
     grammars (List[JSONGrammar]): Of each row. words (List[List[List[int]]]): Pieces of the words of each row's text.
         Words that no output has room for are read over.
-    max_output (int): Pieces after which an output comes to an end. limit (Optional[int]): Positions of the decoder.
+    max_new_tokens (int): Pieces after which an output comes to an end. limit (Optional[int]): Positions of the decoder.
     """
 
-    def __init__(self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_output: int, limit: Optional[int]):
+    def __init__(self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_new_tokens: int, limit: Optional[int]):
         self.grammars = grammars
-        self.words = [[word if len(word) <= max_output else [] for word in own] for own in words]
+        self.words = [[word if len(word) <= max_new_tokens else [] for word in own] for own in words]
         # What is begun is brought to its end: a word, and the signs behind it; or a type, its first word, and those.
         signs = max((grammar.longest_key for grammar in grammars), default=0) + 16
         longest_end = signs + max((len(word) for own in self.words for word in own), default=0)
-        self.length = min(max_output + longest_end, max_output + longest_end if limit is None else limit - 1)
-        self.max_output = max(1, min(max_output, self.length - longest_end))
+        self.length = min(max_new_tokens + longest_end, max_new_tokens + longest_end if limit is None else limit - 1)
+        self.max_new_tokens = max(1, min(max_new_tokens, self.length - longest_end))
         self._states: Dict[Tuple[int, Tuple[int, ...]], list] = {}
 
     def allowed(self, row: int, ids: torch.Tensor) -> List[int]:
         """RETURNS (List[int]): What may follow, for `generate`."""
         written = tuple(ids.tolist()[1:])
-        closing = len(written) >= self.max_output
+        closing = len(written) >= self.max_new_tokens
         return self.grammars[row].allowed(self._after(row, written), self.words[row], closing)
 
     def _after(self, row: int, written: Tuple[int, ...]) -> list:
@@ -218,8 +218,8 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
             # Its package has no head; the adapter's is that of a masked language model.
             module.decoder.load_state_dict(load_masked_lm(name)[0].state_dict(), strict=False)
     positions = _positions(module, "encoder")
-    if positions is not None and model.attrs["settings"].max_input > positions:
-        arguments = {"what": "max_input", "size": model.attrs["settings"].max_input, "limit": positions}
+    if positions is not None and model.attrs["settings"].max_input_tokens > positions:
+        arguments = {"what": "max_input_tokens", "size": model.attrs["settings"].max_input_tokens, "limit": positions}
         raise LownerError(Errors.LN057.format(name=name, mend="Lower it", **arguments))
     settings = {"model": module.config.to_dict(), "tokenizer": tokenizer_files(tokenizer)}
     set_module(model.shims[0], EntityWriter(module, settings), get_torch_default_device())
@@ -263,7 +263,7 @@ def _positions(model: PreTrainedModel, part: str) -> Optional[int]:
     return None if positions is None else positions - first_position(base)
 
 
-def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> Tuple[List[Floats1d], Callable]:
+def _forward(model: WriterModelT, tasks: List[Seq2SeqInput], is_train: bool) -> Tuple[List[Floats1d], Callable]:
     module, tokenizer, shim = loaded_module(model), tokenizer_of(loaded_module(model)), model.shims[0]
     inputs = _inputs(model, tasks)
     limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
@@ -291,7 +291,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
             scores[place] = torch2xp(result[row, : len(outputs[place])].detach())
         steps.append((places, result, backprop))
 
-    def backprop_tasks(d_scores: List[Floats1d]) -> List[WritingTask]:
+    def backprop_tasks(d_scores: List[Floats1d]) -> List[Seq2SeqInput]:
         gradients = [torch.zeros_like(result) for _, result, _ in steps]
         for gradient, (places, _, _) in zip(gradients, steps):
             for row, place in enumerate(places):
@@ -305,7 +305,7 @@ def _forward(model: WriterModelT, tasks: List[WritingTask], is_train: bool) -> T
     return scores, backprop_tasks
 
 
-def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[List[int], List[List[int]]]]:
+def _inputs(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Tuple[List[int], List[List[int]]]]:
     """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words as JSON writes them, up to
     the last one that the input has room for."""
     tokenizer = tokenizer_of(loaded_module(model))
@@ -314,13 +314,13 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         words = pieces_of_words(tokenizer, task.words)
         types = ", ".join(task.labels.values())
         before = pieces_of_text(tokenizer, QUESTION.format(types=types))
-        if 2 * len(before) > model.attrs["settings"].max_input:
-            arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["settings"].max_input // 2}
-            mend = "Raise max_input if the encoder has positions, or split the types over several pipes"
+        if 2 * len(before) > model.attrs["settings"].max_input_tokens:
+            arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["settings"].max_input_tokens // 2}
+            mend = "Raise max_input_tokens if the encoder has positions, or split the types over several pipes"
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
         after = pieces_of_text(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
-        room = max(1, model.attrs["settings"].max_input - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
+        room = max(1, model.attrs["settings"].max_input_tokens - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
         cut += len(text) + len(after) > room
         cut_texts += len(text) > room
         after = after[: max(0, room - len(text))]
@@ -328,7 +328,7 @@ def _inputs(model: WriterModelT, tasks: Sequence[WritingTask]) -> List[Tuple[Lis
         ids = tokenizer.build_inputs_with_special_tokens([*before, *text[:room], *after])
         inputs.append((ids, _written(tokenizer, task.words, words)[:whole]))
     if cut:
-        warn_once(model, Warnings.LN109, count=cut, texts=cut_texts, limit=model.attrs["settings"].max_input)
+        warn_once(model, Warnings.LN109, count=cut, texts=cut_texts, limit=model.attrs["settings"].max_input_tokens)
     return inputs
 
 

@@ -5,7 +5,7 @@ from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
-from ..context import WHOLE
+from ..annotations import WHOLE
 from ..errors import Warnings, check_settings, warn_once
 
 

@@ -7,9 +7,9 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..context import REASONING, WHOLE, context_of, register
+from ..annotations import REASONING, WHOLE, context_of, register
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
-from .torch_shim import config_settings
+from .hf.shim import config_settings
 
 # Between the text and what stands beside it.
 SEPARATOR = "//"

@@ -6,8 +6,10 @@ from typing import Any, Dict, List, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from .groups import GroupedModule
 
-class EntLM(nn.Module):
+
+class EntLM(GroupedModule):
     """Gives each word the log-probability that it is said itself, and that each label's word is said in its place.
 
     Labels have rows of their own in the decoder, so that a word can be a label's word and still be said itself. They begin as
@@ -17,15 +19,15 @@ class EntLM(nn.Module):
     values to build it again; "labels" are their names.
     """
 
+    lr_groups = {"labels": "head", "label_bias": "head"}
+
     def __init__(self, lm: nn.Module, settings: Dict[str, Any]):
         super().__init__()
         decoder = lm.get_output_embeddings()
         bias = torch.zeros(len(decoder.weight)) if decoder.bias is None else decoder.bias.detach().clone()
         lm.set_output_embeddings(_NoDecoder())
         self.lm = lm
-        # Of the language model, at whose rate it learns: its name has a dot.
-        self.decoder = nn.Module()
-        self.decoder.bias = nn.Parameter(bias)
+        self.decoder_bias = nn.Parameter(bias)
         self.labels = nn.Parameter(torch.zeros(len(settings["labels"]), self.get_input_embeddings().embedding_dim))
         self.label_bias = nn.Parameter(torch.zeros(len(settings["labels"])))
         self.settings = settings
@@ -48,14 +50,14 @@ class EntLM(nn.Module):
         for number, (own, (states, ids)) in enumerate(zip(words, places)):
             self.labels[number] = vocabulary[own].mean(0)
             if len(ids):
-                gaps = (states * (vocabulary[ids] - self.labels[number])).sum(-1) + self.decoder.bias[ids]
+                gaps = (states * (vocabulary[ids] - self.labels[number])).sum(-1) + self.decoder_bias[ids]
                 self.label_bias[number] = gaps.mean() - math.log(len(words))
 
     @torch.no_grad()
     def start_from(self, source: "EntLM") -> None:
         """Take over the language model, and labels of the same name."""
         self.lm.load_state_dict(source.lm.state_dict())
-        self.decoder.bias.copy_(source.decoder.bias)
+        self.decoder_bias.copy_(source.decoder_bias)
         for number, name in enumerate(self.settings["labels"]):
             if name in source.settings["labels"]:
                 place = source.settings["labels"].index(name)
@@ -75,10 +77,10 @@ class EntLM(nn.Module):
         states, own, words = states[known], ids[known], words[known]
         vocabulary = self.get_input_embeddings().weight
         logits = torch.cat(
-            [(states * vocabulary[own]).sum(-1, keepdim=True) + self.decoder.bias[own, None], states @ self.labels.T + self.label_bias], dim=-1
+            [(states * vocabulary[own]).sum(-1, keepdim=True) + self.decoder_bias[own, None], states @ self.labels.T + self.label_bias], dim=-1
         ).float()
         if normalize:
-            said = (states @ vocabulary.T + self.decoder.bias).float().logsumexp(-1)
+            said = (states @ vocabulary.T + self.decoder_bias).float().logsumexp(-1)
             logits = logits - torch.logaddexp(said, logits[:, 1:].logsumexp(-1))[:, None]
         sums = logits.new_zeros(n_words, logits.shape[1]).index_add(0, words, logits)
         counts = torch.bincount(words, minlength=n_words).clamp(min=1)

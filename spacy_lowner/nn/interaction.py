@@ -49,8 +49,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor) -> Tenso
         return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
     # Keys by queries: a short last dimension would keep the softmax from using vectors.
     scores = key @ (query * query.shape[-1] ** -0.5).transpose(-2, -1)
-    shares = scores.masked_fill_(~allowed.transpose(-2, -1), -torch.inf).softmax(-2)
-    return shares.transpose(-2, -1) @ value
+    probs = scores.masked_fill_(~allowed.transpose(-2, -1), -torch.inf).softmax(-2)
+    return probs.transpose(-2, -1) @ value
 
 
 class MaskedSpanConvolution(nn.Module):

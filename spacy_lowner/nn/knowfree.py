@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from .band import band_mask
 from .biaffine import BandedBiaffine, WordTerms
+from .groups import GroupedModule
 from .interaction import MaskedSpanConvolution, build_interaction
 from .semantics import LabelMatching
 
@@ -20,7 +21,7 @@ TILE_CELLS: DefaultDict[str, int] = defaultdict(lambda: 65_536, cpu=2_048)
 ROW_TEMPERATURE = 0.1
 
 
-class KnowFREEHead(nn.Module):
+class KnowFREEHead(GroupedModule):
     """Word states in, one logit a span and label out (eq. 7-12).
 
         H_B    = biaffine(words)                           (eq. 7-8)
@@ -32,9 +33,9 @@ class KnowFREEHead(nn.Module):
     dim (int): Width of the word states.
     n_target (int): Number of target labels. n_extension (int): Number of extension labels, whose rows follow.
     width (int): Longest span, in words.
-    hidden (int): Width of start and end states (D'). biaffine (int): Width of span features.
+    hidden_dim (int): Width of start and end states (D'). biaffine_dim (int): Width of span features.
     biaffine_heads (int): Heads of the biaffine form.
-    interaction (str): "attention", "cnn" or "none". heads (int): Heads of the attention. window (int): Its reach.
+    interaction (str): "attention", "cnn" or "none". attention_heads (int): Heads of the attention. window (int): Its reach.
     dropout (float): Dropout on the word states.
     n_shapes (int): Number of word shapes whose learned embeddings are added to the word states; 0 for none. Ours: an
         uncased encoder does not see capitals.
@@ -43,6 +44,8 @@ class KnowFREEHead(nn.Module):
     label_scale (float): First value of the factor on the cosine.
     """
 
+    lr_groups = {"": "head"}
+
     def __init__(
         self,
         dim: int,
@@ -50,11 +53,11 @@ class KnowFREEHead(nn.Module):
         n_target: int,
         n_extension: int,
         width: int,
-        hidden: int = 200,
-        biaffine: int = 200,
+        hidden_dim: int = 200,
+        biaffine_dim: int = 200,
         biaffine_heads: int = 4,
         interaction: str = "attention",
-        heads: int = 10,
+        attention_heads: int = 10,
         window: int = 3,
         dropout: float = 0.4,
         n_shapes: int = 0,
@@ -67,11 +70,11 @@ class KnowFREEHead(nn.Module):
             n_target=n_target,
             n_extension=n_extension,
             width=width,
-            hidden=hidden,
-            biaffine=biaffine,
+            hidden_dim=hidden_dim,
+            biaffine_dim=biaffine_dim,
             biaffine_heads=biaffine_heads,
             interaction=interaction,
-            heads=heads,
+            attention_heads=attention_heads,
             window=window,
             dropout=dropout,
             n_shapes=n_shapes,
@@ -84,11 +87,11 @@ class KnowFREEHead(nn.Module):
             self.shapes = nn.Embedding(n_shapes, dim)
             nn.init.zeros_(self.shapes.weight)
         self.biaffine = BandedBiaffine(
-            dim, hidden=hidden, out=biaffine, heads=biaffine_heads, width=width, dropout=dropout
+            dim, hidden=hidden_dim, out=biaffine_dim, heads=biaffine_heads, width=width, dropout=dropout
         )
-        self.interaction = build_interaction(interaction, biaffine, heads=heads, window=window, width=width)
-        self.norm = nn.LayerNorm(biaffine) if self.interaction is not None else None
-        self.output = nn.Linear(biaffine, n_target + n_extension)
+        self.interaction = build_interaction(interaction, biaffine_dim, heads=attention_heads, window=window, width=width)
+        self.norm = nn.LayerNorm(biaffine_dim) if self.interaction is not None else None
+        self.output = nn.Linear(biaffine_dim, n_target + n_extension)
         self.matching = None
         if label_vectors is not None:
             self.matching = LabelMatching(dim, label_vectors, width=width, scale=label_scale)
@@ -120,10 +123,10 @@ class KnowFREEHead(nn.Module):
         alike = torch.zeros(self.n_target, source.n_target, device=self.output.weight.device)
         if self.matching is not None and source.matching is not None:
             alike = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE
-        shares = alike.softmax(-1).to(self.output.weight)
+        probs = alike.softmax(-1).to(self.output.weight)
         with torch.no_grad():
-            self.output.weight[: self.n_target] = shares @ source.output.weight[: source.n_target]
-            self.output.bias[: self.n_target] = shares @ source.output.bias[: source.n_target]
+            self.output.weight[: self.n_target] = probs @ source.output.weight[: source.n_target]
+            self.output.bias[: self.n_target] = probs @ source.output.bias[: source.n_target]
 
     def forward(
         self, words: Tensor, lengths: Tensor, shapes: Optional[Tensor] = None, extension: bool = True

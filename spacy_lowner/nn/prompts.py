@@ -6,17 +6,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .groups import GroupedModule
+
 STATES = ("mask", "mask_and_word")
 # First value of the learned factor on the cosine of a state and a type.
 TYPE_SCALE = 10.0
 
 
-class PromptHead(nn.Module):
+class PromptHead(GroupedModule):
     """What is learned beside the encoder: the soft tokens, and one vector a type in place of a verbalizer.
 
     soft (Tensor): First soft tokens. Shape: (soft tokens, embedding)
     types (Tensor): First vectors of the types. Shape: (types, dim)
     """
+
+    lr_groups = {"": "head"}
 
     def __init__(self, soft: Tensor, types: Tensor):
         super().__init__()

@@ -37,7 +37,7 @@ def log_transitions(counts: Sequence[Sequence[float]], n_types: int, outside: in
     return numpy.log(matrix)
 
 
-def best_path(shares: numpy.ndarray, transitions: numpy.ndarray, outside: int) -> List[int]:
+def best_path(probs: numpy.ndarray, transitions: numpy.ndarray, outside: int) -> List[int]:
     """The path of types with the best sum of log(share + smoothing) and transitions (Viterbi).
 
     shares (numpy.ndarray): Vote of each type for each word. Shape: (words, types)
@@ -45,9 +45,9 @@ def best_path(shares: numpy.ndarray, transitions: numpy.ndarray, outside: int) -
     outside (int): The type before the first word.
     RETURNS (List[int]): A type a word; the first of equals.
     """
-    if not len(shares):
+    if not len(probs):
         return []
-    emissions = numpy.log(shares + SMOOTHING)
+    emissions = numpy.log(probs + SMOOTHING)
     best = emissions[0] + transitions[outside]
     back = []
     for emission in emissions[1:]:

@@ -15,7 +15,7 @@ from ..types import CONFIGURED
 
 
 class LabelledPipe(TrainablePipe):
-    """A trainable pipe with labels, which says what a batch asks (`_lesson`) and how far off an answer is (`_loss`).
+    """A trainable pipe with labels, which says what a batch asks (`_inputs_and_targets`) and how far off an answer is (`_loss`).
 
     `cfg` holds settings, which the config names, and what the pipe has learned. A setting that differs at load from the one
     that the pipe was saved under was overridden there, and wins over what is saved.
@@ -60,7 +60,7 @@ class LabelledPipe(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        lesson = self._lesson(examples)
+        lesson = self._inputs_and_targets(examples)
         if lesson is None:
             return losses
         inputs, gold = lesson
@@ -113,7 +113,7 @@ class LabelledPipe(TrainablePipe):
                 raise LownerError(Errors.LN160.format(name=self.name, setting=setting, value=value, trained=trained))
             self.cfg[setting] = value
 
-    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
+    def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
         """RETURNS (Optional[Tuple[Any, Any]]): Inputs of the model, and what `_loss` needs to know; None where there is nothing
         to learn."""
         raise NotImplementedError

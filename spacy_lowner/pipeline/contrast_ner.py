@@ -18,7 +18,7 @@ from ..corpus.files import atomic_path
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, check_settings
 from ..models.contrast import contrast_loss
-from ..models.inference import PREPARING
+from ..models.hf.inference import PREPARING
 from ..models.neighbours import index_support, vote
 from ..nn.decoding import decode
 from ..nn.neighbours import NeighbourIndex
@@ -36,8 +36,8 @@ template = "is_a"
 soft_tokens = 8
 packing = "packed"
 state = "mask_and_word"
-anchored = true
-row_size = 256
+share_positions = true
+max_packed_length = 256
 window = 192
 batch_size = 4096
 mixed_precision = false
@@ -61,8 +61,9 @@ OUTSIDE_NAME = "nothing"
         "transition_weight": 1.0,
         "negative_ratio": 3.0,
         "contrast_weight": 0.5,
-        "temperature": 0.1,
-        "support_size": 2000,
+        "loss_temperature": 0.1,
+        "vote_temperature": 0.1,
+        "max_support_per_class": 2000,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -78,8 +79,9 @@ def make_contrast_ner(
     transition_weight: float,
     negative_ratio: float,
     contrast_weight: float,
-    temperature: float,
-    support_size: Optional[int],
+    loss_temperature: float,
+    vote_temperature: float,
+    max_support_per_class: Optional[int],
     scorer: Optional[Callable],
 ) -> "ContrastEntityRecognizer":
     """Create a `contrast_ner`; the arguments are those of `ContrastEntityRecognizer`."""
@@ -94,8 +96,9 @@ def make_contrast_ner(
         transition_weight=transition_weight,
         negative_ratio=negative_ratio,
         contrast_weight=contrast_weight,
-        temperature=temperature,
-        support_size=support_size,
+        loss_temperature=loss_temperature,
+        vote_temperature=vote_temperature,
+        max_support_per_class=max_support_per_class,
         scorer=scorer,
     )
 
@@ -118,8 +121,9 @@ class ContrastEntityRecognizer(LabelledPipe):
         transition_weight: float = 1.0,
         negative_ratio: float = 3.0,
         contrast_weight: float = 0.5,
-        temperature: float = 0.1,
-        support_size: Optional[int] = 2000,
+        loss_temperature: float = 0.1,
+        vote_temperature: float = 0.1,
+        max_support_per_class: Optional[int] = 2000,
         scorer: Optional[Callable] = get_ner_prf,
     ):
         """Create the pipe.
@@ -133,8 +137,9 @@ class ContrastEntityRecognizer(LabelledPipe):
         transition_weight (float): How much it counts which type follows which, of words. 0 takes each word alone, as the
             paper does.
         negative_ratio (float): Candidates outside of entities in training, for each one that is an entity or a part of one.
-        contrast_weight (float): lambda, the share of L_C in the loss. temperature (float): tau, of L_C and of the vote.
-        support_size (Optional[int]): Candidates of each type to compare with at most; null keeps all.
+        contrast_weight (float): lambda, the weight of L_C in the loss.
+        loss_temperature (float): tau of L_C. vote_temperature (float): tau of the vote; lower values count the nearest more.
+        max_support_per_class (Optional[int]): Candidates of each type to compare with at most; null keeps all.
         scorer (Optional[Callable]): Scoring method.
         """
         check_settings(
@@ -145,8 +150,9 @@ class ContrastEntityRecognizer(LabelledPipe):
             ("transition_weight", transition_weight, transition_weight >= 0, "at least 0"),
             ("negative_ratio", negative_ratio, negative_ratio > 0, "positive"),
             ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),
-            ("temperature", temperature, temperature > 0, "positive"),
-            ("support_size", support_size, support_size is None or support_size > 0, "null or positive"),
+            ("loss_temperature", loss_temperature, loss_temperature > 0, "positive"),
+            ("vote_temperature", vote_temperature, vote_temperature > 0, "positive"),
+            ("max_support_per_class", max_support_per_class, max_support_per_class is None or max_support_per_class > 0, "null or positive"),
         )
         self.vocab = vocab
         self.model = model
@@ -164,8 +170,9 @@ class ContrastEntityRecognizer(LabelledPipe):
             "transition_weight": transition_weight,
             "negative_ratio": negative_ratio,
             "contrast_weight": contrast_weight,
-            "temperature": temperature,
-            "support_size": support_size,
+            "loss_temperature": loss_temperature,
+            "vote_temperature": vote_temperature,
+            "max_support_per_class": max_support_per_class,
         }
         self._set_cfg(settings, types=[], transitions=count_transitions([], 0))
 
@@ -192,8 +199,8 @@ class ContrastEntityRecognizer(LabelledPipe):
         self._take_labels(labels, set(self.support.types) - {OUTSIDE})
         for name in set(self.support.types) - {OUTSIDE, *self.labels}:
             self.support.remove(name)
-        if self.cfg["support_size"] is not None:
-            self.support.cap(self.cfg["support_size"])
+        if self.cfg["max_support_per_class"] is not None:
+            self.support.cap(self.cfg["max_support_per_class"])
         self.cfg["types"] = [OUTSIDE, *self.labels]
         self.model.initialize(Y=[OUTSIDE_NAME, *map(readable_name, self.labels)])
         self._learned_on = True
@@ -207,11 +214,11 @@ class ContrastEntityRecognizer(LabelledPipe):
         if not len(self.support) or not any(candidates for _, candidates in asked):
             return [[] for _ in docs]
         states = self.model.predict(asked).states
-        shares = vote(states, self._indexed_support(), len(self.support.types), self.cfg["k"], self.cfg["temperature"])
+        probs = vote(states, self._indexed_support(), len(self.support.types), self.cfg["k"], self.cfg["vote_temperature"])
         ends = numpy.cumsum([len(candidates) for _, candidates in asked])
         return [
             self._choose(doc, candidates, votes)
-            for (doc, candidates), votes in zip(asked, numpy.split(shares, ends[:-1]))
+            for (doc, candidates), votes in zip(asked, numpy.split(probs, ends[:-1]))
         ]
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
@@ -337,23 +344,23 @@ class ContrastEntityRecognizer(LabelledPipe):
     def _states(self, asked: List[Tuple[Doc, List[CandidateT]]]) -> numpy.ndarray:
         return self.model.ops.to_numpy(self.model.predict(asked).states)
 
-    def _choose(self, doc: Doc, candidates: Sequence[CandidateT], shares: numpy.ndarray) -> List[ScoredSpan]:
+    def _choose(self, doc: Doc, candidates: Sequence[CandidateT], probs: numpy.ndarray) -> List[ScoredSpan]:
         words = self.cfg["candidates"] == "words"
-        chosen = self._path(shares) if words else shares.argmax(-1)
+        chosen = self._path(probs) if words else probs.argmax(-1)
         found = [
             ScoredSpan(start, end, self.cfg["labels"].index(self.support.types[index]), float(row[index]))
-            for (start, end), row, index in zip(candidates, shares, chosen)
+            for (start, end), row, index in zip(candidates, probs, chosen)
             if self.support.types[index] != OUTSIDE
         ]
         return join_words(doc, found) if words else decode(found, "flat")
 
-    def _path(self, shares: numpy.ndarray) -> Iterable[int]:
+    def _path(self, probs: numpy.ndarray) -> Iterable[int]:
         weight = self.cfg["transition_weight"]
         if not weight or OUTSIDE not in self.support.types:
-            return shares.argmax(-1)
+            return probs.argmax(-1)
         outside = self.support.types.index(OUTSIDE)
-        transitions = weight * log_transitions(self.cfg["transitions"], shares.shape[1], outside)
-        return best_path(shares, transitions, outside)
+        transitions = weight * log_transitions(self.cfg["transitions"], probs.shape[1], outside)
+        return best_path(probs, transitions, outside)
 
     def _candidates(self, doc: Doc) -> List[CandidateT]:
         return candidates_of(doc, self.cfg["candidates"], self.cfg["max_span_length"])
@@ -376,7 +383,7 @@ class ContrastEntityRecognizer(LabelledPipe):
         if self.cfg["types"]:
             raise LownerError(Errors.LN053.format(name=self.name, label=label))
 
-    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
+    def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
         """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would
         stand alone, without which it has nothing to be near to."""
         self._check_initialized()
@@ -407,5 +414,5 @@ class ContrastEntityRecognizer(LabelledPipe):
         return (asked, types) if types else None
 
     def _loss(self, types: List[int], prediction: PromptStates) -> Tuple[float, PromptStates]:
-        weight, temperature = self.cfg["contrast_weight"], self.cfg["temperature"]
+        weight, temperature = self.cfg["contrast_weight"], self.cfg["loss_temperature"]
         return contrast_loss(prediction, types, weight=weight, temperature=temperature)

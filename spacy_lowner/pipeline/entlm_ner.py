@@ -130,7 +130,7 @@ class EntLMRecognizer(LabelledPipe):
         if self.cfg["label_words"]:
             raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
 
-    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
+    def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
         docs = [example.predicted for example in examples]
         return (docs, examples) if any(map(len, docs)) else None
 
@@ -141,9 +141,9 @@ class EntLMRecognizer(LabelledPipe):
         return gold_types(example, candidates_of(example.predicted, "words", 1), "words", self.name)
 
     def _choose(self, doc: Doc, scores: Floats2d) -> List[ScoredSpan]:
-        shares = self.model.ops.to_numpy(self.model.ops.softmax(scores)) if len(doc) else []
+        probs = self.model.ops.to_numpy(self.model.ops.softmax(scores)) if len(doc) else []
         chosen = [
-            ScoredSpan(word, end, int(shares[word].argmax()) - 1, float(shares[word].max()))
+            ScoredSpan(word, end, int(probs[word].argmax()) - 1, float(probs[word].max()))
             for word, end in candidates_of(doc, "words", 1)
         ]
         return join_words(doc, [span for span in chosen if span.label >= 0])

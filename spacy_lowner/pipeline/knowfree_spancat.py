@@ -11,13 +11,13 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..batching import batch_by_padding
+from ..models.batching import batch_by_padding
 from ..corpus.cleaning import check_weight
-from ..corpus.extensions import Asked
+from ..corpus.extensions import LabelSource
 from ..errors import Errors, LownerError, Warnings, check_settings
-from ..models.encoder import embed_texts
+from ..models.hf.encoder import embed_texts
 from ..models.knowfree import span_loss, spans_over
-from ..models.transformer_shim import predict_from_threads_with
+from ..models.hf.transformer_shim import predict_from_threads_with
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
@@ -32,11 +32,11 @@ BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
 knowfree_default_config = """
 [model]
 @architectures = "spacy-lowner.KnowFREE.v1"
-hidden = 200
-biaffine = 200
+hidden_dim = 200
+biaffine_dim = 200
 biaffine_heads = 4
 interaction = "attention"
-heads = 10
+attention_heads = 10
 window = 3
 dropout = 0.4
 word_shapes = true
@@ -171,7 +171,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         self._set_cfg(
             settings,
             extension_labels=[],
-            labels_by_asked={},
+            labels_by_source={},
             label_weights=[],
             descriptions={},
             width=max_span_length or 1,
@@ -217,7 +217,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         if not self.labels:
             raise LownerError(Errors.LN041.format(name=self.name, spans_key=self.key))
         self.cfg["extension_labels"] = sorted(statistics.extensions)
-        self.cfg["labels_by_asked"] = {asked: sorted(labels) for asked, labels in statistics.labels_by_asked.items()}
+        self.cfg["labels_by_source"] = {asked: sorted(labels) for asked, labels in statistics.labels_by_source.items()}
         self.cfg["label_weights"] = extension_weights(
             [statistics.targets[label] for label in self.labels],
             [statistics.extensions[label] for label in self.cfg["extension_labels"]],
@@ -275,7 +275,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         if self.cfg["label_weights"]:
             raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
 
-    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
+    def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
         docs = [example.predicted for example in examples]
         return (docs, examples) if any(map(len, docs)) else None
 
@@ -294,7 +294,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         key, extensions = self.cfg["extension_key"], self.cfg["extension_labels"]
         for row, example in zip(weights, examples):
             doc = example.reference
-            given = self.cfg["labels_by_asked"].get(str(Asked.of(doc, key)), extensions) if key in doc.spans else ()
+            given = self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions) if key in doc.spans else ()
             row[len(self.labels) :] *= [label in given for label in extensions]
         return weights
 

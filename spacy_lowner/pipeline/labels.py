@@ -9,7 +9,7 @@ from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus.cleaning import trim
-from ..corpus.extensions import Asked
+from ..corpus.extensions import LabelSource
 from ..corpus.names import readable_name
 from ..errors import Warnings
 
@@ -19,13 +19,13 @@ class SpanStatistics:
     """Counts over the gold spans of a corpus.
 
     targets (Counter): Spans by target label. extensions (Counter): Spans by extension label.
-    labels_by_asked (DefaultDict[str, Set[str]]): The extension labels that there are, by `Asked` in words.
+    labels_by_source (DefaultDict[str, Set[str]]): The extension labels that there are, by `LabelSource` in words.
     lengths (Counter): Target spans by number of predicted words. misaligned (int): Those that do not fit the words of the predicted Docs.
     """
 
     targets: Counter = field(default_factory=Counter)
     extensions: Counter = field(default_factory=Counter)
-    labels_by_asked: DefaultDict[str, Set[str]] = field(default_factory=lambda: defaultdict(set))
+    labels_by_source: DefaultDict[str, Set[str]] = field(default_factory=lambda: defaultdict(set))
     lengths: Counter = field(default_factory=Counter)
     misaligned: int = 0
 
@@ -39,7 +39,7 @@ class SpanStatistics:
             if extension_key is not None and extension_key in example.reference.spans:
                 extensions = [span.label_ for span in example.reference.spans[extension_key]]
                 statistics.extensions.update(extensions)
-                statistics.labels_by_asked[str(Asked.of(example.reference, extension_key))].update(extensions)
+                statistics.labels_by_source[str(LabelSource.of(example.reference, extension_key))].update(extensions)
             aligned = aligned_spans(example, spans_key)
             statistics.lengths.update(map(len, aligned))
             statistics.misaligned += len(group) - len(aligned)

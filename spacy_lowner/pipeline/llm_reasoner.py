@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..context import REASONING, register
+from ..annotations import REASONING, register
 from ..corpus.files import write_json
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..llm.messages import LanguageModel
@@ -22,21 +22,21 @@ from ..reasoning.reason import reason
 
 register(REASONING)
 # What to do where no language model answers.
-ABSENT = ("warn", "raise")
+ON_FAILURE = ("warn", "raise")
 # Seconds in which a language model is not asked after a batch that it gave no answer to.
-SILENCE = 300.0
+COOLDOWN_SECONDS = 300.0
 
 
 @Language.factory(
     "llm_reasoner",
     assigns=[f"doc._.{REASONING}"],
-    default_config={"llm": None, "absent": "warn", "initial": True, "backward": True, "spans_key": "sc"},
+    default_config={"llm": None, "on_failure": "warn", "initial": True, "backward": True, "spans_key": "sc"},
 )
 def make_llm_reasoner(
-    nlp: Language, name: str, llm: Optional[Any], absent: str, initial: bool, backward: bool, spans_key: str
+    nlp: Language, name: str, llm: Optional[Any], on_failure: str, initial: bool, backward: bool, spans_key: str
 ) -> "LLMReasoner":
     """Create an `llm_reasoner`; the arguments are those of `LLMReasoner`."""
-    return LLMReasoner(nlp.vocab, llm, name, absent=absent, initial=initial, backward=backward, spans_key=spans_key)
+    return LLMReasoner(nlp.vocab, llm, name, on_failure=on_failure, initial=initial, backward=backward, spans_key=spans_key)
 
 
 class LLMReasoner(Pipe):
@@ -48,7 +48,7 @@ class LLMReasoner(Pipe):
         llm: Optional[LanguageModel] = None,
         name: str = "llm_reasoner",
         *,
-        absent: str = "warn",
+        on_failure: str = "warn",
         initial: bool = True,
         backward: bool = True,
         spans_key: str = "sc",
@@ -57,18 +57,18 @@ class LLMReasoner(Pipe):
 
         vocab (Vocab): The shared vocabulary. llm (Optional[LanguageModel]): From `spacy-lowner.OpenAI.v1` or
             `spacy-lowner.ReplayLLM.v1`; null is none. name (str): Its name.
-        absent (str): Without a language model, or where it has no answer: "warn" says so once and lets Docs pass without
+        on_failure (str): Without a language model, or where it has no answer: "warn" says so once and lets Docs pass without
             reasoning, "raise" stops.
         initial (bool), backward (bool): Steps 2 and 3, and the confusions of step 5 (Table 2).
         spans_key (str): Of the entities of training data that become examples.
         """
-        check_settings(name, ("absent", absent, absent in ABSENT, f"one of {', '.join(ABSENT)}"))
+        check_settings(name, ("on_failure", on_failure, on_failure in ON_FAILURE, f"one of {', '.join(ON_FAILURE)}"))
         self.vocab = vocab
         self.llm = llm
         self.name = name
-        self.cfg: Dict[str, Any] = {"absent": absent, "initial": initial, "backward": backward, "spans_key": spans_key}
+        self.cfg: Dict[str, Any] = {"on_failure": on_failure, "initial": initial, "backward": backward, "spans_key": spans_key}
         self.chain: Optional[ReasoningChain] = None
-        self._silent_until = 0.0
+        self._cooldown_until = 0.0
 
     def initialize(
         self,
@@ -139,30 +139,30 @@ class LLMReasoner(Pipe):
         if self.chain is None:
             raise LownerError(Errors.LN094.format(name=self.name))
         if self.llm is None:
-            self._absent(len(docs), "no language model is configured")
+            self._fail(len(docs), "no language model is configured")
             return
-        if time.monotonic() < self._silent_until:
-            self._absent(len(docs), "the language model gave no answer a while ago")
+        if time.monotonic() < self._cooldown_until:
+            self._fail(len(docs), "the language model gave no answer a while ago")
             return
         try:
             reasoned = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
         except LownerError as error:
-            self._fall_silent()
-            self._absent(len(docs), str(error))
+            self._start_cooldown()
+            self._fail(len(docs), str(error))
             return
-        if reasoned.unheard:
-            self._fall_silent()
+        if reasoned.timed_out:
+            self._start_cooldown()
         for cause, count in sorted(reasoned.missing.items()):
-            self._absent(count, cause)
+            self._fail(count, cause)
         if reasoned.partial:
             warn_once(self, Warnings.LN119, name=self.name, count=reasoned.partial)
 
-    def _fall_silent(self) -> None:
-        if self.cfg["absent"] == "warn":
-            self._silent_until = time.monotonic() + SILENCE
+    def _start_cooldown(self) -> None:
+        if self.cfg["on_failure"] == "warn":
+            self._cooldown_until = time.monotonic() + COOLDOWN_SECONDS
 
-    def _absent(self, count: int, reason: str) -> None:
-        if self.cfg["absent"] == "raise":
+    def _fail(self, count: int, reason: str) -> None:
+        if self.cfg["on_failure"] == "raise":
             raise LownerError(Errors.LN095.format(name=self.name, count=count, reason=reason))
         warn_once(self, Warnings.LN107, name=self.name, count=count, reason=reason)
 

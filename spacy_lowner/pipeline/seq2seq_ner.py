@@ -10,13 +10,13 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from thinc.types import Floats1d
 
-from ..context import REASONING, context_of, register
+from ..annotations import REASONING, context_of, register
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..models.json_grammar import JSONGrammar, Mention
-from ..models.pieces import tokenizer_of
-from ..models.seq2seq import WritingTask, write
-from ..models.torch_shim import loaded_module
+from ..models.hf.pieces import tokenizer_of
+from ..models.seq2seq import Seq2SeqInput, generate
+from ..models.hf.shim import loaded_module
 from ..models.windows import cut_windows
 from ..types import WriterModelT
 from .annotation import add_entities
@@ -26,9 +26,9 @@ seq2seq_default_config = """
 [model]
 @architectures = "spacy-lowner.Seq2Seq.v1"
 model = "google/flan-t5-base"
-max_input = 512
-max_output = 128
-beams = 1
+max_input_tokens = 512
+max_new_tokens = 128
+num_beams = 1
 batch_size = 4096
 mixed_precision = false
 """
@@ -103,7 +103,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         docs = list(docs)
         asked = [(number, start, task) for number, doc in enumerate(docs) for start, task in self.tasks(doc)]
         found: List[List[Mention]] = [[] for _ in docs]
-        written = write(self.model, [task for _, _, task in asked])
+        written = generate(self.model, [task for _, _, task in asked])
         for (number, start, _), own in zip(asked, written):
             found[number] += [Mention(label, start + first, start + end) for label, first, end in own.mentions]
         surplus, cut = sum(own.surplus for own in written), sum(own.cut for own in written)
@@ -118,11 +118,11 @@ class Seq2SeqRecognizer(LabelledPipe):
         for doc, mentions in zip(docs, predicted):
             add_entities(doc, [Span(doc, start, end, label=label) for label, start, end in mentions])
 
-    def tasks(self, doc: Doc, together: Sequence[Span] = ()) -> List[Tuple[int, WritingTask]]:
+    def tasks(self, doc: Doc, together: Sequence[Span] = ()) -> List[Tuple[int, Seq2SeqInput]]:
         """The parts of a Doc that are read at once.
 
         doc (Doc): The Doc. together (Sequence[Span]): What must not be cut in two.
-        RETURNS (List[Tuple[int, WritingTask]]): Each after its first word.
+        RETURNS (List[Tuple[int, Seq2SeqInput]]): Each after its first word.
         """
         words = [token.text for token in doc]
         context = context_of(doc, self.cfg["context"])
@@ -133,14 +133,14 @@ class Seq2SeqRecognizer(LabelledPipe):
         starts = [start for start in range(len(words)) if start not in inside] + [len(words)]
         sizes = [end - start for start, end in zip(starts, starts[1:])]
         windows = [(starts[first], starts[end]) for first, end in cut_windows(sizes, self.cfg["window"], 0.0)]
-        return [(start, WritingTask(words[start:end], context, labels)) for start, end in windows]
+        return [(start, Seq2SeqInput(words[start:end], context, labels)) for start, end in windows]
 
     def _check_label(self, label: str) -> None:
         alike = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
         if alike is not None:
             raise LownerError(Errors.LN058.format(name=self.name, first=alike, second=label, text=readable_name(label)))
 
-    def _lesson(self, examples: Sequence[Example]) -> Optional[Tuple[List[WritingTask], None]]:
+    def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Seq2SeqInput], None]]:
         tasks = [task for example in examples for task in self._lessons(example)]
         return (tasks, None) if tasks else None
 
@@ -149,8 +149,8 @@ class Seq2SeqRecognizer(LabelledPipe):
         count = max(1, sum(map(len, scores)))
         return -float(sum(float(own.sum()) for own in scores)) / count, [own * 0.0 - 1.0 / count for own in scores]
 
-    def _lessons(self, example: Example) -> List[WritingTask]:
-        """RETURNS (List[WritingTask]): With what is to be written; parts whose annotation is not whole are left out."""
+    def _lessons(self, example: Example) -> List[Seq2SeqInput]:
+        """RETURNS (List[Seq2SeqInput]): With what is to be written; parts whose annotation is not whole are left out."""
         loaded_module(self.model)
         tags = example.get_aligned_ner()
         spans = example.get_aligned_spans_y2x(example.reference.ents)

@@ -5,21 +5,21 @@ from typing import NamedTuple, Optional, Sequence
 
 from spacy.tokens import Doc
 
-from ..context import REASONING, register
-from ..corpus.docs import with_words
+from ..annotations import REASONING, register
+from ..corpus.docs import drop_blank_docs
 from ..llm.messages import LanguageModel, request_key
 from .chain import ReasoningChain
 
 
 class Reasoned(NamedTuple):
     """whole (int): Docs with all parts of the reasoning that were asked for. partial (int): With one of them.
-    missing (Counter): Docs without, by cause. unheard (bool): Whether the server gave no answer at all.
+    missing (Counter): Docs without, by cause. timed_out (bool): Whether the server gave no answer at all.
     """
 
     whole: int
     partial: int
     missing: Counter
-    unheard: bool
+    timed_out: bool
 
 
 def reason(
@@ -36,7 +36,7 @@ def reason(
     missing: Counter = Counter()
     for doc in docs:
         doc._.set(REASONING, None)
-    asked = with_words(docs)
+    asked = drop_blank_docs(docs)
     requests = [chain.request(doc.text) for doc in asked]
     replies = model.ask(requests, description=description)
     for doc, request, reply in zip(asked, requests, replies):
@@ -49,4 +49,4 @@ def reason(
         doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})
         whole += len(found) == len(chain.parts)
         partial += len(found) < len(chain.parts)
-    return Reasoned(whole, partial, missing, bool(replies) and all(reply.unheard for reply in replies))
+    return Reasoned(whole, partial, missing, bool(replies) and all(reply.timed_out for reply in replies))

@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, Sequence
 
-from .pictures import add_legend, load_pyplot, save
+from .drawing import add_legend, load_pyplot, save
 from .tables import by_size, in_order, spread, summarize
 
 

@@ -20,15 +20,15 @@ from llm.server import completion, serve
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.messages import Request
-from spacy_lowner.llm.retrying import Patience
+from spacy_lowner.llm.retrying import RetryPolicy
 
 pytest.importorskip("openai")
 pytestmark = [pytest.mark.attack, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 KEY = "very-secret-key-0123456789"
-PATIENT = Patience(first=0.01, longest=0.02, deadline=20)
+PATIENT = RetryPolicy(first=0.01, longest=0.02, deadline=20)
 # For what is tried again until the deadline.
-SHORT = {"timeout": 0.25, "patience": Patience(first=0.01, longest=0.02, deadline=0.4)}
+SHORT = {"timeout": 0.25, "retry_policy": RetryPolicy(first=0.01, longest=0.02, deadline=0.4)}
 # Seconds after which a test is stuck. Every attack here would last for minutes, or for ever.
 WATCHDOG = 25.0
 GOOD = json.dumps(completion("fine")).encode()
@@ -112,7 +112,7 @@ def whole(body, *fields, status="200 OK"):
 
 def ask(url, *prompts, **settings):
     """RETURNS (List[Reply]): Of a client; fails where it is stuck."""
-    settings = {"timeout": 10, "patience": PATIENT, **settings}
+    settings = {"timeout": 10, "retry_policy": PATIENT, **settings}
     model = OpenAIClient("m", url, **settings)
     OPENED.append(model)
     result = []
@@ -209,7 +209,7 @@ def test_hostile_server_slow_headers_on_a_connection_that_was_good():
         return True
 
     with raw_server(handle) as (url, seen):
-        good, slow = ask(url, "a", "b", in_flight=1, timeout=1, patience=Patience(first=0.01, longest=0.02, deadline=1))
+        good, slow = ask(url, "a", "b", max_concurrency=1, timeout=1, retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=1))
     assert good.text == "fine" and "given up" in slow.error
 
 
@@ -221,7 +221,7 @@ def test_hostile_server_slow_headers_do_not_hold_up_others():
         return True
 
     with raw_server(handle) as (url, seen):
-        replies = ask(url, *map(str, range(6)), in_flight=2, timeout=0.5)
+        replies = ask(url, *map(str, range(6)), max_concurrency=2, timeout=0.5)
     assert [reply.text for reply in replies] == ["fine"] * 6
 
 
@@ -229,10 +229,10 @@ MEMORY = """
 import resource, sys
 from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.messages import Request
-from spacy_lowner.llm.retrying import Patience
+from spacy_lowner.llm.retrying import RetryPolicy
 import openai, spacy_lowner.llm.bounded_http
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model = OpenAIClient("m", sys.argv[1], timeout=20, patience=Patience(first=0.01, longest=0.02, deadline=0.5))
+model = OpenAIClient("m", sys.argv[1], timeout=20, retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=0.5))
 (reply,) = model.ask([Request.of("x")])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, reply.error)
 """
@@ -428,7 +428,7 @@ def test_hostile_server_one_redirect_does_not_stop_the_others():
         return (307, {"Location": "http://127.0.0.1:9/"}, "") if prompt == "bad" else "fine"
 
     with serve(answer) as (url, _):
-        good, bad, last = ask(url, "good", "bad", "last", in_flight=1)
+        good, bad, last = ask(url, "good", "bad", "last", max_concurrency=1)
     assert good.text == last.text == "fine" and "redirects to http://127.0.0.1:9 (status 307)" in bad.error
 
 
@@ -438,7 +438,7 @@ def test_hostile_server_cookies_are_not_kept():
         return True
 
     with raw_server(handle) as (url, seen):
-        assert [reply.text for reply in ask(url, "a", "b", "c", in_flight=1)] == ["fine"] * 3
+        assert [reply.text for reply in ask(url, "a", "b", "c", max_concurrency=1)] == ["fine"] * 3
     assert all(b"cookie" not in request.lower() for request in seen)
 
 
@@ -467,7 +467,7 @@ def test_hostile_server_messages_are_clean(name, tmp_path):
     with serve(answer) as (url, _):
         ask(url, "good", cache=tmp_path / "cache.sqlite")
         settings = SHORT if isinstance(answer("bad", 1), dict) or name == "nested error" else {}
-        _, reply = ask(url, "good", "bad", in_flight=1, cache=tmp_path / "cache.sqlite", **settings)
+        _, reply = ask(url, "good", "bad", max_concurrency=1, cache=tmp_path / "cache.sqlite", **settings)
     assert reply.text == "" and reply.error.isprintable() and len(reply.error) <= 300
     assert KEY[:8] not in reply.error
     assert OPENED[-1].usage.reason == reply.error
@@ -628,7 +628,7 @@ def test_hostile_server_any_answer_is_a_reply_or_a_coded_error():
             # A new client for each: one that was answered once takes other errors for passing ones.
             try:
                 (reply,) = ask(
-                    url, f"{number}", timeout=0.2, patience=Patience(first=0.001, longest=0.001, deadline=0.05)
+                    url, f"{number}", timeout=0.2, retry_policy=RetryPolicy(first=0.001, longest=0.001, deadline=0.05)
                 )
             except LownerError as error:
                 assert str(error).startswith("[LN") and str(error).isprintable()

@@ -165,7 +165,7 @@ def url():
 
 @pytest.fixture
 def asking(url):
-    return ["--model", "m", "--base-url", url, "--cache", "cache.sqlite", "--no-merge", "--in-flight", 1]
+    return ["--model", "m", "--base-url", url, "--cache", "cache.sqlite", "--no-merge", "--max-concurrency", 1]
 
 
 def test_kill_extend(attack, asking):

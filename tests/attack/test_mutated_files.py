@@ -19,7 +19,7 @@ TEXTS = {
     "a.jsonl": (
         '{"text": "Mira Toll joined Norvik Labs in Oslo.", "spans": [{"start": 0, "end": 9, "label": "PER", "text": "Mira Toll"}]}\n'
         '{"tokens": ["New", "York"], "spaces": [true, false], "spans": [[0, 2, "LOC"]], "categories": {"a": 1.0}, '
-        '"extensions": [[0, 1, "ADJ"]], "extensions_asked": {"from": "nltk", "labels": {"pos": ["ADJ"]}}, "lowner_weight": 0.5, '
+        '"extensions": [[0, 1, "ADJ"]], "extensions_source": {"from": "nltk", "labels": {"pos": ["ADJ"]}}, "lowner_weight": 0.5, '
         '"context": {"lowner_reasoning": {"initial": "x"}}}\n'
     ),
     "b.json": '[["Rome is old", {"entities": [[0, 4, "city"], [8, 11, "age"]]}], {"text": "Oslo \\ud83c\\udf89", "entities": []}]\n',

@@ -10,7 +10,7 @@ from small_models import TOK2VEC
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.training.optimizer import create_grouped_adam
 
 pytestmark = [pytest.mark.attack, pytest.mark.filterwarnings("ignore:.*LN11:UserWarning")]
 
@@ -30,7 +30,7 @@ LISTENER = {
     "grad_factor": 1.0,
     "pooling": {"@layers": "reduce_mean.v1"},
 }
-KNOWFREE = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden": 16, "biaffine": 20}
+KNOWFREE = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden_dim": 16, "biaffine_dim": 20}
 
 
 def add_knowfree(nlp, encoder, tok2vec):
@@ -63,7 +63,7 @@ def add_entlm_ner(nlp, encoder):
 
 
 def add_seq2seq_ner(nlp, encoder):
-    model = {"@architectures": "spacy-lowner.Seq2Seq.v1", "model": encoder, "max_output": 40}
+    model = {"@architectures": "spacy-lowner.Seq2Seq.v1", "model": encoder, "max_new_tokens": 40}
     nlp.add_pipe("seq2seq_ner", config={"model": model})
 
 
@@ -94,7 +94,7 @@ def trained(add, encoder):
     examples = examples_of(nlp)
     nlp.initialize(lambda: examples)
     for _ in range(3):
-        nlp.update(examples, sgd=create_grouped_adam(0.001, head_scale=5.0))
+        nlp.update(examples, sgd=create_grouped_adam(0.001, lr_multipliers={"head": 5.0}))
     return nlp
 
 
@@ -234,7 +234,7 @@ def test_threads_training_keeps_dropout(tiny_encoder):
     modes = []
     module.register_forward_pre_hook(lambda module, inputs: modes.append({part.training for part in module.modules()}))
     nlp("Ann met Bob")
-    nlp.update(examples_of(nlp), sgd=create_grouped_adam(0.001, head_scale=5.0))
+    nlp.update(examples_of(nlp), sgd=create_grouped_adam(0.001, lr_multipliers={"head": 5.0}))
     nlp("Ann met Bob")
     assert modes == [{False}, {True}, {False}]
 
@@ -244,14 +244,14 @@ def test_threads_two_pipelines_one_trains(tiny_encoder):
     serving, training = (trained(add_listening_knowfree, tiny_encoder) for _ in range(2))
     alone = trained(add_listening_knowfree, tiny_encoder)
     expected = [answer(serving(text)) for text in texts(serving)]
-    sgd = create_grouped_adam(0.001, head_scale=5.0)
+    sgd = create_grouped_adam(0.001, lr_multipliers={"head": 5.0})
     examples = examples_of(training)
     spacy.util.fix_random_seed(1)
     for _ in range(5):
         training.update(examples, sgd=sgd)
         (found,) = from_threads(1, lambda: [answer(serving(text)) for text in texts(serving)])
         assert_same(found, expected)
-    sgd = create_grouped_adam(0.001, head_scale=5.0)
+    sgd = create_grouped_adam(0.001, lr_multipliers={"head": 5.0})
     spacy.util.fix_random_seed(1)
     for _ in range(5):
         alone.update(examples_of(alone), sgd=sgd)

@@ -117,10 +117,10 @@ def test_evaluate_scores_any_pipeline_with_ents(run, markup, tmp_path):
 
 def test_split(run, markup, tmp_path):
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
-    assert run("split", markup, first, second, "--share", 0.34).exit_code == 0
+    assert run("split", markup, first, second, "--fraction", 0.34).exit_code == 0
     assert (len(load_corpus(first)), len(load_corpus(second))) == (2, 1)
-    result = run("split", markup, first, second, "--share", 2)
-    assert result.exit_code == 1 and "--share must be between 0 and 1" in result.output.replace("\n", " ")
+    result = run("split", markup, first, second, "--fraction", 2)
+    assert result.exit_code == 1 and "--fraction must be between 0 and 1" in result.output.replace("\n", " ")
 
 
 def test_a_package_that_reasons_needs_a_client():

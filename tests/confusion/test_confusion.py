@@ -9,7 +9,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
-from spacy_lowner.confusion.counting import Reading, read_entities, shares
+from spacy_lowner.confusion.counting import EntityMatch, match_entities, shares
 from spacy_lowner.confusion.glosses import load_wordnet
 from spacy_lowner.confusion.measure import measure
 from spacy_lowner.confusion.quantify import quantify
@@ -37,20 +37,20 @@ def docs(make_doc):
 
 def test_an_entity_is_taken_for_what_overlaps_it_best(docs):
     nlp = pipeline(singer=["Ann", "Bob"], song=["Lee sang Hurt", "Thriller"])
-    assert read_entities(nlp, docs) == [
-        Reading("singer", "singer"),  # Ann shares one word of two, "Lee sang Hurt" one of four.
-        Reading("song", "song"),
-        Reading("writer", "singer"),
-        Reading("singer", "singer"),
-        Reading("album", "song"),
-        Reading("song", None),
+    assert match_entities(nlp, docs) == [
+        EntityMatch("singer", "singer"),  # Ann shares one word of two, "Lee sang Hurt" one of four.
+        EntityMatch("song", "song"),
+        EntityMatch("writer", "singer"),
+        EntityMatch("singer", "singer"),
+        EntityMatch("album", "song"),
+        EntityMatch("song", None),
     ]
 
 
 def test_a_pipeline_may_merge_words(docs):
     nlp = pipeline(singer=["Ann Lee"], song=["Hurt"])
     nlp.add_pipe("merge_entities")
-    assert read_entities(nlp, docs[:1]) == [Reading("singer", "singer"), Reading("song", "song")]
+    assert match_entities(nlp, docs[:1]) == [EntityMatch("singer", "singer"), EntityMatch("song", "song")]
 
 
 def test_equal_overlaps_are_settled_by_score(docs):
@@ -63,15 +63,15 @@ def test_equal_overlaps_are_settled_by_score(docs):
         return doc
 
     nlp.add_pipe("two_minds")
-    assert read_entities(nlp, docs)[0].predicted == "b"
+    assert match_entities(nlp, docs)[0].predicted == "b"
     docs[0].spans["sc"] = [spacy.tokens.Span(docs[0], 0, 1, label) for label in "ba"]
-    assert read_entities(nlp, docs[:1]) == [Reading("b", "b"), Reading("a", "a")]
+    assert match_entities(nlp, docs[:1]) == [EntityMatch("b", "b"), EntityMatch("a", "a")]
 
 
 def test_shares_of_types():
-    readings = [Reading("a", "x"), Reading("a", "y"), Reading("a", "x"), Reading("a", None), Reading("b", "y")]
+    matches = [EntityMatch("a", "x"), EntityMatch("a", "y"), EntityMatch("a", "x"), EntityMatch("a", None), EntityMatch("b", "y")]
     expected = [[0.5, 0.25], [0.0, 1.0], [0.0, 0.0]]
-    assert shares(readings, ["a", "b", "c"], ["x", "y"]).tolist() == expected
+    assert shares(matches, ["a", "b", "c"], ["x", "y"]).tolist() == expected
     assert shares([], ["a"], []).shape == (1, 0)
 
 
@@ -124,10 +124,10 @@ def test_measures_of_pipelines(docs):
     types = ["album", "singer", "song", "writer"]
     target = pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"])
     source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"], LOC=["Rome"])
-    found, readings = measure(target, docs, types, numpy.eye(4), source=source, train=docs)
+    found, matches = measure(target, docs, types, numpy.eye(4), source=source, train=docs)
     assert found.prefixes == [None, "PER", "MISC", "PER"] and found.sources == ["LOC", "MISC", "PER"]
     assert found.misread[0].tolist() == [0.0, 0.0, 1.0, 0.0] and found.misread[3].tolist() == [0.0, 1.0, 0.0, 0.0]
-    assert found.most_confused[0] == "song" and found.most_confused[3] == "singer" and len(readings) == 6
+    assert found.most_confused[0] == "song" and found.most_confused[3] == "singer" and len(matches) == 6
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_command(docs, tmp_path, wordnet):
     srsly.write_json(tmp_path / "own.json", {"song": "a song", "album": "an album"})
     arguments = ["confusion", "--target-model", str(tmp_path / "target"), "--dev", str(tmp_path / "dev.spacy")]
     more = ["--source-model", str(tmp_path / "source"), "--descriptions", str(tmp_path / "own.json")]
-    more += ["--wordnet", str(wordnet.folder), "--output", str(tmp_path / "c.json"), "--picture", str(tmp_path / "c.svg")]
+    more += ["--wordnet", str(wordnet.folder), "--output", str(tmp_path / "c.json"), "--plot", str(tmp_path / "c.svg")]
     done = CliRunner().invoke(lowner, [*arguments, *more])
     assert done.exit_code == 0, done.output
     assert "PER->singer" in done.output and "MISC->song" in done.output

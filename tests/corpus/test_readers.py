@@ -207,7 +207,7 @@ BAD = [
     ('{"tokens": ["Rome", ""]}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
     ('{"tokens": ["a"], "lowner_weight": "x"}\n', "a.jsonl", {}, "'lowner_weight' must be a finite number"),
     ('{"tokens": ["a"], "extensions": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
-    ('{"tokens": ["a"], "extensions": [], "extensions_asked": {"from": "x"}}\n', "a.jsonl", {}, "line 1: 'extensions_asked' must be an object"),
+    ('{"tokens": ["a"], "extensions": [], "extensions_source": {"from": "x"}}\n', "a.jsonl", {}, "line 1: 'extensions_source' must be an object"),
     ('{"text": 5}\n', "a.jsonl", {}, "'text' must be a string"),
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),

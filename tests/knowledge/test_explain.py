@@ -41,14 +41,14 @@ def docs(make_doc):
 
 def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, annotator):
     model = Scripted()
-    made, account = explain(docs, model, annotator, model_name="wise", weight=0.25)
+    made, report = explain(docs, model, annotator, model_name="wise", weight=0.25)
     assert [doc.text for doc in made] == [
         "Ann is a singer.", "She loves Rome.", "Rome: Rome is a city!", "Rain falls.", "Rome is wet."
     ]
     assert [[span.label_ for span in doc.spans["sc"]] for doc in made] == [["PER"], ["LOC"], ["LOC", "LOC"], [], ["LOC"]]
     assert all([*doc.ents] == [*doc.spans["sc"]] and doc.has_annotation("ENT_IOB") for doc in made)
-    assert account.used == {"sentences": 5, "target entities": 5}
-    assert account.unused == {
+    assert report.used == {"sentences": 5, "target entities": 5}
+    assert report.unused == {
         "sentence that was there before": 1, "sentence cut at the limit of tokens": 1, "no answer": 1, "no sentence": 1
     }
     assert {doc.user_data["lowner_weight"] for doc in made} == {0.25}
@@ -157,8 +157,8 @@ def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotat
         def ask(self, requests, *, description=None):
             return [Reply("Ann left Rome.\nRome (Italy) is old.\nRome ( Italy ) is old .")]
 
-    made, account = explain([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
-    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and account.unused["sentence that was there before"] == 2
+    made, report = explain([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
+    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.unused["sentence that was there before"] == 2
 
 
 def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
@@ -183,17 +183,17 @@ class Saying:
 
 def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
     said = "Rome is old.\n" + "a" * 2001 + "\n" + "b" * 1_500_000 + "\n" + "c" * 2000
-    made, account = explain([make_doc("a b")], Saying(said), annotator, model_name="m")
+    made, report = explain([make_doc("a b")], Saying(said), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old.", "c" * 2000]
-    assert account.unused == {"sentence of more than 2,000 letters": 2} and all(
-        len(case["said"]) <= 2000 for case in account.cases
+    assert report.unused == {"sentence of more than 2,000 letters": 2} and all(
+        len(case["said"]) <= 2000 for case in report.cases
     )
 
 
 def test_explain_uses_a_bounded_number_of_sentences(make_doc, annotator):
     said = "\n".join(f"Rome has {number} towers." for number in range(5000))
-    made, account = explain([make_doc("a b")], Saying(said, truncated=True), annotator, model_name="m")
-    assert len(made) == 1000 and account.unused == {"more than 1,000 sentences": 1}
+    made, report = explain([make_doc("a b")], Saying(said, truncated=True), annotator, model_name="m")
+    assert len(made) == 1000 and report.unused == {"more than 1,000 sentences": 1}
 
 
 def test_explain_control_characters_are_no_text(make_doc, annotator):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
-from spacy_lowner.corpus.extensions import Asked, entity_mentions, rename_extensions
+from spacy_lowner.corpus.extensions import LabelSource, entity_mentions, rename_extensions
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend
 from spacy_lowner.knowledge.label_map import read_label_map
@@ -56,11 +56,11 @@ def test_entities_are_aligned_and_the_rest_is_counted(make_doc):
         "Rome",
     ]
     model = Scripted({"Ann met Ann Lee in Rome": said, "no one": "None.", "a b": Reply("", error="the server is down")})
-    account = extend(docs, model, parts=["entities"])
+    report = extend(docs, model, parts=["entities"])
     assert [ext(doc) for doc in docs] == [[("Ann", "person"), ("Ann Lee", "person")], [], [], []]
-    assert account.used == {"entities": 2}
-    assert account.unused == {"item without text and label": 2, "not in the text": 1, "no JSON": 1, "no answer": 1}
-    assert {"cause": "no answer", "text": "a b", "said": "the server is down"} in account.cases
+    assert report.used == {"entities": 2}
+    assert report.unused == {"item without text and label": 2, "not in the text": 1, "no JSON": 1, "no answer": 1}
+    assert {"cause": "no answer", "text": "a b", "said": "the server is down"} in report.cases
 
 
 def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
@@ -69,49 +69,49 @@ def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
         segments={doc.text: ["we", "saw", "New York"]},
         pos={doc.text: {"items": [{"word": "we", "pos": "PRON"}, {"word": "New York", "pos": "PROPN"}]}},
     )
-    account = extend([doc], model, parts=["pos"])
-    assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and account.unused["word without a part of speech"] == 1
+    report = extend([doc], model, parts=["pos"])
+    assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and report.unused["word without a part of speech"] == 1
     assert '["we", "saw", "New York"]' in model.asked[1]
 
 
 def test_no_word_is_missing_from_what_parts_of_speech_are_asked_for(make_doc):
     doc = make_doc("we saw New York again")
     model = Scripted(segments={doc.text: ["saw", "New York", "York again", "Rome"]})
-    account = extend([doc], model, parts=["pos"])
+    report = extend([doc], model, parts=["pos"])
     assert '["we", "saw", "New York", "again"]' in model.asked[1]
-    assert account.unused["segments that overlap"] == account.unused["not in the text"] == 1 and "sc_ext" not in doc.spans
+    assert report.unused["segments that overlap"] == report.unused["not in the text"] == 1 and "sc_ext" not in doc.spans
 
 
 def test_an_answer_of_none_says_that_there_is_none(make_doc):
     docs = [make_doc("Ann sang"), make_doc("no one")]
-    account = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), parts=["entities"])
-    assert "sc_ext" not in docs[0].spans and account.unused == {"not in the text": 1}
+    report = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), parts=["entities"])
+    assert "sc_ext" not in docs[0].spans and report.unused == {"not in the text": 1}
     assert len(docs[1].spans["sc_ext"]) == 0
 
 
 def test_all_lists_of_a_reply_are_taken_and_counted(make_doc, tmp_path):
     doc = make_doc("Ann left Rome")
     said = 'Of sentence [1]: [{"entity": "Ann", "type": "person"}] and [{"Rome", "city"}] and [NaN], [{"entity": "Rome", "type": "city"}]'
-    account = extend([doc], Scripted({doc.text: f'{said} [{{"entity": "Ann", "type": "person"}}]'}), parts=["entities"])
+    report = extend([doc], Scripted({doc.text: f'{said} [{{"entity": "Ann", "type": "person"}}]'}), parts=["entities"])
     assert ext(doc) == [("Ann", "person"), ("Rome", "city")]
-    assert account.unused == {"item without text and label": 3}
-    srsly.write_json(tmp_path / "account.json", account.as_dict())
+    assert report.unused == {"item without text and label": 3}
+    srsly.write_json(tmp_path / "account.json", report.as_dict())
 
 
 def test_items_without_brackets_may_be_equal(make_doc):
     doc = make_doc("the cat saw the dog")
     said = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
     lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in said)
-    account = extend([doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), parts=["pos"])
-    assert ext(doc) == said and not account.unused
+    report = extend([doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), parts=["pos"])
+    assert ext(doc) == said and not report.unused
 
 
 def test_words_in_another_case_stay_in_their_order(make_doc):
     doc = make_doc("The run was long so the team run")
     said = [("the", "DET"), ("run", "NOUN"), ("was", "AUX"), ("long", "ADJ"), ("so", "CONJ"), ("the", "DET"), ("team", "NOUN"), ("run", "VERB")]
     answers = {"pos": {doc.text: [{"word": word, "pos": pos} for word, pos in said]}, "segments": {doc.text: [word for word, _ in said]}}
-    account = extend([doc], Scripted(**answers), parts=["pos"])
-    assert [label for _, label in ext(doc)] == [label for _, label in said] and not account.unused
+    report = extend([doc], Scripted(**answers), parts=["pos"])
+    assert [label for _, label in ext(doc)] == [label for _, label in said] and not report.unused
     assert [span.start for span in doc.spans["sc_ext"]] == list(range(8))
 
 
@@ -122,39 +122,39 @@ def test_words_in_another_case_stay_in_their_order(make_doc):
 def test_what_is_said_of_a_mapping(make_doc, merge, cause):
     docs = [make_doc("Rome"), make_doc("Bonn")]
     said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    account = extend(docs, Scripted(said, merge=merge), parts=["entities"], embed=by_hand)
-    assert cause in account.unused if cause else not account.unused
+    report = extend(docs, Scripted(said, merge=merge), parts=["entities"], embed=by_hand)
+    assert cause in report.unused if cause else not report.unused
 
 
 def test_why_a_mention_has_no_place(make_doc):
     doc = make_doc("Ann saw Boston_based Bob")
     said = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
-    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    assert account.unused == {"part of a word, or repeated too often": 2, "not in the text": 1}
+    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert report.unused == {"part of a word, or repeated too often": 2, "not in the text": 1}
 
 
 def test_a_mapping_that_was_cut_is_used_up_to_there(make_doc):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    account = extend(docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), parts=["entities"], embed=by_hand)
-    assert ext(docs[1]) == [("Bonn", "town")] and account.unused == {"cut at the limit of tokens": 1}
+    report = extend(docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), parts=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "town")] and report.unused == {"cut at the limit of tokens": 1}
 
 
 def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(make_doc):
     docs = [make_doc("Ann sang"), make_doc("Bob ran"), make_doc("so")]
     said = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
     tags = {"Ann sang": Reply("", error="the server is down"), "Bob ran": [{"word": "ran", "pos": "VERB"}], "so": "no list"}
-    account = extend(docs, Scripted(said, pos=tags))
+    report = extend(docs, Scripted(said, pos=tags))
     assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
-    assert "sc_ext" not in docs[0].spans and account.unused["labels of one part, without an answer for the other"] == 1
+    assert "sc_ext" not in docs[0].spans and report.unused["labels of one part, without an answer for the other"] == 1
 
 
 @pytest.mark.parametrize("reply", ['{"groups": {"city": ["town"]}}', '[{"city": "town"}]', "[]"])
 def test_a_mapping_of_another_shape_is_counted(make_doc, reply):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    account = extend(docs, Scripted(said, merge=reply), parts=["entities"], embed=by_hand)
-    assert ext(docs[1]) == [("Bonn", "town")] and account.unused["no mapping of labels"] == 1
+    report = extend(docs, Scripted(said, merge=reply), parts=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "town")] and report.unused["no mapping of labels"] == 1
 
 
 def by_hand(texts):
@@ -171,7 +171,7 @@ def test_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
     assert merge_synonyms(TOWNS, {"town": ["city"]}, by_hand) == {"city": "town"}
     assert merge_synonyms(TOWNS, {"settlement": ["town", "city"]}, by_hand) == {"town": "city"}
     assert merge_synonyms(TOWNS, {"city": ["town"], "place": ["town", "city"]}, by_hand) == {"town": "city"}
-    assert merge_synonyms(TOWNS, {"city": ["unheard of"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
+    assert merge_synonyms(TOWNS, {"city": ["timed_out of"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
     assert merge_synonyms(TOWNS, {"city": ["town"]}, by_hand, epsilon=0.1) == {}
     assert merge_synonyms([*TOWNS, ("Bonn", "town"), ("Bonn", "town")], {"city": ["town"]}, by_hand) == {"town": "city"}
 
@@ -229,13 +229,13 @@ def test_merged_labels_reach_the_docs(make_doc):
         "Rome and Paris": [{"entity": "Rome", "type": "city"}, {"entity": "Paris", "type": "city"}],
         "Bonn": [{"entity": "Bonn", "type": "town"}],
     }
-    account = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), parts=["entities"], embed=by_hand)
-    assert ext(docs[1]) == [("Bonn", "city")] and account.used["merged labels"] == 1 and not account.unused
+    report = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), parts=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "city")] and report.used["merged labels"] == 1 and not report.unused
     said["Bonn"] = [{"entity": "Bonn", "type": "place"}]
     by_letters = lambda texts: numpy.asarray([[float(ord(text[0]))] for text in texts])
-    account = extend(docs, Scripted(said, merge='{"city": ["place", "town"]}'), parts=["entities"], embed=by_letters)
+    report = extend(docs, Scripted(said, merge='{"city": ["place", "town"]}'), parts=["entities"], embed=by_letters)
     assert ext(docs[1]) == [("Bonn", "place")]
-    assert account.unused == {"synonym that is no label": 1, "synonyms that their mentions keep apart": 1}
+    assert report.unused == {"synonym that is no label": 1, "synonyms that their mentions keep apart": 1}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -252,8 +252,8 @@ def test_tags_of_jieba():
     pytest.importorskip("jieba")
     nlp = spacy.blank("zh")
     docs = [nlp.make_doc("我在北京大学  学习资讯智能😀\n资讯"), nlp.make_doc(""), nlp.make_doc(" ")]
-    account = write_tags(docs, load_tagger("jieba"))
-    assert account.used["pos"] and account.used["entities"] and not account.unused
+    report = write_tags(docs, load_tagger("jieba"))
+    assert report.used["pos"] and report.used["entities"] and not report.unused
     found = {(span.text, span.label_) for span in docs[0].spans["sc_ext"]}
     assert {("北京大学", "nt"), ("资讯智能", "NP"), ("资讯", "n"), ("在", "p"), ("😀", "x")} <= found
     assert not any("\n" in text or text.isspace() for text, _ in found) and not docs[1].spans["sc_ext"] and not docs[2].spans["sc_ext"]
@@ -280,9 +280,9 @@ def test_tags_of_a_pipeline(make_doc, tmp_path):
     tagger = load_tagger(f"spacy:{tmp_path / 'tagger'}")
     doc = make_doc("in Rome")
     for parts, labels in ((["entities", "pos"], ["GPE", "PROPN"]), (["pos"], ["PROPN"]), (["entities"], ["GPE"])):
-        account = write_tags([doc], tagger, parts)
+        report = write_tags([doc], tagger, parts)
         assert [(span.start, span.end, span.label_) for span in doc.spans["sc_ext"]] == [(1, 2, label) for label in labels]
-        assert account.unused == ({"word without a part of speech": 1} if "pos" in parts else {})
+        assert report.unused == ({"word without a part of speech": 1} if "pos" in parts else {})
     for name in ("spacy:none-such", "spacy:", "other"):
         with pytest.raises(LownerError):
             load_tagger(name)
@@ -295,17 +295,17 @@ def test_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
     nlp.add_pipe("merge_entities")
     nlp.to_disk(tmp_path / "tagger")
     doc = make_doc("Ann Lee left Rome today")
-    account = write_tags([doc], load_tagger(f"spacy:{tmp_path / 'tagger'}"))
+    report = write_tags([doc], load_tagger(f"spacy:{tmp_path / 'tagger'}"))
     assert ext(doc) == [("Ann Lee", "PER"), ("Rome", "LOC")]
     # Who gives no parts of speech at all has left none out.
-    assert account.used == {"entities": 2, "pos": 0} and not account.unused
+    assert report.used == {"entities": 2, "pos": 0} and not report.unused
 
 
 def test_objects_without_a_list_are_all_taken(make_doc):
     doc = make_doc("Ann left Rome")
     said = '{"entity": "Ann", "type": "person"}\n{"entity": "Rome", "type": "city"}'
-    account = extend([doc, make_doc("")], Scripted({doc.text: said}), parts=["entities"])
-    assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not account.unused
+    report = extend([doc, make_doc("")], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not report.unused
 
 
 def test_command(make_doc, tmp_path):
@@ -367,7 +367,7 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
         done = CliRunner().invoke(lowner, arguments)
         assert done.exit_code == 0, done.output
         assert server.bodies[0]["temperature"] == 0.5 and "max_tokens" not in server.bodies[0] and "cost" in done.output
-        for wrong in ({"prices": 1}, {"timeout": "soon"}, {"in_flight": 0}, {"parameters": "cold"}):
+        for wrong in ({"prices": 1}, {"timeout": "soon"}, {"max_concurrency": 0}, {"parameters": "cold"}):
             srsly.write_json(settings, {"model": "m", "base_url": url, **wrong})
             done = CliRunner().invoke(lowner, arguments)
             assert done.exit_code == 1 and next(iter(wrong)) in done.output
@@ -377,15 +377,15 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
 
 def test_what_is_no_text_is_refused(make_doc):
     doc = make_doc("Rome and France")
-    account = extend([doc], Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}), parts=["entities"])
-    assert ext(doc) == [("Rome", "city")] and account.unused == {"item without text and label": 1}
+    report = extend([doc], Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}), parts=["entities"])
+    assert ext(doc) == [("Rome", "city")] and report.unused == {"item without text and label": 1}
 
 
 @pytest.mark.parametrize("said", ['[{"entity": "Rome", "type": "city"}, {"entity": "Fra', '[{"entity": "Ro', '{"items": ['])
 def test_a_list_that_was_cut_says_nothing_of_what_is_missing(make_doc, said):
     doc = make_doc("Rome and France")
-    account = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), parts=["entities"])
-    assert "sc_ext" not in doc.spans and not account.used and account.unused["cut at the limit of tokens"] == 1
+    report = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), parts=["entities"])
+    assert "sc_ext" not in doc.spans and not report.used and report.unused["cut at the limit of tokens"] == 1
 
 
 def test_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
@@ -402,10 +402,10 @@ def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
     rename_extensions(doc, {"name": "noun", "verb": None}, "names")
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
-    assert Asked.of(again) == ("llm, names", ("entities", "pos")) and Asked.of(other) is None
+    assert LabelSource.of(again) == ("llm, names", ("entities", "pos")) and LabelSource.of(other) is None
     assert ext(again) == [("Rome", "city"), ("Rome", "noun"), ("old", "adjective")] and entity_mentions([again, other]) == [("Rome", "city")]
     again.spans["sc_ext"] = list(again.spans["sc_ext"])
-    assert Asked.of(again) is None and len(entity_mentions([again])) == 3
+    assert LabelSource.of(again) is None and len(entity_mentions([again])) == 3
 
 
 def test_prompts_hold_text_as_it_is():
@@ -422,8 +422,8 @@ def test_extend_nested_brackets_are_counted(make_doc, depth, beginning, opening,
     doc, other = make_doc("Ann left"), make_doc("Rome is old")
     said = f"{beginning}{opening * depth}{closing * depth}{end}"
     replies = {doc.text: said, other.text: [{"entity": "Rome", "type": "city"}]}
-    account = extend([doc, other], Scripted(replies), parts=["entities"])
-    assert account.unused == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
+    report = extend([doc, other], Scripted(replies), parts=["entities"])
+    assert report.unused == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
 
 
 def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
@@ -435,9 +435,9 @@ def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
         nested,
         {"entity": "Rome", "type": "city"},
     ]
-    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    assert ext(doc) == [("Rome", "city")] and account.unused == {"item without text and label": 3}
-    srsly.write_json(tmp_path / "account.json", account.as_dict())
+    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Rome", "city")] and report.unused == {"item without text and label": 3}
+    srsly.write_json(tmp_path / "account.json", report.as_dict())
 
 
 LABELS = {
@@ -455,15 +455,15 @@ LABELS = {
 def test_extend_labels_that_a_model_invents_are_refused_and_counted(make_doc, label):
     doc = make_doc("Ann left Rome")
     said = [{"entity": "Ann", "type": label}, {"entity": "Rome", "type": "city"}]
-    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    (cause,) = account.unused
-    assert ext(doc) == [("Rome", "city")] and LABELS[label] in cause and account.cases[0]["text"] == doc.text
+    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    (cause,) = report.unused
+    assert ext(doc) == [("Rome", "city")] and LABELS[label] in cause and report.cases[0]["text"] == doc.text
     tags = {
         "segments": {doc.text: doc.text.split()},
         "pos": {doc.text: [{"word": "Ann", "pos": label}, {"word": "left", "pos": "VERB"}]},
     }
-    account = extend([doc], Scripted(**tags), parts=["pos"])
-    assert ext(doc) == [("left", "VERB")] and account.unused == {cause: 1, "word without a part of speech": 2}
+    report = extend([doc], Scripted(**tags), parts=["pos"])
+    assert ext(doc) == [("left", "VERB")] and report.unused == {cause: 1, "word without a part of speech": 2}
 
 
 def test_extend_a_doc_whose_labels_are_all_refused_has_none(make_doc):
@@ -481,9 +481,9 @@ def test_extend_a_label_of_sixty_letters_is_used(make_doc):
 def test_extend_reads_a_bounded_number_of_items(make_doc):
     doc = make_doc("Ann left Rome")
     said = [{"entity": "Ann", "type": "person"}] + [{"entity": f"x{number}", "type": "y"} for number in range(12_000)]
-    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
     assert ext(doc) == [("Ann", "person")]
-    assert account.unused == {"more than 10,000 items": 1, "not in the text": 9999} and len(account.cases) == 1000
+    assert report.unused == {"more than 10,000 items": 1, "not in the text": 9999} and len(report.cases) == 1000
 
 
 def test_extend_many_lists_are_compared_in_linear_time(make_doc):
@@ -492,8 +492,8 @@ def test_extend_many_lists_are_compared_in_linear_time(make_doc):
         " ".join(f'[{{"entity": "Ann", "type": "{number}"}}]' for number in range(4000))
         + ' [{"entity": "Ann", "type": "1"}]'
     )
-    account = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    assert ext(doc) == [("Ann", "0")] and account.unused == {"part of a word, or repeated too often": 3999}
+    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    assert ext(doc) == [("Ann", "0")] and report.unused == {"part of a word, or repeated too often": 3999}
 
 
 @pytest.mark.parametrize("count", [9_999, 10_000, 50_000])
@@ -501,12 +501,12 @@ def test_extend_reads_a_bounded_mapping(make_doc, count):
     docs = [make_doc("Rome"), make_doc("Bonn")]
     said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
     merge = json.dumps({"city": ["town"], "\u001b" * 100: [["x"]], **{f"s{number}": [] for number in range(count - 4)}})
-    account = extend(
+    report = extend(
         docs, Scripted(said, merge=merge), parts=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
     )
     assert ext(docs[1]) == [("Bonn", "city")]
-    assert account.unused["mapping of more than 10,000 labels"] == (count > 10_000)
-    assert all(len(case["text"]) <= 300 for case in account.cases)
+    assert report.unused["mapping of more than 10,000 labels"] == (count > 10_000)
+    assert all(len(case["text"]) <= 300 for case in report.cases)
 
 
 def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
@@ -516,8 +516,8 @@ def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
         {"entity": "\u0007" * 10, "type": "\u0007"},
         [float("nan")],
     ]
-    account = extend([doc], Scripted({doc.text: json.dumps(said) + " " * 5000}), parts=["entities"])
-    account.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), parts=["entities"]))
-    assert sum(account.unused.values()) == len(account.cases) == 4
-    written = json.dumps(account.as_dict(), allow_nan=False)
+    report = extend([doc], Scripted({doc.text: json.dumps(said) + " " * 5000}), parts=["entities"])
+    report.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), parts=["entities"]))
+    assert sum(report.unused.values()) == len(report.cases) == 4
+    written = json.dumps(report.as_dict(), allow_nan=False)
     assert len(written) < 10_000 and not any(escape in written for escape in ("u001b", "u0007", "u202e"))

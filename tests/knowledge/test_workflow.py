@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "assets" / "sample" / "ai"
 # As the config of the project has it, small enough for a test.
 SMALL = {
-    "components.knowfree_spancat.model.hidden": 16,
-    "components.knowfree_spancat.model.biaffine": 20,
+    "components.knowfree_spancat.model.hidden_dim": 16,
+    "components.knowfree_spancat.model.biaffine_dim": 20,
     "components.knowfree_spancat.label_semantics": False,
     "training.max_steps": 2,
     "training.eval_frequency": 1,
@@ -32,7 +32,7 @@ def run(*arguments):
 
 
 def learn(corpus, output, folder, encoder):
-    paths = {"paths.train": str(corpus), "paths.dev": str(folder / "dev.spacy"), "paths.encoder": encoder, "paths.descriptions": str(ROOT / "assets/descriptions.json")}
+    paths = {"paths.train": str(corpus), "paths.dev": str(folder / "dev.spacy"), "paths.encoder": encoder, "paths.descriptions": str(ROOT / "spacy_lowner/assets/descriptions.json")}
     train(ROOT / "configs" / "knowfree.cfg", output, overrides={**paths, **SMALL})
     return spacy.load(output / "model-last")
 
@@ -85,7 +85,7 @@ def test_the_real_model_in_the_box(tiny_encoder, tmp_path):
     for package in ("openai", "xllamacpp"):
         pytest.importorskip(package)
     with local_server() as url:
-        options = ["--model", "smollm2", "--base-url", url, "--in-flight", 2, "--max-tokens", 120]
+        options = ["--model", "smollm2", "--base-url", url, "--max-concurrency", 2, "--max-tokens", 120]
         nlp, docs = workflow(tmp_path, tiny_encoder, options)
     made = of_origin(docs, made=True)
     assert made and all(doc.user_data["lowner_provenance"]["model"] == "smollm2" and "sc" in doc.spans for doc in made)

@@ -12,7 +12,7 @@ from spacy_lowner.llm.cache import ReplyCache
 from spacy_lowner.llm.client import OpenAIClient, create_openai_client
 from spacy_lowner.llm.messages import Reply, Request
 from spacy_lowner.llm.replay import ReplayLLM
-from spacy_lowner.llm.retrying import Patience
+from spacy_lowner.llm.retrying import RetryPolicy
 
 BLANK = ["", " ", "\n\t ", "\u200b\ufeff", "\xa0\u3000", "\x00\x1b"]
 REASONING = [
@@ -97,7 +97,7 @@ def test_answers_of_another_version_are_read_and_cleaned():
     old = stored_reply(
         {
             "text": "fine\x1b[0m",
-            "unheard": False,
+            "timed_out": False,
             "newer": 1,
             "truncated": "yes",
             "prompt_tokens": -3,
@@ -164,7 +164,7 @@ def test_answers_settings_of_time_are_positive_seconds(name, value):
         create_openai_client("m", **{name: value})
 
 
-@pytest.mark.parametrize("settings", [{"timeout": True}, {"timeout": "5"}, {"patience": Patience(deadline=-3.0)}])
+@pytest.mark.parametrize("settings", [{"timeout": True}, {"timeout": "5"}, {"retry_policy": RetryPolicy(deadline=-3.0)}])
 def test_answers_settings_of_a_client_in_code(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)
@@ -194,7 +194,7 @@ def test_answers_refusals_that_openai_wraps_are_the_same(kind, monkeypatch):
             ) from cause
 
     server = Wrapping()
-    model = OpenAIClient("m", "http://127.0.0.1:9/v1", patience=Patience(first=0.01, longest=0.02, deadline=0.3))
+    model = OpenAIClient("m", "http://127.0.0.1:9/v1", retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=0.3))
     monkeypatch.setattr(model, "_connect", lambda: server)
     (reply,) = model.ask([Request.of("x")])
     if kind == "UnusableAnswer":

@@ -22,9 +22,9 @@ from spacy_lowner.llm.cache import ReplyCache
 from spacy_lowner.llm.client import OpenAIClient, create_openai_client
 from spacy_lowner.llm.messages import Reply, Request, request_key
 from spacy_lowner.llm.replay import ReplayLLM
-from spacy_lowner.llm.retrying import Patience, seconds_asked
+from spacy_lowner.llm.retrying import RetryPolicy, parse_retry_after
 
-QUICK = Patience(first=0.01, longest=0.05, deadline=20)
+QUICK = RetryPolicy(first=0.01, longest=0.05, deadline=20)
 pytest.importorskip("openai")
 
 
@@ -48,7 +48,7 @@ def closed_afterwards():
 
 
 def client(url, **settings):
-    settings = {"patience": QUICK, "timeout": 5, **settings}
+    settings = {"retry_policy": QUICK, "timeout": 5, **settings}
     OPENED.append(OpenAIClient("m", url, **settings))
     return OPENED[-1]
 
@@ -69,7 +69,7 @@ def test_replies_come_in_order_and_are_counted(tmp_path):
 
     prompts = [str(i) for i in range(40)]
     with serve(slow_first) as (url, server):
-        model = client(url, in_flight=8, cache=tmp_path / "cache.sqlite", prompt_price=10, completion_price=20)
+        model = client(url, max_concurrency=8, cache=tmp_path / "cache.sqlite", prompt_price=10, completion_price=20)
         assert [reply.text for reply in ask(model, *prompts)] == [f"re {prompt}" for prompt in prompts]
         assert 1 < server.most_busy <= 8 and len(server.seen) == 40
         assert (model.usage.calls, model.usage.prompt_tokens, model.usage.completion_tokens) == (40, 280, 120)
@@ -132,16 +132,16 @@ def test_retry_after_is_kept():
         started = time.monotonic()
         assert ask(client(url), "x")[0].text == "fine"
         assert time.monotonic() - started >= 0.6
-    assert seconds_asked({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=lambda: 20.0) == 40.0
-    assert seconds_asked({"retry-after": "Thu, 01 Jan 1970 00:01:00 -0000"}, now=lambda: 20.0) == 40.0
-    assert seconds_asked({"retry-after": "soon"}) is None and seconds_asked({}) is None
-    pauses = [Patience(first=1, longest=8).pause(attempt, None, draw=lambda: 1.0) for attempt in range(1, 6)]
-    assert pauses == [1, 2, 4, 8, 8] and Patience().pause(5000, None, draw=lambda: 1.0) == 60.0 and Patience().pause(1, None, draw=lambda: 0.0) == 0.5
+    assert parse_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=lambda: 20.0) == 40.0
+    assert parse_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 -0000"}, now=lambda: 20.0) == 40.0
+    assert parse_retry_after({"retry-after": "soon"}) is None and parse_retry_after({}) is None
+    pauses = [RetryPolicy(first=1, longest=8).pause(attempt, None, draw=lambda: 1.0) for attempt in range(1, 6)]
+    assert pauses == [1, 2, 4, 8, 8] and RetryPolicy().pause(5000, None, draw=lambda: 1.0) == 60.0 and RetryPolicy().pause(1, None, draw=lambda: 0.0) == 0.5
 
 
 def test_the_deadline_ends_it_and_the_others_are_answered():
     with serve(lambda prompt, attempt: BUSY if prompt == "bad" else "fine") as (url, _):
-        model = client(url, patience=Patience(first=0.05, longest=0.1, deadline=0.5))
+        model = client(url, retry_policy=RetryPolicy(first=0.05, longest=0.1, deadline=0.5))
         good, bad, last = ask(model, "good", "bad", "last")
         assert good.text == last.text == "fine" and bad.text == "" and "429" in bad.error and "attempt" in bad.error
         assert model.usage.failed == 1
@@ -188,11 +188,11 @@ def test_a_server_that_is_lost_holds_up_each_further_request_but_shortly(monkeyp
     monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
     down = threading.Event()
     with serve(lambda prompt, attempt: (503, {}, "down") if down.is_set() else "fine") as (url, _):
-        model = client(url, in_flight=2, patience=Patience(first=0.05, longest=0.05, deadline=1.5))
+        model = client(url, max_concurrency=2, retry_policy=RetryPolicy(first=0.05, longest=0.05, deadline=1.5))
         assert ask(model, "first")[0].text == "fine"
         down.set()
         started = time.monotonic()
-        assert all(reply.unheard for reply in ask(model, *map(str, range(20))))
+        assert all(reply.timed_out for reply in ask(model, *map(str, range(20))))
         assert 1 < time.monotonic() - started < 8
         down.clear()
         assert ask(model, "last")[0].text == "fine"
@@ -254,7 +254,7 @@ def test_schemas_are_sent_and_dropped_where_a_server_takes_none(status, body):
     server_of = []
     with serve(strict) as (url, server):
         server_of.append(server)
-        model = client(url, in_flight=1)
+        model = client(url, max_concurrency=1)
         with pytest.warns(UserWarning, match="LN106"):
             replies = model.ask([Request.of("x", schema=SCHEMA), Request.of("y", schema=SCHEMA)])
         assert [reply.text for reply in replies] == ['{"a": "b"}'] * 2
@@ -268,7 +268,7 @@ def test_what_a_server_says_in_another_place_is_told(monkeypatch):
     with serve(lambda prompt, attempt: (422, {}, body)) as (url, server):
         assert "prompt too long for ***" in ask(client(url), "x")[0].error
     with serve(lambda prompt, attempt: {"error": {"message": "out of memory", "code": 500}}) as (url, server):
-        (reply,) = ask(client(url, patience=Patience(first=0.01, longest=0.05, deadline=0.3)), "x")
+        (reply,) = ask(client(url, retry_policy=RetryPolicy(first=0.01, longest=0.05, deadline=0.3)), "x")
         assert "out of memory" in reply.error
 
 
@@ -278,10 +278,10 @@ def test_a_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
 
     with serve(moderate) as (url, server):
         assert [reply.error is None for reply in ask(client(url, cache=tmp_path / "c.sqlite"), "a", "bad")] == [True, False]
-        again = ask(client(url, cache=tmp_path / "c.sqlite", in_flight=1), "a", "bad", "b")
+        again = ask(client(url, cache=tmp_path / "c.sqlite", max_concurrency=1), "a", "bad", "b")
         assert [reply.error is None for reply in again] == [True, False, True]
         with pytest.raises(LownerError, match="LN080"):
-            ask(client(url, in_flight=1), "bad", "a")
+            ask(client(url, max_concurrency=1), "bad", "a")
 
 
 def test_a_text_that_is_forbidden_first_waits_for_those_in_flight():
@@ -296,14 +296,14 @@ def test_a_text_that_is_forbidden_first_waits_for_those_in_flight():
         return "fine"
 
     with serve(moderate) as (url, server):
-        replies = ask(client(url, in_flight=3), "bad", "a", "b")
+        replies = ask(client(url, max_concurrency=3), "bad", "a", "b")
         assert [reply.error is None for reply in replies] == [False, True, True]
 
 
 def test_a_server_that_forbids_all_is_told_of():
     with serve(lambda prompt, attempt: (403, {}, "forbidden")) as (url, server):
         with pytest.raises(LownerError, match="LN080"):
-            ask(client(url, in_flight=4), *"abcdefgh")
+            ask(client(url, max_concurrency=4), *"abcdefgh")
 
 
 def test_numbers_may_be_texts_and_must_be_numbers():
@@ -326,7 +326,7 @@ def test_a_server_without_schemas_loses_none_of_those_in_flight():
 
     with serve(strict) as (url, server):
         with pytest.warns(UserWarning, match="LN106") as told:
-            replies = client(url, in_flight=4).ask([Request.of(name, schema=SCHEMA) for name in "abcd"])
+            replies = client(url, max_concurrency=4).ask([Request.of(name, schema=SCHEMA) for name in "abcd"])
         assert [reply.error for reply in replies] == [None] * 4 and len(told) == 1
 
 
@@ -339,7 +339,7 @@ def test_a_stream_does_not_hold_all_requests():
             yield Request.of(str(i))
 
     with serve(lambda prompt, attempt: prompt) as (url, _):
-        replies = client(url, in_flight=4).stream(requests())
+        replies = client(url, max_concurrency=4).stream(requests())
         assert [next(replies).text for _ in range(3)] == ["0", "1", "2"]
         assert len(read) < 100
         replies.close()
@@ -350,7 +350,7 @@ import sys
 from pathlib import Path
 from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.messages import Request
-model = OpenAIClient("m", sys.argv[1], cache=Path(sys.argv[2]), in_flight=8)
+model = OpenAIClient("m", sys.argv[1], cache=Path(sys.argv[2]), max_concurrency=8)
 first, last = map(int, sys.argv[3:5])
 replies = model.ask([Request.of(str(i)) for i in range(first, last)])
 print(sum(reply.text == f"re {i}" for i, reply in enumerate(replies, first)), model.usage.calls, model.usage.cached)
@@ -462,7 +462,7 @@ def test_a_client_is_pickled_without_its_connections(tmp_path):
 def test_a_server_that_is_not_there_is_told_of(monkeypatch):
     monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:SECRET@127.0.0.1:9/v1")
-    model = client(None, patience=Patience(first=0.1, deadline=30))
+    model = client(None, retry_policy=RetryPolicy(first=0.1, deadline=30))
     with pytest.raises(LownerError, match="//127.0.0.1:9/v1 cannot be reached: .*refused") as error:
         ask(model, "a")
     assert "SECRET" not in str(error.value)
@@ -485,7 +485,7 @@ def test_an_environment_in_which_no_client_can_be_is_told_of(monkeypatch):
 
 def test_one_forbidden_text_is_no_reason_to_stop():
     with serve(lambda prompt, attempt: (403, {}, "{}") if prompt == "bad" else "fine") as (url, _):
-        model = client(url, in_flight=1)
+        model = client(url, max_concurrency=1)
         good, bad, last = ask(model, "good", "bad", "last")
         assert good.text == last.text == "fine" and "403" in bad.error
 
@@ -548,7 +548,7 @@ def test_a_body_that_stalls_after_its_head_is_broken_off_in_time():
         assert time.monotonic() - begun < 1.7 and len(server.seen) == 2
 
 
-@pytest.mark.parametrize("settings", [{"in_flight": 0}, {"timeout": 0}, {"base_url": "http://host:80a/v1"}, {"base_url": "https://"}, {"base_url": "http://[::1/v1"}])
+@pytest.mark.parametrize("settings", [{"max_concurrency": 0}, {"timeout": 0}, {"base_url": "http://host:80a/v1"}, {"base_url": "https://"}, {"base_url": "http://[::1/v1"}])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)
@@ -559,7 +559,7 @@ def test_bad_settings_are_refused(settings):
 
 def test_a_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
     monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
-    model = client("http://127.0.0.1:9/v1", in_flight=1, patience=Patience(first=60, deadline=30))
+    model = client("http://127.0.0.1:9/v1", max_concurrency=1, retry_policy=RetryPolicy(first=60, deadline=30))
     rooms = []
 
     def hang(request, deadline):
@@ -570,7 +570,7 @@ def test_a_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
     (first,) = ask(model, "a")
     model._silent_since = time.monotonic() - 60
     (later,) = ask(model, "b")
-    assert first.unheard and later.unheard and rooms[0] > 20 and rooms[1] <= 0.1
+    assert first.timed_out and later.timed_out and rooms[0] > 20 and rooms[1] <= 0.1
     # A server that was slow before has as long again, and more.
     model._slowest = 5
     ask(model, "c")

@@ -78,7 +78,7 @@ def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
     write_docs([make_doc("Ann met Bob in Rome ."), make_doc("It rains .")], tmp_path / "in.spacy")
     arguments = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--model", "smollm2", "--cache", str(tmp_path / "c.sqlite")]
     with local_server() as url:
-        done = CliRunner().invoke(lowner, ["extend", *arguments, "--base-url", url, "--in-flight", "2", "--max-tokens", "200"])
+        done = CliRunner().invoke(lowner, ["extend", *arguments, "--base-url", url, "--max-concurrency", "2", "--max-tokens", "200"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out.report.json").exists()
     annotator = spacy.blank("en")
@@ -87,7 +87,7 @@ def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
     options = ["--annotator", str(tmp_path / "annotator"), "--from", "none", *arguments[2:]]
     with local_server() as url:
         paths = [str(tmp_path / "out.spacy"), str(tmp_path / "more.spacy")]
-        done = CliRunner().invoke(lowner, ["explain", *paths, *options, "--base-url", url, "--in-flight", "2", "--max-tokens", "60"])
+        done = CliRunner().invoke(lowner, ["explain", *paths, *options, "--base-url", url, "--max-concurrency", "2", "--max-tokens", "60"])
     assert done.exit_code == 0, done.output
     assert len(list(read_docs(tmp_path / "more.spacy"))) > 2
 

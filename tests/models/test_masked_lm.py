@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models import masked_lm
-from spacy_lowner.models.masked_lm import load_adapter, load_masked_lm, save_adapter, with_adapter
+from spacy_lowner.models.hf import masked_lm
+from spacy_lowner.models.hf.masked_lm import load_adapter, load_masked_lm, save_adapter, with_adapter
 from spacy_lowner.nn.low_rank import LowRankLinear, add_updates, merge_updates
 
 

@@ -2,18 +2,20 @@ import warnings
 
 import numpy
 import pytest
+import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from thinc.types import Ragged
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models import encoder
+from spacy_lowner.nn.groups import GroupedModule, parameter_groups
+from spacy_lowner.models.hf import encoder
 from spacy_lowner.models.pooling import reduce_max
 from spacy_lowner.models.shapes import N_SHAPES, word_shapes
 from spacy_lowner.models.windows import create_byte_windows
-from spacy_lowner.optimizers import create_grouped_adam
-from spacy_lowner.batching import batch_by_padding
+from spacy_lowner.training.optimizer import create_grouped_adam
+from spacy_lowner.models.batching import batch_by_padding
 from spacy_lowner.pipeline.labels import readable_name
 
 
@@ -86,26 +88,53 @@ def test_missing_encoder_package(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, rate, decays",
+    "name, shape, rate, decays",
     [
-        ("encoder.layer.0.output.dense.weight", 0.01, True),
-        ("encoder.layer.0.output.dense.bias", 0.01, False),
-        ("encoder.layer.0.output.LayerNorm.weight", 0.01, False),
-        ("head.output.weight", 0.1, True),
-        ("head.norm.weight", 0.1, False),
-        ("W", 0.1, True),
-        ("b", 0.1, False),
-        ("G", 0.1, False),
+        ("encoder.layer.0.output.dense.weight", (3, 2), 0.01, True),
+        ("encoder.layer.0.output.dense.bias", (3,), 0.01, False),
+        ("encoder.layer.0.output.LayerNorm.weight", (3,), 0.01, False),
+        ("output.weight", (3, 2), 0.1, True),
+        ("norm.weight", (3,), 0.1, False),
+        ("labels", (3, 2), 0.1, True),
+        ("W", (3, 2), 0.1, True),
+        ("b", (3,), 0.1, False),
     ],
 )
-def test_each_parameter_has_its_rate_and_decay(name, rate, decays):
-    optimizer = create_grouped_adam(0.01, head_scale=10.0, L2=0.5, grad_clip=0.0)
-    weights, gradient = numpy.full(3, 2.0, dtype="f"), numpy.full(3, 0.3, dtype="f")
+def test_each_parameter_has_its_rate_and_decay(name, shape, rate, decays):
+    optimizer = create_grouped_adam(0.01, lr_multipliers={"head": 10.0}, L2=0.5, grad_clip=0.0)
+    optimizer.declare_groups(1, {"output.weight": "head", "norm.weight": "head", "labels": "head"})
+    weights, gradient = numpy.full(shape, 2.0, dtype="f"), numpy.full(shape, 0.3, dtype="f")
     updated, cleared = optimizer((1, name), weights.copy(), gradient)
     # Adam's first step is the rate itself; decay takes its share of what is left.
     expected = (2.0 - rate) * (1 - rate * 0.5 * decays)
     numpy.testing.assert_allclose(updated, expected, rtol=1e-4)
     assert (cleared == 0).all() and optimizer.L2 == 0.5
+
+
+@pytest.mark.parametrize("multipliers", [{"heads": 5.0}, {"head": 0.0}, {"encoder": -1.0}])
+def test_grouped_adam_refuses_unknown_groups_and_rates_that_are_none(multipliers):
+    with pytest.raises(LownerError, match="LN014|LN022"):
+        create_grouped_adam(0.01, lr_multipliers=multipliers)
+
+
+def test_parameter_groups_of_inner_modules_replace_those_around():
+    class Head(GroupedModule):
+        lr_groups = {"": "head"}
+
+        def __init__(self):
+            super().__init__()
+            self.linear, self.encoder = torch.nn.Linear(2, 2), Encoder()
+
+    class Encoder(GroupedModule):
+        lr_groups = {"linear": "encoder"}
+
+        def __init__(self):
+            super().__init__()
+            self.linear, self.other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+
+    outer = torch.nn.ModuleDict({"head": Head(), "plain": torch.nn.Linear(2, 2)})
+    groups = {name.removesuffix(".weight"): group for name, group in parameter_groups(outer).items() if "weight" in name}
+    assert groups == {"head.linear": "head", "head.encoder.linear": "encoder", "head.encoder.other": "head"}
 
 
 def test_grouped_adam_is_an_optimizer_with_schedules():

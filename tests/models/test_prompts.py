@@ -6,19 +6,19 @@ from spacy.tokens import Doc
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.contrast import build_contrast_ner
-from spacy_lowner.models.packing import PromptWriter, Text
-from spacy_lowner.models.prompt_reader import PromptReader
-from spacy_lowner.models.templates import TEMPLATES, check_template, parse_template
-from spacy_lowner.models.torch_shim import get_module
+from spacy_lowner.models.prompts.packing import PromptWriter, Text
+from spacy_lowner.models.prompts.reader import PromptReader
+from spacy_lowner.models.prompts.templates import TEMPLATES, check_template, parse_template
+from spacy_lowner.models.hf.shim import get_module
 
 CLS, SEP, MASK = 1, 2, 3
 WORDS = {"is": 11, "a": 12, "entity.": 13, "What": 14}
 
 
-def writer(template="is_a", row_size=64, soft=(90, 91), anchored=False):
+def writer(template="is_a", max_packed_length=64, soft=(90, 91), share_positions=False):
     parsed = parse_template(template, lambda text: [WORDS.get(word, 10) for word in text.split()])
     return PromptWriter(
-        parsed, soft=list(soft), cls=CLS, sep=SEP, mask=MASK, first_position=2, row_size=row_size, anchored=anchored
+        parsed, soft=list(soft), cls=CLS, sep=SEP, mask=MASK, first_position=2, max_packed_length=max_packed_length, share_positions=share_positions
     )
 
 
@@ -74,19 +74,19 @@ def test_packed_rows_hold_a_text_once():
 
 
 def test_an_anchored_candidate_has_the_positions_of_its_word():
-    (row,) = writer(anchored=True).packed(TEXTS)
+    (row,) = writer(share_positions=True).packed(TEXTS)
     assert row.positions[:7] == list(range(2, 9)) and row.positions[7:14] == [4, 5, 11, 12, 13, 14, 15]
     assert row.positions[14:20] == [3, 10, 11, 12, 13, 14]
-    first, second, third = writer(anchored=True).paper(TEXTS)
+    first, second, third = writer(share_positions=True).paper(TEXTS)
     assert first.positions == [*range(2, 9), 4, 5, *range(11, 16)]
     assert second.positions[7] == 3 and third.positions[4] == 3
-    (row,) = writer("What {mask} {soft} is {candidate} {text}", anchored=True).packed(TEXTS[:1])
+    (row,) = writer("What {mask} {soft} is {candidate} {text}", share_positions=True).packed(TEXTS[:1])
     assert row.positions[:5] == [2, 3, 4, 5, 6] and row.positions[10:12] == [4, 5]
 
 
 @pytest.mark.parametrize("size", [1, 16, 20, 30])
 def test_a_text_whose_prompts_do_not_fit_is_split_and_nothing_is_dropped(size):
-    rows = list(writer(row_size=size).packed(TEXTS))
+    rows = list(writer(max_packed_length=size).packed(TEXTS))
     assert sorted(number for row in rows for number, _, _ in row.prompts) == [0, 1, 2]
     assert all(len(row.ids) <= size or len(row.prompts) == 1 for row in rows)
     assert len(rows) == {1: 3, 16: 3, 20: 2, 30: 1}[size]
@@ -122,7 +122,7 @@ EACH_WORD = [(i, i + 1) for i in range(5)]
 
 
 def test_a_packed_state_is_that_of_the_prompt_alone(build, doc, nlp):
-    model = build(row_size=200)
+    model = build(max_packed_length=200)
     other = Doc(nlp.vocab, words=["hi", "you"])
     together = model.predict([(doc, EACH_WORD), (other, [(0, 1), (1, 2)])]).states
     alone = [model.predict([(doc, [place])]).states[0] for place in EACH_WORD]
@@ -132,10 +132,10 @@ def test_a_packed_state_is_that_of_the_prompt_alone(build, doc, nlp):
     assert abs(together[0] - together[1]).max() > 0.1
 
 
-@pytest.mark.parametrize("anchored", [True, False])
-def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, nlp, anchored):
+@pytest.mark.parametrize("share_positions", [True, False])
+def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, nlp, share_positions):
     """The same mask, written out for one prompt in a plain row: text and soft tokens see themselves, the prompt all."""
-    model = build(anchored=anchored)
+    model = build(share_positions=share_positions)
     module = get_module(model.shims[0]).eval()
     batches, _ = PromptReader(module, vars(model.attrs["settings"])).read([(doc, [(2, 3)])])
     batch = {name: torch.as_tensor(array) for name, array in batches[0].items()}
@@ -148,14 +148,14 @@ def test_a_packed_prompt_sees_its_text_and_the_text_not_its_prompts(build, doc, 
             position_ids=batch["positions"],
             attention_mask=mask,
         ).last_hidden_state[0]
-    assert batch["positions"].tolist() == [[*range(length)]] or anchored
+    assert batch["positions"].tolist() == [[*range(length)]] or share_positions
     word = states[batch["words"][:, 1]].mean(0)
     both = (states[batch["masks"][0]] + word) / 2
     assert model.predict([(doc, [(2, 3)])]).states[0] == pytest.approx(both.numpy(), abs=1e-4)
 
 
 def test_paper_form_is_what_the_encoder_gives_for_the_whole_prompt(build, doc):
-    model = build(packing="paper", state="mask", anchored=False)
+    model = build(packing="paper", state="mask", share_positions=False)
     module = get_module(model.shims[0])
     batches, order = PromptReader(module, vars(model.attrs["settings"])).read([(doc, EACH_WORD)])
     states = model.predict([(doc, EACH_WORD)]).states

@@ -11,12 +11,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from transformers import AutoModel
 
-from spacy_lowner.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
-from spacy_lowner.models.by_length import ByLength
-from spacy_lowner.models.half import InBfloat16, computes_in_bfloat16
+from spacy_lowner.training.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
+from spacy_lowner.training.length_batching import ByLength
+from spacy_lowner.training.bfloat16 import InBfloat16, computes_in_bfloat16
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.torch_shim import get_module
-from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.models.hf.shim import get_module
+from spacy_lowner.training.optimizer import create_grouped_adam
 
 NAME = "knowfree_spancat"
 GOLD = [("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]), ("Rome is old", [(0, 1, "LOC")])]
@@ -40,7 +40,7 @@ def build(encoder, max_bytes=60, **config):
         "grad_factor": 1.0,
         "pooling": {"@layers": "spacy-lowner.reduce_max.v1"},
     }
-    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden": 16, "biaffine": 20, "tok2vec": listener}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden_dim": 16, "biaffine_dim": 20, "tok2vec": listener}
     nlp.add_pipe(NAME, config={"label_semantics": False, "threshold": 0.0, "model": {**model, **config}})
     return nlp
 
@@ -63,7 +63,7 @@ def found(doc):
 
 def test_encoder_and_head_learn(tiny_encoder, examples):
     nlp = initialized(tiny_encoder, examples)
-    optimizer = create_grouped_adam(0.001, head_scale=5.0)
+    optimizer = create_grouped_adam(0.001, lr_multipliers={"head": 5.0})
     encoder = nlp.get_pipe("transformer").model.transformer
     before = encoder.encoder.layer[0].output.dense.weight.detach().clone()
     losses = [nlp.update(examples, sgd=optimizer, losses={})[NAME] for _ in range(40)]
@@ -113,7 +113,7 @@ def test_a_huge_word_is_cut_inside_only(tiny_encoder, examples):
 
 def test_start_from_copies_encoder_and_head(tiny_encoder, examples, make_doc, make_example, tmp_path):
     source = initialized(tiny_encoder, examples)
-    source.update(examples, sgd=create_grouped_adam(0.01, head_scale=1.0))
+    source.update(examples, sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
     source.to_disk(tmp_path)
     target = initialized(tiny_encoder, [make_example(make_doc("a b c", (0, 3, "X"), (1, 2, "Y"), (2, 3, "Z")))])
     create_start_from(str(tmp_path))(target)
@@ -122,7 +122,7 @@ def test_start_from_copies_encoder_and_head(tiny_encoder, examples, make_doc, ma
         for nlp in (source, target)
     )
     assert torch.equal(theirs, ours)
-    theirs, ours = (get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]).head for nlp in (source, target))
+    theirs, ours = (get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]) for nlp in (source, target))
     assert torch.equal(theirs.biaffine.bilinear, ours.biaffine.bilinear)
     assert ours.output.out_features == 3
 
@@ -130,7 +130,7 @@ def test_start_from_copies_encoder_and_head(tiny_encoder, examples, make_doc, ma
 def test_rules_beside_trained_pipes_are_passed_over(tiny_encoder, examples, tmp_path):
     initialized(tiny_encoder, examples).to_disk(tmp_path)
     nlp = initialized(tiny_encoder, examples)
-    head = get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0]).head
+    head = get_module(nlp.get_pipe(NAME).model.get_ref("torch").shims[0])
     torch.nn.init.zeros_(head.biaffine.bilinear)
     # Such as spaCy's lemmatizer, whose model is None.
     nlp.add_pipe("lemmatizer", config={"mode": "lookup"}, first=True)
@@ -166,7 +166,7 @@ def test_start_from_copies_the_pipes_own_tok2vec(examples, tmp_path):
         return nlp
 
     source, target = build_plain(), build_plain()
-    source.update(examples, sgd=create_grouped_adam(0.01, head_scale=1.0))
+    source.update(examples, sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
     source.to_disk(tmp_path)
     create_start_from(str(tmp_path))(target)
     theirs, ours = (nlp.get_pipe(NAME).model.get_ref("tok2vec").predict([nlp.make_doc("Ada")])[0] for nlp in (source, target))
@@ -174,7 +174,7 @@ def test_start_from_copies_the_pipes_own_tok2vec(examples, tmp_path):
 
 
 def test_start_from_another_size(tiny_encoder, examples, tmp_path):
-    initialized(tiny_encoder, examples, biaffine=40).to_disk(tmp_path)
+    initialized(tiny_encoder, examples, biaffine_dim=40).to_disk(tmp_path)
     with pytest.raises(LownerError, match="LN045"):
         create_start_from(str(tmp_path))(initialized(tiny_encoder, examples))
 
@@ -191,11 +191,11 @@ def test_a_pipe_that_reads_context_starts_from_a_source_that_listens(tiny_encode
         "pooling": {"@layers": "spacy-lowner.reduce_max.v1"},
     }
     nlp = spacy.blank("en")
-    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden": 16, "biaffine": 20}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden_dim": 16, "biaffine_dim": 20}
     model["tok2vec"] = {"@architectures": "spacy-lowner.WithContext.v1", "tok2vec": words}
     pipe = nlp.add_pipe(NAME, config={"label_semantics": False, "threshold": 0.0, "model": model})
     nlp.initialize(lambda: examples)
-    head = get_module(pipe.model.get_ref("torch").shims[0]).head
+    head = get_module(pipe.model.get_ref("torch").shims[0])
     torch.nn.init.zeros_(head.biaffine.bilinear)
     create_start_from(str(tmp_path))(nlp)
     assert head.biaffine.bilinear.any()
@@ -206,7 +206,7 @@ def test_a_pipe_that_reads_context_starts_from_a_source_that_listens(tiny_encode
 def test_fast_training_keeps_float32_weights(tiny_encoder, examples):
     nlp = initialized(tiny_encoder, examples)
     callback = create_fast_training()
-    optimizer = create_grouped_adam(0.001, head_scale=5.0)
+    optimizer = create_grouped_adam(0.001, lr_multipliers={"head": 5.0})
     encoder = nlp.get_pipe("transformer").model.transformer
     embeddings = encoder.embeddings.word_embeddings.weight.detach().clone()
     losses = []

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Model
 
-from spacy_lowner.context import register
+from spacy_lowner.annotations import register
 from spacy_lowner.corpus.docs import bare_doc, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.with_context import build_with_context

@@ -86,17 +86,17 @@ def test_transitions_are_counted_and_fit_any_types():
 
 def test_best_path_is_the_best_of_all_paths():
     generator = numpy.random.default_rng(0)
-    shares, transitions = generator.dirichlet([1, 1, 1], size=5), numpy.log(generator.dirichlet([1, 1, 1], size=3))
-    emissions = numpy.log(shares + SMOOTHING)
+    probs, transitions = generator.dirichlet([1, 1, 1], size=5), numpy.log(generator.dirichlet([1, 1, 1], size=3))
+    emissions = numpy.log(probs + SMOOTHING)
 
     def score(path):
         steps = zip([0, *path], path)
         return sum(emissions[i, here] + transitions[before, here] for i, (before, here) in enumerate(steps))
 
     best = max(itertools.product(range(3), repeat=5), key=score)
-    assert best_path(shares, transitions, outside=0) == list(best)
-    assert best_path(shares, transitions * 0, outside=0) == shares.argmax(-1).tolist()
-    assert best_path(shares[:0], transitions, outside=0) == []
+    assert best_path(probs, transitions, outside=0) == list(best)
+    assert best_path(probs, transitions * 0, outside=0) == probs.argmax(-1).tolist()
+    assert best_path(probs[:0], transitions, outside=0) == []
 
 
 def vote_by_hand(query, support, types, n_types, k, temperature):
@@ -116,8 +116,8 @@ def test_vote(k, temperature, monkeypatch):
     types = torch.randint(0, 4, (20,))
     for chunk in (neighbours.CHUNK, 40):
         monkeypatch.setattr(neighbours, "CHUNK", chunk)
-        shares = nearest_vote(queries, build_index(support, types), 4, k, temperature)
-        for row, query in zip(shares, queries):
+        probs = nearest_vote(queries, build_index(support, types), 4, k, temperature)
+        for row, query in zip(probs, queries):
             by_hand = vote_by_hand(query, support, types.tolist(), 4, k, temperature)
             assert row.tolist() == pytest.approx(by_hand, abs=1e-4)
 
@@ -126,8 +126,8 @@ def test_vote_counts_all_ties_and_ignores_order():
     near, far = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
     support, types = torch.stack([near, near, near, far]), torch.tensor([0, 1, 1, 2])
     for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
-        shares = nearest_vote(near[None], build_index(support[order], types[order]), 3, k=1, temperature=0.1)
-        assert shares[0].tolist() == pytest.approx([1 / 3, 2 / 3, 0])
+        probs = nearest_vote(near[None], build_index(support[order], types[order]), 3, k=1, temperature=0.1)
+        assert probs[0].tolist() == pytest.approx([1 / 3, 2 / 3, 0])
     assert nearest_vote(near[None], build_index(support[:1], types[:1]), 3, k=5, temperature=0.1)[0].tolist() == [1, 0, 0]
     assert nearest_vote(torch.zeros(0, 2), build_index(support, types), 3, k=5, temperature=0.1).shape == (0, 3)
 
@@ -142,10 +142,10 @@ def test_a_large_support_is_searched_in_cells(monkeypatch):
     index = build_index(support, types)
     assert len(index.centroids) == 55 and index.starts[-1] == 3000
     assert torch.equal(index.states.sort(0).values, torch.nn.functional.normalize(support, dim=-1).sort(0).values)
-    for k, shares in zip((5, None), whole):
+    for k, probs in zip((5, None), whole):
         in_cells = nearest_vote(queries, index, 30, k=k, temperature=0.1)
-        assert torch.equal(in_cells.argmax(-1), torch.arange(30)) and torch.allclose(in_cells, shares, atol=0.05)
+        assert torch.equal(in_cells.argmax(-1), torch.arange(30)) and torch.allclose(in_cells, probs, atol=0.05)
     monkeypatch.setattr(neighbours, "PROBES", 55)
-    for k, shares in zip((5, None), whole):
-        assert torch.allclose(nearest_vote(queries, index, 30, k=k, temperature=0.1), shares, atol=1e-5)
+    for k, probs in zip((5, None), whole):
+        assert torch.allclose(nearest_vote(queries, index, 30, k=k, temperature=0.1), probs, atol=1e-5)
     assert torch.equal(build_index(support, types).states, index.states)

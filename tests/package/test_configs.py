@@ -60,7 +60,7 @@ LABELS = """
 
 
 def test_descriptions_cover_the_labels_of_crossner_and_conll():
-    described = srsly.read_json(ROOT / "assets" / "descriptions.json")
+    described = srsly.read_json(ROOT / "spacy_lowner" / "assets" / "descriptions.json")
     assert set(LABELS.split()) == set(described)
     assert all(text and text == text.strip() for text in described.values())
 

@@ -11,28 +11,28 @@ import pytest
 import spacy_lowner
 
 PACKAGE = Path(spacy_lowner.__file__).parent
-EVERYONE = {"batching", "corpus", "errors", "trained", "types"}
+# Whoever may use anything of the package may use these.
+EVERYONE = {"annotations", "corpus", "errors", "loading", "types"}
+# Which part may import which, from the bottom to the top.
 ALLOWED = {
     "errors": set(),
+    "annotations": set(),
     "types": set(),
-    "batching": set(),
-    "trained": {"errors", "types"},
-    "corpus": {"errors", "types"},
-    "nn": set(),
     "assets": set(),
-    "models": {"nn", "context"} | EVERYONE,
+    "loading": {"errors", "types"},
+    "corpus": {"annotations", "errors", "types"},
+    "nn": set(),
+    "scorers": {"corpus"},
+    "models": {"nn"} | EVERYONE,
+    "training": {"models"} | EVERYONE,
     "llm": set(EVERYONE),
+    "reasoning": {"llm"} | EVERYONE,
+    "pipeline": {"training", "models", "nn", "scorers", "llm", "reasoning"} | EVERYONE,
     "knowledge": {"llm"} | EVERYONE,
     "confusion": {"llm"} | EVERYONE,
-    "context": set(),
-    "reasoning": {"llm", "context"} | EVERYONE,
-    "optimizers": {"models"},
-    "scorers": {"corpus"},
-    "callbacks": {"models"} | EVERYONE,
-    "augment": {"models", "context"} | EVERYONE,
-    "pipeline": {"models", "nn", "scorers", "llm", "reasoning", "context"} | EVERYONE,
+    "augment": {"models", "training"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "knowledge", "confusion", "reasoning", "context", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "knowledge", "confusion", "reasoning", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
 }
 
 
@@ -86,4 +86,4 @@ def test_setup_names_every_package():
         pytest.skip("the source tree is not here")
     named = set(configuration["options"]["packages"].split())
     folders = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
-    assert named == {".".join(folder.parts) for folder in folders} | {"spacy_lowner.assets"}
+    assert named == {".".join(folder.parts) for folder in folders}

@@ -12,7 +12,7 @@ GOLDEN = {
     "spacy_cli": ["lowner"],
     "spacy_factories": ["contrast_ner", "entlm_ner", "knowfree_spancat", "llm_reasoner", "seq2seq_ner", "trf_data_cleaner"],
     "spacy_misc": ["spacy-lowner.OpenAI.v1", "spacy-lowner.ReplayLLM.v1", "spacy-lowner.encoder_path.v1"],
-    "spacy_readers": ["spacy-lowner.Corpus.v1"],
+    "spacy_readers": ["spacy-lowner.Corpus.v1", "spacy-lowner.Descriptions.v1"],
     "spacy_scorers": ["spacy-lowner.span_scorer.v1"],
     "spacy_span_getters": ["spacy-lowner.byte_windows.v1"],
     "thinc_layers": ["spacy-lowner.reduce_max.v1"],

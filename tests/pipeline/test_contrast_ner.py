@@ -17,10 +17,10 @@ from transformers import (
     LongformerModel,
 )
 
-from spacy_lowner.callbacks import create_start_from
+from spacy_lowner.training.callbacks import create_start_from
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.contrast import _check_encoder
-from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.training.optimizer import create_grouped_adam
 from spacy_lowner.pipeline.candidates import candidates_of, gold_types, join_words
 from spacy_lowner.pipeline.support import Support
 from spacy_lowner.types import ScoredSpan
@@ -59,7 +59,7 @@ def train(add_pipe):
     def run(nlp, examples, steps=40, **config):
         spacy.util.fix_random_seed(0)
         add_pipe(nlp, **config)
-        optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.01, head_scale=1.0))
+        optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
         return [nlp.update(examples, sgd=optimizer, losses={})[NAME] for _ in range(steps)]
 
     return run
@@ -198,7 +198,7 @@ def test_training_goes_on_after_loading(nlp, examples, train, tmp_path):
     first = train(nlp, examples, steps=5)[0]
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
-    optimizer = loaded.resume_training(sgd=create_grouped_adam(0.01, head_scale=1.0))
+    optimizer = loaded.resume_training(sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
     fresh = [Example(loaded.make_doc(example.text), example.reference) for example in examples]
     losses = [loaded.update(fresh, sgd=optimizer, losses={})[NAME] for _ in range(15)]
     assert losses[-1] < first
@@ -208,7 +208,7 @@ def test_training_goes_on_after_loading(nlp, examples, train, tmp_path):
 def test_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
     train(nlp, examples, steps=0)
     pipe = nlp.get_pipe(NAME)
-    asked, types = pipe._lesson([examples[1]])
+    asked, types = pipe._inputs_and_targets([examples[1]])
     place = pipe.cfg["types"].index("LOC")
     assert types.count(place) == 2 and asked[-1][0].text != examples[1].text
     assert sum(len(places) for _, places in asked) == len(types)
@@ -217,21 +217,21 @@ def test_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
 def test_negatives_are_subsampled_and_missing_annotation_is_left_out(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=0, negative_ratio=0.4)
     pipe = nlp.get_pipe(NAME)
-    _, types = pipe._lesson([examples[0]])
+    _, types = pipe._inputs_and_targets([examples[0]])
     counts = {name: types.count(i) for i, name in enumerate(pipe.cfg["types"])}
     assert counts == {"O": 2, "PER": 4, "LOC": 2}
     missing = make_example(make_doc("Ada sang in Rome"))
-    assert pipe._lesson([missing]) is None
+    assert pipe._inputs_and_targets([missing]) is None
     assert nlp.update([missing], losses={}) == {NAME: 0.0}
 
 
 def test_support_size_caps_each_type(nlp, examples, train):
-    train(nlp, examples, steps=0, support_size=2)
+    train(nlp, examples, steps=0, max_support_per_class=2)
     assert nlp.get_pipe(NAME).support_summary() == {"O": 2, "PER": 2, "LOC": 2}
 
 
 @pytest.mark.parametrize(
-    "settings", [{"k": 0}, {"candidates": "letters"}, {"temperature": 0.0}, {"contrast_weight": 2.0}, {"support_size": 0}]
+    "settings", [{"k": 0}, {"candidates": "letters"}, {"loss_temperature": 0.0}, {"vote_temperature": 0.0}, {"contrast_weight": 2.0}, {"max_support_per_class": 0}]
 )
 def test_bad_settings_are_refused(nlp, add_pipe, settings):
     with pytest.raises(LownerError, match=next(iter(settings))):
@@ -360,14 +360,14 @@ def test_a_lonely_type_is_no_partner_of_itself(nlp, add_pipe):
     add_pipe(nlp)
     lonely = example(["Ada", "wrote", "."], [True, False, False], ["B-PER", "O", "O"])
     nlp.initialize(lambda: [lonely, example(["Rome"], [False], ["B-LOC"])])
-    asked, _ = nlp.get_pipe(NAME)._lesson([lonely])
+    asked, _ = nlp.get_pipe(NAME)._inputs_and_targets([lonely])
     assert len(asked) == 1
 
 
 def test_it_can_be_initialized_again(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=1)
     more = [*examples, gold(make_doc, make_example, "Hurt", [(0, 1, "SONG")])]
-    optimizer = nlp.initialize(lambda: more, sgd=create_grouped_adam(0.01, head_scale=1.0))
+    optimizer = nlp.initialize(lambda: more, sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
     assert set(nlp.get_pipe(NAME).labels) == {"PER", "LOC", "SONG"}
     nlp.update(more, sgd=optimizer)
 
@@ -478,8 +478,8 @@ def test_settings_of_a_trained_model_can_be_changed(nlp, examples, train):
     pipe = nlp.get_pipe("contrast_ner")
     doc = nlp.make_doc("Ada met Bob in Rome")
     asked = [(doc, candidates_of(doc, "words", 1))]
-    anchored = pipe.model.predict(asked).states
-    pipe.model.attrs["settings"].anchored = False
-    assert not numpy.allclose(pipe.model.predict(asked).states, anchored, atol=1e-3)
-    pipe.model.attrs["settings"].anchored = True
-    assert numpy.allclose(pipe.model.predict(asked).states, anchored, atol=1e-6)
+    share_positions = pipe.model.predict(asked).states
+    pipe.model.attrs["settings"].share_positions = False
+    assert not numpy.allclose(pipe.model.predict(asked).states, share_positions, atol=1e-3)
+    pipe.model.attrs["settings"].share_positions = True
+    assert numpy.allclose(pipe.model.predict(asked).states, share_positions, atol=1e-6)

@@ -11,8 +11,8 @@ from spacy.training import Example
 from transformers import AutoModelForMaskedLM
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.torch_shim import get_module
+from spacy_lowner.models.hf.pieces import load_tokenizer, pieces_of_words
+from spacy_lowner.models.hf.shim import get_module
 from spacy_lowner.nn.label_words import rank_words
 
 TEXTS = [

@@ -10,15 +10,15 @@ from small_models import TOK2VEC
 from spacy_lowner.corpus.extensions import write_extensions
 from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
-from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.training.optimizer import create_grouped_adam
 from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, WEIGHT_KEY
 
 NAME = "knowfree_spancat"
 SMALL = {
-    "hidden": 16,
-    "biaffine": 20,
+    "hidden_dim": 16,
+    "biaffine_dim": 20,
     "biaffine_heads": 2,
-    "heads": 4,
+    "attention_heads": 4,
     "dropout": 0.0,
     "tok2vec": TOK2VEC,
 }
@@ -38,7 +38,7 @@ def add_pipe(nlp, **config):
 def trained(nlp, examples, steps=60, **config):
     spacy.util.fix_random_seed(0)
     add_pipe(nlp, **config)
-    optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.005, head_scale=1.0))
+    optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.005, lr_multipliers={"head": 1.0}))
     losses = []
     for _ in range(steps):
         losses.append(nlp.update(examples, sgd=optimizer, losses={})[NAME])
@@ -185,7 +185,7 @@ def test_training_goes_on_after_loading(nlp, examples, tmp_path):
     losses = trained(nlp, examples, steps=30)
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
-    optimizer = loaded.resume_training(sgd=create_grouped_adam(0.001, head_scale=1.0))
+    optimizer = loaded.resume_training(sgd=create_grouped_adam(0.001, lr_multipliers={"head": 1.0}))
     resumed = [loaded.update(examples, sgd=optimizer, losses={})[NAME] for _ in range(30)]
     assert resumed[0] < 2 * losses[-1] + 0.05 and resumed[-1] < losses[-1]
 
@@ -209,7 +209,7 @@ def test_unknown_label_in_training_data(nlp, examples, make_doc, make_example):
         ({"threshold": 1.5}, "threshold must be in"),
         ({"decoding": "best"}, "decoding must be one of nested, flat, all"),
         ({"max_span_length": 0}, "max_span_length must be null or positive"),
-        ({"model": {"heads": 7}}, "heads must be a divisor of biaffine = 20"),
+        ({"model": {"attention_heads": 7}}, "attention_heads must be a divisor of biaffine_dim = 20"),
         ({"model": {"interaction": "rnn"}}, "interaction must be one of attention, cnn, none"),
     ],
 )

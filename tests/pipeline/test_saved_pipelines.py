@@ -13,7 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.pieces import tokenizer_from_files
+from spacy_lowner.models.hf.pieces import tokenizer_from_files
 from spacy_lowner.pipeline.support import Support
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,7 +138,7 @@ def test_transformer_that_writes_elsewhere_is_refused(files, tiny_encoder):
 def test_tokenizer_with_code_of_its_own_is_not_run(tiny_encoder):
     from transformers import AutoTokenizer
 
-    from spacy_lowner.models.pieces import tokenizer_files
+    from spacy_lowner.models.hf.pieces import tokenizer_files
 
     files = tokenizer_files(AutoTokenizer.from_pretrained(tiny_encoder))
     config = srsly.json_loads(files["tokenizer_config.json"])

@@ -19,13 +19,13 @@ from transformers import (
     T5TokenizerFast,
 )
 
-from spacy_lowner.context import context_of
+from spacy_lowner.annotations import context_of
 from spacy_lowner.corpus.docs import bare_doc
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
-from spacy_lowner.models.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.seq2seq import WritingTask, _inputs, _positions, _writable, _written, place_mentions, write
-from spacy_lowner.models.torch_shim import get_module, loaded_module
+from spacy_lowner.models.hf.pieces import load_tokenizer, pieces_of_words
+from spacy_lowner.models.seq2seq import Seq2SeqInput, _inputs, _positions, _writable, _written, generate, place_mentions
+from spacy_lowner.models.hf.shim import get_module, loaded_module
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
 
@@ -144,17 +144,17 @@ def examples_of(nlp, texts=TEXTS):
 
 def build(path, **config):
     nlp = spacy.blank("en")
-    settings = {"@architectures": "spacy-lowner.Seq2Seq.v1", "model": path, "max_input": 128, "max_output": 60}
+    settings = {"@architectures": "spacy-lowner.Seq2Seq.v1", "model": path, "max_input_tokens": 128, "max_new_tokens": 60}
     nlp.add_pipe("seq2seq_ner", config={"model": {**settings, **config.pop("model", {})}, **config})
     return nlp
 
 
 def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
-    nlp = build(tiny_t5, model={"max_input": 4000})
+    nlp = build(tiny_t5, model={"max_input_tokens": 4000})
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
     tasks = [task for _, task in pipe.tasks(Doc(nlp.vocab, words=["y" * 3000, "met", "Ann"]))]
-    (written,) = write(pipe.model, tasks)
+    (written,) = generate(pipe.model, tasks)
     assert written.valid and len(written.pieces) < 200 and all(mention.start > 0 for mention in written.mentions)
 
 
@@ -163,7 +163,7 @@ def test_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5):
     nlp.initialize(lambda: examples_of(nlp))
     model = nlp.get_pipe("seq2seq_ner").model
     words = ["Ann", "met", "y" * 100, "Bob", "\u200b"]
-    task = WritingTask(words, "", LABELS, [Mention("PER", 0, 1), Mention("PER", 3, 4)])
+    task = Seq2SeqInput(words, "", LABELS, [Mention("PER", 0, 1), Mention("PER", 3, 4)])
     with pytest.warns(UserWarning, match="LN109.*in 1 of them"):
         ((_, kept),) = _inputs(model, [task])
     assert len(kept) == 2 and _writable(task.mentions, kept) == [Mention("PER", 0, 1)]
@@ -182,7 +182,7 @@ def test_a_score_is_a_probability_among_what_may_come(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
-    tasks, _ = pipe._lesson(examples_of(nlp))
+    tasks, _ = pipe._inputs_and_targets(examples_of(nlp))
     module, tokenizer = loaded_module(pipe.model).model, load_tokenizer(tiny_t5)
     for task, scores in zip(tasks, pipe.model.predict(tasks)):
         ((ids, words),) = _inputs(pipe.model, [task])
@@ -198,10 +198,10 @@ def test_a_score_is_a_probability_among_what_may_come(tiny_t5):
             states = grammar.step(states, piece, words)
 
 
-@pytest.mark.parametrize("beams", [1, 2])
-def test_it_learns_and_comes_back_from_disk(tiny_t5, beams, tmp_path):
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_it_learns_and_comes_back_from_disk(tiny_t5, num_beams, tmp_path):
     spacy.util.fix_random_seed(0)
-    nlp = build(tiny_t5, model={"beams": beams})
+    nlp = build(tiny_t5, model={"num_beams": num_beams})
     examples = examples_of(nlp)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01
@@ -217,7 +217,7 @@ def test_it_learns_and_comes_back_from_disk(tiny_t5, beams, tmp_path):
 @pytest.mark.filterwarnings("ignore:.*LN110")
 @pytest.mark.filterwarnings("ignore:.*LN111")
 def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
-    nlp = build(tiny_encoder, model={"max_input": 64, "max_output": 20})
+    nlp = build(tiny_encoder, model={"max_input_tokens": 64, "max_new_tokens": 20})
     examples = examples_of(nlp)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.005
@@ -234,19 +234,19 @@ def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
 @pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111")
 def test_the_packaged_encoder_writes_too():
     spacy.util.fix_random_seed(0)
-    nlp = build("minilm", model={"max_output": 24})
+    nlp = build("minilm", model={"max_new_tokens": 24})
     optimizer = nlp.initialize(lambda: examples_of(nlp))
     losses = [nlp.update(examples_of(nlp), sgd=optimizer)["seq2seq_ner"] for _ in range(3)]
     assert losses[-1] < losses[0]
-    assert all(written.valid for written in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(["Ann", "sang"], "", {"PER": "person"})]))
+    assert all(written.valid for written in generate(nlp.get_pipe("seq2seq_ner").model, [Seq2SeqInput(["Ann", "sang"], "", {"PER": "person"})]))
 
 
 @pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111")
-@pytest.mark.parametrize("beams", [1, 2])
-def test_gpu_writes_what_cpu_writes(tiny_t5, beams, tmp_path):
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_gpu_writes_what_cpu_writes(tiny_t5, num_beams, tmp_path):
     spacy.util.fix_random_seed(0)
-    nlp = build(tiny_t5, model={"beams": beams})
+    nlp = build(tiny_t5, model={"num_beams": num_beams})
     optimizer = nlp.initialize(lambda: examples_of(nlp))
     for _ in range(20):
         nlp.update(examples_of(nlp), sgd=optimizer)
@@ -266,7 +266,7 @@ def test_untrained_outputs_are_of_the_text(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     words = ["Ann", "sang", "in", "Rome", "."]
-    for written in write(nlp.get_pipe("seq2seq_ner").model, [WritingTask(words, "", {"PER": "per"})] * 3):
+    for written in generate(nlp.get_pipe("seq2seq_ner").model, [Seq2SeqInput(words, "", {"PER": "per"})] * 3):
         assert written.valid and all(0 <= start < end <= 5 for _, start, end in written.mentions)
 
 
@@ -274,9 +274,9 @@ def test_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
-    pipe.model.attrs["settings"].max_output = 1
+    pipe.model.attrs["settings"].max_new_tokens = 1
     doc = nlp.make_doc("Ann sang in Rome.")
-    (written,) = write(pipe.model, [WritingTask([token.text for token in doc], "", {"PER": "per"})])
+    (written,) = generate(pipe.model, [Seq2SeqInput([token.text for token in doc], "", {"PER": "per"})])
     assert written.valid and written.cut
     with pytest.warns(UserWarning, match=r"1 output\(s\) were brought to an end"):
         pipe(doc)
@@ -288,7 +288,7 @@ def test_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
     model = nlp.get_pipe("seq2seq_ner").model
     own = get_module(model.shims[0]).model.generation_config
     own.forced_bos_token_id, own.no_repeat_ngram_size, own.min_length = 5, 1, 40
-    assert all(written.valid for written in write(model, [WritingTask(["Ann", "sang"], "", {"PER": "per"})] * 3))
+    assert all(written.valid for written in generate(model, [Seq2SeqInput(["Ann", "sang"], "", {"PER": "per"})] * 3))
 
 
 def test_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
@@ -298,7 +298,7 @@ def test_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
         nlp.initialize(lambda: examples_of(nlp, TEXTS[1:2]))
         nlp("Ann")
     nlp = build(tiny_encoder)
-    with pytest.raises(LownerError, match="LN057.*max_input.*64"):
+    with pytest.raises(LownerError, match="LN057.*max_input_tokens.*64"):
         nlp.initialize(lambda: examples_of(nlp))
 
 
@@ -392,9 +392,9 @@ def test_labels_that_are_written_alike_and_odd_windows_are_refused(tiny_t5):
 
 
 def test_outputs_end_before_a_decoder_has_no_more_positions(tiny_encoder):
-    nlp = build(tiny_encoder, model={"max_input": 64})
+    nlp = build(tiny_encoder, model={"max_input_tokens": 64})
     nlp.initialize(lambda: examples_of(nlp))
     model = nlp.get_pipe("seq2seq_ner").model
-    model.attrs["settings"].max_output = 10_000
-    (written,) = write(model, [WritingTask(["Ann", "sang"] * 3, "", {"PER": "per"})])
+    model.attrs["settings"].max_new_tokens = 10_000
+    (written,) = generate(model, [Seq2SeqInput(["Ann", "sang"] * 3, "", {"PER": "per"})])
     assert all(0 <= start < end <= 6 for _, start, end in written.mentions)

@@ -9,7 +9,7 @@ from spacy.training import Example
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report.evaluation import tune_threshold
-from spacy_lowner.trained import change_setting
+from spacy_lowner.loading import change_setting
 
 TEXTS = [
     ("Ada Lovelace wrote to Charles Babbage in London", [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "LOC"), (1, 2, "LOC")]),
@@ -40,7 +40,7 @@ def saved(path, pipe, **config):
 
 
 def save_knowfree(path, **config):
-    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden": 16, "biaffine": 20, "tok2vec": TOK2VEC}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden_dim": 16, "biaffine_dim": 20, "tok2vec": TOK2VEC}
     return saved(path, "knowfree_spancat", label_semantics=False, threshold=0.01, model=model, **config)
 
 
@@ -99,7 +99,7 @@ def test_override_max_span_length(knowfree):
     assert {len(span) for span in shorter.spans["sc"]} == {1}
 
 
-@pytest.mark.parametrize("setting, value", [("label_semantics", True), ("model__hidden", 32), ("model__word_shapes", False)])
+@pytest.mark.parametrize("setting, value", [("label_semantics", True), ("model__hidden_dim", 32), ("model__word_shapes", False)])
 def test_override_what_training_fixes(knowfree, setting, value):
     with pytest.raises(LownerError, match="LN160"):
         load(knowfree, "knowfree_spancat", **{setting: value})
@@ -107,7 +107,7 @@ def test_override_what_training_fixes(knowfree, setting, value):
 
 def test_override_dropout_of_the_head(knowfree):
     pipe = load(knowfree, "knowfree_spancat", model__dropout=0.1).get_pipe("knowfree_spancat")
-    assert pipe.model.get_ref("torch").shims[0]._model.head.settings["dropout"] == 0.1
+    assert pipe.model.get_ref("torch").shims[0]._model.settings["dropout"] == 0.1
 
 
 def test_override_contrast_ner(contrast):

@@ -8,7 +8,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from small_models import TOK2VEC
-from spacy_lowner.optimizers import create_grouped_adam
+from spacy_lowner.training.optimizer import create_grouped_adam
 
 NAME = "knowfree_spancat"
 GOLD = [("Ada met Bob in Rome", [(0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC")]), ("Rome is old", [(0, 1, "LOC")])]
@@ -26,9 +26,9 @@ def trained(nlp, docs, make_example):
     examples = [make_example(doc) for doc in docs]
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
     nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
-    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden": 16, "biaffine": 20, "dropout": 0.0, "tok2vec": listener}
+    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden_dim": 16, "biaffine_dim": 20, "dropout": 0.0, "tok2vec": listener}
     nlp.add_pipe(NAME, config={"label_semantics": False, "model": model})
-    optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.005, head_scale=1.0))
+    optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.005, lr_multipliers={"head": 1.0}))
     for _ in range(80):
         nlp.update(examples, sgd=optimizer)
     return nlp

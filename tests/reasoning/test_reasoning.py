@@ -10,7 +10,7 @@ from spacy.training import Example as TrainingExample
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
-from spacy_lowner.context import context_of
+from spacy_lowner.annotations import context_of
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.messages import Reply
@@ -72,7 +72,7 @@ def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward)
         (Reply("I think so."), None),
         (Reply("[]"), None),
         (Reply('As in [1] and {"this": 2}: [{"bidirectional": "b"}]'), {"bidirectional": "b"}),
-        (Reply("", error="down", unheard=True), None),
+        (Reply("", error="down", timed_out=True), None),
         (Reply('{"initial": "a", "bidirectional": "b is', truncated=True), {"initial": "a"}),
         (Reply('{"initial": "Ann is a', truncated=True), None),
         (Reply('{"initial": ["Ann is PER", "x"], "bidirectional": {"a": 1}}'), {"initial": "Ann is PER x"}),
@@ -133,7 +133,7 @@ class Model:
     def ask(self, requests, *, description=None):
         self.asked += [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
         new = self.asked[-len(requests) :] if requests else []
-        return [Reply("", error="down", unheard=True) if text in self.errors else Reply(json.dumps({"initial": "It is", "bidirectional": text})) for text in new]
+        return [Reply("", error="down", timed_out=True) if text in self.errors else Reply(json.dumps({"initial": "It is", "bidirectional": text})) for text in new]
 
 
 def test_reasoning_is_recorded_on_docs(docs, nlp):
@@ -217,7 +217,7 @@ def test_a_model_that_is_absent_costs_reasoning_not_documents(docs):
     nlp, _ = initialized(docs, Model("b"))
     with pytest.warns(UserWarning, match="1 text.*down"):
         assert [bool(doc._.lowner_reasoning) for doc in nlp.pipe(["a", "b", "c"])] == [True, False, True]
-    nlp, _ = initialized(docs, Model("b"), absent="raise")
+    nlp, _ = initialized(docs, Model("b"), on_failure="raise")
     with pytest.raises(LownerError, match="LN095"):
         list(nlp.pipe(["a", "b"]))
 
@@ -225,9 +225,9 @@ def test_a_model_that_is_absent_costs_reasoning_not_documents(docs):
 def test_a_server_that_refuses_everything_costs_reasoning_only(docs):
     pytest.importorskip("openai")
     from spacy_lowner.llm.client import OpenAIClient
-    from spacy_lowner.llm.retrying import Patience
+    from spacy_lowner.llm.retrying import RetryPolicy
 
-    client = OpenAIClient("m", "http://127.0.0.1:9/v1", patience=Patience(deadline=0.2))
+    client = OpenAIClient("m", "http://127.0.0.1:9/v1", retry_policy=RetryPolicy(deadline=0.2))
     nlp, _ = initialized(docs, client)
     with pytest.warns(UserWarning, match="LN107"):
         assert [doc.text for doc in nlp.pipe(["a", "b"])] == ["a", "b"]
@@ -240,20 +240,20 @@ def test_a_model_that_does_not_answer_is_left_alone_for_a_while(docs, monkeypatc
     with pytest.warns(UserWarning, match="LN107"):
         list(nlp.pipe(["a", "b", "c"], batch_size=2))
     assert model.asked == ["a", "b"]
-    monkeypatch.setattr(pipe, "_silent_until", 0.0)
+    monkeypatch.setattr(pipe, "_cooldown_until", 0.0)
     assert nlp("c")._.lowner_reasoning is not None
 
 
 def test_where_absence_is_an_error_the_model_is_asked_again(docs):
     model = Model("a")
-    nlp, pipe = initialized(docs, model, absent="raise")
+    nlp, pipe = initialized(docs, model, on_failure="raise")
     with pytest.raises(LownerError, match="LN095.*down"):
         nlp("a")
     assert nlp("b")._.lowner_reasoning is not None
 
 
 def test_an_error_handler_hears_of_a_batch_that_failed(docs):
-    nlp, pipe = initialized(docs, Model("b"), absent="raise")
+    nlp, pipe = initialized(docs, Model("b"), on_failure="raise")
     heard = []
     nlp.set_error_handler(lambda name, proc, failed, error: heard.append((name, [doc.text for doc in failed])))
     assert [doc.text for doc in nlp.pipe(["a", "b", "c"], batch_size=1)] == ["a", "c"]
@@ -287,8 +287,8 @@ def test_what_the_pipe_needs(docs):
         pipe.initialize(lambda: [])
     with pytest.raises(LownerError, match="lacks types"):
         pipe.initialize(lambda: [], confusion={"sources": [], "prefixes": [], "most_confused": []})
-    with pytest.raises(LownerError, match="absent"):
-        build(absent="cry")
+    with pytest.raises(LownerError, match="on_failure"):
+        build(on_failure="cry")
 
 
 def test_a_config_can_name_replies_that_were_written_down(docs, tmp_path):

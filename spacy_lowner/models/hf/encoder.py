@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator
 
-from ..errors import Errors, LownerError
+from ...errors import Errors, LownerError
 
 # Names of encoders to the packages that hold them, the modules of those, and the folder inside.
 PACKAGED = {

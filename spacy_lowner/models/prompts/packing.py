@@ -65,8 +65,8 @@ class PromptWriter:
 
     template (Template): Parsed. soft (List[int]): Ids of the soft tokens. cls, sep, mask (int): Ids of special tokens.
     first_position (int): Of a row: 0 for BERT, 2 for RoBERTa.
-    row_size (int): Pieces of a packed row; a row holds one text with one prompt at least, whatever their size.
-    anchored (bool): Whether the candidate has in its prompt the positions that it has in the text, by which the encoder finds it.
+    max_packed_length (int): Pieces of a packed row; a row holds one text with one prompt at least, whatever their size.
+    share_positions (bool): Whether the candidate has in its prompt the positions that it has in the text, by which the encoder finds it.
     longest_candidate (int): Pieces of a candidate that a prompt repeats.
     """
 
@@ -76,8 +76,8 @@ class PromptWriter:
     sep: int
     mask: int
     first_position: int
-    row_size: int
-    anchored: bool = True
+    max_packed_length: int
+    share_positions: bool = True
     longest_candidate: int = 512
 
     @property
@@ -117,7 +117,7 @@ class PromptWriter:
             for candidate in text.candidates:
                 ids, slots = self._fill(self.template.own, text, candidate)
                 needed = len(ids) + 1 + (0 if prompt else len(shared))
-                if row.ids and len(row.ids) + needed > self.row_size:
+                if row.ids and len(row.ids) + needed > self.max_packed_length:
                     yield row
                     row, count, prompt = Row(), 0, 0
                 if not prompt:
@@ -133,7 +133,7 @@ class PromptWriter:
     def _ask(self, row: Row, number: int, pieces: range, text_at: int, column: int, slots: Dict[str, int]) -> None:
         word = range(text_at + pieces.start, text_at + pieces.stop)
         row.prompts.append(Prompt(number, column + slots["mask"], word))
-        if self.anchored:
+        if self.share_positions:
             repeated = word[: self.longest_candidate]
             first = column + slots["candidate"]
             row.positions[first : first + len(repeated)] = [row.positions[place] for place in repeated]

@@ -4,27 +4,27 @@ import os
 from typing import Any, ClassVar, Dict, List, Tuple
 from weakref import WeakSet
 
-_alive: "WeakSet[OfOneProcess]" = WeakSet()
+_alive: "WeakSet[ForkSafe]" = WeakSet()
 # Closing what a parent process still uses would disturb it.
 _of_parents: List[Any] = []
 
 
-class OfOneProcess:
+class ForkSafe:
     """Something with parts that another process must not use: after a fork they are made anew, and they are not pickled."""
 
-    OWN: ClassVar[Tuple[str, ...]] = ()
+    _process_local: ClassVar[Tuple[str, ...]] = ()
 
-    def begin(self) -> None:
-        """Make the parts that `OWN` names, empty."""
+    def _reset(self) -> None:
+        """Make the parts that `_process_local` names, empty."""
         raise NotImplementedError
 
     def register(self) -> None:
         """Make these parts, and again after each fork."""
-        self.begin()
+        self._reset()
         _alive.add(self)
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in self.OWN}
+        return {name: value for name, value in vars(self).items() if name not in self._process_local}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         vars(self).update(state)
@@ -33,8 +33,8 @@ class OfOneProcess:
 
 def _after_fork() -> None:
     for one in list(_alive):
-        _of_parents.append([getattr(one, name) for name in one.OWN])
-        one.begin()
+        _of_parents.append([getattr(one, name) for name in one._process_local])
+        one._reset()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,7 +3,7 @@
 import re
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-from ..errors import Errors, LownerError
+from ...errors import Errors, LownerError
 
 # The hard templates of Table IV, behind the text and the soft tokens.
 TEMPLATES = {

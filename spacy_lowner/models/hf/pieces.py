@@ -9,7 +9,7 @@ import torch
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..errors import Errors, LownerError
+from ...errors import Errors, LownerError
 
 # Not stored with the modules, which hold all that these are made of.
 _tokenizers: "WeakKeyDictionary[torch.nn.Module, PreTrainedTokenizerFast]" = WeakKeyDictionary()

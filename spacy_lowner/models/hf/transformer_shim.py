@@ -10,7 +10,7 @@ from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 from thinc.api import Model, PyTorchShim
 
-from ..errors import Errors, LownerError
+from ...errors import Errors, LownerError
 from .inference import InferenceShim
 
 

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..corpus.files import atomic_path
-from ..errors import Errors, LownerError
-from ..nn.low_rank import add_updates, merge_updates
+from ...corpus.files import atomic_path
+from ...errors import Errors, LownerError
+from ...nn.low_rank import add_updates, merge_updates
 from .encoder import encoder_path, loading
 from .pieces import load_tokenizer
 

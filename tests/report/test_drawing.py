@@ -12,7 +12,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.report.extensions import extension_means
-from spacy_lowner.report.pictures import add_legend, draw_texts, load_pyplot
+from spacy_lowner.report.drawing import add_legend, draw_texts, load_pyplot
 
 TEXTS = ["Ann met Bob", "Bob saw Oslo", "Ann left Rome", "Rome likes Ann"]
 PLACES = ("Oslo", "Rome")
@@ -90,7 +90,7 @@ def test_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
         width, height = figure.canvas.get_width_height()
         inside.append(x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height)
 
-    monkeypatch.setattr("spacy_lowner.report.pictures.save", look)
+    monkeypatch.setattr("spacy_lowner.report.drawing.save", look)
     for names in (["a", "b"], [f"train_factmix, factmix-context {i}" for i in range(4)], ["x" * 80, "y" * 80]):
         draw_texts({name: numpy.eye(8)[2 * i : 2 * i + 2] for i, name in enumerate(names)}, tmp_path / "texts.svg")
     assert inside == [True, True, True]

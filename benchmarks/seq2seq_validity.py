@@ -1,7 +1,7 @@
 """What seq2seq_ner writes, read by a JSON parser that knows nothing of its grammar, beside knowfree: F1, valid outputs, invented
 mentions, sentences per second.
 
-    python benchmarks/written.py training/seq2seq/ai/model-best training/target/ai/model-best corpus/crossner/ai/test.spacy
+    python benchmarks/seq2seq_validity.py training/seq2seq/ai/model-best training/target/ai/model-best corpus/crossner/ai/test.spacy
 """
 
 import argparse
@@ -11,16 +11,16 @@ import warnings
 from pathlib import Path
 from typing import Iterator, List, Tuple
 
-from page import publish
+from report_page import publish
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_lowner.corpus.docs import bare_doc, read_docs
-from spacy_lowner.models.pieces import tokenizer_of
-from spacy_lowner.models.seq2seq import write
-from spacy_lowner.models.torch_shim import loaded_module
+from spacy_lowner.models.hf.pieces import tokenizer_of
+from spacy_lowner.models.seq2seq import generate
+from spacy_lowner.models.hf.shim import loaded_module
 from spacy_lowner.report.evaluation import evaluate_pipeline
-from spacy_lowner.trained import load_pipeline
+from spacy_lowner.loading import load_pipeline
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def read_outputs(nlp: Language, docs: List[Doc]) -> Iterator[Tuple[str, list]]:
     pipe = next(pipe for _, pipe in nlp.pipeline if hasattr(pipe, "tasks"))
     tokenizer = tokenizer_of(loaded_module(pipe.model))
     tasks = [task for doc in docs for _, task in pipe.tasks(bare_doc(doc, nlp.vocab))]
-    for task, own in zip(tasks, write(pipe.model, tasks)):
+    for task, own in zip(tasks, generate(pipe.model, tasks)):
         text = tokenizer.decode(tokenizer(" ".join(task.words), add_special_tokens=False)["input_ids"])
         try:
             said = json.loads(tokenizer.decode(own.pieces, skip_special_tokens=True))

@@ -2,7 +2,7 @@
 
     python -m spacy lowner confusion --target-model training/target/ai/model-best --source-model training/conll2003/ner/model-last \\
         --train corpus/crossner/ai/train.spacy --dev corpus/crossner/ai/dev.spacy --output confusion.json
-    python benchmarks/cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local --prompt-price 0.15 --completion-price 0.6
+    python benchmarks/llm_cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local --prompt-price 0.15 --completion-price 0.6
 """
 
 import argparse
@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 
-from page import publish
+from report_page import publish
 
 from spacy_lowner.corpus.docs import read_docs
 from spacy_lowner.corpus.files import read_json_file
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--examples", default="ai")
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--base-url", help="a server, or local")
-    parser.add_argument("--in-flight", type=int, default=2)
+    parser.add_argument("--max-concurrency", type=int, default=2)
     parser.add_argument("--max-tokens", type=int, default=512)
     parser.add_argument("--prompt-price", type=float, default=0.0, help="of a million tokens")
     parser.add_argument("--completion-price", type=float, default=0.0, help="of a million tokens")
@@ -50,7 +50,7 @@ def main() -> None:
             client = OpenAIClient(
                 arguments.model,
                 url,
-                in_flight=arguments.in_flight,
+                max_concurrency=arguments.max_concurrency,
                 parameters={"temperature": 0, "max_tokens": arguments.max_tokens},
                 prompt_price=arguments.prompt_price,
                 completion_price=arguments.completion_price,
@@ -67,7 +67,7 @@ def main() -> None:
     header = ("Prompt", "calls", "tokens in", "tokens out", "cost", "seconds", "read")
     prices = f"{arguments.prompt_price} and {arguments.completion_price} a million tokens in and out"
     notes = (
-        f"For 1,000 sentences, from {arguments.count} of {arguments.texts} by {arguments.model}; {arguments.in_flight} calls at once, "
+        f"For 1,000 sentences, from {arguments.count} of {arguments.texts} by {arguments.model}; {arguments.max_concurrency} calls at once, "
         f"at most {arguments.max_tokens} tokens each. Cost at {prices}. Read: replies with all parts that were asked for."
     )
     publish("What reasoning costs", header, rows, notes, arguments.output)

@@ -14,7 +14,7 @@ MAX_SAID_LENGTH, MAX_CASES_PER_TEXT = 2000, 1000
 
 
 @dataclass
-class Account:
+class Report:
     """Counts of a workflow.
 
     used (Counter): Annotations by kind. unused (Counter): What could not be used, by cause.
@@ -34,7 +34,7 @@ class Account:
         if self._listed[text] <= MAX_CASES_PER_TEXT:
             self.cases.append({"cause": cause, "text": text, "said": clean_value(said, MAX_SAID_LENGTH)})
 
-    def refuse_untagged(self, doc: Doc, pos: Iterable[LabeledSpan]) -> None:
+    def reject_untagged(self, doc: Doc, pos: Iterable[LabeledSpan]) -> None:
         """Count the words of a Doc that have no part of speech."""
         covered = {i for span in pos for i in range(span.start, span.end)}
         for token in doc:

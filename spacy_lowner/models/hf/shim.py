@@ -8,37 +8,24 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 from safetensors.torch import load, save
-from thinc.api import Model, PyTorchGradScaler, PyTorchShim
+from thinc.api import Model, Optimizer, PyTorchGradScaler, PyTorchShim
 
-from ..errors import Errors, LownerError
+from ...errors import Errors, LownerError
+from ...nn.groups import parameter_groups
+from ...types import TakesGroups
 from .inference import InferenceShim
 
-# Parameters whose names begin so learn at the head's rate: see `optimizers.py`.
-HEAD_PREFIX = "head"
+class ModuleShim(InferenceShim):
+    """The shim of one of our modules, whose parameters may learn at different rates."""
 
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Step the weights.
 
-class Head(torch.nn.Module):
-    """Gives the parameters of a module the prefix of the head, and calls it.
-
-    module (torch.nn.Module): Any module with a `settings` dict.
-    """
-
-    def __init__(self, module: torch.nn.Module):
-        super().__init__()
-        self.head = module
-
-    @property
-    def settings(self) -> dict:
-        """RETURNS (dict): Those of the module."""
-        return self.head.settings
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the module."""
-        return self.head(*args, **kwargs)
-
-    def start_from(self, source: "Head") -> None:
-        """Let the module start from that of another head."""
-        self.head.start_from(source.head)
+        optimizer (Optimizer): Any; one with learning rates per group gets to know the groups.
+        """
+        if isinstance(optimizer, TakesGroups):
+            optimizer.declare_groups(self.id, parameter_groups(self._model))
+        super().finish_update(optimizer)
 
 
 def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -> PyTorchShim:
@@ -48,7 +35,7 @@ def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool)
     mixed_precision (bool): Whether to compute in half precision on GPU.
     RETURNS (PyTorchShim): The shim.
     """
-    return InferenceShim(
+    return ModuleShim(
         None,
         mixed_precision=mixed_precision,
         grad_scaler=PyTorchGradScaler(mixed_precision),

@@ -9,9 +9,9 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..errors import Errors, LownerError
-from ..models.encoder import embed_texts
-from ..report.pictures import draw_heatmap, draw_texts, shorten
-from ..trained import load_pipeline
+from ..models.hf.encoder import embed_texts
+from ..report.drawing import draw_heatmap, draw_texts, shorten
+from ..loading import load_pipeline
 from ..types import ORIGIN_KEY
 from . import lowner
 from ._util import friendly

@@ -5,13 +5,13 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 from spacy.tokens import Doc
 
 from ..batching import SLACK, batch_by_padding
-from ..errors import Errors, LownerError, Warnings, warn_once
-from ..nn.prompts import PromptEncoder
-from ..types import CandidateT
+from ...errors import Errors, LownerError, Warnings, warn_once
+from ...nn.prompts import PromptEncoder
+from ...types import CandidateT
 from .packing import PromptWriter, Text, pad_rows
-from .pieces import first_position, pieces_of_words, tokenizer_from_files
+from ..hf.pieces import first_position, pieces_of_words, tokenizer_from_files
 from .templates import parse_template
-from .windows import cut_windows, widest_window
+from ..windows import cut_windows, widest_window
 
 OVERLAP = 0.25
 # Pieces of a text and of a candidate that must fit beside a prompt.
@@ -38,8 +38,8 @@ class PromptReader:
             sep=self.tokenizer.sep_token_id,
             mask=self.tokenizer.mask_token_id,
             first_position=first,
-            row_size=attrs["row_size"],
-            anchored=attrs["anchored"],
+            max_packed_length=attrs["max_packed_length"],
+            share_positions=attrs["share_positions"],
         )
         limit = config.max_position_embeddings - first
         room = limit - self.writer.overhead
@@ -98,4 +98,4 @@ class PromptReader:
 
 
 def _read_from(attrs: Dict[str, Any]) -> Dict[str, Any]:
-    return {name: attrs[name] for name in ("template", "row_size", "anchored", "window", "packing", "batch_size")}
+    return {name: attrs[name] for name in ("template", "max_packed_length", "share_positions", "window", "packing", "batch_size")}

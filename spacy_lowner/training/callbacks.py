@@ -7,11 +7,11 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 from transformers import PreTrainedModel
 
-from .errors import Errors, LownerError
-from .models.by_length import ByLength
-from .models.half import InBfloat16, computes_in_bfloat16
-from .models.torch_shim import get_module
-from .trained import load_pipeline
+from ..errors import Errors, LownerError
+from .length_batching import ByLength
+from .bfloat16 import InBfloat16, computes_in_bfloat16
+from ..models.hf.shim import get_module
+from ..loading import load_pipeline
 
 
 def create_start_from(

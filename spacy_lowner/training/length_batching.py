@@ -5,7 +5,7 @@ from typing import Any, List, Optional
 import torch
 from torch import Tensor, nn
 
-from ..batching import SLACK, batch_by_padding
+from ..models.batching import SLACK, batch_by_padding
 
 # Outputs by what their second dimension is; others cannot be put together again.
 OF_PIECES, OF_ROWS = ("last_hidden_state", "hidden_states"), ("pooler_output",)

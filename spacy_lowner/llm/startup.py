@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Optional, Type
 
 
-class Trial:
+class StartupCheck:
     """Judges by all requests that are in flight until one of them is answered, so that it does not matter which is the first.
 
     Each request is made inside of `with`.

@@ -1,0 +1,23 @@
+"""What types mean: from a file of the user, or the descriptions that ship."""
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Dict, Optional
+
+from .files import read_texts
+
+PACKAGED = files("spacy_lowner.assets") / "descriptions.json"
+
+
+def read_descriptions(path: Optional[str] = None) -> Dict[str, str]:
+    """Read descriptions of types; registered as `spacy-lowner.Descriptions.v1`.
+
+    path (Optional[str]): A JSON file such as `{"researcher": "a person who does science"}`. None or an empty text reads the
+        packaged one, which has the types of CrossNER and CoNLL-2003.
+    RETURNS (Dict[str, str]): Description by label.
+    RAISES (LownerError): If the file is missing or holds anything else.
+    """
+    if path:
+        return read_texts(Path(path))
+    with as_file(PACKAGED) as packaged:
+        return read_texts(packaged)

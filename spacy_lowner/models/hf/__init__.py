@@ -1,0 +1,1 @@
+"""Encoders and language models of Hugging Face, and torch modules inside thinc."""

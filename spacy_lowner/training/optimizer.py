@@ -1,0 +1,107 @@
+"""Adam with one learning rate per group of parameters, and no decay of biases and norms."""
+
+from typing import Any, Dict, Tuple
+
+from thinc.api import Optimizer
+
+from ..errors import Errors, LownerError
+
+ENCODER, HEAD = "encoder", "head"
+
+
+class GroupedAdam(Optimizer):
+    """AdamW whose learning rate depends on the group of a parameter.
+
+    A torch module of ours declares the groups of its parameters (`models.hf.shim.parameter_groups`). Other torch parameters
+    belong to "encoder", and parameters of thinc's own layers to "head". One-dimensional parameters, which are biases and the
+    weights of norms, do not decay.
+    """
+
+    __slots__ = ["lr_multipliers", "_groups"]
+
+    def __init__(self, learn_rate: Any, *, lr_multipliers: Dict[str, float], **settings: Any):
+        """Create the optimizer.
+
+        learn_rate (Union[float, Iterator[float]]): Rate of a group without a multiplier, or a schedule.
+        lr_multipliers (Dict[str, float]): Factor on the rate, by group.
+        settings (Any): As for `thinc.api.Optimizer`.
+        """
+        super().__init__(learn_rate, **settings)
+        self.lr_multipliers = lr_multipliers
+        self._groups: Dict[int, Dict[str, str]] = {}
+
+    def declare_groups(self, shim_id: int, groups: Dict[str, str]) -> None:
+        """Remember the groups of a module's parameters.
+
+        shim_id (int): Of the module's shim, the first part of the keys of its parameters.
+        groups (Dict[str, str]): Group by name of the parameter.
+        """
+        self._groups[shim_id] = groups
+
+    def __call__(
+        self, key: Tuple[int, str], weights: Any, gradient: Any, *, lr_scale: float = 1.0
+    ) -> Tuple[Any, Any]:
+        """Update one parameter.
+
+        key (Tuple[int, str]): Id of the thinc node or shim, and name of the parameter in it.
+        weights (FloatsXd): The parameter. gradient (FloatsXd): Its gradient.
+        lr_scale (float): Further factor on the rate.
+        RETURNS (Tuple[FloatsXd, FloatsXd]): New weights, and the gradient set to zero.
+        """
+        lr_scale *= self.lr_multipliers.get(self._group_of(key), 1.0)
+        decay = self.L2
+        if weights.ndim < 2:
+            self.L2 = 0.0
+        try:
+            return super().__call__(key, weights, gradient, lr_scale=lr_scale)
+        finally:
+            self.L2 = decay
+
+    def _group_of(self, key: Tuple[int, str]) -> str:
+        name = str(key[1])
+        # thinc numbers nodes and shims apart, so that two may share an id; only parameters of modules have such names.
+        if "." not in name and name not in self._groups.get(key[0], {}):
+            return HEAD
+        return self._groups.get(key[0], {}).get(name, ENCODER)
+
+
+def create_grouped_adam(
+    learn_rate: Any = 2e-5,
+    lr_multipliers: Dict[str, float] = {HEAD: 50.0},
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    L2: float = 0.001,
+    L2_is_weight_decay: bool = True,
+    grad_clip: float = 1.0,
+) -> Optimizer:
+    """Create a `GroupedAdam`; registered as `spacy-lowner.Adam.v1`.
+
+    The defaults are KnowFREE's: 2e-5 for the encoder, 1e-3 for the head, weight decay 1e-3 (appendix H, Table 10). Gradients
+    are clipped per tensor (thinc), not by their global norm. Averages do not reach torch weights and are off.
+
+    learn_rate (Union[float, Iterator[float]]): Rate of the encoder, or a schedule.
+    lr_multipliers (Dict[str, float]): Factor on the rate by group: "encoder" or "head".
+    beta1, beta2, eps, L2, L2_is_weight_decay, grad_clip: As for `thinc.api.Optimizer`.
+    RETURNS (Optimizer): The optimizer.
+    RAISES (LownerError): For another group, or a factor that is not positive.
+
+    >>> create_grouped_adam(2e-5, {"head": 5.0}).lr_multipliers
+    {'head': 5.0}
+    """
+    for group, factor in lr_multipliers.items():
+        if group not in (ENCODER, HEAD):
+            raise LownerError(Errors.LN014.format(what="group of lr_multipliers", value=group, options=f"{ENCODER}, {HEAD}"))
+        if factor <= 0:
+            raise LownerError(Errors.LN022.format(what=f"lr_multipliers.{group}", expected="positive", value=factor))
+    return GroupedAdam(
+        learn_rate,
+        lr_multipliers=dict(lr_multipliers),
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        L2=L2,
+        L2_is_weight_decay=L2_is_weight_decay,
+        grad_clip=grad_clip,
+        use_averages=False,
+    )
