@@ -21,9 +21,9 @@ from spacy_lowner.confusion.measure import measure, types_of
 from spacy_lowner.confusion.quantify import Confusion
 from spacy_lowner.confusion.semantics import describe_types, similarities
 from spacy_lowner.corpus.docs import read_docs
+from spacy_lowner.loading import load_pipeline
 from spacy_lowner.models.hf.encoder import embed_texts
 from spacy_lowner.report.drawing import draw_heatmap
-from spacy_lowner.loading import load_pipeline
 
 # Most confused pairs that are listed for each domain.
 LISTED = 5
@@ -44,7 +44,10 @@ def main() -> None:
     rows: List[tuple] = []
     pairs: List[str] = []
     for folder in sorted(path for path in arguments.targets.iterdir() if (path / "model-best").exists()):
-        splits = {split: list(read_docs(arguments.corpora / folder.name / f"{split}.spacy")) for split in ("train", "dev", "test")}
+        splits = {
+            split: list(read_docs(arguments.corpora / folder.name / f"{split}.spacy"))
+            for split in ("train", "dev", "test")
+        }
         splits["dev"] = splits["dev"][: arguments.dev_sentences or None]
         types = types_of([*splits["train"], *splits["dev"]])
         texts = describe_types(types, own, load_wordnet())

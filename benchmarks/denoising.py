@@ -1,6 +1,6 @@
 """What FactMix's filter keeps and removes: counts, and examples as they came out.
 
-    python benchmarks/denoising.py corpus/crossner/ai/train.spacy training/crossner-ai/model-best
+python benchmarks/denoising.py corpus/crossner/ai/train.spacy training/crossner-ai/model-best
 """
 
 import argparse
@@ -46,7 +46,9 @@ def main() -> None:
             "## Kept",
             listed(docs_of(kept, draw), lambda doc: ""),
             "## Removed",
-            listed(docs_of(removed, draw), lambda doc: "\n  " + marked(denoiser.nlp(bare_doc(doc, denoiser.nlp.vocab)))),
+            listed(
+                docs_of(removed, draw), lambda doc: "\n  " + marked(denoiser.nlp(bare_doc(doc, denoiser.nlp.vocab)))
+            ),
         )
     )
     publish("What FactMix's filter removes", ("", "made", "removed", "share"), rows, notes, arguments.output)

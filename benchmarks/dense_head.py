@@ -20,7 +20,7 @@ class DenseHead(nn.Module):
         self.head = head
 
     def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
-        """words (Tensor): Shape: (batch, seq, dim). lengths (Tensor): Shape: (batch,)
+        """Words (Tensor): Shape: (batch, seq, dim). lengths (Tensor): Shape: (batch,)
         RETURNS (Tensor): Logits of every (first word, last word). Shape: (batch, seq, seq, labels)
         """
         biaffine = self.head.biaffine

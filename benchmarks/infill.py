@@ -1,6 +1,6 @@
 """Filling words in context: FactMix's batches against a loop over Hugging Face's fill-mask pipeline, one call a word.
 
-    python benchmarks/infill.py corpus/crossner/ai/train.spacy
+python benchmarks/infill.py corpus/crossner/ai/train.spacy
 """
 
 import argparse
@@ -34,7 +34,12 @@ def main() -> None:
     infill, alone = Infill(arguments.masked_lm), Infill(arguments.masked_lm, masked=0.0)
     loop = pipeline("fill-mask", model=infill.model, tokenizer=infill.tokenizer, device="cpu", top_k=8)
     mask = infill.tokenizer.mask_token
-    gaps = [gap for doc in docs for gap in FactMix(infill, MentionBase())._gaps(doc, random.Random(0)) if gap.end == gap.start + 1]
+    gaps = [
+        gap
+        for doc in docs
+        for gap in FactMix(infill, MentionBase())._gaps(doc, random.Random(0))
+        if gap.end == gap.start + 1
+    ]
     texts = [" ".join([*gap.words[: gap.start], mask, *gap.words[gap.end :]]) for gap in gaps]
 
     def made(filler: Infill) -> int:

@@ -1,6 +1,6 @@
 """The client against a loopback server that answers after 200 ms: a thousand calls, 32 in flight, and the same again from the cache.
 
-    python benchmarks/llm.py
+python benchmarks/llm.py
 """
 
 import argparse
@@ -45,7 +45,9 @@ def main() -> None:
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for repeat, _ in product(range(arguments.repeats), range(2)):
-            client = OpenAIClient("m", url, cache=Path(folder) / f"{repeat}.sqlite", max_concurrency=arguments.max_concurrency)
+            client = OpenAIClient(
+                "m", url, cache=Path(folder) / f"{repeat}.sqlite", max_concurrency=arguments.max_concurrency
+            )
             started = time.perf_counter()
             client.ask(requests)
             runs.append(time.perf_counter() - started)
@@ -56,7 +58,12 @@ def main() -> None:
     rows = [
         ("ideal", f"{ideal:.2f} s", "", ""),
         ("first run", f"{seconds[0]:.2f} s", f"{seconds[0] / ideal:.2f}", f"{arguments.calls}"),
-        ("second run", f"{seconds[1]:.2f} s", f"{seconds[1] / ideal:.3f}", f"{calls // arguments.repeats - arguments.calls}"),
+        (
+            "second run",
+            f"{seconds[1]:.2f} s",
+            f"{seconds[1] / ideal:.3f}",
+            f"{calls // arguments.repeats - arguments.calls}",
+        ),
     ]
     notes = (
         f"{arguments.calls} calls, {arguments.max_concurrency} in flight, {1e3 * arguments.latency:.0f} ms each, medians of {arguments.repeats}; client and server share the machine, openai is imported before. "

@@ -1,8 +1,8 @@
 """What reasoning costs: calls, tokens and money for a thousand sentences, from the client's counters on a few of them.
 
-    python -m spacy lowner confusion --target-model training/target/ai/model-best --source-model training/conll2003/ner/model-last \\
+python -m spacy lowner confusion --target-model training/target/ai/model-best --source-model training/conll2003/ner/model-last \\
         --train corpus/crossner/ai/train.spacy --dev corpus/crossner/ai/dev.spacy --output confusion.json
-    python benchmarks/llm_cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local --prompt-price 0.15 --completion-price 0.6
+python benchmarks/llm_cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local --prompt-price 0.15 --completion-price 0.6
 """
 
 import argparse
@@ -22,7 +22,12 @@ from spacy_lowner.reasoning.examples import load_examples
 from spacy_lowner.reasoning.reason import reason
 
 # Table 2: without the reasoning by coarse types, without the one backward from the confusing type, without either.
-ABLATIONS = {(True, True): "whole", (False, True): "no initial", (True, False): "no backward", (False, False): "neither"}
+ABLATIONS = {
+    (True, True): "whole",
+    (False, True): "no initial",
+    (True, False): "no backward",
+    (False, False): "neither",
+}
 
 
 def main() -> None:
@@ -63,7 +68,9 @@ def main() -> None:
             numbers = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
             costs = (f"{usage.cost * thousand:.2f}", f"{seconds * thousand:,.0f}")
             read = f"{100 * reasoned.whole / len(docs):.0f}%"
-            rows.append((ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, read))
+            rows.append(
+                (ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, read)
+            )
     header = ("Prompt", "calls", "tokens in", "tokens out", "cost", "seconds", "read")
     prices = f"{arguments.prompt_price} and {arguments.completion_price} a million tokens in and out"
     notes = (

@@ -51,9 +51,7 @@ def main() -> None:
             nlp.get_pipe("contrast_ner").add_support(made, labels=[name])
             rows.append(row(f"{name}, {given} mentions added", per_type(nlp, test), name))
         rows.append(row(f"{name}, trained on", whole, name))
-    notes = (
-        "F1 on the test split: of the type, and the mean of all others. Added without training; the words of entities only, as a user would."
-    )
+    notes = "F1 on the test split: of the type, and the mean of all others. Added without training; the words of entities only, as a user would."
     publish(f"New types without training: {arguments.corpus}", ("Type", "F1", "others"), rows, notes, arguments.output)
 
 
@@ -61,7 +59,11 @@ def trained(docs: List[Doc], arguments: argparse.Namespace) -> spacy.Language:
     """RETURNS (Language): A pipeline trained on `docs`."""
     with tempfile.TemporaryDirectory() as folder:
         write_docs(docs, Path(folder) / "train.spacy")
-        paths = {"train": f"{folder}/train.spacy", "dev": str(arguments.corpus / "dev.spacy"), "source": arguments.source}
+        paths = {
+            "train": f"{folder}/train.spacy",
+            "dev": str(arguments.corpus / "dev.spacy"),
+            "source": arguments.source,
+        }
         train(arguments.config, folder, overrides={f"paths.{name}": path for name, path in paths.items()})
         return spacy.load(Path(folder) / "model-last")
 
@@ -69,7 +71,10 @@ def trained(docs: List[Doc], arguments: argparse.Namespace) -> spacy.Language:
 def per_type(nlp: spacy.Language, test: List[Doc]) -> Dict[str, float]:
     """RETURNS (Dict[str, float]): F1 by type of the test split; 0 for one that is never found."""
     scores = evaluate_pipeline(nlp, test).per_type
-    return {name: 100 * scores.get(name, {"f": 0.0})["f"] for name in {span.label_ for doc in test for span in doc.spans["sc"]}}
+    return {
+        name: 100 * scores.get(name, {"f": 0.0})["f"]
+        for name in {span.label_ for doc in test for span in doc.spans["sc"]}
+    }
 
 
 def row(title: str, scores: Dict[str, float], name: str) -> tuple:

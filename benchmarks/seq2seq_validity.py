@@ -16,11 +16,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_lowner.corpus.docs import bare_doc, read_docs
-from spacy_lowner.models.hf.pieces import tokenizer_of
-from spacy_lowner.models.seq2seq import generate
-from spacy_lowner.models.hf.shim import loaded_module
-from spacy_lowner.report.evaluation import evaluate_pipeline
 from spacy_lowner.loading import load_pipeline
+from spacy_lowner.models.hf.pieces import tokenizer_of
+from spacy_lowner.models.hf.shim import loaded_module
+from spacy_lowner.models.seq2seq import generate
+from spacy_lowner.report.evaluation import evaluate_pipeline
 
 
 def main() -> None:
@@ -44,15 +44,20 @@ def main() -> None:
         scores = evaluate_pipeline(nlp, gold)
         speed = len(gold) / (time.perf_counter() - started)
         own = (f"{100 * valid / len(outputs):.1f}%", invented) if nlp is writer else ("-", "-")
-        rows.append((name, f"{100 * scores.p:.1f}", f"{100 * scores.r:.1f}", f"{100 * scores.f:.1f}", *own, f"{speed:.1f}"))
+        rows.append(
+            (name, f"{100 * scores.p:.1f}", f"{100 * scores.r:.1f}", f"{100 * scores.f:.1f}", *own, f"{speed:.1f}")
+        )
     header = ("Pipeline", "P", "R", "F1", "valid", "invented", "sentences/s")
-    notes = f"{len(gold)} texts of {arguments.gold}, {len(outputs)} outputs. Invented: mentions that are not in the text."
+    notes = (
+        f"{len(gold)} texts of {arguments.gold}, {len(outputs)} outputs. Invented: mentions that are not in the text."
+    )
     publish("What seq2seq_ner writes", header, rows, notes, arguments.output)
 
 
 def read_outputs(nlp: Language, docs: List[Doc]) -> Iterator[Tuple[str, list]]:
     """YIELDS (Tuple[str, list]): For each text that is read at once, it as the tokenizer sees it, and the mentions in what was written of
-    it; None for these if that is no JSON object of lists of texts."""
+    it; None for these if that is no JSON object of lists of texts.
+    """
     pipe = next(pipe for _, pipe in nlp.pipeline if hasattr(pipe, "tasks"))
     tokenizer = tokenizer_of(loaded_module(pipe.model))
     tasks = [task for doc in docs for _, task in pipe.tasks(bare_doc(doc, nlp.vocab))]

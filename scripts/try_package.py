@@ -29,13 +29,24 @@ for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"]):
 
 
 def main(wheel: Path) -> None:
-    """wheel (Path): Of the pipeline."""
+    """Wheel (Path): Of the pipeline."""
     name = wheel.name.split("-")[0]
     with tempfile.TemporaryDirectory() as folder:
         msg.info(f"A fresh environment for {wheel.name}; its packages take a minute or two")
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--progress-bar", "off", "--no-compile", "-c", "constraints.txt"]
+        pip = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--progress-bar",
+            "off",
+            "--no-compile",
+            "-c",
+            "constraints.txt",
+        ]
         run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(ROOT)])
         run([*pip, "torch"])
         run([*pip, "--find-links", folder, str(wheel.resolve())])

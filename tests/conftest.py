@@ -64,7 +64,15 @@ def tiny_encoder(tmp_path_factory):
     from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("tiny-bert")
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.printable.strip(), *(f"##{c}" for c in string.ascii_lowercase)]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *string.printable.strip(),
+        *(f"##{c}" for c in string.ascii_lowercase),
+    ]
     (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf8")
     BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
     torch.manual_seed(0)

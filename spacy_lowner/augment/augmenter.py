@@ -46,7 +46,11 @@ def build_factmix(
         ("context_ratio", context_ratio, context_ratio >= 0, "at least 0"),
         ("entity_ratio", entity_ratio, entity_ratio >= 0, "at least 0"),
     )
-    base = MentionBase.from_docs(read_docs(originals), spans_key) if entity_base is None else MentionBase.from_file(entity_base)
+    base = (
+        MentionBase.from_docs(read_docs(originals), spans_key)
+        if entity_base is None
+        else MentionBase.from_file(entity_base)
+    )
     elsewhere = other_span_keys(read_docs(originals), spans_key)
     if elsewhere:
         raise LownerError(Errors.LN068.format(path=originals, spans_key=spans_key, keys=", ".join(elsewhere)))
@@ -139,7 +143,10 @@ def create_factmix_augmenter(
 def _report(factmix: FactMix) -> None:
     """Say what became of the examples of a whole corpus."""
     counts = factmix.counts
-    logger.info("FactMix: %d new examples (%d made, %d double, %d filtered)", *map(counts.__getitem__, ("kept", "made", "double", "filtered")))
+    logger.info(
+        "FactMix: %d new examples (%d made, %d double, %d filtered)",
+        *map(counts.__getitem__, ("kept", "made", "double", "filtered")),
+    )
     warn_of_none(factmix, counts)
 
 

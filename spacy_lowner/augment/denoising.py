@@ -33,7 +33,9 @@ class Denoiser:
     def _agree(self, gold: Doc, predicted: Doc) -> bool:
         nested = self.spans_key in gold.spans
         known = {token.i for token in gold if token.ent_iob or nested}
-        own, found = ([span for span in map(trim, entity_spans(doc, self.spans_key)) if len(span)] for doc in (gold, predicted))
+        own, found = (
+            [span for span in map(trim, entity_spans(doc, self.spans_key)) if len(span)] for doc in (gold, predicted)
+        )
         if self.flat:
             # What a flat pipeline cannot say, it cannot say wrongly; of several labels of the same words it says one.
             said = {(span.start, span.end, span.label) for span in found}

@@ -9,9 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..models.batching import SLACK, batch_by_padding
-from ..training.bfloat16 import computes_in_bfloat16
 from ..models.hf.masked_lm import load_masked_lm
 from ..models.hf.pieces import first_position, pad_pieces, pieces_of_words
+from ..training.bfloat16 import computes_in_bfloat16
 
 # Alternatives kept for each masked word.
 TOP = 8
@@ -59,8 +59,11 @@ class Infill:
 
     def fill(self, gaps: Sequence[Gap]) -> List[List[List[str]]]:
         """Ask for each gap. RETURNS (List[List[List[str]]]): For each of its words, the best whole words that are not the old
-        one, best first."""
-        pieces = {gap.words: pieces_of_words(self.tokenizer, gap.words) for gap in {gap.words: gap for gap in gaps}.values()}
+        one, best first.
+        """
+        pieces = {
+            gap.words: pieces_of_words(self.tokenizer, gap.words) for gap in {gap.words: gap for gap in gaps}.values()
+        }
         rows = self._rows(dict.fromkeys(gaps), pieces)
         asked = [(row, *self._read(row, pieces[row[0].words])) for row in rows if row not in self._remembered]
         for places in batch_by_padding([len(ids) for _, ids, _ in asked], BATCH_PIECES, SLACK):
@@ -72,7 +75,8 @@ class Infill:
 
     def _rows(self, gaps: Iterable[Gap], pieces: Dict[Tuple[str, ...], List[List[int]]]) -> List[RowT]:
         """RETURNS (List[RowT]): Gaps that are masked together: of one text that the model reads whole, apart from each other, and
-        few of its words."""
+        few of its words.
+        """
         texts: Dict[Tuple[str, ...], List[List[Gap]]] = {}
         for gap in sorted(gaps, key=lambda gap: (gap.words, gap.start)):
             rows = texts.setdefault(gap.words, [])
@@ -81,7 +85,8 @@ class Infill:
             fitting = (
                 row
                 for row in rows
-                if gap.start - row[-1].end >= APART and sum(other.end - other.start for other in row) + gap.end - gap.start <= room
+                if gap.start - row[-1].end >= APART
+                and sum(other.end - other.start for other in row) + gap.end - gap.start <= room
             )
             row = next(fitting, None)
             if row is None:

@@ -21,7 +21,8 @@ LabelsT = FrozenSet[Tuple[str, str]]
 
 class Mention(NamedTuple):
     """Words of an entity, whether a space follows each but the last, the spans inside and those of the same words (None where nobody has
-    looked), and whether a sentence begins with it."""
+    looked), and whether a sentence begins with it.
+    """
 
     words: List[str]
     spaces: List[bool]
@@ -33,7 +34,8 @@ class Mention(NamedTuple):
 @dataclass
 class MentionBase:
     """Mentions by type, each form once. Case is kept, but does not tell forms apart: capitals of headlines, and of what begins a sentence,
-    give way to the usual form."""
+    give way to the usual form.
+    """
 
     mentions: Dict[str, Dict[tuple, Mention]] = field(default_factory=dict)
     _ordered: Dict[str, List[Tuple[tuple, Mention]]] = field(default_factory=dict)
@@ -50,7 +52,8 @@ class MentionBase:
     @classmethod
     def from_file(cls, path: Path) -> "MentionBase":
         """Read JSON: {"type": ["a mention", …], …}, words separated by spaces. RETURNS (MentionBase): The base.
-        RAISES (LownerError): If it is anything else."""
+        RAISES (LownerError): If it is anything else.
+        """
         try:
             data = srsly.read_json(path)
         except (OSError, ValueError) as error:
@@ -104,7 +107,8 @@ class MentionBase:
 
 def entities(doc: Doc, spans_key: str = "sc") -> List[Span]:
     """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`, that can be replaced, without white space
-    around them."""
+    around them.
+    """
     spans = map(trim, entity_spans(doc, spans_key))
     return [span for span in spans if len(span) and not crosses(doc, span.start, span.end)]
 

@@ -160,7 +160,10 @@ def _move_ents(doc: Doc, new: Doc, edit: Edit) -> None:
 
 
 def _new_spans(new: Doc, edit: Edit, key: Optional[str]) -> List[Span]:
-    return [Span(new, edit.start + start, edit.start + end, label=label) for start, end, label in (edit.inner or {}).get(key, ())]
+    return [
+        Span(new, edit.start + start, edit.start + end, label=label)
+        for start, end, label in (edit.inner or {}).get(key, ())
+    ]
 
 
 def _gone(span: Span, edit: Edit) -> bool:

@@ -14,9 +14,9 @@ from wasabi import msg
 from ..corpus.extensions import PARTS, rename_extensions
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
-from ..knowledge.report import Report
 from ..knowledge.extend import LANGUAGE_MODEL
 from ..knowledge.label_map import LabelMapT
+from ..knowledge.report import Report
 from ..llm.cleaning import clean_message
 from ..llm.client import OpenAIClient
 from ..llm.local import LOCAL, LOCAL_MODEL, PARALLEL, local_server
@@ -29,17 +29,24 @@ CLIENT = "spacy-lowner.OpenAI.v1"
 BYTES = 4
 
 MODEL = typer.Option(None, help="The server's name for the language model")
-BASE_URL = typer.Option(None, help=f"An OpenAI-compatible server; {LOCAL} starts the one of the extra local-llm; by default OpenAI's")
+BASE_URL = typer.Option(
+    None, help=f"An OpenAI-compatible server; {LOCAL} starts the one of the extra local-llm; by default OpenAI's"
+)
 CACHE = typer.Option(Path("llm-cache.sqlite"), help="Replies, which are never asked for twice")
 MAX_CONCURRENCY = typer.Option(16, min=1, help="Calls at once")
 MAX_TOKENS = typer.Option(2048, min=1, help="Of a reply")
-SETTINGS = typer.Option(None, help="JSON of settings of spacy-lowner.OpenAI.v1, which go before the options: parameters, deadline, prices, ...")
+SETTINGS = typer.Option(
+    None,
+    help="JSON of settings of spacy-lowner.OpenAI.v1, which go before the options: parameters, deadline, prices, ...",
+)
 LANGUAGE = typer.Option("en", help="Of the prompts: en or zh")
 PARTS_ASKED = typer.Option(",".join(PARTS), "--parts", help="What to ask for: entities, pos, or both")
 MERGE = typer.Option(True, help="Merge labels that mean the same")
 LABEL_MAP = typer.Option(None, help="JSON of names for extension labels, by label; null leaves a label out")
 EMBEDDING = typer.Option("minilm", help="Sentence encoder that tests which labels are merged")
-LIMIT = typer.Option(0, min=0, help="Sentences to ask about, from the first; 0 asks about all. The others are kept as they are")
+LIMIT = typer.Option(
+    0, min=0, help="Sentences to ask about, from the first; 0 asks about all. The others are kept as they are"
+)
 DRY_RUN = typer.Option(False, help="Print two prompts and an estimate, and ask nothing")
 SPANS_KEY = typer.Option("sc", help="Key of the entities in doc.spans")
 
@@ -61,7 +68,13 @@ def open_client(
     YIELDS (OpenAIClient): The client. RAISES (LownerError): If no model is named, a setting is wrong, or no request was
     answered.
     """
-    block = {"@misc": CLIENT, "model": model, "base_url": base_url, "cache": str(cache), "max_concurrency": max_concurrency}
+    block = {
+        "@misc": CLIENT,
+        "model": model,
+        "base_url": base_url,
+        "cache": str(cache),
+        "max_concurrency": max_concurrency,
+    }
     block.update(_given(max_tokens, settings))
     local = block["base_url"] == LOCAL
     if local:

@@ -26,16 +26,23 @@ CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
 @exclusive("output_path")
 def augment_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
-    output_path: Path = typer.Argument(..., help="Where to write originals and new examples: a .spacy file, or a folder of such, which takes less memory; counts go beside it"),
+    output_path: Path = typer.Argument(
+        ...,
+        help="Where to write originals and new examples: a .spacy file, or a folder of such, which takes less memory; counts go beside it",
+    ),
     context_ratio: int = typer.Option(5, min=0, help="New examples a sentence by another word of its context"),
     entity_ratio: int = typer.Option(8, min=0, help="New examples a sentence by another entity of the same type"),
     masked_lm: str = typer.Option("minilm", help="Masked language model: minilm, a Hugging Face name, or a path"),
     entity_base: Optional[Path] = typer.Option(None, help="JSON of mentions by type; by default those of the corpus"),
-    filter_model: Optional[str] = typer.Option(None, help="Pipeline trained on the originals, which must agree with each example"),
+    filter_model: Optional[str] = typer.Option(
+        None, help="Pipeline trained on the originals, which must agree with each example"
+    ),
     spans_key: str = typer.Option("sc", help="Key of the entities in doc.spans"),
     seed: int = typer.Option(0, help="Seed of all choices"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
-    search: bool = typer.Option(False, help="Choose both ratios on dev: train --config with each pair, write the table, take the best"),
+    search: bool = typer.Option(
+        False, help="Choose both ratios on dev: train --config with each pair, write the table, take the best"
+    ),
     config: Optional[Path] = typer.Option(None, help="Training config for --search"),
     dev: Optional[Path] = typer.Option(None, help="Dev corpus (.spacy) for --search"),
     source: str = typer.Option("", help="Trained source pipeline that the config starts from, for --search"),
@@ -43,7 +50,11 @@ def augment_cli(
     """Make semi-factual examples (FactMix). Interrupt it at any time: it goes on where it stopped."""
     if not input_path.exists():
         raise LownerError(Errors.LN010.format(path=input_path))
-    if output_path.suffix not in ("", ".spacy") or not output_path.name or (output_path.is_file() and not output_path.suffix):
+    if (
+        output_path.suffix not in ("", ".spacy")
+        or not output_path.name
+        or (output_path.is_file() and not output_path.suffix)
+    ):
         raise LownerError(Errors.LN072.format(path=output_path))
     if output_path.resolve() in (input_path.resolve(), *input_path.resolve().parents):
         raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself, or holds it"))
@@ -101,7 +112,8 @@ def _search(
     input_path: Path, output_path: Path, settings: Dict[str, Any], config: Path, dev: Path, source: str, gpu_id: int
 ) -> Tuple[Dict[str, int], Path]:
     """RETURNS (Tuple[Dict[str, int], Path]): The pair of ratios with the best F1 on dev, and the corpus made with it; the table is written
-    beside the output."""
+    beside the output.
+    """
     from ..augment.corpus import made_with
 
     folder = output_path.with_name(f"{output_path.stem}.search")
@@ -141,7 +153,13 @@ def _table(rows: List[Tuple[float, int, int, Path]]) -> str:
     scores = {(context, entity): f for f, context, entity, _ in rows}
     header = "| context \\ entity | " + " | ".join(f"1:{entity}" for entity in ENTITY_RATIOS) + " |\n"
     header += "|---" * (len(ENTITY_RATIOS) + 1) + "|\n"
-    return "# F1 on dev by ratios of FactMix\n\n" + header + "".join(
-        f"| 1:{context} | " + " | ".join(f"{100 * scores[context, entity]:.1f}" for entity in ENTITY_RATIOS) + " |\n"
-        for context in CONTEXT_RATIOS
+    return (
+        "# F1 on dev by ratios of FactMix\n\n"
+        + header
+        + "".join(
+            f"| 1:{context} | "
+            + " | ".join(f"{100 * scores[context, entity]:.1f}" for entity in ENTITY_RATIOS)
+            + " |\n"
+            for context in CONTEXT_RATIOS
+        )
     )

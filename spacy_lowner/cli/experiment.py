@@ -9,8 +9,8 @@ from wasabi import msg
 
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
-from ..report.grid import Grid, append_line, latest, pending, read_grid, read_lines
 from ..report.drawing import load_pyplot
+from ..report.grid import Grid, append_line, latest, pending, read_grid, read_lines
 from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import describe_coverage, render_report, render_table
@@ -30,7 +30,9 @@ def experiment_cli(
     jobs: int = typer.Option(1, min=1, help="Trainings at a time, which share the processor's cores"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
     limit: Optional[int] = typer.Option(None, min=1, help="Do at most so many runs"),
-    report: Optional[Path] = typer.Option(None, help="Write tables and a plot to this page in the end, as spacy lowner report does"),
+    report: Optional[Path] = typer.Option(
+        None, help="Write tables and a plot to this page in the end, as spacy lowner report does"
+    ),
 ):
     """Train and evaluate every combination of a grid. Interrupt it at any time: it goes on where it stopped."""
     if gpu_id >= 0:
@@ -50,7 +52,9 @@ def experiment_cli(
             bar.update()
             place = " ".join(str(line[part]) for part in ("system", "corpus", "sample", "seed"))
             # Test scores wait for the report, so that nobody tunes on them.
-            bar.write(f"{place}: dev F1 {100 * line['scores']['dev']['f']:.1f}, trained in {line['train_seconds']:.0f} s")
+            bar.write(
+                f"{place}: dev F1 {100 * line['scores']['dev']['f']:.1f}, trained in {line['train_seconds']:.0f} s"
+            )
 
         run_grid(todo[:limit], output_path, jobs=jobs, gpu_id=gpu_id, on_done=show)
     if report is not None:
@@ -64,7 +68,8 @@ def report_cli(
     lines_path: Path = typer.Argument(..., help="Result lines of spacy lowner experiment"),
     output_path: Path = typer.Argument(..., help="The page to write (Markdown); a plot is put beside it"),
     grid: Optional[str] = typer.Option(
-        None, help="Title of the grid, where the lines are of several; or its file, which leaves out runs of other settings or data, and adds its notes"
+        None,
+        help="Title of the grid, where the lines are of several; or its file, which leaves out runs of other settings or data, and adds its notes",
     ),
     plot: bool = typer.Option(True, help="Draw the plot; needs the extra 'report'"),
 ):
@@ -81,7 +86,9 @@ def report_cli(
             page["notes"] = [*page["notes"], UNCHECKED]
     titles = sorted({line["grid"] for line in lines})
     if not lines:
-        raise LownerError((Errors.LN066 if known else Errors.LN062).format(path=lines_path, count=len(known), grid=grid))
+        raise LownerError(
+            (Errors.LN066 if known else Errors.LN062).format(path=lines_path, count=len(known), grid=grid)
+        )
     if grid not in titles and (grid is not None or len(titles) > 1):
         raise LownerError(Errors.LN014.format(what="--grid", value=grid, options="; ".join(titles)))
     _write_report(lines, grid or titles[0], output_path, plot, **page)
@@ -98,7 +105,10 @@ def _in_order_of(grid: Grid, lines: List[Dict[str, Any]]) -> List[Dict[str, Any]
     orders = [list(grid.systems), list(grid.corpora)]
 
     def rank(line: Dict[str, Any]) -> List[int]:
-        return [names.index(line[part]) if line[part] in names else len(names) for part, names in zip(("system", "corpus"), orders)]
+        return [
+            names.index(line[part]) if line[part] in names else len(names)
+            for part, names in zip(("system", "corpus"), orders)
+        ]
 
     return sorted(lines, key=rank)
 

@@ -31,7 +31,9 @@ NONE = "none"
 def explain_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format, with extension labels or without"),
     output_path: Path = typer.Argument(..., help="Where to write it with the new sentences (.spacy)"),
-    annotator: Optional[str] = typer.Option(None, help="Pipeline trained on the corpus, which annotates the new sentences"),
+    annotator: Optional[str] = typer.Option(
+        None, help="Pipeline trained on the corpus, which annotates the new sentences"
+    ),
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
@@ -40,7 +42,9 @@ def explain_cli(
     settings: Optional[Path] = asking.SETTINGS,
     language: str = asking.LANGUAGE,
     weight: float = typer.Option(BETA, min=0.0, help="Of the new sentences in the loss (beta)"),
-    origin: str = typer.Option(LANGUAGE_MODEL, "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, jieba, or none"),
+    origin: str = typer.Option(
+        LANGUAGE_MODEL, "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, jieba, or none"
+    ),
     parts: str = asking.PARTS_ASKED,
     merge: bool = asking.MERGE,
     embedding: str = asking.EMBEDDING,
@@ -57,14 +61,18 @@ def explain_cli(
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
         requests = explanation_requests(drop_blank_docs(docs[: limit or None]), language, spans_key)
-        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
+        asking.print_estimate(
+            requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings)
+        )
         if origin == LANGUAGE_MODEL:
             msg.info("Each new sentence costs up to three more, for its extension labels")
         return
     if annotator is None:
         raise LownerError(Errors.LN086)
     nlp = load_pipeline(annotator)
-    server = asking.open_client(model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings)
+    server = asking.open_client(
+        model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
+    )
     with server as client:
         made, report = explain(
             docs[: limit or None],
@@ -80,13 +88,19 @@ def explain_cli(
         if origin == LANGUAGE_MODEL:
             embed = asking.merging_embedding(merge, embedding)
             asked = asking.origin_of(client)
-            report.add(extend(made, client, language=language, parts=chosen, embed=embed, known=docs, origin=asked, progress=True))
+            report.add(
+                extend(
+                    made, client, language=language, parts=chosen, embed=embed, known=docs, origin=asked, progress=True
+                )
+            )
     if tagger is not None:
         report.add(write_tags(made, tagger, chosen))
     asking.name_labels(made, names, label_map)
     asking.write_report(report, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)
-    msg.good(f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}")
+    msg.good(
+        f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}"
+    )
     if origin != NONE:
         msg.good(f"New sentences: {asking.report_extensions(made, EXTENSION_KEY)}")

@@ -26,7 +26,9 @@ from ._util import exclusive, friendly
 def extend_cli(
     input_path: Path = typer.Argument(..., help="A corpus of any known format"),
     output_path: Path = typer.Argument(..., help="Where to write it with extension labels (.spacy)"),
-    origin: str = typer.Option(LANGUAGE_MODEL, "--from", help="llm, spacy:NAME for an installed pipeline, nltk, or jieba"),
+    origin: str = typer.Option(
+        LANGUAGE_MODEL, "--from", help="llm, spacy:NAME for an installed pipeline, nltk, or jieba"
+    ),
     model: Optional[str] = asking.MODEL,
     base_url: Optional[str] = asking.BASE_URL,
     cache: Path = asking.CACHE,
@@ -58,7 +60,13 @@ def extend_cli(
         with server as client:
             embed = asking.merging_embedding(merge, embedding)
             report = extend(
-                asked, client, language=language, parts=chosen, embed=embed, origin=asking.origin_of(client), progress=True
+                asked,
+                client,
+                language=language,
+                parts=chosen,
+                embed=embed,
+                origin=asking.origin_of(client),
+                progress=True,
             )
     else:
         report = write_tags(asked, load_tagger(origin), chosen)
@@ -68,7 +76,9 @@ def extend_cli(
     msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
 
 
-def _estimate(docs: Sequence[Doc], origin: str, parts: List[str], language: str, merge: bool, most: Optional[int]) -> None:
+def _estimate(
+    docs: Sequence[Doc], origin: str, parts: List[str], language: str, merge: bool, most: Optional[int]
+) -> None:
     if origin != LANGUAGE_MODEL:
         msg.info("A tagger asks no language model: there is nothing to estimate")
         return

@@ -76,7 +76,9 @@ def _count_subwords(corpora: dict, encoder: str) -> dict:
 
     path = encoder_path(encoder)
     try:
-        tokenizer, config = (auto.from_pretrained(path, trust_remote_code=False) for auto in (AutoTokenizer, AutoConfig))
+        tokenizer, config = (
+            auto.from_pretrained(path, trust_remote_code=False) for auto in (AutoTokenizer, AutoConfig)
+        )
     except (OSError, ValueError) as error:
         raise LownerError(Errors.LN025.format(name=encoder, reason=str(error).splitlines()[0])) from error
     limit = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", tokenizer.model_max_length))

@@ -9,9 +9,9 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..errors import Errors, LownerError
+from ..loading import load_pipeline
 from ..models.hf.encoder import embed_texts
 from ..report.drawing import draw_heatmap, draw_texts, shorten
-from ..loading import load_pipeline
 from ..types import ORIGIN_KEY
 from . import lowner
 from ._util import friendly
@@ -41,7 +41,9 @@ def plot_extensions_cli(
 @friendly
 def plot_texts_cli(
     output_path: Path = typer.Argument(..., help="The picture (.svg or .png)"),
-    data_paths: List[Path] = typer.Argument(..., help="Corpora of any known format; sentences that were made are told apart"),
+    data_paths: List[Path] = typer.Argument(
+        ..., help="Corpora of any known format; sentences that were made are told apart"
+    ),
     encoder: str = typer.Option("minilm", help="Sentence encoder"),
     limit: int = typer.Option(1000, min=1, help="Sentences of each, from the first"),
     seed: int = typer.Option(0, help="Of t-SNE"),

@@ -30,7 +30,9 @@ def reason_cli(
     output_path: Path = typer.Argument(..., help="Where to write it with doc._.lowner_reasoning (.spacy)"),
     confusion: Path = typer.Option(..., help="What spacy lowner confusion wrote (--output)"),
     descriptions: Optional[Path] = typer.Option(None, help="JSON of what types mean, by type"),
-    examples: Optional[str] = typer.Option(None, help="For learning in context: ai for those that ship, or a JSON file"),
+    examples: Optional[str] = typer.Option(
+        None, help="For learning in context: ai for those that ship, or a JSON file"
+    ),
     train: Optional[Path] = typer.Option(None, help="Gold sentences to make examples of, where there are none"),
     initial: bool = typer.Option(True, help="Reason by coarse types first"),
     backward: bool = typer.Option(True, help="Reason against the type that each is most easily taken for"),
@@ -50,21 +52,33 @@ def reason_cli(
         raise LownerError(Errors.LN096)
     own = read_texts(descriptions) if descriptions is not None else None
     chain = ReasoningChain.from_confusion(read_json_file(confusion), own, initial=initial, backward=backward)
-    chain.examples = load_examples(examples) if examples else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
+    chain.examples = (
+        load_examples(examples)
+        if examples
+        else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
+    )
     docs = load_corpus(input_path, spans_key=spans_key)
     asked = docs[: limit or None]
     if dry_run:
         requests = [chain.request(doc.text) for doc in asked]
-        asking.print_estimate(requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings))
+        asking.print_estimate(
+            requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings)
+        )
         return
-    server = asking.open_client(model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings)
+    server = asking.open_client(
+        model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
+    )
     with server as client:
         reasoned = reason(asked, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
     for cause, count in reasoned.missing.most_common(MOST_CAUSES):
         msg.warn(f"{count} sentences without reasoning: {cause}")
     if len(reasoned.missing) > MOST_CAUSES:
-        msg.warn(f"{sum(reasoned.missing.values())} sentences without reasoning in all, for {len(reasoned.missing)} causes")
+        msg.warn(
+            f"{sum(reasoned.missing.values())} sentences without reasoning in all, for {len(reasoned.missing)} causes"
+        )
     if reasoned.partial:
-        msg.warn(f"{reasoned.partial} sentences with one part of the reasoning only: replies lack the other, or were cut at --max-tokens")
+        msg.warn(
+            f"{reasoned.partial} sentences with one part of the reasoning only: replies lack the other, or were cut at --max-tokens"
+        )
     msg.good(f"{output_path}: reasoning on {reasoned.whole + reasoned.partial} of {len(docs)} sentences")

@@ -28,7 +28,10 @@ def serve_cli(
     parallel: int = typer.Option(2, min=1, help="Requests at once"),
     context: int = typer.Option(16384, min=256, help="Tokens that they share"),
     gpu_layers: int = typer.Option(0, min=0, help="Layers of the model on a GPU"),
-    run: Optional[str] = typer.Option(None, help="Serve while this command runs, with LOWNER_LLM_URL set and {url} in it replaced, and end with its status"),
+    run: Optional[str] = typer.Option(
+        None,
+        help="Serve while this command runs, with LOWNER_LLM_URL set and {url} in it replaced, and end with its status",
+    ),
 ):
     """Serve a language model on loopback behind an OpenAI-compatible endpoint, until interrupted."""
     stopped = threading.Event()

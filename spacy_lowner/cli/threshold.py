@@ -8,8 +8,8 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
-from ..report.evaluation import tune_threshold
 from ..loading import load_pipeline
+from ..report.evaluation import tune_threshold
 from . import lowner
 from ._util import exclusive, friendly, use_gpu
 

@@ -35,7 +35,9 @@ def match_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") ->
     matches = []
     for gold, predicted in zip(docs, nlp.pipe(bare_doc(doc, nlp.vocab) for doc in docs)):
         candidates = list(zip(spans_on(gold, entity_spans(predicted, spans_key)), _scores(predicted, spans_key)))
-        matches += [EntityMatch(span.label_, predicted_label(span, candidates)) for span in entity_spans(gold, spans_key)]
+        matches += [
+            EntityMatch(span.label_, predicted_label(span, candidates)) for span in entity_spans(gold, spans_key)
+        ]
     return matches
 
 

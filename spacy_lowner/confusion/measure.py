@@ -38,7 +38,11 @@ def measure(
     """
     matches = match_entities(target, dev, spans_key)
     coarse = [] if source is None else match_entities(source, train, spans_key)
-    sources = [] if source is None else sorted(_labels_of(source, spans_key).union(one.predicted for one in coarse if one.predicted))
+    sources = (
+        []
+        if source is None
+        else sorted(_labels_of(source, spans_key).union(one.predicted for one in coarse if one.predicted))
+    )
     confusion = quantify(
         types,
         sources,
@@ -52,5 +56,7 @@ def measure(
 
 def _labels_of(nlp: Language, spans_key: str) -> Set[str]:
     """RETURNS (Set[str]): Types that a pipeline can write, as far as its pipes say."""
-    writers = {name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns}.union(span_pipes(nlp, spans_key))
+    writers = {name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns}.union(
+        span_pipes(nlp, spans_key)
+    )
     return {label for name in writers for label in nlp.pipe_labels.get(name, ())}

@@ -45,7 +45,9 @@ class Confusion:
 
     def as_dict(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): JSON-ready; matrices as lists of rows."""
-        return {key: value.tolist() if isinstance(value, numpy.ndarray) else value for key, value in asdict(self).items()}
+        return {
+            key: value.tolist() if isinstance(value, numpy.ndarray) else value for key, value in asdict(self).items()
+        }
 
 
 def quantify(

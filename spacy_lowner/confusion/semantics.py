@@ -36,7 +36,9 @@ def describe_types(
     texts = {}
     for name in types:
         readable = readable_name(name)
-        texts[name] = own.get(name) or COARSE.get(name) or (wordnet.gloss(readable) if wordnet is not None else None) or readable
+        texts[name] = (
+            own.get(name) or COARSE.get(name) or (wordnet.gloss(readable) if wordnet is not None else None) or readable
+        )
     asked = [name for name in types if name not in own]
     if model is not None and asked:
         requests = [
@@ -44,7 +46,11 @@ def describe_types(
             for name in asked
         ]
         replies = dict(zip(asked, model.ask(requests, description="descriptions")))
-        said = {name: reply.text.strip() for name, reply in replies.items() if not (reply.error or reply.truncated) and reply.text.strip()}
+        said = {
+            name: reply.text.strip()
+            for name, reply in replies.items()
+            if not (reply.error or reply.truncated) and reply.text.strip()
+        }
         texts.update(said)
         if len(said) < len(asked):
             warnings.warn(Warnings.LN120.format(types=", ".join(name for name in asked if name not in said)))

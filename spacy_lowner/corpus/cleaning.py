@@ -7,7 +7,6 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence, TypeVar
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..errors import Errors, LownerError
 from ..types import EXTENSION_KEY, WEIGHT_KEY
 from .sentence import LabeledSpan, Sentence
 

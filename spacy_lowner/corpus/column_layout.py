@@ -34,7 +34,9 @@ class Layout(NamedTuple):
 
     def __str__(self) -> str:
         numbers = " and ".join(str(label + 1) for label in self.labels)
-        return f"words in column {self.word + 1}, labels in column{'s' * (len(self.labels) > 1)} {numbers} of {self.size}"
+        return (
+            f"words in column {self.word + 1}, labels in column{'s' * (len(self.labels) > 1)} {numbers} of {self.size}"
+        )
 
     @property
     def is_usual(self) -> bool:

@@ -63,7 +63,9 @@ def read_columns(
         yield Sentence([row.cells[layout.word] for row in rows], spans, where=f"line {rows[0].line}")
 
 
-def _decode(path: Path, rows: List[Row], layout: Layout, schemes: List[str], report: ReadingReport) -> List[LabeledSpan]:
+def _decode(
+    path: Path, rows: List[Row], layout: Layout, schemes: List[str], report: ReadingReport
+) -> List[LabeledSpan]:
     for row in rows:
         if len(row.cells) < 2 or not row.cells[min(layout.word, len(row.cells) - 1)]:
             raise LownerError(Errors.LN004.format(path=path, line=row.line, text=row.text[:60]))

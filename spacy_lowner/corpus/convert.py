@@ -63,7 +63,9 @@ def load_corpus(
         on_error = (lambda error: report.skipped.append(str(error))) if skip_invalid else raise_error
         if format == "auto":
             # What cannot be decoded is told by the reader.
-            format = detect_format(path, options.get("encoding", "utf8"), (lambda error: None) if skip_invalid else raise_error)
+            format = detect_format(
+                path, options.get("encoding", "utf8"), (lambda error: None) if skip_invalid else raise_error
+            )
         report.format = format
         sentences = read_corpus(path, format, on_error=on_error, report=report.reading, **options)
         docs = to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)

@@ -1,7 +1,7 @@
 """Sentences to Docs, Docs to files."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.util import filter_spans
@@ -72,7 +72,10 @@ def _context(doc: Doc) -> Dict[tuple, Any]:
     return {
         key: value
         for key, value in doc.user_data.items()
-        if isinstance(key, tuple) and key[0] == "._." and key[2:] == (None, None) and isinstance(value, (str, list, tuple, dict))
+        if isinstance(key, tuple)
+        and key[0] == "._."
+        and key[2:] == (None, None)
+        and isinstance(value, (str, list, tuple, dict))
     }
 
 

@@ -42,7 +42,11 @@ def is_source_record(asked: Any) -> bool:
     if not isinstance(asked, dict) or set(asked) != {_ORIGIN, _LABELS}:
         return False
     labels = asked[_LABELS]
-    return isinstance(asked[_ORIGIN], str) and isinstance(labels, dict) and all(isinstance(names, list) for names in labels.values())
+    return (
+        isinstance(asked[_ORIGIN], str)
+        and isinstance(labels, dict)
+        and all(isinstance(names, list) for names in labels.values())
+    )
 
 
 def write_extensions(doc: Doc, origin: str, parts: Mapping[str, Sequence[LabeledSpan]]) -> None:
@@ -70,7 +74,9 @@ def rename_extensions(doc: Doc, names: Mapping[str, Optional[str]], by: str) -> 
     named = [(span, names.get(span.label_, span.label_)) for span in group]
     if _LABELS in attrs:
         new = {part: {names.get(label, label) for label in labels} - {None} for part, labels in attrs[_LABELS].items()}
-        attrs.update({_LABELS: {part: sorted(labels) for part, labels in new.items()}, _ORIGIN: f"{attrs[_ORIGIN]}, {by}"})
+        attrs.update(
+            {_LABELS: {part: sorted(labels) for part, labels in new.items()}, _ORIGIN: f"{attrs[_ORIGIN]}, {by}"}
+        )
     kept = dict.fromkeys(LabeledSpan(span.start, span.end, name) for span, name in named if name is not None)
     changed = sum(name != span.label_ for span, name in named)
     _write(doc, attrs, kept)

@@ -96,7 +96,9 @@ def read_texts(path: Path) -> Dict[str, str]:
     texts = read_json_file(path)
     for name, text in texts.items():
         if not isinstance(text, str):
-            raise LownerError(Errors.LN027.format(path=path, what="a JSON object of texts", reason=f"{name!r} is {text!r}"))
+            raise LownerError(
+                Errors.LN027.format(path=path, what="a JSON object of texts", reason=f"{name!r} is {text!r}")
+            )
     return texts
 
 

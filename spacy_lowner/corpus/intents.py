@@ -22,7 +22,9 @@ def read_intents(
     The arguments are those of `read_columns`. YIELDS (Sentence): The sentences, without BOS and EOS.
     """
     report = report if report is not None else ReadingReport()
-    lines = [(number, line) for number, line in enumerate(read_lines(path, encoding, on_error), 1) if line and line.strip()]
+    lines = [
+        (number, line) for number, line in enumerate(read_lines(path, encoding, on_error), 1) if line and line.strip()
+    ]
     rows = []
     for number, line in lines:
         text, _, tags = line.partition("\t")
@@ -32,7 +34,10 @@ def read_intents(
             on_error(LownerError(error))
             continue
         if (words[0], words[-1]) != ("BOS", "EOS"):
-            problem, mend = "the words do not stand between BOS and EOS", "Write BOS words EOS, a TAB, labels and the intent"
+            problem, mend = (
+                "the words do not stand between BOS and EOS",
+                "Write BOS words EOS, a TAB, labels and the intent",
+            )
             on_error(LownerError(Errors.LN009.format(path=path, where=f"line {number}", problem=problem, mend=mend)))
             continue
         rows.append((number, words[1:-1], labels[1:-1], labels[-1]))

@@ -17,7 +17,12 @@ _SIZES: Dict[str, Callable[[str, str], int]] = {
     "characters, CRLF as one": lambda char, following: int(char + following != "\r\n"),
     "characters, LF as two": lambda char, _: 1 + (char == "\n"),
 }
-UNITS = {"utf16": "UTF-16 code units", "bytes": "UTF-8 bytes", "crlf": "characters, CRLF as one", "lf": "characters, LF as two"}
+UNITS = {
+    "utf16": "UTF-16 code units",
+    "bytes": "UTF-8 bytes",
+    "crlf": "characters, CRLF as one",
+    "lf": "characters, LF as two",
+}
 # Names of units for users: of an option.
 OFFSETS = ("auto", TOKENS, CHARACTERS, *UNITS)
 
@@ -111,7 +116,8 @@ def choose_counting(records: Sequence[SpanText], offsets: str = "auto", ends: st
 
 def candidates(records: Iterable[SpanText], offsets: str = "auto", ends: str = "auto") -> List[Counting]:
     """RETURNS (List[Counting]): The ways of counting to try, the most usual one first. Without texts of spans there is nothing to
-    tell one from another, and only the usual one is left."""
+    tell one from another, and only the usual one is left.
+    """
     records = list(records)
     has_words = any(record.words is not None for record in records)
     has_text = any(record.text is not None for record in records)

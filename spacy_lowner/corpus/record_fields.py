@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
 from ..types import USER_KEYS, WEIGHT_KEY
@@ -152,13 +152,28 @@ def check_fields(path: Path, where: str, record: dict, text: Any) -> None:
         (problem is None, problem),
         (words is None or are(words, str) and all(words), "'tokens' must be a list of words"),
         (text is None or isinstance(text, str), "'text' must be a string"),
-        (spaces is None or are(spaces, bool) and len(spaces) == len(words or ()), "'spaces' must hold true or false for each token"),
+        (
+            spaces is None or are(spaces, bool) and len(spaces) == len(words or ()),
+            "'spaces' must hold true or false for each token",
+        ),
         (categories is None or _are_numbers(categories), "'categories' must be an object of finite numbers"),
-        (context is None or _are_texts(context), "'context' must be an object of texts, lists of texts or objects, by name"),
-        (all(_is_storable(record.get(key)) for key in USER_KEYS) and _is_storable(context), "a number of more than 64 bits"),
-        (not asked or is_source_record(asked), f"'{ASKED}' must be an object of 'from', a name, and 'labels', lists by part"),
+        (
+            context is None or _are_texts(context),
+            "'context' must be an object of texts, lists of texts or objects, by name",
+        ),
+        (
+            all(_is_storable(record.get(key)) for key in USER_KEYS) and _is_storable(context),
+            "a number of more than 64 bits",
+        ),
+        (
+            not asked or is_source_record(asked),
+            f"'{ASKED}' must be an object of 'from', a name, and 'labels', lists by part",
+        ),
         (extensions is None or isinstance(extensions, list), f"'{EXTENSIONS}' must be a list of spans"),
-        (tags is None or first_of(record, SPAN_KEYS) is not None, "tags instead of spans; write such a corpus as columns"),
+        (
+            tags is None or first_of(record, SPAN_KEYS) is not None,
+            "tags instead of spans; write such a corpus as columns",
+        ),
     )
     for holds, said in checks:
         if not holds:

@@ -151,7 +151,11 @@ def _counting(path: Path, records: List[_Record], offsets: str, ends: str) -> Co
 
 def _check_ambiguity(path: Path, records: List[_Record], ends: str) -> None:
     """RAISES (LownerError): If spans next to a text and tokens can be of either, and say nothing of their own."""
-    both = [record for record in records if record.content.words is not None and record.content.text is not None and record.content.spans]
+    both = [
+        record
+        for record in records
+        if record.content.words is not None and record.content.text is not None and record.content.spans
+    ]
     if not both or any(span.mention is not None for record in both for span in record.content.spans):
         return
     ways = [Counting(unit, ends == "inclusive") for unit in (TOKENS, CHARACTERS)]
@@ -200,7 +204,14 @@ def _sentence(path: Path, record: _Record, way: Counting, tokenizer: str, lang: 
         if fields.get(EXTENSIONS) is not None:
             extensions = spans_of(path, record.where, fields[EXTENSIONS])
             for span in extensions:
-                _check_range(path, record, span, SpanText(None, words, [span]).resolve(Counting(TOKENS, False))[0], len(words), TOKENS)
+                _check_range(
+                    path,
+                    record,
+                    span,
+                    SpanText(None, words, [span]).resolve(Counting(TOKENS, False))[0],
+                    len(words),
+                    TOKENS,
+                )
             sentence.extensions = [LabeledSpan(span.start, span.end, span.label) for span in extensions]
             sentence.asked = dict(fields.get(ASKED) or {})
     sentence.user_data = {key: fields[key] for key in USER_KEYS if key in fields}
@@ -214,7 +225,11 @@ def _check_span(path: Path, record: _Record, span: RawSpan, place: Optional[Tupl
     size = len(content.words or ()) if way.unit == TOKENS else len(content.text or "")
     _check_range(path, record, span, place, size, way.unit)
     if place is not None and span.mention is not None and not content.agrees(place, span.mention, way.unit):
-        found = " ".join((content.words or [])[slice(*place)]) if way.unit == TOKENS else (content.text or "")[slice(*place)]
+        found = (
+            " ".join((content.words or [])[slice(*place)])
+            if way.unit == TOKENS
+            else (content.text or "")[slice(*place)]
+        )
         numbers = {"start": span.start, "end": span.end, "label": span.label, "mention": span.mention, "found": found}
         raise LownerError(Errors.LN164.format(path=path, where=record.where, way=way, **numbers))
 
@@ -232,7 +247,9 @@ def _on_tokens(path: Path, record: _Record, span: Tuple[int, int, str]) -> Tuple
     tokens = _tokens_of(path, record, span[:2])
     if tokens is None:
         start, end, label = span
-        message = Errors.LN013.format(path=path, where=record.where, start=start, end=end, label=label, text=text[start:end])
+        message = Errors.LN013.format(
+            path=path, where=record.where, start=start, end=end, label=label, text=text[start:end]
+        )
         raise LownerError(message)
     return tokens
 
@@ -241,7 +258,11 @@ def _check_keys(path: Path, records: List[_Record]) -> None:
     """RAISES (LownerError): If there are no spans, and keys that may hold some."""
     if not records or any(record.content.spans for record in records):
         return
-    counts = Counter(key for record in records for key in record.fields if key not in KNOWN | HARMLESS and not key.startswith("_"))
+    counts = Counter(
+        key for record in records for key in record.fields if key not in KNOWN | HARMLESS and not key.startswith("_")
+    )
     if counts:
         keys = ", ".join(repr(key) for key, _ in counts.most_common(8))
-        raise LownerError(Errors.LN166.format(path=path, count=len(records), keys=keys, known=", ".join(map(repr, SPAN_KEYS))))
+        raise LownerError(
+            Errors.LN166.format(path=path, count=len(records), keys=keys, known=", ".join(map(repr, SPAN_KEYS)))
+        )

@@ -39,7 +39,12 @@ class CorpusStatistics:
 
     def as_dict(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): JSON-ready."""
-        return {**asdict(self), "labels": dict(self.labels), "lengths": dict(self.lengths), "recall_at": self.recall_at()}
+        return {
+            **asdict(self),
+            "labels": dict(self.labels),
+            "lengths": dict(self.lengths),
+            "recall_at": self.recall_at(),
+        }
 
 
 def describe_corpus(docs: Sequence[Doc], spans_key: str = "sc") -> CorpusStatistics:
@@ -82,7 +87,12 @@ def count_lost_subwords(docs: Sequence[Doc], tokenizer: Any, limit: int) -> Dict
     words = sorted({token.text for doc in docs for token in doc})
     pieces = tokenizer(words, add_special_tokens=False, verbose=False)["input_ids"] if words else []
     over = [size - limit for size in sizes if size > limit]
-    return {"docs": len(over), "subwords": sum(over), "longest": max(sizes, default=0), "word": max(map(len, pieces), default=0)}
+    return {
+        "docs": len(over),
+        "subwords": sum(over),
+        "longest": max(sizes, default=0),
+        "word": max(map(len, pieces), default=0),
+    }
 
 
 def _words(doc: Doc) -> tuple:

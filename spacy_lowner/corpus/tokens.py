@@ -100,7 +100,9 @@ def _blank(lang: str) -> spacy.Language:
         nlp = spacy.blank(lang)
     except (ImportError, AttributeError, TypeError, ValueError, OSError) as error:
         # spaCy looks for a module of this name, which may be one of something else.
-        raise LownerError(Errors.LN014.format(what="language", value=lang, options=f"en, zh, xx, … ({error})")) from None
+        raise LownerError(
+            Errors.LN014.format(what="language", value=lang, options=f"en, zh, xx, … ({error})")
+        ) from None
     # The limit is for parsers; a tokenizer reads texts of any length.
     nlp.max_length = sys.maxsize
     return nlp

@@ -42,7 +42,9 @@ def check_suffix(path: Path, *suffixes: str) -> None:
     """RAISES (LownerError): If a path has none of the suffixes, by default of those that can be written."""
     allowed = suffixes or (".spacy", *WRITERS)
     if path.suffix not in allowed:
-        raise LownerError(Errors.LN014.format(what="suffix of the output", value=path.suffix, options=", ".join(allowed)))
+        raise LownerError(
+            Errors.LN014.format(what="suffix of the output", value=path.suffix, options=", ".join(allowed))
+        )
 
 
 def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:

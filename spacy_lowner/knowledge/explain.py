@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..corpus.docs import bare_doc, entity_spans, other_span_keys, drop_blank_docs
+from ..corpus.docs import bare_doc, drop_blank_docs, entity_spans, other_span_keys
 from ..errors import Errors, LownerError
 from ..llm.cleaning import clean_text
 from ..llm.messages import LanguageModel, Reply, Request
@@ -39,7 +39,8 @@ def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> 
 
 def load_splitter() -> SplitT:
     """RETURNS (SplitT): That of sentencex, which knows the abbreviations and quotes of many languages. RAISES (LownerError): If it is not
-    installed."""
+    installed.
+    """
     try:
         from sentencex import segment
     except ImportError:
@@ -72,7 +73,9 @@ def explain(
     report = Report()
     split = load_splitter()
     docs = drop_blank_docs(docs)
-    replies = model.ask(explanation_requests(docs, language, spans_key), description="explanations" if progress else None)
+    replies = model.ask(
+        explanation_requests(docs, language, spans_key), description="explanations" if progress else None
+    )
     seen = {letters_of(doc.text) for doc in (*known, *docs)}
     made: List[Doc] = []
     for doc, reply in zip(docs, replies):

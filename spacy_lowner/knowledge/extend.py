@@ -40,7 +40,10 @@ def list_schema(*names: str) -> Dict[str, Any]:
 def extension_requests(texts: Sequence[str], part: str, language: str) -> List[Request]:
     """RETURNS (List[Request]): The first requests of a part for each text: of "entities", or of "pos", its segmentation."""
     if part == "entities":
-        return [Request.of(render(__package__, "entities", language, text=text), schema=list_schema("entity", "type")) for text in texts]
+        return [
+            Request.of(render(__package__, "entities", language, text=text), schema=list_schema("entity", "type"))
+            for text in texts
+        ]
     return [Request.of(render(__package__, "segments", language, text=text), schema=list_schema()) for text in texts]
 
 
@@ -116,7 +119,9 @@ def _merged(
     settled: MentionsT,
     report: Report,
 ) -> AnswerT:
-    mentions = [(doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans or ()]
+    mentions = [
+        (doc[span.start : span.end].text, span.label) for doc, spans in zip(docs, found) for span in spans or ()
+    ]
     standing = {label for _, label in settled}
     labels = standing.union(label for _, label in mentions)
     if len(labels) < 2 or standing.issuperset(labels):
@@ -175,7 +180,9 @@ def _parts_of_speech(
 ) -> Iterator[Optional[List[LabeledSpan]]]:
     texts = [doc.text for doc in docs]
     replies = model.ask(extension_requests(texts, "pos", language), description="segments" if progress else None)
-    requests = [word_request(doc.text, _segmentation(doc, reply, report), language) for doc, reply in zip(docs, replies)]
+    requests = [
+        word_request(doc.text, _segmentation(doc, reply, report), language) for doc, reply in zip(docs, replies)
+    ]
     tagged = model.ask(requests, description="parts of speech" if progress else None)
     for doc, reply in zip(docs, tagged):
         spans = _labelled(doc, reply, "word", "pos", report, in_a_row=True)
@@ -260,7 +267,8 @@ def _read(reply: Reply, text: str, report: Report) -> List[Any]:
 
 def _items(reply: Reply, text: str, report: Report, names: Sequence[str] = ()) -> Optional[List[Any]]:
     """RETURNS (Optional[List[Any]]): The whole items of a list, which some models wrap in an object, or write without its brackets;
-    None if there is no answer. An item is an object that has the names, or a text where there are none."""
+    None if there is no answer. An item is an object that has the names, or a text where there are none.
+    """
     values = _read(reply, text, report)
     if not values:
         return None

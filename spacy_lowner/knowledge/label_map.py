@@ -17,5 +17,7 @@ def read_label_map(path: Optional[Path]) -> LabelMapT:
     for label, name in names.items():
         if name is not None and not (isinstance(name, str) and name):
             wrong = f"{label!r} is {name!r}"
-            raise LownerError(Errors.LN027.format(path=path, what="a JSON object of labels, or null to leave one out", reason=wrong))
+            raise LownerError(
+                Errors.LN027.format(path=path, what="a JSON object of labels, or null to leave one out", reason=wrong)
+            )
     return names

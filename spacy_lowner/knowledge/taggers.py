@@ -69,7 +69,9 @@ def _of_pipeline(name: str) -> TagT:
             phrases = list(doc.ents)
             if doc.has_annotation("DEP") and nlp.vocab.get_noun_chunks is not None:
                 phrases += [Span(doc, chunk.start, chunk.end, label="NP") for chunk in doc.noun_chunks]
-            pos = [Span(doc, token.i, token.i + 1, label=token.pos_) for token in doc if token.pos_ and not token.is_space]
+            pos = [
+                Span(doc, token.i, token.i + 1, label=token.pos_) for token in doc if token.pos_ and not token.is_space
+            ]
             found = {"entities": phrases, "pos": pos}
             # A pipeline may merge words.
             yield {
@@ -128,7 +130,11 @@ def _of_jieba() -> TagT:
     def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
         for doc in docs:
             words = list(_words(doc, posseg.cut(doc.text)))
-            runs = (list(run) for noun, run in groupby(words, key=lambda word: word is not None and word.label.startswith(NOUN)) if noun)
+            runs = (
+                list(run)
+                for noun, run in groupby(words, key=lambda word: word is not None and word.label.startswith(NOUN))
+                if noun
+            )
             phrases = [LabeledSpan(run[0].start, run[-1].end, "NP") for run in runs]
             yield {"entities": phrases, "pos": [word for word in words if word is not None]}
 

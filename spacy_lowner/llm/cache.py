@@ -12,8 +12,8 @@ from typing import Optional
 
 from ..errors import Errors, LownerError, Warnings
 from .answers import MAX_REPLY_LENGTH, stored_reply
-from .messages import Reply
 from .fork_safe import ForkSafe
+from .messages import Reply
 
 SECONDS_TO_WAIT = 60.0
 # Bytes of a row at most: a letter has up to six of them as JSON, and the rest of a reply is small.

@@ -17,8 +17,8 @@ from ..errors import Errors, LownerError, Warnings, check_settings
 from .answers import error_text, read_answer
 from .cache import ReplyCache
 from .cleaning import clean_message
-from .messages import Reply, Request, request_key
 from .fork_safe import ForkSafe
+from .messages import Reply, Request, request_key
 from .retrying import RetryPolicy, is_retryable, parse_retry_after
 from .settings import PRICE, SECONDS, check_parameters, has_secrets, is_duration, is_price, is_url
 from .startup import StartupCheck
@@ -254,13 +254,16 @@ class OpenAIClient(ForkSafe):
 
     def _deadline(self, started: float) -> float:
         """RETURNS (float): Until when a request is tried. What waits behind a server that is lost does not wait as long again, but twice
-        as long as the slowest answer that there was."""
+        as long as the slowest answer that there was.
+        """
         whole = started + self._retry_policy.deadline
         # Another thread's answer may end the silence meanwhile.
         silent_since = self._silent_since
         if silent_since is None:
             return whole
-        return min(whole, max(silent_since + self._retry_policy.deadline, started + max(FIRST_CONTACT, 2 * self._slowest)))
+        return min(
+            whole, max(silent_since + self._retry_policy.deadline, started + max(FIRST_CONTACT, 2 * self._slowest))
+        )
 
     def _once(self, request: Request, deadline: float) -> Reply:
         from .bounded_http import RefusedRedirect, UnusableAnswer, limits
@@ -334,7 +337,9 @@ class OpenAIClient(ForkSafe):
     @property
     def _shown_url(self) -> str:
         """RETURNS (str): Without a user's name and password."""
-        return re.sub(r"//[^/@]*@", "//", self.base_url or os.environ.get("OPENAI_BASE_URL") or "api.openai.com").partition("?")[0]
+        return re.sub(
+            r"//[^/@]*@", "//", self.base_url or os.environ.get("OPENAI_BASE_URL") or "api.openai.com"
+        ).partition("?")[0]
 
     def _clean(self, error: BaseException) -> str:
         """RETURNS (str): What an error says, in one short line and without keys."""

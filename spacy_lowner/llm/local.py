@@ -36,10 +36,18 @@ def local_server(
         raise LownerError(Errors.LN010.format(path=path))
     if find_spec(SERVER) is None:
         raise LownerError(Errors.LN084.format(package=SERVER))
-    settings = {"path": str(path), "port": _free_port(port), "parallel": parallel, "context": context, "gpu_layers": gpu_layers}
+    settings = {
+        "path": str(path),
+        "port": _free_port(port),
+        "parallel": parallel,
+        "context": context,
+        "gpu_layers": gpu_layers,
+    }
     command = [sys.executable, "-W", "ignore", "-m", __name__, json.dumps(settings)]
     # A process of its own ends whatever its clients do, and when this one is killed.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         said = json.loads((process.stdout and process.stdout.readline()) or '{"error": "it ended at once"}')
         if "error" in said:

@@ -4,8 +4,8 @@ import threading
 from dataclasses import dataclass
 from typing import Optional
 
-from .messages import Reply
 from .fork_safe import ForkSafe
+from .messages import Reply
 
 
 @dataclass(eq=False)

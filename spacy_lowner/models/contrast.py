@@ -16,11 +16,11 @@ from ..nn.contrast import prompt_loss
 from ..nn.prompts import STATES, PromptEncoder, PromptHead, block_mask
 from ..types import CandidateT, PromptModelT, PromptStates
 from .hf.encoder import encoder_path, loading
-from .prompts.packing import PACKINGS
 from .hf.pieces import load_tokenizer, pieces_of_words, tokenizer_files
+from .hf.shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
+from .prompts.packing import PACKINGS
 from .prompts.reader import PromptReader
 from .prompts.templates import check_template
-from .hf.shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
 
 # Soft tokens start from the embeddings of words such as these, which any text has.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
@@ -160,7 +160,9 @@ def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTok
         reason = "its tokenizer has no mask token"
     elif not {"inputs_embeds", "position_ids", "token_type_ids", "attention_mask"} <= set(arguments):
         reason = "it takes no embeddings and positions of its caller"
-    elif getattr(encoder.config, "position_embedding_type", "absolute") != "absolute" or getattr(encoder.config, "relative_attention", False):
+    elif getattr(encoder.config, "position_embedding_type", "absolute") != "absolute" or getattr(
+        encoder.config, "relative_attention", False
+    ):
         reason = "its positions are relative"
     elif encoder.get_input_embeddings().embedding_dim != encoder.config.hidden_size:
         reason = "its embeddings are of another width than its states"

@@ -10,11 +10,11 @@ from thinc.types import ArgsKwargs, Floats2d
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from .batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, check_settings
 from ..nn.entlm import EntLM
 from ..nn.label_words import rank_words
 from ..types import LabelledWords, WordScoresT
+from .batching import SLACK, batch_by_padding
 from .hf.masked_lm import load_masked_lm
 from .hf.pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
 from .hf.shim import config_settings, loaded_module, module_shim, set_module
@@ -89,14 +89,20 @@ def _init(model: WordScoresT, X: Any = None, Y: Sequence[LabelledWords] = None) 
     lm, tokenizer = load_masked_lm(name)
     if not lm.config.tie_word_embeddings or lm.get_output_embeddings() is None:
         raise LownerError(Errors.LN051.format(name=name, reason="its decoder is not tied to its embeddings"))
-    settings = {"lm": lm.config.to_dict(), "tokenizer": tokenizer_files(tokenizer), "labels": [label.name for label in Y]}
+    settings = {
+        "lm": lm.config.to_dict(),
+        "tokenizer": tokenizer_files(tokenizer),
+        "labels": [label.name for label in Y],
+    }
     module = EntLM(lm, settings).to(get_torch_default_device())
     places = [_places_of(module, tokenizer, label, model.attrs["settings"].batch_size) for label in Y]
     expected = torch.stack([_expected(module, own.states) for own in places])
     names = [[piece for pieces in pieces_of_words(tokenizer, label.name.split()) for piece in pieces] for label in Y]
     ranked = rank_words([own.counts for own in places], expected, model.attrs["settings"].purity)
     # A label without letters, whose entities have none either, begins as the unknown piece.
-    chosen = [words[: model.attrs["settings"].words] or name or [tokenizer.unk_token_id] for words, name in zip(ranked, names)]
+    chosen = [
+        words[: model.attrs["settings"].words] or name or [tokenizer.unk_token_id] for words, name in zip(ranked, names)
+    ]
     module.begin(chosen, [(own.states, own.ids) for own in places])
     model.attrs["label_words"] = [tokenizer.convert_ids_to_tokens(words) for words in chosen]
     set_module(model.shims[0], module, get_torch_default_device())
@@ -166,7 +172,9 @@ def _forward(model: WordScoresT, docs: List[Doc], is_train: bool) -> Tuple[List[
     for places in batch_by_padding([len(ids) for ids, _ in rows], model.attrs["settings"].batch_size, SLACK):
         ids, attention = pad_pieces([rows[i][0] for i in places], tokenizer.pad_token_id, shim.device)
         words, _ = pad_pieces([rows[i][1] for i in places], -1, shim.device)
-        scores, backprop = shim(ArgsKwargs(args=(ids, attention, words, first), kwargs={"normalize": is_train}), is_train)
+        scores, backprop = shim(
+            ArgsKwargs(args=(ids, attention, words, first), kwargs={"normalize": is_train}), is_train
+        )
         total = scores.detach() if total is None else total + scores.detach()
         steps.append((scores, backprop))
     ends = [0]
@@ -194,7 +202,8 @@ def _room(lm: PreTrainedModel) -> int:
 
 def _windows(tokenizer: PreTrainedTokenizerFast, doc: Doc, room: int) -> List[Tuple[List[int], List[Any]]]:
     """RETURNS (List[Tuple[List[int], List[Optional[int]]]]): Rows of pieces, and the word of each piece that is scored there: each
-    word is scored in the window that has most around it. A word of more pieces than fit is cut inside."""
+    word is scored in the window that has most around it. A word of more pieces than fit is cut inside.
+    """
     words = [pieces[:room] for pieces in pieces_of_words(tokenizer, [token.text for token in doc])]
     windows = list(cut_windows([len(word) for word in words], room, OVERLAP))
     widest = [widest_window(windows, i, i + 1) for i in range(len(words))]

@@ -60,7 +60,9 @@ class JSONGrammar:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, labels: Dict[str, str]):
         self._tokenizer = tokenizer
         self._begin, self._quote, self._comma, self._bracket, self._brace = map(self._pieces, ("{", '"', ",", "]", "}"))
-        self._keys = {label: self._pieces(f"{json.dumps(name, ensure_ascii=False)}: [") for label, name in labels.items()}
+        self._keys = {
+            label: self._pieces(f"{json.dumps(name, ensure_ascii=False)}: [") for label, name in labels.items()
+        }
         by_key: Dict[PiecesT, str] = {}
         for label, key in self._keys.items():
             if by_key.setdefault(key, label) != label:
@@ -118,7 +120,8 @@ class JSONGrammar:
 
     def step(self, states: Sequence[StateT], piece: int, words: Sequence[Sequence[int]]) -> List[StateT]:
         """RETURNS (List[StateT]): Where an output is after one more piece. Of states that allow the same from there on, the first
-        one stands for all: a text with quotes in it can be read in many ways."""
+        one stands for all: a text with quotes in it can be read in many ways.
+        """
         found: Dict[tuple, StateT] = {}
         for state in states:
             for after in self._after(state, piece, words):

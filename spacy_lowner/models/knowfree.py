@@ -14,16 +14,17 @@ from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
+from .hf.shim import check_trained_settings, loaded_module, module_shim, set_module
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
-from .hf.shim import check_trained_settings, loaded_module, module_shim, set_module
 
 INTERACTIONS = ("attention", "cnn", "none")
 
 
 class _HeadInputs(NamedTuple):
     """words (List[Floats2d]): Word states per Doc. shapes (Optional[List[Ints1d]]): Word shapes per Doc, if the head uses them.
-    all_labels (bool): Whether to compute extension labels next to target labels."""
+    all_labels (bool): Whether to compute extension labels next to target labels.
+    """
 
     words: List[Floats2d]
     shapes: Optional[List[Ints1d]]
@@ -63,9 +64,24 @@ def build_knowfree(
         "KnowFREE",
         ("hidden_dim", hidden_dim, hidden_dim > 0, "positive"),
         ("biaffine_dim", biaffine_dim, biaffine_dim > 0, "positive"),
-        ("biaffine_heads", biaffine_heads, biaffine_heads > 0 and hidden_dim % biaffine_heads == 0, f"a divisor of hidden_dim = {hidden_dim}"),
-        ("biaffine_heads", biaffine_heads, biaffine_dim % biaffine_heads == 0, f"a divisor of biaffine_dim = {biaffine_dim}"),
-        ("attention_heads", attention_heads, attention_heads > 0 and biaffine_dim % attention_heads == 0, f"a divisor of biaffine_dim = {biaffine_dim}"),
+        (
+            "biaffine_heads",
+            biaffine_heads,
+            biaffine_heads > 0 and hidden_dim % biaffine_heads == 0,
+            f"a divisor of hidden_dim = {hidden_dim}",
+        ),
+        (
+            "biaffine_heads",
+            biaffine_heads,
+            biaffine_dim % biaffine_heads == 0,
+            f"a divisor of biaffine_dim = {biaffine_dim}",
+        ),
+        (
+            "attention_heads",
+            attention_heads,
+            attention_heads > 0 and biaffine_dim % attention_heads == 0,
+            f"a divisor of biaffine_dim = {biaffine_dim}",
+        ),
         ("interaction", interaction, interaction in INTERACTIONS, f"one of {', '.join(INTERACTIONS)}"),
         ("dropout", dropout, 0 <= dropout < 1, "in [0, 1)"),
         ("window", window, window >= 0, ">= 0"),
@@ -137,7 +153,12 @@ def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[HeadShape] = 
 
 
 def _init_head(
-    model: Model, X: Optional[List[Floats2d]] = None, Y: Optional[HeadShape] = None, *, settings: dict, label_scale: float
+    model: Model,
+    X: Optional[List[Floats2d]] = None,
+    Y: Optional[HeadShape] = None,
+    *,
+    settings: dict,
+    label_scale: float,
 ) -> None:
     if X is None or Y is None:
         return
@@ -156,7 +177,9 @@ def _init_head(
 
 def _rebuild(configured: dict, **trained: Any) -> KnowFREEHead:
     # Dropout concerns updates only.
-    check_trained_settings("KnowFREE", trained, {name: value for name, value in configured.items() if name != "dropout"})
+    check_trained_settings(
+        "KnowFREE", trained, {name: value for name, value in configured.items() if name != "dropout"}
+    )
     return KnowFREEHead.from_settings(**{**trained, **configured})
 
 

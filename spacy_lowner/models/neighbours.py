@@ -15,9 +15,7 @@ def index_support(states: numpy.ndarray, labels: numpy.ndarray) -> NeighbourInde
     return build_index(*(torch.as_tensor(array, device=get_torch_default_device()) for array in (states, labels)))
 
 
-def vote(
-    states: Floats2d, index: NeighbourIndex, n_types: int, k: Optional[int], temperature: float
-) -> numpy.ndarray:
+def vote(states: Floats2d, index: NeighbourIndex, n_types: int, k: Optional[int], temperature: float) -> numpy.ndarray:
     """See `nn.neighbours.nearest_vote`; the search runs where the index is.
 
     RETURNS (numpy.ndarray): Shares. Shape: (states, n_types)

@@ -21,16 +21,24 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from .batching import SLACK, batch_by_padding
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..nn.seq2seq import EntityWriter
 from ..types import WriterModelT
+from .batching import SLACK, batch_by_padding
 from .hf.encoder import encoder_path, loading
 from .hf.inference import evaluate
-from .json_grammar import JSONGrammar, Mention
 from .hf.masked_lm import load_masked_lm
-from .hf.pieces import first_position, load_tokenizer, pad_pieces, pieces_of_text, pieces_of_words, tokenizer_files, tokenizer_of
+from .hf.pieces import (
+    first_position,
+    load_tokenizer,
+    pad_pieces,
+    pieces_of_text,
+    pieces_of_words,
+    tokenizer_files,
+    tokenizer_of,
+)
 from .hf.shim import config_settings, loaded_module, module_shim, set_module
+from .json_grammar import JSONGrammar, Mention
 
 # Section 3.3.2 of the paper.
 QUESTION = "Find all entities of types {types} in"
@@ -51,7 +59,12 @@ class Seq2SeqInput(NamedTuple):
 
 
 def build_seq2seq(
-    model: str, max_input_tokens: int = 512, max_new_tokens: int = 128, num_beams: int = 1, batch_size: int = 4096, mixed_precision: bool = False
+    model: str,
+    max_input_tokens: int = 512,
+    max_new_tokens: int = 128,
+    num_beams: int = 1,
+    batch_size: int = 4096,
+    mixed_precision: bool = False,
 ) -> WriterModelT:
     """Build an encoder-decoder that writes entities as JSON.
 
@@ -104,7 +117,12 @@ def generate(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Generat
     found: List[Generation] = [Generation([], 0) for _ in tasks]
     for places in batch_by_padding([len(ids) for ids, _ in inputs], model.attrs["settings"].batch_size):
         ids, attention = pad_pieces([inputs[i][0] for i in places], tokenizer.pad_token_id, model.shims[0].device)
-        reader = _Reader([grammar_of(tasks[i]) for i in places], [inputs[i][1] for i in places], model.attrs["settings"].max_new_tokens, limit)
+        reader = _Reader(
+            [grammar_of(tasks[i]) for i in places],
+            [inputs[i][1] for i in places],
+            model.attrs["settings"].max_new_tokens,
+            limit,
+        )
         evaluate(module)
         with torch.no_grad():
             outputs = module.model.generate(
@@ -119,7 +137,9 @@ def generate(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Generat
             mentions = grammar.read(output[1:], words)
             placed = place_mentions(words, mentions or ())
             cut = grammar.read(output[1 : 1 + reader.max_new_tokens], words) is None
-            found[place] = Generation(placed, len(mentions or ()) - len(placed), mentions is not None, cut, tuple(output[1:]))
+            found[place] = Generation(
+                placed, len(mentions or ()) - len(placed), mentions is not None, cut, tuple(output[1:])
+            )
     return found
 
 
@@ -179,7 +199,9 @@ class _Reader:
     max_new_tokens (int): Pieces after which an output comes to an end. limit (Optional[int]): Positions of the decoder.
     """
 
-    def __init__(self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_new_tokens: int, limit: Optional[int]):
+    def __init__(
+        self, grammars: List[JSONGrammar], words: List[List[List[int]]], max_new_tokens: int, limit: Optional[int]
+    ):
         self.grammars = grammars
         self.words = [[word if len(word) <= max_new_tokens else [] for word in own] for own in words]
         # What is begun is brought to its end: a word, and the signs behind it; or a type, its first word, and those.
@@ -211,7 +233,9 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
     with loading(name):
         tokenizer = load_tokenizer(path)
         config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-        module = AutoModelForSeq2SeqLM.from_pretrained(path, trust_remote_code=False) if config.is_encoder_decoder else None
+        module = (
+            AutoModelForSeq2SeqLM.from_pretrained(path, trust_remote_code=False) if config.is_encoder_decoder else None
+        )
     if module is None:
         module = _decoder_made_of_encoder(path, tokenizer)
         if name == "minilm":
@@ -249,7 +273,9 @@ def _rebuild(model: Dict[str, Any], tokenizer: Dict[str, str]) -> EntityWriter:
     kind = model["model_type"]
     config = EncoderDecoderConfig(**model) if kind == "encoder-decoder" else AutoConfig.for_model(**model)
     module: PreTrainedModel = (
-        EncoderDecoderModel(config) if kind == "encoder-decoder" else AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=False)
+        EncoderDecoderModel(config)
+        if kind == "encoder-decoder"
+        else AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=False)
     )
     for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id"):
         setattr(module.generation_config, name, model.get(name))
@@ -268,7 +294,10 @@ def _forward(model: WriterModelT, tasks: List[Seq2SeqInput], is_train: bool) -> 
     inputs = _inputs(model, tasks)
     limit, grammar_of = _positions(module.model, "decoder"), _grammars(tokenizer)
     grammars = [grammar_of(task) for task in tasks]
-    outputs = [grammar.write(words, _writable(task.mentions, words)) for grammar, task, (_, words) in zip(grammars, tasks, inputs)]
+    outputs = [
+        grammar.write(words, _writable(task.mentions, words))
+        for grammar, task, (_, words) in zip(grammars, tasks, inputs)
+    ]
     long = sum(limit is not None and len(output) > limit for output in outputs)
     if long:
         warn_once(model, Warnings.LN112, name=model.name, count=long, limit=limit)
@@ -307,7 +336,8 @@ def _forward(model: WriterModelT, tasks: List[Seq2SeqInput], is_train: bool) -> 
 
 def _inputs(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Tuple[List[int], List[List[int]]]]:
     """RETURNS (List[Tuple[List[int], List[List[int]]]]): Pieces of the input of each task, and those of its words as JSON writes them, up to
-    the last one that the input has room for."""
+    the last one that the input has room for.
+    """
     tokenizer = tokenizer_of(loaded_module(model))
     inputs, cut, cut_texts = [], 0, 0
     for task in tasks:
@@ -315,12 +345,21 @@ def _inputs(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Tuple[Li
         types = ", ".join(task.labels.values())
         before = pieces_of_text(tokenizer, QUESTION.format(types=types))
         if 2 * len(before) > model.attrs["settings"].max_input_tokens:
-            arguments = {"what": f"the list of {len(task.labels)} types", "size": len(before), "limit": model.attrs["settings"].max_input_tokens // 2}
+            arguments = {
+                "what": f"the list of {len(task.labels)} types",
+                "size": len(before),
+                "limit": model.attrs["settings"].max_input_tokens // 2,
+            }
             mend = "Raise max_input_tokens if the encoder has positions, or split the types over several pipes"
             raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
         after = pieces_of_text(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
-        room = max(1, model.attrs["settings"].max_input_tokens - len(before) - len(tokenizer.build_inputs_with_special_tokens([])))
+        room = max(
+            1,
+            model.attrs["settings"].max_input_tokens
+            - len(before)
+            - len(tokenizer.build_inputs_with_special_tokens([])),
+        )
         cut += len(text) + len(after) > room
         cut_texts += len(text) > room
         after = after[: max(0, room - len(text))]

@@ -73,7 +73,8 @@ def cut_windows(sizes: Sequence[int], limit: int, overlap: float) -> Iterator[Tu
 
 def widest_window(windows: Sequence[Tuple[int, int]], start: int, end: int) -> Tuple[int, int]:
     """RETURNS (Tuple[int, int]): The window with most words on both sides of the span start..end, of windows in order; one that
-    does not hold the span where none does."""
+    does not hold the span where none does.
+    """
     # From window to window there are fewer words before the span and more behind it: the best is where both meet.
     meeting = bisect_left(windows, start + end, key=sum)
     return max(windows[max(0, meeting - 1) : meeting + 1], key=lambda window: min(start - window[0], window[1] - end))

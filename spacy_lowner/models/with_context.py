@@ -16,7 +16,11 @@ SEPARATOR = "//"
 
 
 def build_with_context(
-    tok2vec: Model[List[Doc], List[Floats2d]], attribute: Optional[str] = REASONING, max_bytes: int = 1200, dropout: float = 0.1, text_bytes: int = 480
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    attribute: Optional[str] = REASONING,
+    max_bytes: int = 1200,
+    dropout: float = 0.1,
+    text_bytes: int = 480,
 ) -> Model[List[Doc], List[Floats2d]]:
     """Let a `tok2vec` read each Doc together with its context: reasoning of a language model, a retrieved passage, a glossary.
 

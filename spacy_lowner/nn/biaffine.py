@@ -40,14 +40,14 @@ class BandedBiaffine(nn.Module):
         nn.init.normal_(self.length_term.weight, std=0.02)
 
     def forward(self, words: Tensor) -> "WordTerms":
-        """words (Tensor): Word states of texts laid end to end. Shape: (words, dim)
+        """Words (Tensor): Word states of texts laid end to end. Shape: (words, dim)
         RETURNS (WordTerms): What each word brings to the spans that it starts or ends.
         """
         start, end = self.start(self.dropout(words)), self.end(self.dropout(words))
         return WordTerms(start, self.start_term(start), end, self.end_term(end))
 
     def features(self, terms: "WordTerms", rows: Tensor, width: int) -> Tensor:
-        """terms (WordTerms): Of all words. rows (Tensor): The first words of the wanted spans. Shape: (rows,), int64
+        """Terms (WordTerms): Of all words. rows (Tensor): The first words of the wanted spans. Shape: (rows,), int64
         width (int): The longest of the wanted spans, in words.
         RETURNS (Tensor): Span features. Shape: (rows, width, out)
         """

@@ -77,7 +77,11 @@ class EntLM(GroupedModule):
         states, own, words = states[known], ids[known], words[known]
         vocabulary = self.get_input_embeddings().weight
         logits = torch.cat(
-            [(states * vocabulary[own]).sum(-1, keepdim=True) + self.decoder_bias[own, None], states @ self.labels.T + self.label_bias], dim=-1
+            [
+                (states * vocabulary[own]).sum(-1, keepdim=True) + self.decoder_bias[own, None],
+                states @ self.labels.T + self.label_bias,
+            ],
+            dim=-1,
         ).float()
         if normalize:
             said = (states @ vocabulary.T + self.decoder_bias).float().logsumexp(-1)

@@ -27,12 +27,13 @@ class LocalSpanAttention(nn.Module):
         self.register_buffer("near", (place[:, None] - place).abs() <= window, persistent=False)
 
     def forward(self, spans: Tensor, mask: Tensor) -> Tensor:
-        """spans (Tensor): Span features, of words with their spans up to some width. Shape: (words, up to width, dim)
+        """Spans (Tensor): Span features, of words with their spans up to some width. Shape: (words, up to width, dim)
         mask (Tensor): Cells that are spans; others are not attended to. Shape: (words, up to width), bool
         RETURNS (Tensor): What each span gathered. Shape: (words, up to width, dim)
         """
         query, key, value = (
-            project(spans).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in (self.query, self.key, self.value)
+            project(spans).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for project in (self.query, self.key, self.value)
         )
         # A cell that is no span sees itself alone: a row without any key would be NaN.
         width = spans.shape[1]
@@ -44,7 +45,8 @@ class LocalSpanAttention(nn.Module):
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
     """Scaled dot-product attention. The fused kernel spares a gradient its memory; without one, on a CPU, plain products are
-    twice as fast for matrices as small as these."""
+    twice as fast for matrices as small as these.
+    """
     if query.requires_grad or not query.is_cpu:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
     # Keys by queries: a short last dimension would keep the softmax from using vectors.
@@ -70,7 +72,7 @@ class MaskedSpanConvolution(nn.Module):
             nn.init.kaiming_uniform_(kernel, a=5**0.5)
 
     def forward(self, spans: Tensor, mask: Tensor) -> Tensor:
-        """spans (Tensor): Span features. Shape: (batch, seq, width, dim)
+        """Spans (Tensor): Span features. Shape: (batch, seq, width, dim)
         mask (Tensor): Cells that are spans; others count as zeros. Shape: (batch, seq, width), bool
         RETURNS (Tensor): Convolved features. Shape: (batch, seq, width, dim)
         """

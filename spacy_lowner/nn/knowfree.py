@@ -89,7 +89,9 @@ class KnowFREEHead(GroupedModule):
         self.biaffine = BandedBiaffine(
             dim, hidden=hidden_dim, out=biaffine_dim, heads=biaffine_heads, width=width, dropout=dropout
         )
-        self.interaction = build_interaction(interaction, biaffine_dim, heads=attention_heads, window=window, width=width)
+        self.interaction = build_interaction(
+            interaction, biaffine_dim, heads=attention_heads, window=window, width=width
+        )
         self.norm = nn.LayerNorm(biaffine_dim) if self.interaction is not None else None
         self.output = nn.Linear(biaffine_dim, n_target + n_extension)
         self.matching = None
@@ -131,7 +133,7 @@ class KnowFREEHead(GroupedModule):
     def forward(
         self, words: Tensor, lengths: Tensor, shapes: Optional[Tensor] = None, extension: bool = True
     ) -> Tensor:
-        """words (Tensor): Word states. Shape: (batch, seq, dim)
+        """Words (Tensor): Word states. Shape: (batch, seq, dim)
         lengths (Tensor): Words of each text. Shape: (batch,)
         shapes (Optional[Tensor]): Word shapes, where the head has embeddings of them. Shape: (batch, seq), int64
         extension (bool): Whether to score extension labels; without, their columns are dropped before the last layer.
@@ -162,7 +164,8 @@ class KnowFREEHead(GroupedModule):
 
     def _score_tiles(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
         """Otherwise spans of different first words know nothing of each other: words are scored in tiles, those with room
-        for spans of like lengths together, so that few cells past the end of a text are computed."""
+        for spans of like lengths together, so that few cells past the end of a text are computed.
+        """
         order = mask.sum(-1).argsort(descending=True, stable=True)
         scored = []
         for rows in order.split(max(1, TILE_CELLS[mask.device.type] // self.width)):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def extension_weights(target_counts: Sequence[int], extension_counts: Sequence[int]) -> Tensor:
-    """alpha of each label: 1 for targets, 0.5 * mean(C_target) / C_i for extensions, at most 1 (eq. 15).
+    """Alpha of each label: 1 for targets, 0.5 * mean(C_target) / C_i for extensions, at most 1 (eq. 15).
 
     target_counts (Sequence[int]): Gold spans of each target label. extension_counts (Sequence[int]): Likewise.
     RETURNS (Tensor): Targets first. Shape: (labels,)

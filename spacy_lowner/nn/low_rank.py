@@ -19,7 +19,7 @@ class LowRankLinear(nn.Module):
         self.b = nn.Parameter(torch.zeros(linear.out_features, rank))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (Tensor): Shape: (…, in). RETURNS (Tensor): Shape: (…, out)"""
+        """X (Tensor): Shape: (…, in). RETURNS (Tensor): Shape: (…, out)"""
         return self.linear(x) + x @ self.a.T @ self.b.T
 
 

@@ -57,9 +57,7 @@ def build_index(states: Tensor, types: Tensor) -> NeighbourIndex:
     return NeighbourIndex(states[order], types[order], centroids, starts)
 
 
-def nearest_vote(
-    queries: Tensor, index: NeighbourIndex, n_types: int, k: Optional[int], temperature: float
-) -> Tensor:
+def nearest_vote(queries: Tensor, index: NeighbourIndex, n_types: int, k: Optional[int], temperature: float) -> Tensor:
     """The share of each type in the vote of a query's nearest neighbours, which count by exp(cosine / temperature).
 
     That is the weight that L_C (eq. 2) gives them. All that are as near as the k-th vote, so the result does not depend on
@@ -84,7 +82,9 @@ def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperatu
         similarity = queries[rows] @ index.states[members].T
         before, now = best[rows], similarity.amax(-1, keepdim=True).maximum(best[rows])
         votes[rows] = votes[rows] * ((before - now) / temperature).exp()
-        types = weights.new_zeros(similarity.shape[1], n_types).scatter_(1, index.types[members, None], weights[members, None])
+        types = weights.new_zeros(similarity.shape[1], n_types).scatter_(
+            1, index.types[members, None], weights[members, None]
+        )
         votes[rows] += ((similarity - now) / temperature).exp() @ types
         best[rows] = now
     return votes

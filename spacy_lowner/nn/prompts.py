@@ -29,7 +29,7 @@ class PromptHead(GroupedModule):
         self.scale = nn.Parameter(torch.full((1,), TYPE_SCALE))
 
     def forward(self, states: Tensor) -> Tensor:
-        """states (Tensor): Shape: (prompts, dim)
+        """States (Tensor): Shape: (prompts, dim)
         RETURNS (Tensor): Scaled cosines with the types. Shape: (prompts, types)
         """
         return self.scale * F.normalize(states, dim=-1) @ F.normalize(self.types, dim=-1).T
@@ -63,7 +63,7 @@ class PromptEncoder(nn.Module):
             self.head.scale.copy_(source.head.scale)
 
     def forward(self, batches: Sequence[Dict[str, Tensor]]) -> Tuple[Tensor, Tensor]:
-        """batches (Sequence[Dict[str, Tensor]]): Of rows of like length:
+        """Batches (Sequence[Dict[str, Tensor]]): Of rows of like length:
             ids: Pieces; from the size of the vocabulary on, soft tokens. Shape: (rows, length)
             positions: Their positions. Shape: (rows, length)
             texts: Which text of its row a piece belongs to, -1 for padding. Shape: (rows, length)

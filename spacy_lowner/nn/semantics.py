@@ -28,7 +28,7 @@ class LabelMatching(nn.Module):
         nn.init.eye_(self.map.weight)
 
     def forward(self, words: Tensor) -> Tensor:
-        """words (Tensor): Word states of texts laid end to end. Shape: (words, dim)
+        """Words (Tensor): Word states of texts laid end to end. Shape: (words, dim)
         RETURNS (Tensor): Scaled cosines; those of cells past the end of a text hold no meaning. Shape: (words, width, labels)
         """
         # Squared norms of long spans overflow half precision.

@@ -42,7 +42,9 @@ class EntityWriter(nn.Module):
         # The vocabulary is long: states are compared with it where there is a choice.
         head = self.model.get_output_embeddings().register_forward_pre_hook(lambda _, states: (states[0][free],))
         try:
-            outputs = self.model(input_ids=ids, attention_mask=attention, decoder_input_ids=begun, decoder_attention_mask=filled)
+            outputs = self.model(
+                input_ids=ids, attention_mask=attention, decoder_input_ids=begun, decoder_attention_mask=filled
+            )
         finally:
             head.remove()
         choices = choices[free]

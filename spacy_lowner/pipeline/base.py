@@ -13,7 +13,6 @@ from ..errors import Errors, LownerError
 from ..types import CONFIGURED
 
 
-
 class LabelledPipe(TrainablePipe):
     """A trainable pipe with labels, which says what a batch asks (`_inputs_and_targets`) and how far off an answer is (`_loss`).
 
@@ -75,14 +74,16 @@ class LabelledPipe(TrainablePipe):
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "LabelledPipe":
         """Load what `to_disk` saved. RETURNS (LabelledPipe): This pipe. RAISES (LownerError): For an override that
-        training excludes."""
+        training excludes.
+        """
         with self._settings_of_config():
             super().from_disk(path, exclude=exclude)
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "LabelledPipe":
         """Load what `to_bytes` gave. RETURNS (LabelledPipe): This pipe. RAISES (LownerError): For an override that training
-        excludes."""
+        excludes.
+        """
         with self._settings_of_config():
             super().from_bytes(bytes_data, exclude=exclude)
         return self
@@ -115,7 +116,8 @@ class LabelledPipe(TrainablePipe):
 
     def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
         """RETURNS (Optional[Tuple[Any, Any]]): Inputs of the model, and what `_loss` needs to know; None where there is nothing
-        to learn."""
+        to learn.
+        """
         raise NotImplementedError
 
     def _loss(self, gold: Any, prediction: Any) -> Tuple[float, Any]:

@@ -66,7 +66,8 @@ def warn_of_lost_entities(examples: Iterable[Example], longest: Optional[int], n
 
 def join_words(doc: Doc, words: Sequence[ScoredSpan]) -> List[ScoredSpan]:
     """RETURNS (List[ScoredSpan]): Entities: runs of words of one type, across spaces but not across the end of a line; an entity's
-    score is the mean of its words'."""
+    score is the mean of its words'.
+    """
     entities: List[List[ScoredSpan]] = []
     for word in words:
         before = entities[-1][-1] if entities else None

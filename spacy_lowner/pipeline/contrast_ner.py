@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
 from spacy import util
@@ -152,7 +152,12 @@ class ContrastEntityRecognizer(LabelledPipe):
             ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),
             ("loss_temperature", loss_temperature, loss_temperature > 0, "positive"),
             ("vote_temperature", vote_temperature, vote_temperature > 0, "positive"),
-            ("max_support_per_class", max_support_per_class, max_support_per_class is None or max_support_per_class > 0, "null or positive"),
+            (
+                "max_support_per_class",
+                max_support_per_class,
+                max_support_per_class is None or max_support_per_class > 0,
+                "null or positive",
+            ),
         )
         self.vocab = vocab
         self.model = model
@@ -214,7 +219,9 @@ class ContrastEntityRecognizer(LabelledPipe):
         if not len(self.support) or not any(candidates for _, candidates in asked):
             return [[] for _ in docs]
         states = self.model.predict(asked).states
-        probs = vote(states, self._indexed_support(), len(self.support.types), self.cfg["k"], self.cfg["vote_temperature"])
+        probs = vote(
+            states, self._indexed_support(), len(self.support.types), self.cfg["k"], self.cfg["vote_temperature"]
+        )
         ends = numpy.cumsum([len(candidates) for _, candidates in asked])
         return [
             self._choose(doc, candidates, votes)
@@ -383,9 +390,12 @@ class ContrastEntityRecognizer(LabelledPipe):
         if self.cfg["types"]:
             raise LownerError(Errors.LN053.format(name=self.name, label=label))
 
-    def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
+    def _inputs_and_targets(
+        self, examples: Sequence[Example]
+    ) -> Optional[Tuple[List[Tuple[Doc, List[CandidateT]]], List[int]]]:
         """Draw what a batch asks: every entity, some of the rest, and a partner from the support for a type that would
-        stand alone, without which it has nothing to be near to."""
+        stand alone, without which it has nothing to be near to.
+        """
         self._check_initialized()
         columns = {name: i for i, name in enumerate(self.cfg["types"])}
         asked: List[Tuple[Doc, List[CandidateT]]] = []

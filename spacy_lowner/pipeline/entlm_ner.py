@@ -1,6 +1,6 @@
 """The trainable pipe `entlm_ner`: a masked language model that says a label's word in the place of an entity."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
@@ -96,9 +96,7 @@ class EntLMRecognizer(LabelledPipe):
             for label in own:
                 places.setdefault(label, []).append((example.predicted, own[label]))
         self._take_labels(labels, set(places) - {OUTSIDE})
-        self.model.initialize(
-            Y=[LabelledWords(readable_name(label), places.get(label, [])) for label in self.labels]
-        )
+        self.model.initialize(Y=[LabelledWords(readable_name(label), places.get(label, [])) for label in self.labels])
         self.cfg["label_words"] = dict(zip(self.labels, self.model.attrs["label_words"]))
 
     def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:

@@ -2,7 +2,7 @@
 
 import warnings
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.language import Language
@@ -11,13 +11,13 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..models.batching import batch_by_padding
 from ..corpus.cleaning import check_weight
 from ..corpus.extensions import LabelSource
 from ..errors import Errors, LownerError, Warnings, check_settings
+from ..models.batching import batch_by_padding
 from ..models.hf.encoder import embed_texts
-from ..models.knowfree import span_loss, spans_over
 from ..models.hf.transformer_shim import predict_from_threads_with
+from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
@@ -294,7 +294,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         key, extensions = self.cfg["extension_key"], self.cfg["extension_labels"]
         for row, example in zip(weights, examples):
             doc = example.reference
-            given = self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions) if key in doc.spans else ()
+            given = (
+                self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions) if key in doc.spans else ()
+            )
             row[len(self.labels) :] *= [label in given for label in extensions]
         return weights
 

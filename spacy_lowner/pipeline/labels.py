@@ -61,7 +61,8 @@ def describe(labels: Sequence[str], descriptions: Optional[Dict[str, str]], name
 
 def aligned_spans(example: Example, key: str) -> List[Span]:
     """RETURNS (List[Span]): The reference's spans on the predicted Doc's words, without white space around them; what does not align,
-    and what is white space, is left out."""
+    and what is white space, is left out.
+    """
     group = example.reference.spans.get(key, SpanGroup(example.reference))
     if len(example.predicted) == len(example.reference):
         aligned = [Span(example.predicted, span.start, span.end, label=span.label_) for span in group]

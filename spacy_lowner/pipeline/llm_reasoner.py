@@ -36,7 +36,9 @@ def make_llm_reasoner(
     nlp: Language, name: str, llm: Optional[Any], on_failure: str, initial: bool, backward: bool, spans_key: str
 ) -> "LLMReasoner":
     """Create an `llm_reasoner`; the arguments are those of `LLMReasoner`."""
-    return LLMReasoner(nlp.vocab, llm, name, on_failure=on_failure, initial=initial, backward=backward, spans_key=spans_key)
+    return LLMReasoner(
+        nlp.vocab, llm, name, on_failure=on_failure, initial=initial, backward=backward, spans_key=spans_key
+    )
 
 
 class LLMReasoner(Pipe):
@@ -66,7 +68,12 @@ class LLMReasoner(Pipe):
         self.vocab = vocab
         self.llm = llm
         self.name = name
-        self.cfg: Dict[str, Any] = {"on_failure": on_failure, "initial": initial, "backward": backward, "spans_key": spans_key}
+        self.cfg: Dict[str, Any] = {
+            "on_failure": on_failure,
+            "initial": initial,
+            "backward": backward,
+            "spans_key": spans_key,
+        }
         self.chain: Optional[ReasoningChain] = None
         self._cooldown_until = 0.0
 
@@ -145,7 +152,9 @@ class LLMReasoner(Pipe):
             self._fail(len(docs), "the language model gave no answer a while ago")
             return
         try:
-            reasoned = reason(docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__))
+            reasoned = reason(
+                docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__)
+            )
         except LownerError as error:
             self._start_cooldown()
             self._fail(len(docs), str(error))

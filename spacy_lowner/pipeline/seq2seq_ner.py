@@ -1,6 +1,6 @@
 """The trainable pipe `seq2seq_ner`: an encoder-decoder that writes entities as JSON, held to the words of the text."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
@@ -13,10 +13,10 @@ from thinc.types import Floats1d
 from ..annotations import REASONING, context_of, register
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
-from ..models.json_grammar import JSONGrammar, Mention
 from ..models.hf.pieces import tokenizer_of
-from ..models.seq2seq import Seq2SeqInput, generate
 from ..models.hf.shim import loaded_module
+from ..models.json_grammar import JSONGrammar, Mention
+from ..models.seq2seq import Seq2SeqInput, generate
 from ..models.windows import cut_windows
 from ..types import WriterModelT
 from .annotation import add_entities

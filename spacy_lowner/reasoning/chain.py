@@ -11,14 +11,14 @@ from ..llm.json_reader import read_json_values
 from ..llm.messages import Reply, Request
 from ..llm.templates import render
 
-
 # Letters of a part of a reasoning at most; a longer one is not read.
 MAX_LENGTH = 20_000
 
 
 class Example(NamedTuple):
     """A text with its reasoning, to learn from in context: by coarse types, for the fine types, and against those they are
-    taken for."""
+    taken for.
+    """
 
     text: str
     initial: str
@@ -66,7 +66,9 @@ class ReasoningChain:
         for key, known in (("prefixes", "sources"), ("most_confused", "types")):
             unknown = [name for name in confusion[key] if name is not None and name not in confusion[known]]
             if unknown:
-                raise LownerError(Errors.LN092.format(reason=f"{key} has {unknown[0]!r}, which is not among its {known}"))
+                raise LownerError(
+                    Errors.LN092.format(reason=f"{key} has {unknown[0]!r}, which is not among its {known}")
+                )
         meanings = {**(confusion.get("descriptions") or {}), **(descriptions or {})}
         coarse = {**(confusion.get("source_descriptions") or {}), **(descriptions or {})}
         types, sources = confusion["types"], confusion["sources"]
@@ -109,11 +111,16 @@ class ReasoningChain:
 
     def read(self, reply: Reply) -> Optional[Dict[str, str]]:
         """RETURNS (Optional[Dict[str, str]]): The reasoning in a reply by part; None if there is none that can be read. Of a reply that was
-        cut at the limit of tokens the last part is not taken."""
+        cut at the limit of tokens the last part is not taken.
+        """
         if reply.error is not None:
             return None
-        values = [inner for value in read_json_values(reply.text) for inner in (value if isinstance(value, list) else [value])]
-        said = next((value for value in values if isinstance(value, dict) and not value.keys().isdisjoint(self.parts)), {})
+        values = [
+            inner for value in read_json_values(reply.text) for inner in (value if isinstance(value, list) else [value])
+        ]
+        said = next(
+            (value for value in values if isinstance(value, dict) and not value.keys().isdisjoint(self.parts)), {}
+        )
         if reply.truncated and said:
             said.popitem()
         texts = {part: said.get(part) for part in self.parts}

@@ -28,7 +28,9 @@ def load_examples(name: str) -> List[Example]:
         return check_examples(read_json_file(path, list, "a JSON list of examples"), name)
 
 
-def examples_from(docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "sc", count: int = COUNT) -> List[Example]:
+def examples_from(
+    docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "sc", count: int = COUNT
+) -> List[Example]:
     """Make examples of annotated Docs, those first that bring most types that no earlier one has.
 
     docs (Iterable[Doc]): With gold entities. chain (ReasoningChain): Of their types. spans_key (str): Of the entities.

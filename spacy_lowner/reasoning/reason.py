@@ -23,7 +23,12 @@ class Reasoned(NamedTuple):
 
 
 def reason(
-    docs: Sequence[Doc], model: LanguageModel, chain: ReasoningChain, *, model_name: str, description: Optional[str] = None
+    docs: Sequence[Doc],
+    model: LanguageModel,
+    chain: ReasoningChain,
+    *,
+    model_name: str,
+    description: Optional[str] = None,
 ) -> Reasoned:
     """Write `doc._.lowner_reasoning` of Docs, in place of what is there: a dict of the reasoning's parts, the model, and a digest of the prompt.
 

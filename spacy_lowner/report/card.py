@@ -47,29 +47,34 @@ def render_card(
     examples (List[Doc]): Docs that the pipeline has annotated, to show.
     RETURNS (str): Markdown.
     """
-    return "\n\n".join(
-        [
-            f"# {name} {version}",
-            f"Pipeline: {', '.join(nlp.pipe_names)}. Trained and tested on {corpus}. Card of {time.strftime('%Y-%m-%d')}.",
-            f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\ndoc = nlp("…")\nprint({_where(examples)})\n```',
-            "## What it finds",
-            _types(nlp, scores),
-            "## How well",
-            _overall(scores),
-            "## From what",
-            _data(splits),
-            "Made with " + ", ".join(f"{package} {installed_version(package)}" for package in PACKAGES) + ".",
-            "## What it says",
-            _examples(examples),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                f"# {name} {version}",
+                f"Pipeline: {', '.join(nlp.pipe_names)}. Trained and tested on {corpus}. Card of {time.strftime('%Y-%m-%d')}.",
+                f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\ndoc = nlp("…")\nprint({_where(examples)})\n```',
+                "## What it finds",
+                _types(nlp, scores),
+                "## How well",
+                _overall(scores),
+                "## From what",
+                _data(splits),
+                "Made with " + ", ".join(f"{package} {installed_version(package)}" for package in PACKAGES) + ".",
+                "## What it says",
+                _examples(examples),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _types(nlp: Language, scores: Scores) -> str:
     descriptions = {}
     for _, pipe in nlp.pipeline:
         descriptions.update(getattr(pipe, "descriptions", {}))
-    labels = sorted(set(descriptions) | set(scores.per_type), key=lambda label: (-scores.per_type.get(label, {"f": 0})["f"], label))
+    labels = sorted(
+        set(descriptions) | set(scores.per_type), key=lambda label: (-scores.per_type.get(label, {"f": 0})["f"], label)
+    )
     rows = ["| Type | Meaning | P | R | F1 |", "| --- | --- | ---: | ---: | ---: |"]
     for label in labels:
         one = scores.per_type.get(label)

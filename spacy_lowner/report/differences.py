@@ -57,7 +57,9 @@ class Comparison:
     overall: Optional[Difference] = None
 
 
-def paired_differences(lines: Sequence[LineT], baseline: BaselineT = None, measure: str = "f", split: str = "test") -> List[Comparison]:
+def paired_differences(
+    lines: Sequence[LineT], baseline: BaselineT = None, measure: str = "f", split: str = "test"
+) -> List[Comparison]:
     """Compare systems with a baseline where both ran on the same corpus, sample and seed.
 
     The seeds are the pairs: a seed draws the sample, so results of one seed on several corpora are not independent. Over several
@@ -106,13 +108,18 @@ def render_differences(comparisons: Sequence[Comparison], columns: Sequence[str]
         f"columns. 95% intervals of the mean by Student's t over the pairs, from {FEWEST_PAIRS} pairs on and not corrected for the number of "
         "comparisons; with fewer pairs, see the differences by seed."
     )
-    rows = [["System", "Baseline", "Difference", "95% interval", "Pairs", "By seed"], ["---", "---", "---:", "---:", "---:", "---"]]
+    rows = [
+        ["System", "Baseline", "Difference", "95% interval", "Pairs", "By seed"],
+        ["---", "---", "---:", "---:", "---:", "---"],
+    ]
     rows += [_overall_row(one, columns) for one in comparisons]
     parts = [intro, _markdown(rows)]
     if len(columns) > 1:
         header = [["System", "Baseline", *columns], ["---", "---"] + ["---:"] * len(columns)]
         most = max(len(value.by_seed) for one in comparisons for value in one.columns.values())
-        cells = [[one.system, one.baseline, *(_cell(one.columns.get(name), most) for name in columns)] for one in comparisons]
+        cells = [
+            [one.system, one.baseline, *(_cell(one.columns.get(name), most) for name in columns)] for one in comparisons
+        ]
         parts += ["By column: the mean with its interval, or one difference per seed.", _markdown(header + cells)]
     return "\n\n".join(parts)
 

@@ -83,7 +83,9 @@ def draw_texts(groups: Dict[str, numpy.ndarray], path: Path, *, seed: int = 0) -
 
     vectors = numpy.vstack(list(groups.values()))
     perplexity = min(30.0, max(1.0, (len(vectors) - 1) / 3))
-    places = TSNE(perplexity=perplexity, init="random" if len(vectors) < 3 else "pca", random_state=seed).fit_transform(vectors)
+    places = TSNE(perplexity=perplexity, init="random" if len(vectors) < 3 else "pca", random_state=seed).fit_transform(
+        vectors
+    )
     pyplot = load_pyplot()
     figure, axis = pyplot.subplots(figsize=(6, 5))
     names = [f"{name} ({len(own)})" for name, own in zip(shorten(list(groups)), groups.values())]

@@ -11,8 +11,8 @@ from spacy.training import Example
 
 from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
-from ..scorers import best_threshold, span_score
 from ..loading import change_setting
+from ..scorers import best_threshold, span_score
 
 # Spans below it are never worth a look.
 LOWEST_THRESHOLD = 0.05

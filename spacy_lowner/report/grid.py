@@ -17,7 +17,17 @@ from .coverage import Place
 # They say what a run is called, not what it does.
 NAMES = ("grid", "system", "corpus")
 # Of the parts of a grid file.
-KINDS = {"title": str, "systems": dict, "corpora": dict, "shots": list, "sizes": list, "seeds": list, "notes": list, "published": dict, "baseline": (str, dict)}
+KINDS = {
+    "title": str,
+    "systems": dict,
+    "corpora": dict,
+    "shots": list,
+    "sizes": list,
+    "seeds": list,
+    "notes": list,
+    "published": dict,
+    "baseline": (str, dict),
+}
 SYSTEM_KEYS = ("config", "overrides", "tune_threshold", "train")
 
 
@@ -120,7 +130,9 @@ class Grid:
         for name, system in self.systems.items():
             if not Path(system.get("config", "")).is_file():
                 yield f"the config of {name!r}", system.get("config", ""), "Correct its path"
-        splits = dict.fromkeys(["train", "dev", "test", *(system.get("train", "train") for system in self.systems.values())])
+        splits = dict.fromkeys(
+            ["train", "dev", "test", *(system.get("train", "train") for system in self.systems.values())]
+        )
         for name, corpus in self.corpora.items():
             for split, seed in product(splits, self.seeds):
                 file = _seeded(corpus.get(split, ""), seed)
@@ -164,22 +176,38 @@ def read_grid(path: Path, *, files: bool = True) -> Grid:
     try:
         data = srsly.read_yaml(path) if path.suffix in (".yml", ".yaml") else srsly.read_json(path)
     except ValueError as error:
-        raise LownerError(Errors.LN060.format(path=path, problem=f"it cannot be read: {error}", mend="Correct the syntax")) from None
+        raise LownerError(
+            Errors.LN060.format(path=path, problem=f"it cannot be read: {error}", mend="Correct the syntax")
+        ) from None
     known = Grid.__dataclass_fields__
     valid = isinstance(data, dict) and {"title", "systems", "corpora"} <= set(data) <= set(known)
-    check(valid, f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}", "Correct its keys")
+    check(
+        valid, f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}", "Correct its keys"
+    )
     for name, kind in KINDS.items():
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        check(name not in data or isinstance(data[name], kinds), f"{name!r} must be a {' or '.join(one.__name__ for one in kinds)}")
+        check(
+            name not in data or isinstance(data[name], kinds),
+            f"{name!r} must be a {' or '.join(one.__name__ for one in kinds)}",
+        )
     for part, keys in (("systems", SYSTEM_KEYS), ("corpora", None)):
         for name, settings in data[part].items():
             check(isinstance(settings, dict), f"{name!r} in {part} must be a dict")
             unknown = set(settings) - set(keys or settings)
-            check(not unknown, f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}", "Correct its keys")
+            check(
+                not unknown,
+                f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}",
+                "Correct its keys",
+            )
     grid = Grid(**data)
-    baseline = grid.baseline if isinstance(grid.baseline, dict) else {grid.baseline: grid.baseline} if grid.baseline else {}
+    baseline = (
+        grid.baseline if isinstance(grid.baseline, dict) else {grid.baseline: grid.baseline} if grid.baseline else {}
+    )
     strangers = [str(name) for pair in baseline.items() for name in pair if name not in grid.systems]
-    check(not strangers, f"'baseline' names {', '.join(strangers)}, and the systems are {', '.join(map(str, grid.systems))}")
+    check(
+        not strangers,
+        f"'baseline' names {', '.join(strangers)}, and the systems are {', '.join(map(str, grid.systems))}",
+    )
     absent = next(grid.missing(), None) if files else None
     if absent is not None:
         what, file, mend = absent

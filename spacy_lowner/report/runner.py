@@ -138,7 +138,11 @@ def _sample(run: Run, path: Path) -> str:
         return run.train
     docs = load_corpus(Path(run.train), spans_key=run.spans_key)
     count = int(run.sample[1:])
-    chosen = sample_shots(docs, count, run.seed, run.spans_key)[0] if run.sample[0] == "k" else sample_size(docs, count, run.seed)
+    chosen = (
+        sample_shots(docs, count, run.seed, run.spans_key)[0]
+        if run.sample[0] == "k"
+        else sample_size(docs, count, run.seed)
+    )
     write_docs(chosen, path)
     return str(path)
 

@@ -65,7 +65,9 @@ def render_report(
 
 def render_table(lines: Sequence[LineT], measure: str, split: str = "test", published: PublishedT = {}) -> str:
     """RETURNS (str): A Markdown table with a row a system and a column a corpus and sample; the best of each in bold."""
-    values = {(system, column_name(*place)): scores for (system, *place), scores in summarize(lines, measure, split).items()}
+    values = {
+        (system, column_name(*place)): scores for (system, *place), scores in summarize(lines, measure, split).items()
+    }
     columns = [column_name(*place) for place in _places(lines)]
     means = {system: _mean_of_means([values.get((system, column)) for column in columns]) for system, _ in values}
     values.update({(system, "mean"): [value] for system, value in means.items() if value is not None})
@@ -83,13 +85,18 @@ def _tables_by_type(lines: Sequence[LineT], published: PublishedT) -> List[str]:
             for name in types:
                 values[line["system"], name].append(100 * scores["per_type"].get(name, {"f": 0.0})["f"])
             values[line["system"], "all types"].append(100 * scores["f"])
-        parts.append(f"## F1 by type, test, {column_name(*place)}\n\n{_table(values, [*types, 'all types'], published)}")
+        parts.append(
+            f"## F1 by type, test, {column_name(*place)}\n\n{_table(values, [*types, 'all types'], published)}"
+        )
     return parts
 
 
 def _table(values: Mapping[Tuple[str, str], List[float]], columns: Sequence[str], published: PublishedT) -> str:
     means = {place: mean(scores) for place, scores in values.items()}
-    best = {column: max((value for (_, other), value in means.items() if other == column), default=None) for column in columns}
+    best = {
+        column: max((value for (_, other), value in means.items() if other == column), default=None)
+        for column in columns
+    }
     rows = [["System", *columns], ["---"] + ["---:"] * len(columns)]
     for system in in_order(system for system, _ in values):
         rows.append([system, *(_cell(values.get((system, column)), best[column]) for column in columns)])
@@ -161,7 +168,9 @@ def describe_coverage(lines: Sequence[LineT], planned: Optional[Sequence[Place]]
 
 def by_size(samples: Any) -> List[str]:
     """RETURNS (List[str]): The distinct samples, "k5" before "k20", and "full" last."""
-    return sorted(set(samples), key=lambda sample: (sample == "full", sample[0], int(sample[1:]) if sample != "full" else 0))
+    return sorted(
+        set(samples), key=lambda sample: (sample == "full", sample[0], int(sample[1:]) if sample != "full" else 0)
+    )
 
 
 def in_order(items: Any) -> List[Any]:

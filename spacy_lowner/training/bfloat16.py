@@ -33,12 +33,14 @@ class InBfloat16:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """RETURNS (Any): The module's output in float32."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            output = self.inner(*args, **kwargs) if self.inner else type(self.module).forward(self.module, *args, **kwargs)
+            output = (
+                self.inner(*args, **kwargs) if self.inner else type(self.module).forward(self.module, *args, **kwargs)
+            )
         return _to_float32(output)
 
 
 def _to_float32(output: Any) -> Any:
-    """numpy knows no bfloat16, so what leaves a module is float32 again."""
+    """Numpy knows no bfloat16, so what leaves a module is float32 again."""
     if isinstance(output, torch.Tensor):
         return output.float() if output.is_floating_point() else output
     if isinstance(output, dict):

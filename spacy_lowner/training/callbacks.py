@@ -8,15 +8,13 @@ from thinc.api import Model, PyTorchShim
 from transformers import PreTrainedModel
 
 from ..errors import Errors, LownerError
-from .length_batching import ByLength
-from .bfloat16 import InBfloat16, computes_in_bfloat16
-from ..models.hf.shim import get_module
 from ..loading import load_pipeline
+from ..models.hf.shim import get_module
+from .bfloat16 import InBfloat16, computes_in_bfloat16
+from .length_batching import ByLength
 
 
-def create_start_from(
-    path: Optional[str] = None, pipes: Optional[List[str]] = None
-) -> Callable[[Language], Language]:
+def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = None) -> Callable[[Language], Language]:
     """Start from a trained source pipeline: for `[initialize.after_init]`.
 
     The encoder is copied whole. A pipe of ours takes over everything but the rows of its labels, so that a source with

@@ -38,9 +38,7 @@ class GroupedAdam(Optimizer):
         """
         self._groups[shim_id] = groups
 
-    def __call__(
-        self, key: Tuple[int, str], weights: Any, gradient: Any, *, lr_scale: float = 1.0
-    ) -> Tuple[Any, Any]:
+    def __call__(self, key: Tuple[int, str], weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Tuple[Any, Any]:
         """Update one parameter.
 
         key (Tuple[int, str]): Id of the thinc node or shim, and name of the parameter in it.
@@ -91,7 +89,9 @@ def create_grouped_adam(
     """
     for group, factor in lr_multipliers.items():
         if group not in (ENCODER, HEAD):
-            raise LownerError(Errors.LN014.format(what="group of lr_multipliers", value=group, options=f"{ENCODER}, {HEAD}"))
+            raise LownerError(
+                Errors.LN014.format(what="group of lr_multipliers", value=group, options=f"{ENCODER}, {HEAD}")
+            )
         if factor <= 0:
             raise LownerError(Errors.LN022.format(what=f"lr_multipliers.{group}", expected="positive", value=factor))
     return GroupedAdam(

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import openai  # noqa: F401
-import spacy.cli
 import torch
 import transformers  # noqa: F401
 from spacy.cli._util import parse_config_overrides

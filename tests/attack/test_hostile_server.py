@@ -15,8 +15,8 @@ import zlib
 from contextlib import contextmanager
 
 import pytest
-
 from llm.server import completion, serve
+
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.messages import Request
@@ -209,7 +209,9 @@ def test_hostile_server_slow_headers_on_a_connection_that_was_good():
         return True
 
     with raw_server(handle) as (url, seen):
-        good, slow = ask(url, "a", "b", max_concurrency=1, timeout=1, retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=1))
+        good, slow = ask(
+            url, "a", "b", max_concurrency=1, timeout=1, retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=1)
+        )
     assert good.text == "fine" and "given up" in slow.error
 
 

@@ -33,7 +33,12 @@ class Warm:
     """The process that runs and kills commands."""
 
     def __init__(self):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONWARNINGS": "ignore",
+        }
         self.process = subprocess.Popen(
             [sys.executable, str(WARM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -73,9 +78,13 @@ def inputs(tmp_path_factory):
     config.to_disk(folder / "tiny.cfg")
     splits = {split: "train.txt" for split in ("dev", "test")}
     grid = {"title": "Tiny", "systems": {"ner": {"config": "tiny.cfg"}}, "seeds": [0, 1]}
-    (folder / "grid.json").write_text(json.dumps({**grid, "corpora": {"mine": {"train": "train.spacy", **splits, "dev": "train.spacy"}}}))
+    (folder / "grid.json").write_text(
+        json.dumps({**grid, "corpora": {"mine": {"train": "train.spacy", **splits, "dev": "train.spacy"}}})
+    )
     (folder / "texts").mkdir()
-    lines = [f"Paragraph {i} of a small corpus tells that {i} times {i} is {i * i}, and nothing more." for i in range(120)]
+    lines = [
+        f"Paragraph {i} of a small corpus tells that {i} times {i} is {i * i}, and nothing more." for i in range(120)
+    ]
     (folder / "texts" / "a.txt").write_text("\n".join(lines))
     return folder
 

@@ -30,14 +30,34 @@ TEXTS = {
     "g.bmes": "北 B-LOC\n京 E-LOC\n很 O\n大 O\n",
 }
 OUTPUTS = (".spacy", ".jsonl", ".bio", ".markup")
-INSERTED = [b"[", b"{", b'"', b"\\", b"\x00", b"\xff", b"\n", b"\t", b"9" * 30, b"[" * 300, b"-1", b"null", b"true", b"1e999", b"NaN"]
+INSERTED = [
+    b"[",
+    b"{",
+    b'"',
+    b"\\",
+    b"\x00",
+    b"\xff",
+    b"\n",
+    b"\t",
+    b"9" * 30,
+    b"[" * 300,
+    b"-1",
+    b"null",
+    b"true",
+    b"1e999",
+    b"NaN",
+]
 ROUNDS = 60
 
 
 def docbin():
     nlp = spacy.blank("en")
     docs = []
-    for text, spans in (("Mira Toll joined Norvik Labs", [(0, 2, "PER"), (3, 5, "ORG")]), ("Oslo", [(0, 1, "LOC")]), ("", [])):
+    for text, spans in (
+        ("Mira Toll joined Norvik Labs", [(0, 2, "PER"), (3, 5, "ORG")]),
+        ("Oslo", [(0, 1, "LOC")]),
+        ("", []),
+    ):
         doc = nlp.make_doc(text)
         doc.spans["sc"] = [Span(doc, *span) for span in spans]
         doc.set_ents(list(doc.spans["sc"]), default="outside")

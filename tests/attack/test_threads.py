@@ -7,7 +7,7 @@ import numpy
 import pytest
 import spacy
 from small_models import TOK2VEC
-from spacy.tokens import Doc, Span
+from spacy.tokens import Span
 from spacy.training import Example
 
 from spacy_lowner.training.optimizer import create_grouped_adam

@@ -71,7 +71,11 @@ def test_corpus_is_made_by_one_run_at_a_time(source, name):
         assert result.exit_code == 1 and "LN151" in result.output
     assert not output.exists() and not PartFiles.beside(output).folder.exists()
     report = augment_corpus(source, output, SETTINGS)
-    assert len(list(read_docs(output))) == report["counts"]["originals"] + report["counts"]["kept"] == 3 + report["counts"]["kept"]
+    assert (
+        len(list(read_docs(output)))
+        == report["counts"]["originals"] + report["counts"]["kept"]
+        == 3 + report["counts"]["kept"]
+    )
 
 
 @pytest.mark.parametrize("name", ["more.spacy", "more"])

@@ -176,11 +176,15 @@ def test_labels_always_cover_the_words_they_should(filler, words):
 
 def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
     fills = Infill(tiny_encoder)
-    gaps = [Gap(tuple("abcde"[:size]), place, place + 1) for size, place in ((5, 4), (4, 3), (5, 0))] + [Gap(tuple("abcd"), 0, 2)]
+    gaps = [Gap(tuple("abcde"[:size]), place, place + 1) for size, place in ((5, 4), (4, 3), (5, 0))] + [
+        Gap(tuple("abcd"), 0, 2)
+    ]
     alone = [fills.fill([gap])[0] for gap in gaps]
     again = Infill(tiny_encoder)
     calls = []
-    monkeypatch.setattr(again, "_predict", lambda batch, real=again._predict: (calls.append(len(batch)), real(batch))[1])
+    monkeypatch.setattr(
+        again, "_predict", lambda batch, real=again._predict: (calls.append(len(batch)), real(batch))[1]
+    )
     assert again.fill(gaps) == alone and calls == [4]
     assert again.fill(gaps[::-1]) == alone[::-1] and calls == [4]
     assert len(alone[3]) == 2 and all(len(words) == infill_module.TOP for words in alone[3])
@@ -209,14 +213,21 @@ def test_denoising_counts(corpus):
     mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0, denoiser=Picky())
     made = [new.text for own in mix.make(corpus) for new in own]
     assert made and not any("Ada" in text and text.startswith("Ann") for text in made)
-    assert mix.counts["made"] == mix.counts["kept"] + mix.counts["filtered"] + mix.counts["double"] and mix.counts["filtered"]
+    assert (
+        mix.counts["made"] == mix.counts["kept"] + mix.counts["filtered"] + mix.counts["double"]
+        and mix.counts["filtered"]
+    )
 
 
 @pytest.fixture
 def ruler(tmp_path):
     """A trained pipeline, as far as others can tell: it knows Ann, Bob and Rome."""
     nlp = spacy.blank("en")
-    patterns = [{"label": "PER", "pattern": "Ann"}, {"label": "PER", "pattern": "Bob"}, {"label": "LOC", "pattern": "Rome"}]
+    patterns = [
+        {"label": "PER", "pattern": "Ann"},
+        {"label": "PER", "pattern": "Bob"},
+        {"label": "LOC", "pattern": "Rome"},
+    ]
     nlp.add_pipe("entity_ruler").add_patterns(patterns)
     nlp.to_disk(tmp_path / "ruler")
     return str(tmp_path / "ruler")
@@ -258,7 +269,9 @@ def test_a_phrase_is_of_one_sentence(nlp, filler):
 def test_augmenter_in_a_corpus(corpus, tmp_path, tiny_encoder):
     write_docs(corpus, tmp_path / "train.spacy")
     nlp = spacy.blank("en")
-    augment = create_factmix_augmenter(tmp_path / "train.spacy", masked_lm=tiny_encoder, context_ratio=1, entity_ratio=2)
+    augment = create_factmix_augmenter(
+        tmp_path / "train.spacy", masked_lm=tiny_encoder, context_ratio=1, entity_ratio=2
+    )
     reader = Corpus(tmp_path / "train.spacy", augmenter=augment)
     first, second = ([(eg.reference.text, spans(eg.reference)) for eg in reader(nlp)] for _ in range(2))
     assert len(first) == 4 + 4 + 2 and first == second
@@ -274,7 +287,9 @@ def test_an_augmenter_that_is_done_lets_go_of_its_models(corpus, tmp_path, tiny_
         return model, tokenizer
 
     monkeypatch.setattr(infill_module, "load_masked_lm", watched)
-    augment = create_factmix_augmenter(tmp_path / "train.spacy", masked_lm=tiny_encoder, context_ratio=1, entity_ratio=0)
+    augment = create_factmix_augmenter(
+        tmp_path / "train.spacy", masked_lm=tiny_encoder, context_ratio=1, entity_ratio=0
+    )
     assert len(list(Corpus(tmp_path / "train.spacy", augmenter=augment)(nlp))) > len(corpus) and len(models) == 1
     gc.collect()
     assert models[0]() is None
@@ -361,7 +376,11 @@ def test_words_replaced_one_by_one_keep_the_spans_inside(make_doc):
     doc = make_doc("Ann quickly ran home", (0, 1, "PER"))
     doc.spans["sc_ext"] = [Span(doc, 1, 2, "ADV"), Span(doc, 2, 3, "VERB"), Span(doc, 1, 3, "VP")]
     new = rewrite(doc, Edit(1, 3, ["slowly", "went"], [True], inner=None))
-    assert [(span.text, span.label_) for span in new.spans["sc_ext"]] == [("slowly", "ADV"), ("went", "VERB"), ("slowly went", "VP")]
+    assert [(span.text, span.label_) for span in new.spans["sc_ext"]] == [
+        ("slowly", "ADV"),
+        ("went", "VERB"),
+        ("slowly went", "VP"),
+    ]
     other = rewrite(doc, Edit(1, 3, ["slowly", "went"], [True]))
     assert [span.label_ for span in other.spans["sc_ext"]] == ["VP"]
 
@@ -395,7 +414,9 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
         assert bad.exit_code == 1 and len(list(read_docs(tmp_path / "train.spacy"))) == 3
 
 
-def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(corpus, tmp_path, tiny_encoder, monkeypatch):
+def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(
+    corpus, tmp_path, tiny_encoder, monkeypatch
+):
     write_docs(corpus, tmp_path / "train.spacy")
     write_docs(corpus[:1], tmp_path / "dev.spacy")
     (tmp_path / "a.cfg").write_text("[nlp]")
@@ -405,13 +426,35 @@ def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(c
         for run in runs:
             trained.append(run.system)
             f = 0.9 if run.system == "1:1 context, 1:4 entity" else 0.5
-            append_line({"key": run.key, "grid": run.grid, "system": run.system, "corpus": run.corpus, "scores": {"dev": {"f": f}}}, path)
+            append_line(
+                {
+                    "key": run.key,
+                    "grid": run.grid,
+                    "system": run.system,
+                    "corpus": run.corpus,
+                    "scores": {"dev": {"f": f}},
+                },
+                path,
+            )
 
     monkeypatch.setattr("spacy_lowner.cli.augment.run_grid", run_grid)
-    monkeypatch.setattr("spacy_lowner.augment.corpus.build_factmix", lambda *args, **settings: built.append(1) or build(*args, **settings))
-    options = ["--masked-lm", tiny_encoder, "--search", "--config", str(tmp_path / "a.cfg"), "--dev", str(tmp_path / "dev.spacy")]
+    monkeypatch.setattr(
+        "spacy_lowner.augment.corpus.build_factmix",
+        lambda *args, **settings: built.append(1) or build(*args, **settings),
+    )
+    options = [
+        "--masked-lm",
+        tiny_encoder,
+        "--search",
+        "--config",
+        str(tmp_path / "a.cfg"),
+        "--dev",
+        str(tmp_path / "dev.spacy"),
+    ]
     for _ in range(2):
-        result = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "more.spacy"), *options])
+        result = CliRunner().invoke(
+            lowner, ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "more.spacy"), *options]
+        )
         assert result.exit_code == 0, result.output
     assert len(trained) == len(built) == 16
     best = tmp_path / "more.search" / "context1_entity4.spacy"
@@ -473,7 +516,15 @@ def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkey
 def test_a_folder_takes_parts_and_nothing_else(corpus, tmp_path, tiny_encoder, monkeypatch):
     monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
     write_docs(corpus, tmp_path / "train.spacy")
-    command = ["augment", str(tmp_path / "train.spacy"), str(tmp_path / "more"), "--masked-lm", tiny_encoder, "--entity-ratio", "1"]
+    command = [
+        "augment",
+        str(tmp_path / "train.spacy"),
+        str(tmp_path / "more"),
+        "--masked-lm",
+        tiny_encoder,
+        "--entity-ratio",
+        "1",
+    ]
     for _ in range(2):
         result = CliRunner().invoke(lowner, command)
         assert result.exit_code == 0, result.output
@@ -539,7 +590,11 @@ def test_all_labels_of_a_mention_hold_for_what_takes_its_place(make_doc):
         make_doc("New Zealand has sung", (0, 2, "person"), (0, 2, "singer")),
     ]
     made = FactMix(None, MentionBase.from_docs(docs), context_ratio=0, entity_ratio=8).make(docs)
-    assert [{doc.text for doc in own} for own in made] == [set(), {"New Zealand sang in New York"}, {"Madonna has sung"}]
+    assert [{doc.text for doc in own} for own in made] == [
+        set(),
+        {"New Zealand sang in New York"},
+        {"Madonna has sung"},
+    ]
     assert all({"person", "singer"} <= {label for _, label in spans(doc)} for own in made for doc in own)
 
 
@@ -591,10 +646,14 @@ def test_outputs_that_cannot_be(corpus, tmp_path):
     write_docs(corpus, tmp_path / "in" / "00001.spacy")
     (tmp_path / "file").write_text("")
     for source, output in (("in/00001.spacy", "in"), ("in", "in"), ("in", "file"), ("in", "x.json")):
-        done = CliRunner().invoke(lowner, ["augment", str(tmp_path / source), str(tmp_path / output), "--context-ratio", "0"])
+        done = CliRunner().invoke(
+            lowner, ["augment", str(tmp_path / source), str(tmp_path / output), "--context-ratio", "0"]
+        )
         assert done.exit_code == 1 and "LN0" in done.output
     assert CliRunner().invoke(lowner, ["augment", str(tmp_path / "in"), ".", "--context-ratio", "0"]).exit_code == 1
-    done = CliRunner().invoke(lowner, ["augment", str(tmp_path / "in"), str(tmp_path / "out.spacy"), "--context-ratio", "0"])
+    done = CliRunner().invoke(
+        lowner, ["augment", str(tmp_path / "in"), str(tmp_path / "out.spacy"), "--context-ratio", "0"]
+    )
     assert done.exit_code == 0 and len(list(read_docs(tmp_path / "out.spacy"))) > len(corpus)
 
 
@@ -617,7 +676,9 @@ def test_entities_inside_stay_out_of_words_whose_entities_are_missing(make_doc, 
     unknown = Doc(nlp.vocab, words=["at", "Acme"])
     unknown.spans["sc"] = [Span(unknown, 1, 2, "ORG")]
     made = FactMix(None, MentionBase.from_docs([nested, unknown]), context_ratio=0, entity_ratio=1).make([unknown])[0]
-    assert [(doc.text.strip(), spans(doc)) for doc in made] == [("at Rome College", [("Rome College", "ORG"), ("Rome", "LOC")])]
+    assert [(doc.text.strip(), spans(doc)) for doc in made] == [
+        ("at Rome College", [("Rome College", "ORG"), ("Rome", "LOC")])
+    ]
     assert not made[0].has_annotation("ENT_IOB")
 
 

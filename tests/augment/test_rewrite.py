@@ -53,7 +53,9 @@ def test_a_tree_is_kept():
         (2, "dep"),
         (1, "punct"),
     ]
-    assert not rewrite(Doc(VOCAB, words=["Ann", "met"], heads=[1, 1], deps=["nsubj", ""]), Edit(1, 2, ["saw"], [])).has_annotation("DEP")
+    assert not rewrite(
+        Doc(VOCAB, words=["Ann", "met"], heads=[1, 1], deps=["nsubj", ""]), Edit(1, 2, ["saw"], [])
+    ).has_annotation("DEP")
     root = rewrite(doc, Edit(1, 2, ["has", "met"], [True]))
     assert [token.head.i for token in root] == [1, 1, 1, 4, 1, 1]
 
@@ -96,9 +98,15 @@ def test_a_doc_without_any_annotation(nlp):
 @st.composite
 def docs_and_edits(draw):
     size = draw(st.integers(1, 8))
-    doc = Doc(VOCAB, words=[f"w{i}" for i in range(size)], spaces=draw(st.lists(st.booleans(), min_size=size, max_size=size)))
-    places = draw(st.lists(st.tuples(st.integers(0, size - 1), st.integers(1, size)).filter(lambda p: p[0] < p[1]), max_size=5))
-    doc.spans["sc"] = SpanGroup(doc, spans=[Span(doc, start, end, label=f"L{n}") for n, (start, end) in enumerate(places)])
+    doc = Doc(
+        VOCAB, words=[f"w{i}" for i in range(size)], spaces=draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    )
+    places = draw(
+        st.lists(st.tuples(st.integers(0, size - 1), st.integers(1, size)).filter(lambda p: p[0] < p[1]), max_size=5)
+    )
+    doc.spans["sc"] = SpanGroup(
+        doc, spans=[Span(doc, start, end, label=f"L{n}") for n, (start, end) in enumerate(places)]
+    )
     start = draw(st.integers(0, size - 1))
     end = draw(st.integers(start + 1, size))
     words = [f"new{i}" for i in range(draw(st.integers(1, 4)))]

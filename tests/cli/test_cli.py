@@ -151,7 +151,9 @@ def test_threshold_changes_the_pipe_on_disk(run, trained, markup):
     assert result.exit_code == 0, result.output
     after = spacy.load(trained).get_pipe("knowfree_spancat").cfg
     assert after["threshold"] != before["threshold"]
-    assert spacy.load(trained).config["components"]["knowfree_spancat"]["threshold"] == pytest.approx(after["threshold"])
+    assert spacy.load(trained).config["components"]["knowfree_spancat"]["threshold"] == pytest.approx(
+        after["threshold"]
+    )
     same = [name for name in before if name not in ("threshold", "configured")]
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert run("threshold", trained / "none", markup).exit_code == 1

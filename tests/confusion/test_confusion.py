@@ -69,7 +69,13 @@ def test_equal_overlaps_are_settled_by_score(docs):
 
 
 def test_shares_of_types():
-    matches = [EntityMatch("a", "x"), EntityMatch("a", "y"), EntityMatch("a", "x"), EntityMatch("a", None), EntityMatch("b", "y")]
+    matches = [
+        EntityMatch("a", "x"),
+        EntityMatch("a", "y"),
+        EntityMatch("a", "x"),
+        EntityMatch("a", None),
+        EntityMatch("b", "y"),
+    ]
     expected = [[0.5, 0.25], [0.0, 1.0], [0.0, 0.0]]
     assert shares(matches, ["a", "b", "c"], ["x", "y"]).tolist() == expected
     assert shares([], ["a"], []).shape == (1, 0)
@@ -80,7 +86,11 @@ def test_equations_by_hand():
     similarity = numpy.asarray([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
     misread = numpy.asarray([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.0, 0.0, 0.0]])
     found = quantify(
-        ["singer", "writer", "song"], ["PER", "MISC"], source_shares=source_shares, similarity=similarity, misread=misread
+        ["singer", "writer", "song"],
+        ["PER", "MISC"],
+        source_shares=source_shares,
+        similarity=similarity,
+        misread=misread,
     )
     assert found.prefixes == ["PER", "PER", "MISC"] and found.named("song") == "MISC->song"
     # eq. 4: u_hie(i, j) = R_H(i -> prefix(j))
@@ -114,9 +124,13 @@ def test_weights_count():
 
 
 def test_one_type_or_none():
-    alone = quantify(["a"], [], source_shares=numpy.zeros((1, 0)), similarity=numpy.ones((1, 1)), misread=numpy.ones((1, 1)))
+    alone = quantify(
+        ["a"], [], source_shares=numpy.zeros((1, 0)), similarity=numpy.ones((1, 1)), misread=numpy.ones((1, 1))
+    )
     assert alone.most_confused == [None] and alone.total.tolist() == [[0.0]] and alone.prefixes == [None]
-    nothing = quantify([], [], source_shares=numpy.zeros((0, 0)), similarity=numpy.zeros((0, 0)), misread=numpy.zeros((0, 0)))
+    nothing = quantify(
+        [], [], source_shares=numpy.zeros((0, 0)), similarity=numpy.zeros((0, 0)), misread=numpy.zeros((0, 0))
+    )
     assert nothing.most_confused == []
 
 
@@ -136,7 +150,7 @@ def wordnet(tmp_path):
     folder.mkdir()
     head = "  1 This is a licence\n"
     senses = ["party", "political_party", "singer", "star"]
-    lines = [f"0000{i} 18 n 01 {word} 0 000 | what {word} is; \"an example\"  \n" for i, word in enumerate(senses)]
+    lines = [f'0000{i} 18 n 01 {word} 0 000 | what {word} is; "an example"  \n' for i, word in enumerate(senses)]
     offsets = [len(head) + sum(map(len, lines[:i])) for i in range(len(lines))]
     (folder / "data.noun").write_text(head + "".join(lines))
     index = [f"{word} n 2 1 @ 2 1 {offset:08} {offsets[0]:08}  \n" for word, offset in zip(senses, offsets)]
@@ -174,7 +188,9 @@ def test_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
     with pytest.warns(UserWarning, match="LN120.* misc, album:"):
         texts = describe_types(["song", "popSinger", "misc", "album"], {"song": "a song"}, None, model)
     assert texts == {"song": "a song", "popSinger": "They sing.", "misc": "misc", "album": "album"}
-    model.ask = lambda requests, description: [Reply("They sing.") for request in requests if model.prompts.append(request.messages[0][1]) is None]
+    model.ask = lambda requests, description: [
+        Reply("They sing.") for request in requests if model.prompts.append(request.messages[0][1]) is None
+    ]
     model.prompts = []
     describe_types(["song", "popSinger", "misc"], {"song": "a song"}, wordnet, model)
     assert "pop singer: what singer is" in model.prompts[0] and len(model.prompts) == 2
@@ -204,9 +220,16 @@ def test_command(docs, tmp_path, wordnet):
     assert "PER-&gt;writer" in (tmp_path / "c.svg").read_text()
     # Without a source it still says what the pipeline mixes up.
     alone = CliRunner().invoke(lowner, [*arguments, "--wordnet", str(wordnet.folder)])
-    assert alone.exit_code == 0 and "PER" not in alone.output and "album" in alone.output and "Nothing is predicted" not in alone.output
+    assert (
+        alone.exit_code == 0
+        and "PER" not in alone.output
+        and "album" in alone.output
+        and "Nothing is predicted" not in alone.output
+    )
     pipeline(song=["no such song"]).to_disk(tmp_path / "mute")
-    mute = CliRunner().invoke(lowner, ["confusion", "--target-model", str(tmp_path / "mute"), "--dev", str(tmp_path / "dev.spacy")])
+    mute = CliRunner().invoke(
+        lowner, ["confusion", "--target-model", str(tmp_path / "mute"), "--dev", str(tmp_path / "dev.spacy")]
+    )
     assert mute.exit_code == 0 and "Nothing is predicted" in mute.output
     write_docs([spacy.blank("en")("no one")], tmp_path / "dev.spacy")
     assert "LN091" in CliRunner().invoke(lowner, arguments).output

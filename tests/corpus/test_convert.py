@@ -65,7 +65,12 @@ def test_round_trip_keeps_extensions_weight_and_origin(tmp_path, make_doc, suffi
 
 
 def test_round_trip_of_markup_keeps_text_and_mentions(tmp_path, make_doc):
-    docs = [make_doc("The [old] London Eye \\ turns", (0, 6, "x"), (4, 5, "LOC")), make_doc("(none)"), make_doc("# 1 [hit]"), make_doc("\\# 2")]
+    docs = [
+        make_doc("The [old] London Eye \\ turns", (0, 6, "x"), (4, 5, "LOC")),
+        make_doc("(none)"),
+        make_doc("# 1 [hit]"),
+        make_doc("\\# 2"),
+    ]
     path = tmp_path / "corpus.markup"
     write_corpus(docs, path)
     again = load_corpus(path, format="markup")
@@ -94,7 +99,11 @@ def test_overlaps_are_refused_or_dropped(tmp_path):
         write_corpus(docs, tmp_path / "a.bio")
     assert list(tmp_path.iterdir()) == []
     dropped = write_corpus(docs, tmp_path / "a.bio", overlaps="drop")
-    assert dropped == sum(len(doc.spans["sc"]) for doc in docs) - sum(len(d.spans["sc"]) for d in load_corpus(tmp_path / "a.bio")) > 0
+    assert (
+        dropped
+        == sum(len(doc.spans["sc"]) for doc in docs) - sum(len(d.spans["sc"]) for d in load_corpus(tmp_path / "a.bio"))
+        > 0
+    )
     assert content(load_corpus(tmp_path / "a.bio"))[2][1] == [(0, 3, "LOC")]
 
 
@@ -256,12 +265,16 @@ def test_codecs_of_other_packages_are_looked_for_once(tmp_path, nlp, monkeypatch
     looked = []
     for registry in (msgpack_decoders, msgpack_encoders):
         monkeypatch.setattr(registry, "entry_points", True)
-        monkeypatch.setattr(registry, "get_entry_points", lambda: looked.append(0) or {"lowner-test": lambda value, chain=None: value})
+        monkeypatch.setattr(
+            registry, "get_entry_points", lambda: looked.append(0) or {"lowner-test": lambda value, chain=None: value}
+        )
     settle_codecs.cache_clear()
     try:
         write_docs([nlp("Ann met Bob")], tmp_path / "a.spacy")
         assert [doc.text for doc in read_docs(tmp_path / "a.spacy", nlp.vocab)] == ["Ann met Bob"]
-        assert len(looked) == 2 and all("lowner-test" in registry.get_all() for registry in (msgpack_decoders, msgpack_encoders))
+        assert len(looked) == 2 and all(
+            "lowner-test" in registry.get_all() for registry in (msgpack_decoders, msgpack_encoders)
+        )
     finally:
         for registry in (msgpack_decoders, msgpack_encoders):
             catalogue.REGISTRY.pop((*registry.namespace, "lowner-test"), None)

@@ -38,7 +38,10 @@ def umask():
 def other_run(tmp_path):
     """A process that has the lock of tmp_path/out.spacy until its input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "out.spacy")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(tmp_path / "out.spacy")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "locked\n"
     yield process

@@ -168,7 +168,10 @@ def test_weight_of_a_doc_is_checked_when_it_is_read_and_when_it_trains(tmp_path,
         nlp.update(examples)
 
 
-@pytest.mark.parametrize("fields", [{"categories": {"a": float("inf")}}, {"categories": {"a": "x"}}, {"context": {"": "x"}}, {"context": {"a": 1}}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"categories": {"a": float("inf")}}, {"categories": {"a": "x"}}, {"context": {"": "x"}}, {"context": {"a": 1}}],
+)
 def test_fields_that_a_doc_cannot_hold_are_refused(read, fields):
     with pytest.raises(LownerError, match="LN009"):
         read([record(MIRA, **fields)])
@@ -200,7 +203,9 @@ def spans_counted(text, mentions, unit, inclusive):
             "characters": lambda i: i,
         }[unit]
         assert places.resolve(Counting("characters", False)) == []
-        spans.append({"start": numbers(start), "end": numbers(start + len(mention)) - inclusive, "label": label, "text": mention})
+        spans.append(
+            {"start": numbers(start), "end": numbers(start + len(mention)) - inclusive, "label": label, "text": mention}
+        )
     return spans
 
 
@@ -243,7 +248,11 @@ def test_offsets_that_fit_in_no_way_are_refused_with_both_texts(read, span, text
     with pytest.raises(LownerError, match="LN164") as error:
         read([record(span, text=text)])
     mention = span.get("text", span.get("mention"))
-    assert repr(mention) in str(error.value) and "line 1" in str(error.value) and text[span["start"] : span["end"]] in str(error.value)
+    assert (
+        repr(mention) in str(error.value)
+        and "line 1" in str(error.value)
+        and text[span["start"] : span["end"]] in str(error.value)
+    )
     found, report = read([record(span, text=text), record({**MIRA, "text": "Mira Toll"})], skip_invalid=True)
     assert found == [[("Mira Toll", "PER")]] and len(report.skipped) == 1
 
@@ -256,12 +265,20 @@ def test_offsets_by_tokens_or_characters_are_told_apart(read):
     assert read([beyond])[0] == [[("Toll", "X")]]
     with pytest.raises(LownerError, match="LN165.*--offsets"):
         read([{"text": "A b c", "tokens": ["A", "b", "c"], "entities": [[0, 1, "X"], [2, 3, "Y"]]}])
-    assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="tokens")[0] == [[("c", "Y")]]
-    assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="characters")[0] == [[("b", "Y")]]
+    assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="tokens")[0] == [
+        [("c", "Y")]
+    ]
+    assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="characters")[0] == [
+        [("b", "Y")]
+    ]
 
 
 def test_tokens_of_prodigy_are_kept(read):
-    words = [{"text": "un", "start": 0, "end": 2}, {"text": "believable", "start": 2, "end": 12}, {"text": "Oslo", "start": 13, "end": 17}]
+    words = [
+        {"text": "un", "start": 0, "end": 2},
+        {"text": "believable", "start": 2, "end": 12},
+        {"text": "Oslo", "start": 13, "end": 17},
+    ]
     found, _ = read([{"text": "unbelievable Oslo", "tokens": words, "spans": [[2, 12, "ADJ"]]}])
     assert found == [[("believable", "ADJ")]]
 
@@ -289,7 +306,9 @@ def test_annotations_under_two_keys_are_refused(read, fields):
 def test_annotations_under_two_keys_that_agree_are_read(read):
     nested = [MIRA, {"start": 0, "end": 4, "label": "FIRST"}]
     assert read([{"text": TEXT, "spans": [MIRA], "entities": [[0, 9, "PER"]]}])[0] == [[("Mira Toll", "PER")]]
-    assert read([{"text": TEXT, "ents": [MIRA], "spans": {"sc": nested}}])[0] == [[("Mira Toll", "PER"), ("Mira", "FIRST")]]
+    assert read([{"text": TEXT, "ents": [MIRA], "spans": {"sc": nested}}])[0] == [
+        [("Mira Toll", "PER"), ("Mira", "FIRST")]
+    ]
 
 
 @pytest.mark.parametrize("spans", ["PER", 5, {"a": 1}, ["PER", "ORG"], {"PER": {"Mira": [[0, 3]]}}])
@@ -407,7 +426,10 @@ def test_columns_without_a_label_or_a_word(tmp_path):
 # Encodings, languages, sizes
 
 
-@pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "base64", "rot13", "hex", "no such", ""])
+@pytest.mark.parametrize(
+    "encoding",
+    ["undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "base64", "rot13", "hex", "no such", ""],
+)
 def test_encoding_that_is_none_of_files_is_refused(read, encoding):
     with pytest.raises(LownerError, match="LN014.*encoding"):
         read("Mira B-PER\n", "a.txt", encoding=encoding)

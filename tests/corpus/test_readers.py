@@ -116,7 +116,10 @@ def test_records_with_inclusive_ends_and_nesting(write):
 
 
 def test_records_with_tokens(write):
-    record = {"tokens": ["jun", "B", "binds"], "entity_mentions": [{"start": 0, "end": 2, "entity_type": "DNA", "text": "jun B"}]}
+    record = {
+        "tokens": ["jun", "B", "binds"],
+        "entity_mentions": [{"start": 0, "end": 2, "entity_type": "DNA", "text": "jun B"}],
+    }
     path = write(json.dumps(record) + "\n", "a.jsonl")
     assert detect_format(path) == "records"
     (sentence,) = read_records(path)
@@ -197,7 +200,12 @@ BAD = [
     ("EU foo\nbe bar\n", "a.txt", {"format": "columns"}, "line 1: no label from here on is of a known scheme"),
     ("just some text\nand more\n", "a.txt", {}, "cannot tell the format"),
     ("BOS a b EOS\tO O intent\n", "a.txt", {"format": "intents"}, "line 1: 4 tokens but 3 labels"),
-    ('{"text": "Rome", "spans": [[0, 9, "city"]]}\n', "a.jsonl", {}, "line 1: the span 0-9 .* outside the 4 characters"),
+    (
+        '{"text": "Rome", "spans": [[0, 9, "city"]]}\n',
+        "a.jsonl",
+        {},
+        "line 1: the span 0-9 .* outside the 4 characters",
+    ),
     ('{"text": "Rome", "spans": [[0, 2, "city"]]}\n', "a.jsonl", {}, "does not begin and end at words"),
     ('{"tokens": ["a"], "spans": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
     ('{"tokens": ["a"], "spans": [{"from": 0}]}\n', "a.jsonl", {}, "cannot read the span"),
@@ -207,7 +215,12 @@ BAD = [
     ('{"tokens": ["Rome", ""]}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
     ('{"tokens": ["a"], "lowner_weight": "x"}\n', "a.jsonl", {}, "'lowner_weight' must be a finite number"),
     ('{"tokens": ["a"], "extensions": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
-    ('{"tokens": ["a"], "extensions": [], "extensions_source": {"from": "x"}}\n', "a.jsonl", {}, "line 1: 'extensions_source' must be an object"),
+    (
+        '{"tokens": ["a"], "extensions": [], "extensions_source": {"from": "x"}}\n',
+        "a.jsonl",
+        {},
+        "line 1: 'extensions_source' must be an object",
+    ),
     ('{"text": 5}\n', "a.jsonl", {}, "'text' must be a string"),
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),

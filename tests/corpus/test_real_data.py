@@ -31,7 +31,9 @@ CORPORA = [
 
 
 @pytest.mark.external
-@pytest.mark.parametrize("name, format, scheme, sentences, spans, types, mends", CORPORA, ids=[row[0] for row in CORPORA])
+@pytest.mark.parametrize(
+    "name, format, scheme, sentences, spans, types, mends", CORPORA, ids=[row[0] for row in CORPORA]
+)
 def test_read_and_round_trip(tmp_path, name, format, scheme, sentences, spans, types, mends):
     if not (DATA / name).is_file():
         pytest.skip(f"LOWNER_DATA has no {name}")

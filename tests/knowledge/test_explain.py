@@ -36,24 +36,46 @@ def annotator():
 
 @pytest.fixture
 def docs(make_doc):
-    return [make_doc("Ann left Rome", (0, 1, "PER"), (2, 3, "LOC")), make_doc("it rains"), make_doc("no reply"), make_doc("signs")]
+    return [
+        make_doc("Ann left Rome", (0, 1, "PER"), (2, 3, "LOC")),
+        make_doc("it rains"),
+        make_doc("no reply"),
+        make_doc("signs"),
+    ]
 
 
 def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, annotator):
     model = Scripted()
     made, report = explain(docs, model, annotator, model_name="wise", weight=0.25)
     assert [doc.text for doc in made] == [
-        "Ann is a singer.", "She loves Rome.", "Rome: Rome is a city!", "Rain falls.", "Rome is wet."
+        "Ann is a singer.",
+        "She loves Rome.",
+        "Rome: Rome is a city!",
+        "Rain falls.",
+        "Rome is wet.",
     ]
-    assert [[span.label_ for span in doc.spans["sc"]] for doc in made] == [["PER"], ["LOC"], ["LOC", "LOC"], [], ["LOC"]]
+    assert [[span.label_ for span in doc.spans["sc"]] for doc in made] == [
+        ["PER"],
+        ["LOC"],
+        ["LOC", "LOC"],
+        [],
+        ["LOC"],
+    ]
     assert all([*doc.ents] == [*doc.spans["sc"]] and doc.has_annotation("ENT_IOB") for doc in made)
     assert report.used == {"sentences": 5, "target entities": 5}
     assert report.unused == {
-        "sentence that was there before": 1, "sentence cut at the limit of tokens": 1, "no answer": 1, "no sentence": 1
+        "sentence that was there before": 1,
+        "sentence cut at the limit of tokens": 1,
+        "no answer": 1,
+        "no sentence": 1,
     }
     assert {doc.user_data["lowner_weight"] for doc in made} == {0.25}
     assert [doc.user_data["lowner_origin"] for doc in made] == ["llm-explained"] * 5
-    assert made[0].user_data["lowner_provenance"] == {"model": "wise", "prompt": "explain.en.v1", "text": "Ann left Rome"}
+    assert made[0].user_data["lowner_provenance"] == {
+        "model": "wise",
+        "prompt": "explain.en.v1",
+        "text": "Ann left Rome",
+    }
     assert '["Ann (PER)", "Rome (LOC)"]' in model.prompts[0] and "Entities" not in model.prompts[1]
 
 
@@ -117,7 +139,11 @@ def test_command_with_a_server(docs, annotator, tmp_path):
     written = list(read_docs(tmp_path / "out.spacy"))
     assert [doc.text for doc in written[:2]] == ["Ann left Rome", "it rains"] and len(written) == 7
     assert [(span.text, span.label_) for span in written[-1].spans["sc_ext"]] == [("Rome", "city")]
-    assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"sentences": 5, "target entities": 5, "entities": 1}
+    assert srsly.read_json(tmp_path / "out.report.json")["used"] == {
+        "sentences": 5,
+        "target entities": 5,
+        "entities": 1,
+    }
     converted = CliRunner().invoke(lowner, ["convert", paths[1], str(tmp_path / "out.jsonl")])
     assert converted.exit_code == 0, converted.output
     lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))
@@ -136,16 +162,25 @@ def test_what_the_command_needs(docs, tmp_path):
 def test_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
     class Marking:
         def ask(self, requests, *, description=None):
-            return [Reply("The `__init__` method of **Rome**.\n1990) It was a year.\nHere 2**3 is eight.\n**北京**是城市。")]
+            return [
+                Reply("The `__init__` method of **Rome**.\n1990) It was a year.\nHere 2**3 is eight.\n**北京**是城市。")
+            ]
 
     made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
-    assert [doc.text for doc in made] == ["The __init__ method of Rome.", "1990) It was a year.", "Here 2**3 is eight.", "北京是城市。"]
+    assert [doc.text for doc in made] == [
+        "The __init__ method of Rome.",
+        "1990) It was a year.",
+        "Here 2**3 is eight.",
+        "北京是城市。",
+    ]
 
 
 def test_markdown_is_no_text(make_doc, annotator):
     class Marking:
         def ask(self, requests, *, description=None):
-            said = "```text\n> *Rome* is ***old***.\n| Entity | Meaning |\n|---|---|\n---\nHere 2*3*4 is a product.\n```"
+            said = (
+                "```text\n> *Rome* is ***old***.\n| Entity | Meaning |\n|---|---|\n---\nHere 2*3*4 is a product.\n```"
+            )
             return [Reply(said)]
 
     made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
@@ -158,7 +193,9 @@ def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotat
             return [Reply("Ann left Rome.\nRome (Italy) is old.\nRome ( Italy ) is old .")]
 
     made, report = explain([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
-    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.unused["sentence that was there before"] == 2
+    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.unused[
+        "sentence that was there before"
+    ] == 2
 
 
 def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
@@ -204,7 +241,9 @@ def test_explain_control_characters_are_no_text(make_doc, annotator):
 @pytest.mark.parametrize("unit", ["*a ", "`a ", "**a ", "***a", "* ", "#", "> ", "1. ", "-", "_", "| ", "*a* "])
 def test_explain_the_time_for_marks_grows_with_the_length(make_doc, annotator, unit):
     def seconds(length):
-        return seconds_of(lambda: explain([make_doc("a b")], Saying((unit * length)[:length]), annotator, model_name="m"))
+        return seconds_of(
+            lambda: explain([make_doc("a b")], Saying((unit * length)[:length]), annotator, model_name="m")
+        )
 
     # Twelve times the length: quadratic time would be 144 times as long. What is too short to be measured is linear.
     assert seconds(60_000) < 60 * max(seconds(5000), 1e-3)

@@ -102,14 +102,28 @@ def test_items_without_brackets_may_be_equal(make_doc):
     doc = make_doc("the cat saw the dog")
     said = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
     lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in said)
-    report = extend([doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), parts=["pos"])
+    report = extend(
+        [doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), parts=["pos"]
+    )
     assert ext(doc) == said and not report.unused
 
 
 def test_words_in_another_case_stay_in_their_order(make_doc):
     doc = make_doc("The run was long so the team run")
-    said = [("the", "DET"), ("run", "NOUN"), ("was", "AUX"), ("long", "ADJ"), ("so", "CONJ"), ("the", "DET"), ("team", "NOUN"), ("run", "VERB")]
-    answers = {"pos": {doc.text: [{"word": word, "pos": pos} for word, pos in said]}, "segments": {doc.text: [word for word, _ in said]}}
+    said = [
+        ("the", "DET"),
+        ("run", "NOUN"),
+        ("was", "AUX"),
+        ("long", "ADJ"),
+        ("so", "CONJ"),
+        ("the", "DET"),
+        ("team", "NOUN"),
+        ("run", "VERB"),
+    ]
+    answers = {
+        "pos": {doc.text: [{"word": word, "pos": pos} for word, pos in said]},
+        "segments": {doc.text: [word for word, _ in said]},
+    }
     report = extend([doc], Scripted(**answers), parts=["pos"])
     assert [label for _, label in ext(doc)] == [label for _, label in said] and not report.unused
     assert [span.start for span in doc.spans["sc_ext"]] == list(range(8))
@@ -117,7 +131,11 @@ def test_words_in_another_case_stay_in_their_order(make_doc):
 
 @pytest.mark.parametrize(
     "merge, cause",
-    [("{}", None), ('{"town": ["city"], "city": ["town"]}', "synonym of more than one label"), ("[]", "no mapping of labels")],
+    [
+        ("{}", None),
+        ('{"town": ["city"], "city": ["town"]}', "synonym of more than one label"),
+        ("[]", "no mapping of labels"),
+    ],
 )
 def test_what_is_said_of_a_mapping(make_doc, merge, cause):
     docs = [make_doc("Rome"), make_doc("Bonn")]
@@ -136,14 +154,20 @@ def test_why_a_mention_has_no_place(make_doc):
 def test_a_mapping_that_was_cut_is_used_up_to_there(make_doc):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), parts=["entities"], embed=by_hand)
+    report = extend(
+        docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), parts=["entities"], embed=by_hand
+    )
     assert ext(docs[1]) == [("Bonn", "town")] and report.unused == {"cut at the limit of tokens": 1}
 
 
 def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(make_doc):
     docs = [make_doc("Ann sang"), make_doc("Bob ran"), make_doc("so")]
     said = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
-    tags = {"Ann sang": Reply("", error="the server is down"), "Bob ran": [{"word": "ran", "pos": "VERB"}], "so": "no list"}
+    tags = {
+        "Ann sang": Reply("", error="the server is down"),
+        "Bob ran": [{"word": "ran", "pos": "VERB"}],
+        "so": "no list",
+    }
     report = extend(docs, Scripted(said, pos=tags))
     assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
     assert "sc_ext" not in docs[0].spans and report.unused["labels of one part, without an answer for the other"] == 1
@@ -199,7 +223,9 @@ def test_labels_merge_into_those_of_docs_that_are_known(make_doc):
 
 def test_a_users_names_of_labels(make_doc, tmp_path):
     doc, without = make_doc("the big dogs"), make_doc("it rains")
-    doc.spans["sc_ext"] = [Span(doc, i, i + 1, label=label) for i, label in enumerate(("DT", "JJ", "NNS"))] + [Span(doc, 2, 3, label="NN")]
+    doc.spans["sc_ext"] = [Span(doc, i, i + 1, label=label) for i, label in enumerate(("DT", "JJ", "NNS"))] + [
+        Span(doc, 2, 3, label="NN")
+    ]
     srsly.write_json(tmp_path / "names.json", {"NN": "noun", "NNS": "noun", "DT": None, "VB": "verb"})
     names = read_label_map(tmp_path / "names.json")
     assert rename_extensions(doc, names, "names") == 3 and rename_extensions(without, names, "names") == 0
@@ -256,7 +282,11 @@ def test_tags_of_jieba():
     assert report.used["pos"] and report.used["entities"] and not report.unused
     found = {(span.text, span.label_) for span in docs[0].spans["sc_ext"]}
     assert {("北京大学", "nt"), ("资讯智能", "NP"), ("资讯", "n"), ("在", "p"), ("😀", "x")} <= found
-    assert not any("\n" in text or text.isspace() for text, _ in found) and not docs[1].spans["sc_ext"] and not docs[2].spans["sc_ext"]
+    assert (
+        not any("\n" in text or text.isspace() for text, _ in found)
+        and not docs[1].spans["sc_ext"]
+        and not docs[2].spans["sc_ext"]
+    )
 
 
 def test_tags_of_nltk_leave_white_space_out():
@@ -281,7 +311,9 @@ def test_tags_of_a_pipeline(make_doc, tmp_path):
     doc = make_doc("in Rome")
     for parts, labels in ((["entities", "pos"], ["GPE", "PROPN"]), (["pos"], ["PROPN"]), (["entities"], ["GPE"])):
         report = write_tags([doc], tagger, parts)
-        assert [(span.start, span.end, span.label_) for span in doc.spans["sc_ext"]] == [(1, 2, label) for label in labels]
+        assert [(span.start, span.end, span.label_) for span in doc.spans["sc_ext"]] == [
+            (1, 2, label) for label in labels
+        ]
         assert report.unused == ({"word without a part of speech": 1} if "pos" in parts else {})
     for name in ("spacy:none-such", "spacy:", "other"):
         with pytest.raises(LownerError):
@@ -319,13 +351,24 @@ def test_command(make_doc, tmp_path):
     (doc,) = read_docs(tmp_path / "out.spacy")
     assert ext(doc) == [("Rome", "GPE")] and [span.label_ for span in doc.spans["sc"]] == ["PER"]
     dry = CliRunner().invoke(lowner, ["extend", *paths, "--dry-run"])
-    assert dry.exit_code == 0 and "Ann left Rome" in dry.output and "About 4 calls" in dry.output and "at most 8,192 of answers" in " ".join(dry.output.split())
+    assert (
+        dry.exit_code == 0
+        and "Ann left Rome" in dry.output
+        and "About 4 calls" in dry.output
+        and "at most 8,192 of answers" in " ".join(dry.output.split())
+    )
     assert "About 3 calls" in CliRunner().invoke(lowner, ["extend", *paths, "--dry-run", "--no-merge"]).output
     srsly.write_json(tmp_path / "names.json", {"GPE": "place"})
-    named = CliRunner().invoke(lowner, ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")])
+    named = CliRunner().invoke(
+        lowner,
+        ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")],
+    )
     assert named.exit_code == 0 and [ext(doc) for doc in read_docs(tmp_path / "out.spacy")] == [[("Rome", "place")]]
     srsly.write_json(tmp_path / "names.json", {"PER": "place"})
-    vain = CliRunner().invoke(lowner, ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")])
+    vain = CliRunner().invoke(
+        lowner,
+        ["extend", *paths, "--from", f"spacy:{tmp_path / 'tagger'}", "--label-map", str(tmp_path / "names.json")],
+    )
     assert vain.exit_code == 0 and "names no label" in vain.output
     assert CliRunner().invoke(lowner, ["extend", *paths]).exit_code == 1
     assert CliRunner().invoke(lowner, ["extend", *paths, "--parts", "verbs"]).exit_code == 1
@@ -361,9 +404,26 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
 
     write_docs([make_doc("Ann left Rome")], tmp_path / "in.spacy")
     settings = tmp_path / "client.json"
-    arguments = ["extend", str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--settings", str(settings), "--parts", "entities"]
+    arguments = [
+        "extend",
+        str(tmp_path / "in.spacy"),
+        str(tmp_path / "out.spacy"),
+        "--settings",
+        str(settings),
+        "--parts",
+        "entities",
+    ]
     with serve(lambda prompt, attempt: "[]") as (url, server):
-        srsly.write_json(settings, {"model": "m", "base_url": url, "cache": None, "prompt_price": 2e6, "parameters": {"temperature": 0.5, "max_tokens": None}})
+        srsly.write_json(
+            settings,
+            {
+                "model": "m",
+                "base_url": url,
+                "cache": None,
+                "prompt_price": 2e6,
+                "parameters": {"temperature": 0.5, "max_tokens": None},
+            },
+        )
         done = CliRunner().invoke(lowner, arguments)
         assert done.exit_code == 0, done.output
         assert server.bodies[0]["temperature"] == 0.5 and "max_tokens" not in server.bodies[0] and "cost" in done.output
@@ -377,11 +437,17 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
 
 def test_what_is_no_text_is_refused(make_doc):
     doc = make_doc("Rome and France")
-    report = extend([doc], Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}), parts=["entities"])
+    report = extend(
+        [doc],
+        Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}),
+        parts=["entities"],
+    )
     assert ext(doc) == [("Rome", "city")] and report.unused == {"item without text and label": 1}
 
 
-@pytest.mark.parametrize("said", ['[{"entity": "Rome", "type": "city"}, {"entity": "Fra', '[{"entity": "Ro', '{"items": ['])
+@pytest.mark.parametrize(
+    "said", ['[{"entity": "Rome", "type": "city"}, {"entity": "Fra', '[{"entity": "Ro', '{"items": [']
+)
 def test_a_list_that_was_cut_says_nothing_of_what_is_missing(make_doc, said):
     doc = make_doc("Rome and France")
     report = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), parts=["entities"])
@@ -397,13 +463,23 @@ def test_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
 
 def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
     doc, known = make_doc("Rome is old"), make_doc("Paris")
-    said = {"pos": {doc.text: [{"word": "Rome", "pos": "name"}, {"word": "is", "pos": "verb"}, {"word": "old", "pos": "adjective"}]}}
+    said = {
+        "pos": {
+            doc.text: [
+                {"word": "Rome", "pos": "name"},
+                {"word": "is", "pos": "verb"},
+                {"word": "old", "pos": "adjective"},
+            ]
+        }
+    }
     extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **said))
     rename_extensions(doc, {"name": "noun", "verb": None}, "names")
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
     assert LabelSource.of(again) == ("llm, names", ("entities", "pos")) and LabelSource.of(other) is None
-    assert ext(again) == [("Rome", "city"), ("Rome", "noun"), ("old", "adjective")] and entity_mentions([again, other]) == [("Rome", "city")]
+    assert ext(again) == [("Rome", "city"), ("Rome", "noun"), ("old", "adjective")] and entity_mentions(
+        [again, other]
+    ) == [("Rome", "city")]
     again.spans["sc_ext"] = list(again.spans["sc_ext"])
     assert LabelSource.of(again) is None and len(entity_mentions([again])) == 3
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import spacy
+from llm.server import serve
 from spacy.cli.train import train
 from typer.testing import CliRunner
 
-from llm.server import serve
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs
 from spacy_lowner.llm.local import local_server
@@ -32,7 +32,12 @@ def run(*arguments):
 
 
 def learn(corpus, output, folder, encoder):
-    paths = {"paths.train": str(corpus), "paths.dev": str(folder / "dev.spacy"), "paths.encoder": encoder, "paths.descriptions": str(ROOT / "spacy_lowner/assets/descriptions.json")}
+    paths = {
+        "paths.train": str(corpus),
+        "paths.dev": str(folder / "dev.spacy"),
+        "paths.encoder": encoder,
+        "paths.descriptions": str(ROOT / "spacy_lowner/assets/descriptions.json"),
+    }
     train(ROOT / "configs" / "knowfree.cfg", output, overrides={**paths, **SMALL})
     return spacy.load(output / "model-last")
 
@@ -44,7 +49,14 @@ def workflow(folder, encoder, options):
     learn(folder / "train.spacy", folder / "first", folder, encoder)
     shared = ["--cache", folder / "cache.sqlite", "--limit", 2, *options]
     run("extend", folder / "train.spacy", folder / "extended.spacy", *shared)
-    run("explain", folder / "extended.spacy", folder / "explained.spacy", "--annotator", folder / "first" / "model-last", *shared)
+    run(
+        "explain",
+        folder / "extended.spacy",
+        folder / "explained.spacy",
+        "--annotator",
+        folder / "first" / "model-last",
+        *shared,
+    )
     nlp = learn(folder / "explained.spacy", folder / "second", folder, encoder)
     return nlp, list(read_docs(folder / "explained.spacy"))
 
@@ -64,7 +76,11 @@ def test_what_the_commands_write_is_learned(tiny_encoder, tmp_path):
         words = prompt.rsplit("Sentence: ", 1)[1].split()
         if prompt.startswith("Please split"):
             return json.dumps(words)
-        named = {"entity": words[0], "type": "thing"} if prompt.startswith("Please identify") else {"word": words[0], "pos": "noun"}
+        named = (
+            {"entity": words[0], "type": "thing"}
+            if prompt.startswith("Please identify")
+            else {"word": words[0], "pos": "noun"}
+        )
         return json.dumps([named])
 
     with serve(answer) as (url, server):

@@ -164,7 +164,9 @@ def test_answers_settings_of_time_are_positive_seconds(name, value):
         create_openai_client("m", **{name: value})
 
 
-@pytest.mark.parametrize("settings", [{"timeout": True}, {"timeout": "5"}, {"retry_policy": RetryPolicy(deadline=-3.0)}])
+@pytest.mark.parametrize(
+    "settings", [{"timeout": True}, {"timeout": "5"}, {"retry_policy": RetryPolicy(deadline=-3.0)}]
+)
 def test_answers_settings_of_a_client_in_code(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)

@@ -136,7 +136,11 @@ def test_retry_after_is_kept():
     assert parse_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 -0000"}, now=lambda: 20.0) == 40.0
     assert parse_retry_after({"retry-after": "soon"}) is None and parse_retry_after({}) is None
     pauses = [RetryPolicy(first=1, longest=8).pause(attempt, None, draw=lambda: 1.0) for attempt in range(1, 6)]
-    assert pauses == [1, 2, 4, 8, 8] and RetryPolicy().pause(5000, None, draw=lambda: 1.0) == 60.0 and RetryPolicy().pause(1, None, draw=lambda: 0.0) == 0.5
+    assert (
+        pauses == [1, 2, 4, 8, 8]
+        and RetryPolicy().pause(5000, None, draw=lambda: 1.0) == 60.0
+        and RetryPolicy().pause(1, None, draw=lambda: 0.0) == 0.5
+    )
 
 
 def test_the_deadline_ends_it_and_the_others_are_answered():
@@ -203,7 +207,7 @@ def test_a_cache_that_breaks_costs_no_reply(tmp_path):
     with serve(lambda prompt, attempt: "fine") as (url, server):
         ask(client(url, cache=path), "a", "b")
         with sqlite3.connect(path) as file:
-            file.execute("UPDATE replies SET reply = '{\"text\": 1, \"of\": \"a newer version\"}'")
+            file.execute('UPDATE replies SET reply = \'{"text": 1, "of": "a newer version"}\'')
         file.close()
         model = client(url, cache=path)
         assert ask(model, "a")[0].text == "fine" and len(server.seen) == 3
@@ -277,7 +281,10 @@ def test_a_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
         return (403, {}, "forbidden") if prompt == "bad" else "fine"
 
     with serve(moderate) as (url, server):
-        assert [reply.error is None for reply in ask(client(url, cache=tmp_path / "c.sqlite"), "a", "bad")] == [True, False]
+        assert [reply.error is None for reply in ask(client(url, cache=tmp_path / "c.sqlite"), "a", "bad")] == [
+            True,
+            False,
+        ]
         again = ask(client(url, cache=tmp_path / "c.sqlite", max_concurrency=1), "a", "bad", "b")
         assert [reply.error is None for reply in again] == [True, False, True]
         with pytest.raises(LownerError, match="LN080"):
@@ -470,7 +477,9 @@ def test_a_server_that_is_not_there_is_told_of(monkeypatch):
         client("localhost:8000/v1")
 
 
-@pytest.mark.parametrize("url", ["http://user:SECRET@host/v1", "http://user:SECRET@host:80a/v1", "https://host/v1?api_key=SECRET"])
+@pytest.mark.parametrize(
+    "url", ["http://user:SECRET@host/v1", "http://user:SECRET@host:80a/v1", "https://host/v1?api_key=SECRET"]
+)
 def test_an_address_holds_no_secrets(url):
     with pytest.raises(LownerError, match="LN038.*OPENAI_API_KEY") as error:
         client(url)
@@ -548,7 +557,16 @@ def test_a_body_that_stalls_after_its_head_is_broken_off_in_time():
         assert time.monotonic() - begun < 1.7 and len(server.seen) == 2
 
 
-@pytest.mark.parametrize("settings", [{"max_concurrency": 0}, {"timeout": 0}, {"base_url": "http://host:80a/v1"}, {"base_url": "https://"}, {"base_url": "http://[::1/v1"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_concurrency": 0},
+        {"timeout": 0},
+        {"base_url": "http://host:80a/v1"},
+        {"base_url": "https://"},
+        {"base_url": "http://[::1/v1"},
+    ],
+)
 def test_bad_settings_are_refused(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)

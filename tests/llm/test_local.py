@@ -68,7 +68,7 @@ def test_a_real_model_keeps_to_a_schema_and_stops(box):
         model = OpenAIClient("smollm2", url, parameters={"max_tokens": 60, "temperature": 0})
         plain, planned = model.ask([Request.of("Name a city."), Request.of("Name a city.", schema=SCHEMA)])
         model.close()
-        assert plain.text and plain.prompt_tokens and planned.text.lstrip().startswith('{')
+        assert plain.text and plain.prompt_tokens and planned.text.lstrip().startswith("{")
     with local_server() as url:
         assert url.startswith("http://127.0.0.1:")
 
@@ -76,9 +76,18 @@ def test_a_real_model_keeps_to_a_schema_and_stops(box):
 @pytest.mark.slow
 def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
     write_docs([make_doc("Ann met Bob in Rome ."), make_doc("It rains .")], tmp_path / "in.spacy")
-    arguments = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--model", "smollm2", "--cache", str(tmp_path / "c.sqlite")]
+    arguments = [
+        str(tmp_path / "in.spacy"),
+        str(tmp_path / "out.spacy"),
+        "--model",
+        "smollm2",
+        "--cache",
+        str(tmp_path / "c.sqlite"),
+    ]
     with local_server() as url:
-        done = CliRunner().invoke(lowner, ["extend", *arguments, "--base-url", url, "--max-concurrency", "2", "--max-tokens", "200"])
+        done = CliRunner().invoke(
+            lowner, ["extend", *arguments, "--base-url", url, "--max-concurrency", "2", "--max-tokens", "200"]
+        )
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out.report.json").exists()
     annotator = spacy.blank("en")
@@ -87,7 +96,9 @@ def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
     options = ["--annotator", str(tmp_path / "annotator"), "--from", "none", *arguments[2:]]
     with local_server() as url:
         paths = [str(tmp_path / "out.spacy"), str(tmp_path / "more.spacy")]
-        done = CliRunner().invoke(lowner, ["explain", *paths, *options, "--base-url", url, "--max-concurrency", "2", "--max-tokens", "60"])
+        done = CliRunner().invoke(
+            lowner, ["explain", *paths, *options, "--base-url", url, "--max-concurrency", "2", "--max-tokens", "60"]
+        )
     assert done.exit_code == 0, done.output
     assert len(list(read_docs(tmp_path / "more.spacy"))) > 2
 
@@ -100,5 +111,9 @@ def test_serve_stops_cleanly(box):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0 and "Stopped" in output
-    again = subprocess.run([*command, "--run", f"{sys.executable} -c 'print(\"{{url}}\"); raise SystemExit(3)'"], capture_output=True, text=True)
+    again = subprocess.run(
+        [*command, "--run", f"{sys.executable} -c 'print(\"{{url}}\"); raise SystemExit(3)'"],
+        capture_output=True,
+        text=True,
+    )
     assert again.returncode == 3 and "http://127.0.0.1" in again.stdout

@@ -46,7 +46,13 @@ def test_any_text_is_read_or_refused(text):
 
 def test_mentions_are_found_in_order():
     words = "Ann met Bob , and Ann Lee met bob in New York".split()
-    assert align_mentions(words, ["Ann", "Bob", "Ann Lee", "bob", "New  York"]) == [(0, 1), (2, 3), (5, 7), (8, 9), (10, 12)]
+    assert align_mentions(words, ["Ann", "Bob", "Ann Lee", "bob", "New  York"]) == [
+        (0, 1),
+        (2, 3),
+        (5, 7),
+        (8, 9),
+        (10, 12),
+    ]
     assert align_mentions(words, ["Ann", "Ann", "Ann"]) == [(0, 1), (5, 6), None]
     assert align_mentions(words, ["New York", "Ann"]) == [(10, 12), (0, 1)]
     assert align_mentions(words, ["new york", "Rome", "", "An"]) == [(10, 12), None, None, None]
@@ -89,7 +95,9 @@ def test_doubled_braces_thoughts_and_half_letters():
     assert read_json('{"a": ["song \\ud83d"]}') == {"a": ["song ?"]}
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}\n{"a": [2]}', '[{"a": 1} {"a": [2]}]', "- {'a': 1}\n- {'a': [2]}", '{"a": 1}, {"a": [2'])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}\n{"a": [2]}', '[{"a": 1} {"a": [2]}]', "- {'a': 1}\n- {'a': [2]}", '{"a": 1}, {"a": [2']
+)
 def test_several_objects_are_read(text):
     assert list(read_json_values(text)) == [{"a": 1}, {"a": [2]}]
 

@@ -78,12 +78,27 @@ def test_a_missing_adapter_is_told(monkeypatch, tmp_path, tiny_encoder):
 def test_training_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
     texts = tmp_path / "texts"
     texts.mkdir()
-    lines = [f"Paragraph {i} of a small corpus tells that {i} times {i} is {i * i}, and nothing more." for i in range(300)]
+    lines = [
+        f"Paragraph {i} of a small corpus tells that {i} times {i} is {i * i}, and nothing more." for i in range(300)
+    ]
     (texts / "a.txt").write_text("\n".join(lines), encoding="utf8")
 
     def command(name):
         script = Path(__file__).parents[2] / "scripts" / "train_mlm_adapter.py"
-        return [sys.executable, str(script), str(texts), str(tmp_path / name), "--steps", "60", "--tokens", "128", "--rank", "2", "--device", "cpu"]
+        return [
+            sys.executable,
+            str(script),
+            str(texts),
+            str(tmp_path / name),
+            "--steps",
+            "60",
+            "--tokens",
+            "128",
+            "--rank",
+            "2",
+            "--device",
+            "cpu",
+        ]
 
     subprocess.run(command("whole.safetensors"), check=True, capture_output=True)
     stopped = subprocess.Popen(command("stopped.safetensors"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -9,14 +9,14 @@ from thinc.api import Optimizer
 from thinc.types import Ragged
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.nn.groups import GroupedModule, parameter_groups
+from spacy_lowner.models.batching import batch_by_padding
 from spacy_lowner.models.hf import encoder
 from spacy_lowner.models.pooling import reduce_max
 from spacy_lowner.models.shapes import N_SHAPES, word_shapes
 from spacy_lowner.models.windows import create_byte_windows
-from spacy_lowner.training.optimizer import create_grouped_adam
-from spacy_lowner.models.batching import batch_by_padding
+from spacy_lowner.nn.groups import GroupedModule, parameter_groups
 from spacy_lowner.pipeline.labels import readable_name
+from spacy_lowner.training.optimizer import create_grouped_adam
 
 
 def test_reduce_max_with_words_without_pieces():
@@ -133,7 +133,9 @@ def test_parameter_groups_of_inner_modules_replace_those_around():
             self.linear, self.other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
 
     outer = torch.nn.ModuleDict({"head": Head(), "plain": torch.nn.Linear(2, 2)})
-    groups = {name.removesuffix(".weight"): group for name, group in parameter_groups(outer).items() if "weight" in name}
+    groups = {
+        name.removesuffix(".weight"): group for name, group in parameter_groups(outer).items() if "weight" in name
+    }
     assert groups == {"head.linear": "head", "head.encoder.linear": "encoder", "head.encoder.other": "head"}
 
 

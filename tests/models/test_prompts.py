@@ -6,10 +6,10 @@ from spacy.tokens import Doc
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.contrast import build_contrast_ner
+from spacy_lowner.models.hf.shim import get_module
 from spacy_lowner.models.prompts.packing import PromptWriter, Text
 from spacy_lowner.models.prompts.reader import PromptReader
 from spacy_lowner.models.prompts.templates import TEMPLATES, check_template, parse_template
-from spacy_lowner.models.hf.shim import get_module
 
 CLS, SEP, MASK = 1, 2, 3
 WORDS = {"is": 11, "a": 12, "entity.": 13, "What": 14}
@@ -18,7 +18,14 @@ WORDS = {"is": 11, "a": 12, "entity.": 13, "What": 14}
 def writer(template="is_a", max_packed_length=64, soft=(90, 91), share_positions=False):
     parsed = parse_template(template, lambda text: [WORDS.get(word, 10) for word in text.split()])
     return PromptWriter(
-        parsed, soft=list(soft), cls=CLS, sep=SEP, mask=MASK, first_position=2, max_packed_length=max_packed_length, share_positions=share_positions
+        parsed,
+        soft=list(soft),
+        cls=CLS,
+        sep=SEP,
+        mask=MASK,
+        first_position=2,
+        max_packed_length=max_packed_length,
+        share_positions=share_positions,
     )
 
 

@@ -11,15 +11,18 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from transformers import AutoModel
 
-from spacy_lowner.training.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
-from spacy_lowner.training.length_batching import ByLength
-from spacy_lowner.training.bfloat16 import InBfloat16, computes_in_bfloat16
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.hf.shim import get_module
+from spacy_lowner.training.bfloat16 import InBfloat16, computes_in_bfloat16
+from spacy_lowner.training.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
+from spacy_lowner.training.length_batching import ByLength
 from spacy_lowner.training.optimizer import create_grouped_adam
 
 NAME = "knowfree_spancat"
-GOLD = [("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]), ("Rome is old", [(0, 1, "LOC")])]
+GOLD = [
+    ("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]),
+    ("Rome is old", [(0, 1, "LOC")]),
+]
 
 
 def build(encoder, max_bytes=60, **config):
@@ -169,7 +172,9 @@ def test_start_from_copies_the_pipes_own_tok2vec(examples, tmp_path):
     source.update(examples, sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
     source.to_disk(tmp_path)
     create_start_from(str(tmp_path))(target)
-    theirs, ours = (nlp.get_pipe(NAME).model.get_ref("tok2vec").predict([nlp.make_doc("Ada")])[0] for nlp in (source, target))
+    theirs, ours = (
+        nlp.get_pipe(NAME).model.get_ref("tok2vec").predict([nlp.make_doc("Ada")])[0] for nlp in (source, target)
+    )
     numpy.testing.assert_allclose(ours, theirs)
 
 
@@ -233,14 +238,21 @@ def test_texts_of_like_length_are_read_together_and_nothing_else_changes(tiny_en
     ids = torch.randint(5, 20, (len(lengths), max(lengths)))
     inputs = {"input_ids": ids, "attention_mask": (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).float()}
     asked, forward = [], ByLength._forward
-    monkeypatch.setattr(ByLength, "_forward", lambda self, **own: asked.append(tuple(own["input_ids"].shape)) or forward(self, **own))
+    monkeypatch.setattr(
+        ByLength, "_forward", lambda self, **own: asked.append(tuple(own["input_ids"].shape)) or forward(self, **own)
+    )
 
     def answer(module):
         module.zero_grad()
         output = module(**inputs, output_hidden_states=True)
         rows = [state[:n] for state, n in zip(output.last_hidden_state, lengths)]
         sum((row**2).sum() for row in rows).backward()
-        return rows, output.pooler_output, output.hidden_states, module.encoder.layer[0].output.dense.weight.grad.clone()
+        return (
+            rows,
+            output.pooler_output,
+            output.hidden_states,
+            module.encoder.layer[0].output.dense.weight.grad.clone(),
+        )
 
     plain = answer(encoder)
     ByLength.attach(encoder)

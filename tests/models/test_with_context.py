@@ -44,7 +44,13 @@ def test_only_the_words_of_the_text_come_out(nlp):
     seen = []
     layer = recorder(seen)
     model = build_with_context(layer, "beside", dropout=0.0)
-    docs = docs_of(nlp, ("Ann sang", "She is a singer."), ("Bob", None), ("", "lost"), ("so", {"initial": "i", "bidirectional": "b"}))
+    docs = docs_of(
+        nlp,
+        ("Ann sang", "She is a singer."),
+        ("Bob", None),
+        ("", "lost"),
+        ("so", {"initial": "i", "bidirectional": "b"}),
+    )
     states, backprop = model(docs, True)
     assert seen == [["Ann sang // She is a singer.", "Bob", "", "so // i b"]]
     assert [len(own) for own in states] == [2, 1, 0, 1]
@@ -159,7 +165,9 @@ def test_context_without_blanks_and_of_any_names(nlp):
 
 def test_an_empty_doc_beside_one_with_context_learns(nlp):
     def forward(model, docs, is_train):
-        return [numpy.zeros((len(doc), 2 if len(doc) else 0), dtype="f") for doc in docs], lambda gradients: seen.extend(gradients)
+        return [
+            numpy.zeros((len(doc), 2 if len(doc) else 0), dtype="f") for doc in docs
+        ], lambda gradients: seen.extend(gradients)
 
     seen = []
     model = build_with_context(Model("transformer", forward), "beside", dropout=0.0)

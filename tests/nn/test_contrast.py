@@ -128,7 +128,11 @@ def test_vote_counts_all_ties_and_ignores_order():
     for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
         probs = nearest_vote(near[None], build_index(support[order], types[order]), 3, k=1, temperature=0.1)
         assert probs[0].tolist() == pytest.approx([1 / 3, 2 / 3, 0])
-    assert nearest_vote(near[None], build_index(support[:1], types[:1]), 3, k=5, temperature=0.1)[0].tolist() == [1, 0, 0]
+    assert nearest_vote(near[None], build_index(support[:1], types[:1]), 3, k=5, temperature=0.1)[0].tolist() == [
+        1,
+        0,
+        0,
+    ]
     assert nearest_vote(torch.zeros(0, 2), build_index(support, types), 3, k=5, temperature=0.1).shape == (0, 3)
 
 

@@ -96,7 +96,13 @@ def test_padding_may_hold_anything():
 
 def test_word_shapes_are_added_to_the_words():
     torch.manual_seed(4)
-    head = KnowFREEHead(6, n_target=3, n_extension=0, width=4, hidden_dim=8, biaffine_dim=12, attention_heads=3, n_shapes=5).double().eval()
+    head = (
+        KnowFREEHead(
+            6, n_target=3, n_extension=0, width=4, hidden_dim=8, biaffine_dim=12, attention_heads=3, n_shapes=5
+        )
+        .double()
+        .eval()
+    )
     words, shapes = make_words(), torch.randint(5, (len(LENGTHS), max(LENGTHS)))
     lengths = torch.tensor(LENGTHS)
     before = head(words, lengths, shapes)

@@ -32,7 +32,8 @@ ALLOWED = {
     "confusion": {"llm"} | EVERYONE,
     "augment": {"models", "training"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "knowledge", "confusion", "reasoning", "llm", "augment", "pipeline", "models", "scorers"} | EVERYONE,
+    "cli": {"report", "knowledge", "confusion", "reasoning", "llm", "augment", "pipeline", "models", "scorers"}
+    | EVERYONE,
 }
 
 

@@ -33,7 +33,9 @@ def test_no_step_changes_what_an_earlier_one_made():
 
 
 def test_variables_reach_the_steps():
-    _, commands = load(**{"vars.corpus": "crossner", "vars.domain": "music", "vars.gpu_id": 3, "vars.encoder": "bert-base-cased"})
+    _, commands = load(
+        **{"vars.corpus": "crossner", "vars.domain": "music", "vars.gpu_id": 3, "vars.encoder": "bert-base-cased"}
+    )
     train = " ".join(commands["train"]["script"])
     assert "corpus/crossner-music/train.spacy" in train
     assert "--gpu-id 3" in train and "--paths.encoder bert-base-cased" in train

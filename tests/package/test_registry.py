@@ -6,11 +6,24 @@ import pytest
 import spacy
 
 GOLDEN = {
-    "spacy_architectures": ["spacy-lowner.ContrastNER.v1", "spacy-lowner.EntLM.v1", "spacy-lowner.KnowFREE.v1", "spacy-lowner.Seq2Seq.v1", "spacy-lowner.WithContext.v1"],
+    "spacy_architectures": [
+        "spacy-lowner.ContrastNER.v1",
+        "spacy-lowner.EntLM.v1",
+        "spacy-lowner.KnowFREE.v1",
+        "spacy-lowner.Seq2Seq.v1",
+        "spacy-lowner.WithContext.v1",
+    ],
     "spacy_augmenters": ["spacy-lowner.FactMix.v1"],
     "spacy_callbacks": ["spacy-lowner.fast_training.v1", "spacy-lowner.start_from.v1"],
     "spacy_cli": ["lowner"],
-    "spacy_factories": ["contrast_ner", "entlm_ner", "knowfree_spancat", "llm_reasoner", "seq2seq_ner", "trf_data_cleaner"],
+    "spacy_factories": [
+        "contrast_ner",
+        "entlm_ner",
+        "knowfree_spancat",
+        "llm_reasoner",
+        "seq2seq_ner",
+        "trf_data_cleaner",
+    ],
     "spacy_misc": ["spacy-lowner.OpenAI.v1", "spacy-lowner.ReplayLLM.v1", "spacy-lowner.encoder_path.v1"],
     "spacy_readers": ["spacy-lowner.Corpus.v1", "spacy-lowner.Descriptions.v1"],
     "spacy_scorers": ["spacy-lowner.span_scorer.v1"],

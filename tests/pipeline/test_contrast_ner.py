@@ -17,12 +17,12 @@ from transformers import (
     LongformerModel,
 )
 
-from spacy_lowner.training.callbacks import create_start_from
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.contrast import _check_encoder
-from spacy_lowner.training.optimizer import create_grouped_adam
 from spacy_lowner.pipeline.candidates import candidates_of, gold_types, join_words
 from spacy_lowner.pipeline.support import Support
+from spacy_lowner.training.callbacks import create_start_from
+from spacy_lowner.training.optimizer import create_grouped_adam
 from spacy_lowner.types import ScoredSpan
 
 NAME = "contrast_ner"
@@ -159,7 +159,10 @@ def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tm
 
 def test_support_that_cannot_be_asked_for_is_told_of(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=1, candidates="spans", max_span_length=2)
-    more = [gold(make_doc, make_example, "we like Rock and Roll", [(2, 5, "MUSIC")]), gold(make_doc, make_example, "we like Jazz", [(2, 3, "MUSIC")])]
+    more = [
+        gold(make_doc, make_example, "we like Rock and Roll", [(2, 5, "MUSIC")]),
+        gold(make_doc, make_example, "we like Jazz", [(2, 3, "MUSIC")]),
+    ]
     with pytest.warns(UserWarning, match="LN101.*1 of 2"):
         assert nlp.get_pipe(NAME).add_support(more)["MUSIC"] == 1
 
@@ -231,7 +234,15 @@ def test_support_size_caps_each_type(nlp, examples, train):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"k": 0}, {"candidates": "letters"}, {"loss_temperature": 0.0}, {"vote_temperature": 0.0}, {"contrast_weight": 2.0}, {"max_support_per_class": 0}]
+    "settings",
+    [
+        {"k": 0},
+        {"candidates": "letters"},
+        {"loss_temperature": 0.0},
+        {"vote_temperature": 0.0},
+        {"contrast_weight": 2.0},
+        {"max_support_per_class": 0},
+    ],
 )
 def test_bad_settings_are_refused(nlp, add_pipe, settings):
     with pytest.raises(LownerError, match=next(iter(settings))):
@@ -381,7 +392,13 @@ def test_spans_that_are_too_long_are_told(nlp, examples, add_pipe):
 def test_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_encoder, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     tokenizer.save_pretrained(tmp_path)
-    sizes = {"hidden_size": 16, "embedding_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes = {
+        "hidden_size": 16,
+        "embedding_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
     ElectraModel(ElectraConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
     model = {"@architectures": "spacy-lowner.ContrastNER.v1", "encoder": str(tmp_path), "soft_tokens": 2}
     pipe = nlp.add_pipe(NAME, config={"k": 1, "model": model})
@@ -458,7 +475,12 @@ def test_the_support_follows_weights_that_come_from_a_source(nlp, examples, trai
 
 def test_an_encoder_of_relative_positions_is_refused(tiny_encoder):
     config = DebertaV2Config(
-        vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, relative_attention=True
+        vocab_size=99,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        relative_attention=True,
     )
     with pytest.raises(LownerError, match="LN051.*relative"):
         _check_encoder("deberta", DebertaV2Model(config), AutoTokenizer.from_pretrained(tiny_encoder))
@@ -466,8 +488,18 @@ def test_an_encoder_of_relative_positions_is_refused(tiny_encoder):
 
 def test_an_encoder_that_mixes_the_texts_of_a_row_is_refused(tiny_encoder):
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
-    sizes = dict(vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, embedding_size=16)
-    for model in (ConvBertModel(ConvBertConfig(**sizes)), LongformerModel(LongformerConfig(**sizes, attention_window=4))):
+    sizes = dict(
+        vocab_size=99,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        embedding_size=16,
+    )
+    for model in (
+        ConvBertModel(ConvBertConfig(**sizes)),
+        LongformerModel(LongformerConfig(**sizes, attention_window=4)),
+    ):
         with pytest.raises(LownerError, match="LN051.*mixes texts"):
             _check_encoder("other", model, tokenizer)
     _check_encoder("electra", ElectraModel(ElectraConfig(**sizes)), tokenizer)

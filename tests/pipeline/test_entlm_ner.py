@@ -76,9 +76,7 @@ def test_scores_are_those_of_the_language_model(tiny_encoder):
     numpy.testing.assert_allclose(scores[0], expected.numpy(), atol=1e-5)
     # Predictions leave out what all columns of a word share.
     (predicted,) = model.predict([doc])
-    numpy.testing.assert_allclose(
-        predicted - predicted[:, :1], (expected - expected[:, :1]).numpy(), atol=1e-4
-    )
+    numpy.testing.assert_allclose(predicted - predicted[:, :1], (expected - expected[:, :1]).numpy(), atol=1e-4)
 
 
 def test_label_words_are_frequent_expected_and_pure():
@@ -152,7 +150,9 @@ def test_predictions_do_not_depend_on_the_batch_nor_on_windows(trained):
         numpy.testing.assert_allclose(alone, scores, atol=1e-4)
         assert len(scores) == len(doc)
     # Whitespace is no entity, and no word of a long Doc is lost.
-    assert {4 + 8 * i for i in range(40)}.isdisjoint(i for span in trained(docs[-1]).ents for i in range(span.start, span.end))
+    assert {4 + 8 * i for i in range(40)}.isdisjoint(
+        i for span in trained(docs[-1]).ents for i in range(span.start, span.end)
+    )
     assert all(together[-1][i].any() for i in range(320) if i % 8 != 4)
 
 

@@ -3,15 +3,15 @@ import pickle
 import numpy
 import pytest
 import spacy
+from small_models import TOK2VEC
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from small_models import TOK2VEC
 from spacy_lowner.corpus.extensions import write_extensions
 from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
-from spacy_lowner.training.optimizer import create_grouped_adam
 from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, WEIGHT_KEY
+from spacy_lowner.training.optimizer import create_grouped_adam
 
 NAME = "knowfree_spancat"
 SMALL = {

@@ -111,7 +111,12 @@ def test_doc_of_our_configs_has_a_vector_as_spacys_have(tiny_encoder):
 
 def test_spacy_assemble_as_the_docs_say(tiny_encoder, tmp_path):
     options = ["--paths.train", "x", "--paths.dev", "x", "--paths.encoder", tiny_encoder]
-    options += ["--training.optimizer.learn_rate.total_steps", "240", "--components.knowfree_spancat.max_span_length", "8"]
+    options += [
+        "--training.optimizer.learn_rate.total_steps",
+        "240",
+        "--components.knowfree_spancat.max_span_length",
+        "8",
+    ]
     options += ["--initialize.components.knowfree_spancat.labels", '["person", "location"]']
     command = [sys.executable, "-m", "spacy", "assemble", "configs/knowfree.cfg", str(tmp_path / "out"), *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -125,7 +130,9 @@ def test_tokenizer_file_that_leads_elsewhere(name):
         tokenizer_from_files({name: "text"})
 
 
-@pytest.mark.parametrize("files", [{"../evil.txt": b""}, {"/tmp/evil": b""}, {"kwargs": {"trust_remote_code": True}}, {"..": b""}])
+@pytest.mark.parametrize(
+    "files", [{"../evil.txt": b""}, {"/tmp/evil": b""}, {"kwargs": {"trust_remote_code": True}}, {"..": b""}]
+)
 def test_transformer_that_writes_elsewhere_is_refused(files, tiny_encoder):
     nlp = built("knowfree", tiny_encoder)
     shim = nlp.get_pipe("transformer").model.layers[0].shims[0]

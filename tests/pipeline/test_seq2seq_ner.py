@@ -9,23 +9,20 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
-from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     EncoderDecoderModel,
-    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForCausalLM,
     RobertaModel,
-    T5TokenizerFast,
 )
 
 from spacy_lowner.annotations import context_of
 from spacy_lowner.corpus.docs import bare_doc
 from spacy_lowner.errors import LownerError
-from spacy_lowner.models.json_grammar import JSONGrammar, Mention
 from spacy_lowner.models.hf.pieces import load_tokenizer, pieces_of_words
-from spacy_lowner.models.seq2seq import Seq2SeqInput, _inputs, _positions, _writable, _written, generate, place_mentions
 from spacy_lowner.models.hf.shim import get_module, loaded_module
+from spacy_lowner.models.json_grammar import JSONGrammar, Mention
+from spacy_lowner.models.seq2seq import Seq2SeqInput, _inputs, _positions, _writable, _written, generate, place_mentions
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
 
@@ -64,7 +61,9 @@ def walk(grammar, words, draw, limit):
 def test_a_type_with_quotes_is_escaped(tokenizer):
     grammar = JSONGrammar(tokenizer, {"Q": 'a "so-called" type'})
     written = grammar.write(pieces_of_words(tokenizer, ["Ann"]), [Mention("Q", 0, 1)])
-    assert '"a\\"so-called\\"type":["' in tokenizer.decode(written, skip_special_tokens=True).replace(" ", "").replace("▁", "")
+    assert '"a\\"so-called\\"type":["' in tokenizer.decode(written, skip_special_tokens=True).replace(" ", "").replace(
+        "▁", ""
+    )
 
 
 @pytest.mark.parametrize("text", ["Ann met Bob Ann", "a", "", '" { } ] , "', "New New York \n York", "x" * 60])
@@ -144,7 +143,12 @@ def examples_of(nlp, texts=TEXTS):
 
 def build(path, **config):
     nlp = spacy.blank("en")
-    settings = {"@architectures": "spacy-lowner.Seq2Seq.v1", "model": path, "max_input_tokens": 128, "max_new_tokens": 60}
+    settings = {
+        "@architectures": "spacy-lowner.Seq2Seq.v1",
+        "model": path,
+        "max_input_tokens": 128,
+        "max_new_tokens": 60,
+    }
     nlp.add_pipe("seq2seq_ner", config={"model": {**settings, **config.pop("model", {})}, **config})
     return nlp
 
@@ -238,7 +242,12 @@ def test_the_packaged_encoder_writes_too():
     optimizer = nlp.initialize(lambda: examples_of(nlp))
     losses = [nlp.update(examples_of(nlp), sgd=optimizer)["seq2seq_ner"] for _ in range(3)]
     assert losses[-1] < losses[0]
-    assert all(written.valid for written in generate(nlp.get_pipe("seq2seq_ner").model, [Seq2SeqInput(["Ann", "sang"], "", {"PER": "person"})]))
+    assert all(
+        written.valid
+        for written in generate(
+            nlp.get_pipe("seq2seq_ner").model, [Seq2SeqInput(["Ann", "sang"], "", {"PER": "person"})]
+        )
+    )
 
 
 @pytest.mark.gpu
@@ -319,7 +328,9 @@ def test_reasoning_is_read_and_cut_before_text(tiny_t5):
 
 def test_long_docs_are_read_in_windows(tiny_t5):
     nlp = build(tiny_t5, window=3)
-    examples = examples_of(nlp, [(["Ann", "sang", "in", "Rome", "and", "Oslo", "."], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC", "O"])])
+    examples = examples_of(
+        nlp, [(["Ann", "sang", "in", "Rome", "and", "Oslo", "."], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC", "O"])]
+    )
     nlp.initialize(lambda: examples)
     lessons = nlp.get_pipe("seq2seq_ner")._lessons(examples[0])
     assert [(task.words, [tuple(one) for one in task.mentions]) for task in lessons] == [

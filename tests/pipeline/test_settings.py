@@ -8,8 +8,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.report.evaluation import tune_threshold
 from spacy_lowner.loading import change_setting
+from spacy_lowner.report.evaluation import tune_threshold
 
 TEXTS = [
     ("Ada Lovelace wrote to Charles Babbage in London", [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "LOC"), (1, 2, "LOC")]),
@@ -99,7 +99,9 @@ def test_override_max_span_length(knowfree):
     assert {len(span) for span in shorter.spans["sc"]} == {1}
 
 
-@pytest.mark.parametrize("setting, value", [("label_semantics", True), ("model__hidden_dim", 32), ("model__word_shapes", False)])
+@pytest.mark.parametrize(
+    "setting, value", [("label_semantics", True), ("model__hidden_dim", 32), ("model__word_shapes", False)]
+)
 def test_override_what_training_fixes(knowfree, setting, value):
     with pytest.raises(LownerError, match="LN160"):
         load(knowfree, "knowfree_spancat", **{setting: value})
@@ -116,7 +118,9 @@ def test_override_contrast_ner(contrast):
     assert pipe.labels == ("LOC", "PER") and len(pipe.support)
 
 
-@pytest.mark.parametrize("setting, value", [("candidates", "spans"), ("model__soft_tokens", 3), ("model__state", "mask")])
+@pytest.mark.parametrize(
+    "setting, value", [("candidates", "spans"), ("model__soft_tokens", 3), ("model__state", "mask")]
+)
 def test_override_contrast_ner_what_training_fixes(contrast, setting, value):
     with pytest.raises(LownerError, match="LN160"):
         load(contrast, "contrast_ner", **{setting: value})
@@ -136,7 +140,10 @@ def test_tune_threshold_is_in_the_config(knowfree, tmp_path):
     nlp.to_disk(tmp_path / "tuned")
     assert spacy.load(tmp_path / "tuned").get_pipe("knowfree_spancat").cfg["threshold"] == pytest.approx(best)
     # Also back to the first value.
-    assert load(tmp_path / "tuned", "knowfree_spancat", threshold=0.01).get_pipe("knowfree_spancat").cfg["threshold"] == 0.01
+    assert (
+        load(tmp_path / "tuned", "knowfree_spancat", threshold=0.01).get_pipe("knowfree_spancat").cfg["threshold"]
+        == 0.01
+    )
 
 
 def test_a_setting_changed_in_python_is_saved(knowfree, tmp_path):
@@ -144,7 +151,10 @@ def test_a_setting_changed_in_python_is_saved(knowfree, tmp_path):
     nlp.get_pipe("knowfree_spancat").cfg["threshold"] = 0.7
     nlp.to_disk(tmp_path / "changed")
     assert spacy.load(tmp_path / "changed").get_pipe("knowfree_spancat").cfg["threshold"] == pytest.approx(0.7)
-    assert load(tmp_path / "changed", "knowfree_spancat", threshold=0.3).get_pipe("knowfree_spancat").cfg["threshold"] == 0.3
+    assert (
+        load(tmp_path / "changed", "knowfree_spancat", threshold=0.3).get_pipe("knowfree_spancat").cfg["threshold"]
+        == 0.3
+    )
 
 
 def test_change_setting_of_spacys_spancat():

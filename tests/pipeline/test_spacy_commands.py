@@ -2,12 +2,12 @@
 
 import pytest
 import spacy
+from small_models import TOK2VEC
 from spacy.cli._util import app
 from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from small_models import TOK2VEC
 from spacy_lowner.training.optimizer import create_grouped_adam
 
 NAME = "knowfree_spancat"
@@ -26,7 +26,13 @@ def trained(nlp, docs, make_example):
     examples = [make_example(doc) for doc in docs]
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
     nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
-    model = {"@architectures": "spacy-lowner.KnowFREE.v1", "hidden_dim": 16, "biaffine_dim": 20, "dropout": 0.0, "tok2vec": listener}
+    model = {
+        "@architectures": "spacy-lowner.KnowFREE.v1",
+        "hidden_dim": 16,
+        "biaffine_dim": 20,
+        "dropout": 0.0,
+        "tok2vec": listener,
+    }
     nlp.add_pipe(NAME, config={"label_semantics": False, "model": model})
     optimizer = nlp.initialize(lambda: examples, sgd=create_grouped_adam(0.005, lr_multipliers={"head": 1.0}))
     for _ in range(80):
@@ -53,12 +59,27 @@ def test_spacys_tok2vec_listener(trained, saved):
 
 def test_find_threshold(saved):
     best, score, scores = find_threshold(
-        saved / "model", saved / "dev.spacy", pipe_name=NAME, threshold_key="threshold", scores_key="spans_sc_f", n_trials=4, silent=True
+        saved / "model",
+        saved / "dev.spacy",
+        pipe_name=NAME,
+        threshold_key="threshold",
+        scores_key="spans_sc_f",
+        n_trials=4,
+        silent=True,
     )
     assert score == 1.0 and 0 < best < 1 and len(scores) == 4 and scores[0.0] < 1.0
 
 
 def test_benchmark_speed(saved):
-    arguments = ["benchmark", "speed", str(saved / "model"), str(saved / "dev.spacy"), "--batches", "30", "--warmup", "1"]
+    arguments = [
+        "benchmark",
+        "speed",
+        str(saved / "model"),
+        str(saved / "dev.spacy"),
+        "--batches",
+        "30",
+        "--warmup",
+        "1",
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0 and "words/s" in result.output, result.output

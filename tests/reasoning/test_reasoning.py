@@ -9,8 +9,8 @@ from small_models import TOK2VEC
 from spacy.training import Example as TrainingExample
 from typer.testing import CliRunner
 
-from spacy_lowner.cli import lowner
 from spacy_lowner.annotations import context_of
+from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.messages import Reply
@@ -54,14 +54,18 @@ def test_all_five_steps():
 
 @pytest.mark.parametrize(
     "switches, steps, backward",
-    [({"initial": False}, {1, 4, 5}, True), ({"backward": False}, {1, 2, 3, 4, 5}, False), ({"initial": False, "backward": False}, {1, 4, 5}, False)],
+    [
+        ({"initial": False}, {1, 4, 5}, True),
+        ({"backward": False}, {1, 2, 3, 4, 5}, False),
+        ({"initial": False, "backward": False}, {1, 4, 5}, False),
+    ],
 )
 def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward):
     prompt, schema = prompt_of(**switches)
     assert {number for number in range(1, 6) if f"Step {number}." in prompt} == steps
     assert ("album -> song" in prompt) == backward == ("They are not just persons" in prompt)
     assert ('"initial"' in prompt) == (2 in steps) == ("initial" in schema["required"])
-    assert ("MISC->album" in prompt)
+    assert "MISC->album" in prompt
 
 
 @pytest.mark.parametrize(
@@ -114,7 +118,9 @@ def test_examples_are_made_of_sentences_that_bring_most_types(docs):
     assert len(examples_from(docs, chain)) == 3
 
 
-@pytest.mark.parametrize("records", [[{"text": "a"}], ["a"], [{"text": "a", "initial": "", "forward": "", "backward": "", "more": ""}]])
+@pytest.mark.parametrize(
+    "records", [[{"text": "a"}], ["a"], [{"text": "a", "initial": "", "forward": "", "backward": "", "more": ""}]]
+)
 def test_bad_examples_are_refused(records, tmp_path):
     srsly.write_json(tmp_path / "examples.json", records)
     with pytest.raises(LownerError, match="example 1"):
@@ -133,7 +139,12 @@ class Model:
     def ask(self, requests, *, description=None):
         self.asked += [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
         new = self.asked[-len(requests) :] if requests else []
-        return [Reply("", error="down", timed_out=True) if text in self.errors else Reply(json.dumps({"initial": "It is", "bidirectional": text})) for text in new]
+        return [
+            Reply("", error="down", timed_out=True)
+            if text in self.errors
+            else Reply(json.dumps({"initial": "It is", "bidirectional": text}))
+            for text in new
+        ]
 
 
 def test_reasoning_is_recorded_on_docs(docs, nlp):
@@ -141,7 +152,12 @@ def test_reasoning_is_recorded_on_docs(docs, nlp):
     reasoned = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
     assert reasoned == (3, 0, {"down": 1}, False)
     found = docs[0]._.lowner_reasoning
-    assert {**found, "prompt_hash": None} == {"initial": "It is", "bidirectional": "Ann sang", "model": "wise", "prompt_hash": None}
+    assert {**found, "prompt_hash": None} == {
+        "initial": "It is",
+        "bidirectional": "Ann sang",
+        "model": "wise",
+        "prompt_hash": None,
+    }
     assert context_of(docs[0], "lowner_reasoning") == "It is Ann sang" and context_of(docs[3], "lowner_reasoning") == ""
     assert found["prompt_hash"] != docs[1]._.lowner_reasoning["prompt_hash"]
 
@@ -165,7 +181,10 @@ def test_a_part_of_the_reasoning_is_told_of_once(docs):
 
 @pytest.mark.parametrize("change", [{"prefixes": ["X", None]}, {"most_confused": ["zzz", None]}, {"sources": [1]}])
 def test_a_confusion_that_does_not_fit_together_is_refused(change):
-    change = {key: (value * len(CONFUSION["types"]))[: len(CONFUSION["types"])] if key != "sources" else value for key, value in change.items()}
+    change = {
+        key: (value * len(CONFUSION["types"]))[: len(CONFUSION["types"])] if key != "sources" else value
+        for key, value in change.items()
+    }
     with pytest.raises(LownerError, match="LN092"):
         ReasoningChain.from_confusion({**CONFUSION, **change})
 
@@ -196,7 +215,9 @@ def test_the_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
     nlp.to_disk(tmp_path / "model")
     again = spacy.load(tmp_path / "model")
     assert again.get_pipe("llm_reasoner").chain == pipe.chain
-    other = spacy.load(tmp_path / "model", config={"components": {"llm_reasoner": {"backward": False}}}).get_pipe("llm_reasoner")
+    other = spacy.load(tmp_path / "model", config={"components": {"llm_reasoner": {"backward": False}}}).get_pipe(
+        "llm_reasoner"
+    )
     assert not other.chain.backward and other.chain.examples == pipe.chain.examples
     assert build()[0].from_bytes(nlp.to_bytes()).get_pipe("llm_reasoner").chain == pipe.chain
 
@@ -292,7 +313,9 @@ def test_what_the_pipe_needs(docs):
 
 
 def test_a_config_can_name_replies_that_were_written_down(docs, tmp_path):
-    chain = ReasoningChain.from_confusion(CONFUSION, examples=examples_from(docs, ReasoningChain.from_confusion(CONFUSION)))
+    chain = ReasoningChain.from_confusion(
+        CONFUSION, examples=examples_from(docs, ReasoningChain.from_confusion(CONFUSION))
+    )
     reply = {"prompt": chain.request("Ann sang").messages[0][1], "reply": '{"initial": "x", "bidirectional": "y"}'}
     srsly.write_jsonl(tmp_path / "replies.jsonl", [reply])
     nlp = spacy.blank("en")
@@ -309,18 +332,51 @@ def test_command_with_a_server(docs, tmp_path):
 
     write_docs(docs, tmp_path / "in.spacy")
     srsly.write_json(tmp_path / "confusion.json", CONFUSION)
-    arguments = ["reason", str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--confusion", str(tmp_path / "confusion.json")]
+    arguments = [
+        "reason",
+        str(tmp_path / "in.spacy"),
+        str(tmp_path / "out.spacy"),
+        "--confusion",
+        str(tmp_path / "confusion.json"),
+    ]
     with serve(lambda prompt, attempt: '{"initial": "i", "bidirectional": "b"}') as (url, server):
-        more = ["--model", "m", "--base-url", url, "--cache", str(tmp_path / "cache.sqlite"), "--train", str(tmp_path / "in.spacy")]
+        more = [
+            "--model",
+            "m",
+            "--base-url",
+            url,
+            "--cache",
+            str(tmp_path / "cache.sqlite"),
+            "--train",
+            str(tmp_path / "in.spacy"),
+        ]
         done = CliRunner().invoke(lowner, [*arguments, *more, "--limit", "2"])
         assert done.exit_code == 0, done.output
         assert len(server.seen) == 2
-    assert [doc._.lowner_reasoning and doc._.lowner_reasoning["initial"] for doc in read_docs(tmp_path / "out.spacy")] == ["i", "i", None, None]
-    again = [arguments[0], str(tmp_path / "out.spacy"), str(tmp_path / "again.spacy"), *arguments[3:], "--train", str(tmp_path / "in.spacy")]
-    with serve(lambda prompt, attempt: '{"initial": "j", "bidirectional": "b"}' if "Ann" in prompt.rsplit("Text:", 1)[1] else "I refuse") as (url, _):
-        done = CliRunner().invoke(lowner, [*again, "--model", "n", "--base-url", url, "--cache", str(tmp_path / "n.sqlite")])
+    assert [
+        doc._.lowner_reasoning and doc._.lowner_reasoning["initial"] for doc in read_docs(tmp_path / "out.spacy")
+    ] == ["i", "i", None, None]
+    again = [
+        arguments[0],
+        str(tmp_path / "out.spacy"),
+        str(tmp_path / "again.spacy"),
+        *arguments[3:],
+        "--train",
+        str(tmp_path / "in.spacy"),
+    ]
+    with serve(
+        lambda prompt, attempt: (
+            '{"initial": "j", "bidirectional": "b"}' if "Ann" in prompt.rsplit("Text:", 1)[1] else "I refuse"
+        )
+    ) as (url, _):
+        done = CliRunner().invoke(
+            lowner, [*again, "--model", "n", "--base-url", url, "--cache", str(tmp_path / "n.sqlite")]
+        )
         assert done.exit_code == 0, done.output
-    later = {doc.text: doc._.lowner_reasoning and doc._.lowner_reasoning["initial"] for doc in read_docs(tmp_path / "again.spacy")}
+    later = {
+        doc.text: doc._.lowner_reasoning and doc._.lowner_reasoning["initial"]
+        for doc in read_docs(tmp_path / "again.spacy")
+    }
     assert set(later.values()) == {"j", None}
     dry = CliRunner().invoke(lowner, [*arguments, "--examples", "ai", "--dry-run"])
     assert dry.exit_code == 0 and "Step 5" in dry.output and "4 calls" in dry.output
@@ -336,7 +392,10 @@ def test_the_chain_is_one_pipeline_that_trains_and_serves(docs):
 
         def ask(self, requests, *, description=None):
             texts = [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
-            return [Reply(json.dumps({"initial": "i", "bidirectional": "a singer" if "Ann" in text else "a writer"})) for text in texts]
+            return [
+                Reply(json.dumps({"initial": "i", "bidirectional": "a singer" if "Ann" in text else "a writer"}))
+                for text in texts
+            ]
 
     pipe.llm = Knowing()
     inner = {**TOK2VEC, "window_size": 3, "depth": 2, "width": 32}

@@ -17,13 +17,19 @@ def test_coverage_of_a_whole_grid_is_silent():
 
 def test_coverage_names_systems_corpora_samples_and_seeds_without_runs():
     done = lines(*(place for place in PLANNED if place.system == "a" and place.corpus == "ai" and place.seed == 0))
-    assert describe_missing(done, PLANNED) == ["no run of the system b", "no run of the corpus music", "no run of the seeds 1, 2"]
+    assert describe_missing(done, PLANNED) == [
+        "no run of the system b",
+        "no run of the corpus music",
+        "no run of the seeds 1, 2",
+    ]
     done = lines(*(place for place in PLANNED if place.sample == "full"))
     assert describe_missing(done, PLANNED) == ["no run of the sample k5"]
 
 
 def test_coverage_names_gaps_of_a_system():
-    done = lines(*(place for place in PLANNED if place not in (Place("b", "ai", "full", 1), Place("b", "ai", "full", 2))))
+    done = lines(
+        *(place for place in PLANNED if place not in (Place("b", "ai", "full", 1), Place("b", "ai", "full", 2)))
+    )
     assert describe_missing(done, PLANNED) == ["b lacks the seeds 1, 2 of ai"]
     done = lines(*(place for place in PLANNED if (place.system, place.seed) != ("a", 1)))
     assert describe_missing(done, PLANNED) == ["a lacks the seed 1"]

@@ -21,15 +21,24 @@ def test_differences_are_paired_by_corpus_sample_and_seed():
 
 
 def test_differences_of_two_pairs_have_no_interval():
-    lines = [line("base", "ai", 0, 0.5), line("base", "ai", 1, 0.5), line("new", "ai", 0, 0.52), line("new", "ai", 1, 0.49)]
+    lines = [
+        line("base", "ai", 0, 0.5),
+        line("base", "ai", 1, 0.5),
+        line("new", "ai", 0, 0.52),
+        line("new", "ai", 1, 0.49),
+    ]
     (one,) = paired_differences(lines)
     assert one.overall.interval is None
     assert "| new | base | +0.5 | - | 2 | 0: +2.0, 1: -1.0 |" in render_differences([one], ["ai"])
 
 
 def test_differences_over_columns_take_a_seed_as_one_pair():
-    lines = [line(system, corpus, seed, 0.5 + 0.01 * (system == "new") * (1 + seed) * (1 + 2 * (corpus == "music")))
-             for system in ("base", "new") for corpus in ("ai", "music") for seed in range(3)]
+    lines = [
+        line(system, corpus, seed, 0.5 + 0.01 * (system == "new") * (1 + seed) * (1 + 2 * (corpus == "music")))
+        for system in ("base", "new")
+        for corpus in ("ai", "music")
+        for seed in range(3)
+    ]
     (one,) = paired_differences(lines)
     assert one.overall.by_seed == pytest.approx({0: 2.0, 1: 4.0, 2: 6.0})
     assert one.columns["music"].by_seed == pytest.approx({0: 3.0, 1: 6.0, 2: 9.0})
@@ -40,13 +49,21 @@ def test_differences_over_columns_take_a_seed_as_one_pair():
 
 
 def test_differences_name_the_columns_of_a_system_that_ran_on_some():
-    lines = [line("base", "ai", 0, 0.5), line("base", "ai", 0, 0.5, "k5"), line("new", "ai", 0, 0.5, "k5"), line("other", "music", 0, 1)]
+    lines = [
+        line("base", "ai", 0, 0.5),
+        line("base", "ai", 0, 0.5, "k5"),
+        line("new", "ai", 0, 0.5, "k5"),
+        line("other", "music", 0, 1),
+    ]
     (one,) = paired_differences(lines)
     assert "| new (ai k5 only) | base | +0.0 | - | 1 | 0: +0.0 |" in render_differences([one], ["ai k5", "ai", "music"])
 
 
 def test_differences_can_have_a_baseline_per_system():
     lines = [line(system, "ai", 0, f) for system, f in (("a", 0.1), ("a+", 0.2), ("b", 0.5), ("b+", 0.4))]
-    found = {one.system: (one.baseline, round(one.overall.mean, 6)) for one in paired_differences(lines, {"a+": "a", "b+": "b"})}
+    found = {
+        one.system: (one.baseline, round(one.overall.mean, 6))
+        for one in paired_differences(lines, {"a+": "a", "b+": "b"})
+    }
     assert found == {"a+": ("a", 10.0), "b+": ("b", -10.0)}
     assert paired_differences(lines, "not run") == [] and paired_differences(lines[:1]) == []

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.errors import LownerError
-from spacy_lowner.report.extensions import extension_means
 from spacy_lowner.report.drawing import add_legend, draw_texts, load_pyplot
+from spacy_lowner.report.extensions import extension_means
 
 TEXTS = ["Ann met Bob", "Bob saw Oslo", "Ann left Rome", "Rome likes Ann"]
 PLACES = ("Oslo", "Rome")
@@ -66,11 +66,15 @@ def test_commands(trained, tmp_path):
         doc.user_data["lowner_origin"] = "llm-explained"
     write_docs([*docs, *made], tmp_path / "new.spacy")
     picture = tmp_path / "extensions.svg"
-    done = CliRunner().invoke(lowner, ["plot-extensions", str(tmp_path / "model"), str(tmp_path / "old.spacy"), str(picture)])
+    done = CliRunner().invoke(
+        lowner, ["plot-extensions", str(tmp_path / "model"), str(tmp_path / "old.spacy"), str(picture)]
+    )
     assert done.exit_code == 0, done.output
     assert picture.read_text().startswith("<?xml") and "2 of 2" in done.output
     picture = tmp_path / "texts.png"
-    done = CliRunner().invoke(lowner, ["plot-texts", str(picture), str(tmp_path / "old.spacy"), str(tmp_path / "new.spacy")])
+    done = CliRunner().invoke(
+        lowner, ["plot-texts", str(picture), str(tmp_path / "old.spacy"), str(tmp_path / "new.spacy")]
+    )
     assert done.exit_code == 0, done.output
     assert picture.read_bytes().startswith(b"\x89PNG") and "2 new" in done.output
 

@@ -8,7 +8,10 @@ from spacy_lowner.errors import LownerError
 from spacy_lowner.report.evaluation import evaluate_pipeline, tune_threshold
 from spacy_lowner.scorers import best_threshold
 
-TEXTS = [("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]), ("Rome is old", [(0, 1, "LOC")])]
+TEXTS = [
+    ("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]),
+    ("Rome is old", [(0, 1, "LOC")]),
+]
 
 
 @pytest.mark.parametrize("factory", ["spancat", "knowfree_spancat"])
@@ -16,7 +19,9 @@ def test_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
     spacy.util.fix_random_seed(0)
     gold = [make_doc(text, *spans) for text, spans in TEXTS]
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
-    pipe = nlp.add_pipe(factory, config={"label_semantics": False} if factory == "knowfree_spancat" else {"spans_key": "sc"})
+    pipe = nlp.add_pipe(
+        factory, config={"label_semantics": False} if factory == "knowfree_spancat" else {"spans_key": "sc"}
+    )
     optimizer = nlp.initialize(lambda: examples)
     for _ in range(8):
         nlp.update(examples, sgd=optimizer)

@@ -22,7 +22,10 @@ def grid_path(tmp_path):
     splits = {split: str(tmp_path / f"{split}.txt") for split in ("train", "dev", "test")}
     grid = {
         "title": "A grid",
-        "systems": {"one": {"config": str(tmp_path / "a.cfg")}, "two": {"config": str(tmp_path / "a.cfg"), "overrides": {"x": 1}}},
+        "systems": {
+            "one": {"config": str(tmp_path / "a.cfg")},
+            "two": {"config": str(tmp_path / "a.cfg"), "overrides": {"x": 1}},
+        },
         "corpora": {"ai": splits, "music": {**splits, "test": str(tmp_path / "dev.txt")}},
         "seeds": [0, 1],
         "shots": [None, 5],
@@ -102,7 +105,9 @@ def test_interrupted_grid_keeps_finished_lines(grid_path, tmp_path, monkeypatch)
 def test_what_differs_in_its_test_alone_is_trained_once(grid_path, tmp_path, monkeypatch):
     runs = read_grid(grid_path).runs()
     groups = []
-    monkeypatch.setattr(runner, "run_together", lambda group, **kwargs: groups.append(group) or [line(run, 0.5) for run in group])
+    monkeypatch.setattr(
+        runner, "run_together", lambda group, **kwargs: groups.append(group) or [line(run, 0.5) for run in group]
+    )
     runner.run_grid(runs, tmp_path / "lines.jsonl")
     assert [{run.corpus for run in group} for group in groups] == [{"ai", "music"}] * 8
     assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs}
@@ -175,9 +180,17 @@ def test_tables_hold_mean_and_deviation(grid_path):
     assert "| one | 55.0 ± 7.1 | 55.0 ± 7.1 | 55.0 |" in table
     assert "| two | **75.0 ± 7.1** | **75.0 ± 7.1** | **75.0** |" in table
     page = render_report("A grid", lines)
-    assert page.startswith("# A grid") and "seeds 0, 1" in page and "Missing" not in page and "grid file was not given" in page
+    assert (
+        page.startswith("# A grid")
+        and "seeds 0, 1" in page
+        and "Missing" not in page
+        and "grid file was not given" in page
+    )
     short = render_report("A grid", lines[:-1])
-    assert "Missing: 1 of 8 runs. Gaps: two lacks the seed 1 of music." in short and "a cell without a deviation has one seed" in short
+    assert (
+        "Missing: 1 of 8 runs. Gaps: two lacks the seed 1 of music." in short
+        and "a cell without a deviation has one seed" in short
+    )
 
 
 def test_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_path, tmp_path):
@@ -185,7 +198,14 @@ def test_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_pat
     for run in read_grid(grid_path).runs():
         if run.seed == 0 and run.sample == "full":
             append_line(line(run, 0.5 + 0.1 * (run.system == "one")), tmp_path / "lines.jsonl")
-    command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
+    command = [
+        "report",
+        str(tmp_path / "lines.jsonl"),
+        str(tmp_path / "page.md"),
+        "--grid",
+        str(grid_path),
+        "--no-plot",
+    ]
     done = CliRunner().invoke(lowner, command)
     page, told = (tmp_path / "page.md").read_text(), " ".join(done.output.split())
     assert "- One seed (0), in percent; 4 runs." in page and "deviation" not in page.split("## ")[0]
@@ -195,7 +215,11 @@ def test_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_pat
 
 
 def test_a_page_can_have_types_published_numbers_and_notes(grid_path):
-    grid = {"notes": ["Read this."], "by_type": True, "published": {"theirs": {"ai": 61.25, "person": 70}, "another": {"else": 1}}}
+    grid = {
+        "notes": ["Read this."],
+        "by_type": True,
+        "published": {"theirs": {"ai": 61.25, "person": 70}, "another": {"else": 1}},
+    }
     grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), **grid}))
     grid = read_grid(grid_path)
     lines = [line(run, 0.5 + 0.1 * run.seed) for run in grid.runs() if run.sample == "full"]
@@ -216,7 +240,11 @@ def test_samples_stand_by_size(grid_path):
 
 def test_plots_are_drawn(grid_path, tmp_path):
     runs = read_grid(grid_path).runs()
-    for name, chosen in (("samples", runs), ("half", runs[1:3]), ("bars", [run for run in runs if run.sample == "full"])):
+    for name, chosen in (
+        ("samples", runs),
+        ("half", runs[1:3]),
+        ("bars", [run for run in runs if run.sample == "full"]),
+    ):
         plot_results([line(run, 0.5) for run in chosen], tmp_path / f"{name}.svg")
         assert "<svg" in (tmp_path / f"{name}.svg").read_text()
 
@@ -291,7 +319,12 @@ def test_a_line_that_was_cut_short_swallows_no_other(grid_path, tmp_path):
 def test_overrides_may_name_a_seed_a_hugging_face_folder_or_nothing(grid_path, tmp_path):
     grid = json.loads(grid_path.read_text())
     (tmp_path / "config.json").write_text("{}")
-    grid["systems"]["one"]["overrides"] = {"paths.source": "", "paths.encoder": str(tmp_path), "paths.x": None, "paths.more": "m_{seed}"}
+    grid["systems"]["one"]["overrides"] = {
+        "paths.source": "",
+        "paths.encoder": str(tmp_path),
+        "paths.x": None,
+        "paths.more": "m_{seed}",
+    }
     grid_path.write_text(json.dumps(grid))
     runs = [run for run in read_grid(grid_path).runs() if run.system == "one"]
     assert {(run.seed, run.overrides["paths.more"]) for run in runs} == {(0, "m_0"), (1, "m_1")}
@@ -309,7 +342,9 @@ def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path)
         append_line(line(run, 0.75), lines)
 
     def page_of(grid):
-        result = CliRunner().invoke(lowner, ["report", str(lines), str(tmp_path / "page.md"), "--grid", str(grid), "--no-plot"])
+        result = CliRunner().invoke(
+            lowner, ["report", str(lines), str(tmp_path / "page.md"), "--grid", str(grid), "--no-plot"]
+        )
         assert result.exit_code == 0, result.output
         return (tmp_path / "page.md").read_text()
 
@@ -321,9 +356,20 @@ def test_a_page_has_the_order_of_its_grid(grid_path, tmp_path):
     runs = read_grid(grid_path).runs()
     for run in reversed(runs):
         append_line(line(run, 0.5), tmp_path / "lines.jsonl")
-    command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
+    command = [
+        "report",
+        str(tmp_path / "lines.jsonl"),
+        str(tmp_path / "page.md"),
+        "--grid",
+        str(grid_path),
+        "--no-plot",
+    ]
     assert CliRunner().invoke(lowner, command).exit_code == 0
-    rows = [row.split("|")[1].strip() for row in (tmp_path / "page.md").read_text().split("\n## ")[1].splitlines() if row.startswith("|")]
+    rows = [
+        row.split("|")[1].strip()
+        for row in (tmp_path / "page.md").read_text().split("\n## ")[1].splitlines()
+        if row.startswith("|")
+    ]
     assert rows[2:] == list(dict.fromkeys(run.system for run in runs)) and len(rows) > 3
 
 
@@ -333,11 +379,22 @@ def test_a_report_needs_no_corpora(grid_path, tmp_path):
     (tmp_path / "train.txt").unlink()
     grid = {**json.loads(grid_path.read_text()), "notes": ["Read this."]}
     grid_path.write_text(json.dumps(grid))
-    command = ["report", str(tmp_path / "lines.jsonl"), str(tmp_path / "page.md"), "--grid", str(grid_path), "--no-plot"]
+    command = [
+        "report",
+        str(tmp_path / "lines.jsonl"),
+        str(tmp_path / "page.md"),
+        "--grid",
+        str(grid_path),
+        "--no-plot",
+    ]
     done = CliRunner().invoke(lowner, command)
     assert done.exit_code == 0 and "train.txt is not here" in " ".join(done.output.split())
     page = (tmp_path / "page.md").read_text()
-    assert "- Read this." in page and "settings and data of the lines are not checked" in page and "Missing: 15 of 16 runs." in page
+    assert (
+        "- Read this." in page
+        and "settings and data of the lines are not checked" in page
+        and "Missing: 15 of 16 runs." in page
+    )
 
 
 def test_experiments_on_one_output_do_not_run_at_once(grid_path, tmp_path, monkeypatch):

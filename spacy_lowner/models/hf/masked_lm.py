@@ -7,7 +7,14 @@ from typing import Any, Dict, Tuple
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForMaskedLM, BertForMaskedLM, BertModel, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForMaskedLM,
+    BertForMaskedLM,
+    BertModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from ...corpus.files import atomic_path
 from ...errors import Errors, LownerError

@@ -18,7 +18,8 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """RETURNS (PreTrainedTokenizerFast): The tokenizer of a Hugging Face name or path, for words one by one.
-    RAISES (ValueError): If it has no fast one."""
+    RAISES (ValueError): If it has no fast one.
+    """
     tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise ValueError(f"it has no fast tokenizer, only {type(tokenizer).__name__}")
@@ -77,7 +78,8 @@ def tokenizer_of(module: torch.nn.Module) -> PreTrainedTokenizerFast:
 
 def pieces_of_words(tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> List[List[int]]:
     """RETURNS (List[List[int]]): Ids of each word; none of white space, and of a word that the tokenizer does not see. A
-    word that looks like a special token is plain text."""
+    word that looks like a special token is plain text.
+    """
     if not words:
         return []
     encoded = tokenizer(

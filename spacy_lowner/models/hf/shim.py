@@ -15,6 +15,7 @@ from ...nn.groups import parameter_groups
 from ...types import TakesGroups
 from .inference import InferenceShim
 
+
 class ModuleShim(InferenceShim):
     """The shim of one of our modules, whose parameters may learn at different rates."""
 

@@ -4,14 +4,14 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
-from ..batching import SLACK, batch_by_padding
 from ...errors import Errors, LownerError, Warnings, warn_once
 from ...nn.prompts import PromptEncoder
 from ...types import CandidateT
-from .packing import PromptWriter, Text, pad_rows
+from ..batching import SLACK, batch_by_padding
 from ..hf.pieces import first_position, pieces_of_words, tokenizer_from_files
-from .templates import parse_template
 from ..windows import cut_windows, widest_window
+from .packing import PromptWriter, Text, pad_rows
+from .templates import parse_template
 
 OVERLAP = 0.25
 # Pieces of a text and of a candidate that must fit beside a prompt.
@@ -46,7 +46,11 @@ class PromptReader:
         if room < LEAST_ROOM:
             what = "the template with its soft tokens"
             mend = "Shorten the template, or lower soft_tokens"
-            raise LownerError(Errors.LN057.format(name="contrast_ner", what=what, size=self.writer.overhead, limit=limit - LEAST_ROOM, mend=mend))
+            raise LownerError(
+                Errors.LN057.format(
+                    name="contrast_ner", what=what, size=self.writer.overhead, limit=limit - LEAST_ROOM, mend=mend
+                )
+            )
         self.window = min(attrs["window"], 2 * room // 3)
         self.longest_word = self.writer.longest_candidate = min(self.window, room - self.window)
         self.rows: Callable[[Sequence[Text]], Any] = getattr(self.writer, attrs["packing"])
@@ -98,4 +102,7 @@ class PromptReader:
 
 
 def _read_from(attrs: Dict[str, Any]) -> Dict[str, Any]:
-    return {name: attrs[name] for name in ("template", "max_packed_length", "share_positions", "window", "packing", "batch_size")}
+    return {
+        name: attrs[name]
+        for name in ("template", "max_packed_length", "share_positions", "window", "packing", "batch_size")
+    }
