@@ -50,7 +50,7 @@ class Errors(metaclass=_WithCodes):
         "{path}, line {line}, column {column}: {problem}. Write mentions as [words](type) and a bracket of the text as "
         "\\[ or \\], or leave the line out with --skip-invalid."
     )
-    LN009 = "{path}, {where}: {problem}. {mend}, or leave the record out with --skip-invalid."
+    LN009 = "{path}, {where}: {problem}. {fix}, or leave the record out with --skip-invalid."
     LN010 = "{path}: no such file or folder. Check the path."
     LN011 = "{path}, line {line}: no label from here on is of a known scheme ({labels} were seen). Name the scheme with --scheme ({schemes})."
     LN012 = "{path}: every one of its {count} sentences is invalid; nothing was written. The first: {first}"
@@ -151,7 +151,7 @@ class Errors(metaclass=_WithCodes):
     LN054 = "{name}: there are no entities to learn from. Give gold entities in doc.ents."
     LN055 = "{name!r} is no encoder-decoder, and no decoder can be made of it: {reason}. Name one such as google/flan-t5-base."
     LN056 = "The saved weights are of another model than the settings beside them say: {names}. Install the version that saved them, or train again."
-    LN057 = "{name}: {what} takes {size} word pieces, and {limit} fit. {mend}."
+    LN057 = "{name}: {what} takes {size} word pieces, and {limit} fit. {fix}."
     LN058 = "{name}: the labels {first!r} and {second!r} are both written {text!r}, and an output could not tell them apart. Rename one."
 
     LN069 = (
@@ -201,7 +201,7 @@ class Errors(metaclass=_WithCodes):
     )
 
     # Experiments
-    LN060 = "{path}: {problem}. {mend}."
+    LN060 = "{path}: {problem}. {fix}."
     LN061 = "This command ended with status {code}; mend what it says and start the grid again, done runs are kept:\n{command}\n{tail}"
     LN062 = "{path} holds no results yet. Run a grid first: python -m spacy lowner experiment GRID {path}."
     LN066 = "{path} has {count} results, and none is of the settings and data of {grid}. Run this grid, or name the lines of its runs."

@@ -102,7 +102,7 @@ def _cleaned(
         try:
             yield clean_sentence(sentence, report.changes)
         except ValueError as error:
-            message = Errors.LN009.format(path=path, where=sentence.where, problem=error, mend="Correct it")
+            message = Errors.LN009.format(path=path, where=sentence.where, problem=error, fix="Correct it")
             on_error(LownerError(message))
 
 

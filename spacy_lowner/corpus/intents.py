@@ -34,11 +34,11 @@ def read_intents(
             on_error(LownerError(error))
             continue
         if (words[0], words[-1]) != ("BOS", "EOS"):
-            problem, mend = (
+            problem, fix = (
                 "the words do not stand between BOS and EOS",
                 "Write BOS words EOS, a TAB, labels and the intent",
             )
-            on_error(LownerError(Errors.LN009.format(path=path, where=f"line {number}", problem=problem, mend=mend)))
+            on_error(LownerError(Errors.LN009.format(path=path, where=f"line {number}", problem=problem, fix=fix)))
             continue
         rows.append((number, words[1:-1], labels[1:-1], labels[-1]))
     report.scheme = scheme or detect_scheme(labels for _, _, labels, _ in rows) or "bio"

@@ -157,5 +157,5 @@ def _check_depth(text: str) -> None:
             raise JSONProblem(f"nested more than {MAX_DEPTH} levels deep")
 
 
-def _bad(path: Path, where: str, problem: str, mend: str) -> str:
-    return Errors.LN009.format(path=path, where=where, problem=problem, mend=mend)
+def _bad(path: Path, where: str, problem: str, fix: str) -> str:
+    return Errors.LN009.format(path=path, where=where, problem=problem, fix=fix)

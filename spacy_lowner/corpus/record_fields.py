@@ -78,8 +78,8 @@ def _check_unknown(path: Path, where: str, record: dict) -> None:
     """RAISES (LownerError): If a key that is not known holds what looks like spans."""
     for key, values in record.items():
         if key not in KNOWN and isinstance(values, list) and values and all(map(_is_span, values)):
-            mend = f"Write them under 'spans' instead of {key!r}, or remove them if they are not gold"
-            raise LownerError(bad_record(path, where, f"spans under the key {key!r}, which is not known", mend))
+            fix = f"Write them under 'spans' instead of {key!r}, or remove them if they are not gold"
+            raise LownerError(bad_record(path, where, f"spans under the key {key!r}, which is not known", fix))
 
 
 def _is_span(value: Any) -> bool:
@@ -102,8 +102,8 @@ def spans_of(path: Path, where: str, values: List[Any], changes: Optional[Counte
         offsets = _offset(start, changes), _offset(end, changes)
         names = labels if are(labels, str) and labels else [labels]
         if None in offsets or not all(isinstance(name, str) for name in names):
-            mend = 'Write spans as {"start": 0, "end": 2, "label": "PER"}'
-            raise LownerError(bad_record(path, where, f"cannot read the span {str(value)[:200]}", mend))
+            fix = 'Write spans as {"start": 0, "end": 2, "label": "PER"}'
+            raise LownerError(bad_record(path, where, f"cannot read the span {str(value)[:200]}", fix))
         changes[EXTRA] += isinstance(value, list) and len(value) > 3
         spans += [RawSpan(*offsets, name, value[key] if key else None, key) for name in names]
     return spans
@@ -215,6 +215,6 @@ def first_of(record: dict, names: Tuple[str, ...]) -> Any:
     return next((record[name] for name in names if record.get(name) is not None), None)
 
 
-def bad_record(path: Path, where: str, problem: str, mend: str) -> str:
+def bad_record(path: Path, where: str, problem: str, fix: str) -> str:
     """RETURNS (str): The message of an error in a record."""
-    return Errors.LN009.format(path=path, where=where, problem=problem, mend=mend)
+    return Errors.LN009.format(path=path, where=where, problem=problem, fix=fix)

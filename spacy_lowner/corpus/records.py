@@ -108,8 +108,8 @@ def _record(path: Path, where: str, item: Any, changes: Counter) -> _Record:
     if not isinstance(item, dict) or (first_of(item, TOKEN_KEYS) is None and first_of(item, TEXT_KEYS) is None):
         raise LownerError(bad_record(path, where, "neither 'text' nor 'tokens'", "Give the record one of them"))
     if item.get("_is_binary"):
-        problem, mend = "a binary answer, which judges one span and not the text", "Export whole annotations"
-        raise LownerError(bad_record(path, where, problem, mend))
+        problem, fix = "a binary answer, which judges one span and not the text", "Export whole annotations"
+        raise LownerError(bad_record(path, where, problem, fix))
     text, words, spaces = first_of(item, TEXT_KEYS), first_of(item, TOKEN_KEYS), item.get("spaces")
     if are(words, dict) and isinstance(text, str):
         # Prodigy's. Without the words of the whole text they are of no use.

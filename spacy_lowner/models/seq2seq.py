@@ -244,7 +244,7 @@ def _init(model: WriterModelT, X: Any = None, Y: Any = None) -> None:
     positions = _positions(module, "encoder")
     if positions is not None and model.attrs["settings"].max_input_tokens > positions:
         arguments = {"what": "max_input_tokens", "size": model.attrs["settings"].max_input_tokens, "limit": positions}
-        raise LownerError(Errors.LN057.format(name=name, mend="Lower it", **arguments))
+        raise LownerError(Errors.LN057.format(name=name, fix="Lower it", **arguments))
     settings = {"model": module.config.to_dict(), "tokenizer": tokenizer_files(tokenizer)}
     set_module(model.shims[0], EntityWriter(module, settings), get_torch_default_device())
 
@@ -350,8 +350,8 @@ def _inputs(model: WriterModelT, tasks: Sequence[Seq2SeqInput]) -> List[Tuple[Li
                 "size": len(before),
                 "limit": model.attrs["settings"].max_input_tokens // 2,
             }
-            mend = "Raise max_input_tokens if the encoder has positions, or split the types over several pipes"
-            raise LownerError(Errors.LN057.format(name=model.name, mend=mend, **arguments))
+            fix = "Raise max_input_tokens if the encoder has positions, or split the types over several pipes"
+            raise LownerError(Errors.LN057.format(name=model.name, fix=fix, **arguments))
         after = pieces_of_text(tokenizer, f"{REASONING_LEAD} {task.context}") if task.context else []
         text = [piece for word in words for piece in word]
         room = max(

@@ -167,9 +167,9 @@ def read_grid(path: Path, *, files: bool = True) -> Grid:
     RETURNS (Grid): The grid. RAISES (LownerError): What is wrong with it, or what it lacks.
     """
 
-    def check(holds: Any, problem: str, mend: str = "Correct it") -> None:
+    def check(holds: Any, problem: str, fix: str = "Correct it") -> None:
         if not holds:
-            raise LownerError(Errors.LN060.format(path=path, problem=problem, mend=mend))
+            raise LownerError(Errors.LN060.format(path=path, problem=problem, fix=fix))
 
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
@@ -177,7 +177,7 @@ def read_grid(path: Path, *, files: bool = True) -> Grid:
         data = srsly.read_yaml(path) if path.suffix in (".yml", ".yaml") else srsly.read_json(path)
     except ValueError as error:
         raise LownerError(
-            Errors.LN060.format(path=path, problem=f"it cannot be read: {error}", mend="Correct the syntax")
+            Errors.LN060.format(path=path, problem=f"it cannot be read: {error}", fix="Correct the syntax")
         ) from None
     known = Grid.__dataclass_fields__
     valid = isinstance(data, dict) and {"title", "systems", "corpora"} <= set(data) <= set(known)
@@ -210,8 +210,8 @@ def read_grid(path: Path, *, files: bool = True) -> Grid:
     )
     absent = next(grid.missing(), None) if files else None
     if absent is not None:
-        what, file, mend = absent
-        raise LownerError(Errors.LN060.format(path=path, problem=f"{what} is not there: {file}", mend=mend))
+        what, file, fix = absent
+        raise LownerError(Errors.LN060.format(path=path, problem=f"{what} is not there: {file}", fix=fix))
     return grid
 
 

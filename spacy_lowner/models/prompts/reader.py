@@ -45,10 +45,10 @@ class PromptReader:
         room = limit - self.writer.overhead
         if room < LEAST_ROOM:
             what = "the template with its soft tokens"
-            mend = "Shorten the template, or lower soft_tokens"
+            fix = "Shorten the template, or lower soft_tokens"
             raise LownerError(
                 Errors.LN057.format(
-                    name="contrast_ner", what=what, size=self.writer.overhead, limit=limit - LEAST_ROOM, mend=mend
+                    name="contrast_ner", what=what, size=self.writer.overhead, limit=limit - LEAST_ROOM, fix=fix
                 )
             )
         self.window = min(attrs["window"], 2 * room // 3)
