@@ -12,11 +12,11 @@ from typing import Any, List
 from report_page import publish
 from spacy.tokens import Doc
 
+from spacy_lowner.annotations import ORIGIN_KEY
 from spacy_lowner.augment.augmenter import build_factmix
 from spacy_lowner.augment.denoising import Denoiser
 from spacy_lowner.corpus.docs import bare_doc, entity_spans, read_docs
 from spacy_lowner.corpus.markup import render_markup
-from spacy_lowner.types import ORIGIN_KEY
 
 SHOWN = 20
 

@@ -13,7 +13,7 @@ from typing import List
 
 from spacy.tokens import Doc
 
-from spacy_lowner.annotations import REASONING, register
+from spacy_lowner.annotations import REASONING_KEY, register
 from spacy_lowner.corpus.docs import entity_spans, read_docs, write_docs
 from spacy_lowner.corpus.names import readable_name
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with train.spacy, dev.spacy and test.spacy")
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
-    register(REASONING)
+    register(REASONING_KEY)
     types = sorted({span.label_ for doc in read_docs(arguments.folder / "train.spacy") for span in entity_spans(doc)})
     for share in SHARES:
         for split in ("train", "dev", "test"):
@@ -34,7 +34,8 @@ def main() -> None:
             docs = list(read_docs(arguments.folder / f"{split}.spacy"))
             for doc in docs:
                 doc._.set(
-                    REASONING, {"bidirectional": " ".join(statements(doc, types, share, draw)), "model": "simulated"}
+                    REASONING_KEY,
+                    {"bidirectional": " ".join(statements(doc, types, share, draw)), "model": "simulated"},
                 )
             write_docs(docs, arguments.output / f"wrong{round(100 * share)}" / f"{split}.spacy")
 

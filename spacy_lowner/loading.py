@@ -6,6 +6,7 @@ from typing import Any, Dict, Union
 import spacy
 from spacy.language import Language
 
+from .annotations import SPANS_KEY
 from .errors import Errors, LownerError
 from .types import CONFIGURED
 
@@ -32,7 +33,7 @@ def change_setting(nlp: Language, name: str, setting: str, value: Any) -> None:
         values[setting] = value
 
 
-def span_pipes(nlp: Language, spans_key: str = "sc") -> Dict[str, Any]:
+def span_pipes(nlp: Language, spans_key: str = SPANS_KEY) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): The pipes that write `doc.spans[spans_key]`, as far as they say, by name."""
     return {
         name: pipe

@@ -8,13 +8,6 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d, Floats4d, Ints1d, Ints2d
 
-# Where annotation beside the target spans stands on a Doc: spans of extension labels, the weight of a synthetic Doc (beta),
-# where a Doc came from, and from whom in detail.
-EXTENSION_KEY = "sc_ext"
-WEIGHT_KEY = "lowner_weight"
-ORIGIN_KEY = "lowner_origin"
-PROVENANCE_KEY = "lowner_provenance"
-USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
 # In the `cfg` of a pipe: its settings as the config had them when the pipe was made.
 CONFIGURED = "configured"
 # Texts to vectors that tell their meaning. Shape: (texts, dim)

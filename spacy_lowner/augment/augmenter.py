@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger, minibatch
 
+from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc, other_span_keys, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
@@ -29,7 +30,7 @@ def build_factmix(
     entity_ratio: int = 8,
     entity_base: Optional[Path] = None,
     filter_model: Optional[str] = None,
-    spans_key: str = "sc",
+    spans_key: str = SPANS_KEY,
     seed: int = 0,
 ) -> FactMix:
     """Set up FactMix for a corpus.
@@ -76,7 +77,7 @@ def create_factmix_augmenter(
     entity_ratio: int = 8,
     entity_base: Optional[Path] = None,
     filter_model: Optional[str] = None,
-    spans_key: str = "sc",
+    spans_key: str = SPANS_KEY,
     seed: int = 0,
 ) -> Callable[[Language, Example], Iterator[Example]]:
     """Yield each example and what FactMix makes of it, which is made once, with that of the next sentences, and remembered.

@@ -16,12 +16,12 @@ import srsly
 from spacy.tokens import DocBin
 from spacy.util import minibatch
 
+from ..annotations import ORIGIN_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import is_docbin, read_docs, write_docs
 from ..corpus.files import atomic_path, output_lock, report_path, write_json
 from ..errors import Errors, LownerError
 from ..models.hf.masked_lm import ADAPTER_FILE
-from ..types import ORIGIN_KEY
 from .augmenter import PART, build_factmix, warn_of_none
 
 # Of the parts' folder.

@@ -5,6 +5,7 @@ from typing import Iterable, List, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from ..annotations import SPANS_KEY
 from ..corpus.cleaning import trim
 from ..corpus.docs import bare_doc, entity_spans, other_span_keys
 from ..errors import Errors, LownerError
@@ -17,7 +18,7 @@ class Denoiser:
     path (str): Of the pipeline, flat (`doc.ents`) or nested (`doc.spans[spans_key]`). spans_key (str): Of both sides.
     """
 
-    def __init__(self, path: str, spans_key: str = "sc"):
+    def __init__(self, path: str, spans_key: str = SPANS_KEY):
         self.nlp = load_pipeline(path)
         self.spans_key = spans_key
         self.flat = all(getattr(pipe, "flat", False) for pipe in span_pipes(self.nlp, spans_key).values())

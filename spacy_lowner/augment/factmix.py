@@ -9,8 +9,8 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc
 
+from ..annotations import ORIGIN_KEY, SPANS_KEY
 from ..corpus.docs import entity_spans
-from ..types import ORIGIN_KEY
 from .denoising import Denoiser
 from .infill import Gap, Infill
 from .mentions import MentionBase, entities
@@ -39,7 +39,7 @@ class FactMix:
     context_ratio: int = 5
     entity_ratio: int = 8
     denoiser: Optional[Denoiser] = None
-    spans_key: str = "sc"
+    spans_key: str = SPANS_KEY
     seed: int = 0
     counts: Counter = field(default_factory=Counter)
     _seen: Set[bytes] = field(default_factory=set)

@@ -9,10 +9,10 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Option
 import srsly
 from spacy.tokens import Doc, Span
 
+from ..annotations import EXTENSION_KEY, SPANS_KEY
 from ..corpus.cleaning import trim
 from ..corpus.docs import entity_spans
 from ..errors import Errors, LownerError
-from ..types import EXTENSION_KEY
 from .rewrite import Edit, LayersT, crosses, inner_spans
 
 # Groups and labels of spans.
@@ -41,7 +41,7 @@ class MentionBase:
     _ordered: Dict[str, List[Tuple[tuple, Mention]]] = field(default_factory=dict)
 
     @classmethod
-    def from_docs(cls, docs: Iterable[Doc], spans_key: str = "sc") -> "MentionBase":
+    def from_docs(cls, docs: Iterable[Doc], spans_key: str = SPANS_KEY) -> "MentionBase":
         """RETURNS (MentionBase): Of all entities of a corpus."""
         base = cls()
         for doc in docs:
@@ -105,7 +105,7 @@ class MentionBase:
         self._ordered.pop(label, None)
 
 
-def entities(doc: Doc, spans_key: str = "sc") -> List[Span]:
+def entities(doc: Doc, spans_key: str = SPANS_KEY) -> List[Span]:
     """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`, that can be replaced, without white space
     around them.
     """

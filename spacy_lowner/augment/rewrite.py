@@ -6,7 +6,7 @@ import numpy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..annotations import REASONING
+from ..annotations import REASONING_KEY
 
 # Spans by group; None stands for `doc.ents`.
 LayersT = Dict[Optional[str], List[Tuple[int, int, str]]]
@@ -55,7 +55,7 @@ def rewrite(doc: Doc, edit: Edit) -> Doc:
     # Extension attributes of words and spans would point to the wrong characters.
     new.user_data.update({key: value for key, value in doc.user_data.items() if not _is_inside(key)})
     if not edit.word_by_word:
-        new.user_data.pop(("._.", REASONING, None, None), None)
+        new.user_data.pop(("._.", REASONING_KEY, None, None), None)
     for key, group in doc.spans.items():
         if key not in edit.unknown:
             new.spans[key] = _moved_group(group, new, edit, key)

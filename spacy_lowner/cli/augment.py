@@ -10,6 +10,7 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.docs import is_docbin, read_docs
 from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
@@ -37,7 +38,7 @@ def augment_cli(
     filter_model: Optional[str] = typer.Option(
         None, help="Pipeline trained on the originals, which must agree with each example"
     ),
-    spans_key: str = typer.Option("sc", help="Key of the entities in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the entities in doc.spans"),
     seed: int = typer.Option(0, help="Seed of all choices"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
     search: bool = typer.Option(

@@ -6,6 +6,7 @@ from typing import List, Optional
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.formats import READERS
 from ..corpus.offsets import ENDS, OFFSETS
@@ -34,7 +35,7 @@ def convert_cli(
     encoding: str = typer.Option("utf8", help="Encoding of the input"),
     lang: str = typer.Option("en", help="Language of the tokenizer, for texts without tokens"),
     tokenizer: str = typer.Option("auto", help=f"For texts without tokens: {', '.join(TOKENIZERS)}"),
-    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     overlaps: str = typer.Option("error", help=f"For outputs that cannot overlap: {', '.join(OVERLAPS)}"),
     unannotated: bool = typer.Option(
         False, "--unannotated", help="The texts have no annotations, whatever other keys their records have"

@@ -6,6 +6,7 @@ from typing import Optional
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.files import write_json
 from ..loading import load_pipeline
@@ -20,7 +21,7 @@ def evaluate_cli(
     model: str = typer.Argument(..., help="A trained pipeline: a folder or an installed package"),
     data_path: Path = typer.Argument(..., help="Gold data of any known format"),
     output: Optional[Path] = typer.Option(None, help="Write the scores as JSON too"),
-    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
 ):
     """Score a pipeline that writes doc.spans or doc.ents: overall, by type, and without types."""

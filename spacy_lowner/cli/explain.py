@@ -6,6 +6,7 @@ from typing import Optional
 import typer
 from wasabi import msg
 
+from ..annotations import EXTENSION_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, write_docs
 from ..corpus.files import report_path
@@ -16,7 +17,6 @@ from ..knowledge.extend import LANGUAGE_MODEL, extend
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..loading import load_pipeline
-from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
 from ._util import exclusive, friendly

@@ -7,6 +7,7 @@ import typer
 from spacy.tokens import Doc
 from wasabi import msg
 
+from ..annotations import EXTENSION_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, write_docs
 from ..corpus.files import report_path
@@ -14,7 +15,6 @@ from ..corpus.writers import check_suffix
 from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests, word_request
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
-from ..types import EXTENSION_KEY
 from . import _language_model as asking
 from . import lowner
 from ._util import exclusive, friendly

@@ -7,6 +7,7 @@ from typing import Dict, List, Optional
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.files import write_json
 from ..corpus.statistics import CorpusStatistics, count_lost_subwords, count_shared, describe_corpus
@@ -21,7 +22,7 @@ from ._util import friendly
 def inspect_cli(
     paths: List[Path] = typer.Argument(..., help="The splits of a corpus, each of any known format"),
     encoder: str = typer.Option("minilm", help="Count sub-words with this encoder; empty to leave it out"),
-    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     output: Optional[Path] = typer.Option(None, help="Write the numbers as JSON too"),
 ):
     """Show types, span lengths, nesting, overlap between splits, and sub-words beyond the encoder's limit."""

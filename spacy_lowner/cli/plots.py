@@ -7,12 +7,12 @@ import numpy
 import typer
 from wasabi import msg
 
+from ..annotations import ORIGIN_KEY
 from ..corpus.convert import load_corpus
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..models.hf.encoder import embed_texts
 from ..report.drawing import draw_heatmap, draw_texts, shorten
-from ..types import ORIGIN_KEY
 from . import lowner
 from ._util import friendly
 

@@ -6,6 +6,7 @@ from typing import Optional
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.sampling import sample_shots, sample_size
 from ..corpus.statistics import describe_corpus
@@ -24,7 +25,7 @@ def sample_cli(
     shots: Optional[int] = typer.Option(None, min=0, help="At least so many spans of every type; 0 takes all"),
     size: Optional[int] = typer.Option(None, min=1, help="So many sentences"),
     seed: int = typer.Option(0, help="Seed; with the same one a larger sample holds the smaller ones"),
-    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
 ):
     """Draw a sample by number of shots or by size."""
     if (shots is None) == (size is None):

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.sampling import split_docs
 from ..corpus.writers import check_suffix, write_corpus
@@ -22,7 +23,7 @@ def split_cli(
     second_path: Path = typer.Argument(..., help="Where to write the rest, for instance dev"),
     fraction: float = typer.Option(0.2, help="Fraction of the sentences that the second part gets"),
     seed: int = typer.Option(0, help="Seed of the order"),
-    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
 ):
     """Split a corpus at random; the same sentence never stands on both sides."""
     if not 0 < fraction < 1:

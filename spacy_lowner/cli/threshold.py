@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
@@ -20,7 +21,7 @@ from ._util import exclusive, friendly, use_gpu
 def threshold_cli(
     model_path: Path = typer.Argument(..., help="A trained pipeline, which is changed"),
     data_path: Path = typer.Argument(..., help="Gold dev data of any known format"),
-    spans_key: str = typer.Option("sc", help="Key of the spans in doc.spans"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
 ):
     """Set the threshold with the best F1 on dev, where precision and recall balance."""

@@ -8,6 +8,7 @@ import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc, entity_spans, spans_on
 
 # What an entity is taken for that no predicted span touches.
@@ -21,7 +22,7 @@ class EntityMatch(NamedTuple):
     predicted: Optional[str]
 
 
-def match_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = "sc") -> List[EntityMatch]:
+def match_entities(nlp: Language, docs: Iterable[Doc], spans_key: str = SPANS_KEY) -> List[EntityMatch]:
     """Ask a pipeline for the entities of gold Docs.
 
     An entity is taken for the predicted span that overlaps it best (words shared over words of either), of equals for the one of

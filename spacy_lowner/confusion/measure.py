@@ -6,13 +6,14 @@ import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotations import SPANS_KEY
 from ..corpus.docs import entity_spans
 from ..loading import span_pipes
 from .counting import EntityMatch, match_entities, shares
 from .quantify import Confusion, quantify
 
 
-def types_of(docs: Sequence[Doc], spans_key: str = "sc") -> List[str]:
+def types_of(docs: Sequence[Doc], spans_key: str = SPANS_KEY) -> List[str]:
     """RETURNS (List[str]): The types of the entities of Docs, sorted."""
     return sorted({span.label_ for doc in docs for span in entity_spans(doc, spans_key)})
 
@@ -25,7 +26,7 @@ def measure(
     *,
     source: Optional[Language] = None,
     train: Sequence[Doc] = (),
-    spans_key: str = "sc",
+    spans_key: str = SPANS_KEY,
     **weights: float,
 ) -> Tuple[Confusion, List[EntityMatch]]:
     """Measure what a pipeline takes types for.

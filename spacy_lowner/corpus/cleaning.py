@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence, TypeVar
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..types import EXTENSION_KEY, WEIGHT_KEY
+from ..annotations import EXTENSION_KEY, WEIGHT_KEY
 from .sentence import LabeledSpan, Sentence
 
 # What was changed, for `ReadingReport.changes`.

@@ -10,8 +10,8 @@ from typing import Any, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc
 
+from ..annotations import EXTENSION_KEY, SPANS_KEY
 from ..errors import Errors, LownerError, Warnings
-from ..types import EXTENSION_KEY
 from .cleaning import clean_doc, clean_sentence
 from .docs import from_doc, read_docs, to_docs
 from .formats import detect_format, read_corpus
@@ -42,7 +42,7 @@ def load_corpus(
     path: Path,
     *,
     format: str = "auto",
-    spans_key: str = "sc",
+    spans_key: str = SPANS_KEY,
     skip_invalid: bool = False,
     report: Optional[ConvertReport] = None,
     **options: Any,
@@ -113,7 +113,7 @@ def _clean(path: Path, where: str, doc: Doc, spans_key: str, report: ConvertRepo
         raise LownerError(Errors.LN169.format(path=path, problem=f"{where}: {error}")) from None
 
 
-def content_digest(path: Path, spans_key: str = "sc") -> bytes:
+def content_digest(path: Path, spans_key: str = SPANS_KEY) -> bytes:
     """Digest what a corpus says, whatever its format and however its bytes are packed, which differs between machines.
 
     path (Path): The file. spans_key (str): Key of the spans.

@@ -7,8 +7,8 @@ from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
+from ..annotations import EXTENSION_KEY, SPANS_KEY, USER_KEYS
 from ..errors import Errors, LownerError
-from ..types import EXTENSION_KEY, USER_KEYS
 from .codecs import settle_codecs
 from .extensions import source_record
 from .files import atomic_path
@@ -19,7 +19,7 @@ from .tokens import choose_tokenizer, plain_vocab
 HASHED = ["ORTH", "NORM", "LEMMA", "TAG", "DEP", "MORPH", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
 
 
-def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool = True) -> Doc:
+def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = SPANS_KEY, spaces: bool = True) -> Doc:
     """Make a Doc with its spans under `spans_key` (empty where there are none) and their flat reading in `doc.ents`.
 
     Where the source has words only, the Doc says so (`has_unknown_spaces`), and `spacy.Corpus` trains on these very words.
@@ -42,7 +42,7 @@ def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = "sc", spaces: bool
     return doc
 
 
-def from_doc(doc: Doc, spans_key: str = "sc") -> Sentence:
+def from_doc(doc: Doc, spans_key: str = SPANS_KEY) -> Sentence:
     """RETURNS (Sentence): The words of a Doc with the spans under `spans_key` and all else that `to_doc` puts there."""
     return Sentence(
         [token.text for token in doc],
@@ -84,12 +84,12 @@ def drop_blank_docs(docs: Iterable[Doc]) -> List[Doc]:
     return [doc for doc in docs if doc.text.strip()]
 
 
-def entity_spans(doc: Doc, spans_key: str = "sc") -> List[Span]:
+def entity_spans(doc: Doc, spans_key: str = SPANS_KEY) -> List[Span]:
     """RETURNS (List[Span]): The entities of a Doc, from `doc.spans[spans_key]` or else `doc.ents`."""
     return list(doc.spans[spans_key] if spans_key in doc.spans else doc.ents)
 
 
-def other_span_keys(docs: Iterable[Doc], spans_key: str = "sc") -> List[str]:
+def other_span_keys(docs: Iterable[Doc], spans_key: str = SPANS_KEY) -> List[str]:
     """RETURNS (List[str]): The keys of the spans of Docs, if all of them are under others than one key and `doc.ents`."""
     keys = set()
     for doc in docs:
@@ -108,7 +108,7 @@ def _labelled(doc: Doc, key: str) -> List[LabeledSpan]:
     return [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(key, [])]
 
 
-def to_docs(sentences: Iterable[Sentence], spans_key: str = "sc") -> List[Doc]:
+def to_docs(sentences: Iterable[Sentence], spans_key: str = SPANS_KEY) -> List[Doc]:
     """Make Docs that share a vocabulary; character-dense scripts get no spaces. RETURNS (List[Doc]): The Docs."""
     sentences = list(sentences)
     spaces = choose_tokenizer(word for sentence in sentences[:200] for word in sentence.words) == "spacy"

@@ -4,7 +4,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..types import EXTENSION_KEY
+from ..annotations import EXTENSION_KEY
 from .sentence import LabeledSpan
 
 # What extension labels are of.

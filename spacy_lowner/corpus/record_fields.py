@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
+from ..annotations import USER_KEYS, WEIGHT_KEY
 from ..errors import Errors, LownerError
-from ..types import USER_KEYS, WEIGHT_KEY
 from .cleaning import check_weight
 from .extensions import is_source_record
 from .offsets import RawSpan

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from ..annotations import USER_KEYS
 from ..errors import Errors, LownerError
-from ..types import USER_KEYS
 from .json_files import load_items
 from .offsets import CHARACTERS, TOKENS, Counting, RawSpan, SpanText, candidates, choose_counting
 from .record_fields import (

@@ -6,6 +6,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
+from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 
 
@@ -15,7 +16,7 @@ def sample_size(docs: Sequence[Doc], size: int, seed: int = 0) -> List[Doc]:
 
 
 def sample_shots(
-    docs: Sequence[Doc], shots: int, seed: int = 0, spans_key: str = "sc"
+    docs: Sequence[Doc], shots: int, seed: int = 0, spans_key: str = SPANS_KEY
 ) -> Tuple[List[Doc], Dict[str, int]]:
     """Greedy n-way k-shot sampling: at least `shots` spans of every label.
 

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Sequence
 
 from spacy.tokens import Doc
 
+from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 from .convert import count_nested
 
@@ -47,7 +48,7 @@ class CorpusStatistics:
         }
 
 
-def describe_corpus(docs: Sequence[Doc], spans_key: str = "sc") -> CorpusStatistics:
+def describe_corpus(docs: Sequence[Doc], spans_key: str = SPANS_KEY) -> CorpusStatistics:
     """RETURNS (CorpusStatistics): Of one split. RAISES (LownerError): If no Doc has the key."""
     if not any(spans_key in doc.spans for doc in docs):
         raise LownerError(Errors.LN021.format(path="the corpus", spans_key=spans_key))

@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterable, List, Sequence
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 from .columns import SKIPPED
 from .docs import from_doc, write_docs
@@ -18,7 +19,7 @@ from .sentence import LabeledSpan
 OVERLAPS = ("error", "drop")
 
 
-def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = "sc", overlaps: str = "error") -> int:
+def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = SPANS_KEY, overlaps: str = "error") -> int:
     """Write Docs in the format that the suffix of the path names: .spacy, .jsonl, .bio (or .conll, .tsv, .txt), .markup.
 
     path (Path): Where to. spans_key (str): Key of the spans.

@@ -7,13 +7,13 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
+from ..annotations import ORIGIN_KEY, PROVENANCE_KEY, SPANS_KEY, USER_KEYS, WEIGHT_KEY
 from ..corpus.docs import bare_doc, drop_blank_docs, entity_spans, other_span_keys
 from ..errors import Errors, LownerError
 from ..llm.cleaning import clean_text
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import letters_of
 from ..llm.templates import VERSION, render
-from ..types import ORIGIN_KEY, PROVENANCE_KEY, USER_KEYS, WEIGHT_KEY
 from .report import Report
 
 # The paper's weight of synthetic sentences of NER data (appendix H).
@@ -56,7 +56,7 @@ def explain(
     model_name: str,
     language: str = "en",
     weight: float = BETA,
-    spans_key: str = "sc",
+    spans_key: str = SPANS_KEY,
     known: Iterable[Doc] = (),
     progress: bool = False,
 ) -> Tuple[List[Doc], Report]:

@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from ..annotations import EXTENSION_KEY
 from ..corpus.docs import drop_blank_docs
 from ..corpus.extensions import PARTS, MentionsT, entity_mentions, write_extensions
 from ..corpus.sentence import LabeledSpan
@@ -13,7 +14,7 @@ from ..llm.json_reader import read_json_values
 from ..llm.messages import LanguageModel, Reply, Request
 from ..llm.parsing import align_mentions, letters_of
 from ..llm.templates import render
-from ..types import EXTENSION_KEY, EmbedT
+from ..types import EmbedT
 from .report import Report
 from .synonyms import merge_synonyms
 

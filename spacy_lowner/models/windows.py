@@ -5,7 +5,7 @@ from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import WHOLE
+from ..annotations import UNSPLIT_KEY
 from ..errors import Warnings, check_settings, warn_once
 
 
@@ -40,7 +40,7 @@ class ByteWindows:
         windows: List[List[Span]] = []
         oversize = 0
         for doc in docs:
-            if doc.user_data.get(WHOLE):
+            if doc.user_data.get(UNSPLIT_KEY):
                 windows.append([doc[:]])
                 continue
             sizes = [len(token.text_with_ws.encode("utf8")) for token in doc]

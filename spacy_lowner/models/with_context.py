@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..annotations import REASONING, WHOLE, context_of, register
+from ..annotations import REASONING_KEY, UNSPLIT_KEY, context_of, register
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from .hf.shim import config_settings
 
@@ -17,7 +17,7 @@ SEPARATOR = "//"
 
 def build_with_context(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    attribute: Optional[str] = REASONING,
+    attribute: Optional[str] = REASONING_KEY,
     max_bytes: int = 1200,
     dropout: float = 0.1,
     text_bytes: int = 480,
@@ -111,5 +111,5 @@ def _join(doc: Doc, words: List[str]) -> Doc:
         words=[*(token.text for token in doc), SEPARATOR, *words],
         spaces=[*spaces[:-1], *[True] * (len(words) + 1), False],
     )
-    joined.user_data[WHOLE] = True
+    joined.user_data[UNSPLIT_KEY] = True
     return joined

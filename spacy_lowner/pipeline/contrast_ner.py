@@ -14,6 +14,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer
 
+from ..annotations import SPANS_KEY
 from ..corpus.files import atomic_path
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, check_settings
@@ -54,7 +55,7 @@ OUTSIDE_NAME = "nothing"
     assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
     default_config={
         "model": DEFAULT_CONTRAST_MODEL,
-        "spans_key": "sc",
+        "spans_key": SPANS_KEY,
         "candidates": "words",
         "max_span_length": 6,
         "k": None,
@@ -114,7 +115,7 @@ class ContrastEntityRecognizer(LabelledPipe):
         model: PromptModelT,
         name: str = "contrast_ner",
         *,
-        spans_key: str = "sc",
+        spans_key: str = SPANS_KEY,
         candidates: str = "words",
         max_span_length: int = 6,
         k: Optional[int] = None,

@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from thinc.types import Floats2d
 
+from ..annotations import SPANS_KEY
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
 from ..models.entlm import replacement_loss
@@ -34,7 +35,11 @@ DEFAULT_ENTLM_MODEL = Config().from_str(entlm_default_config)["model"]
 @Language.factory(
     "entlm_ner",
     assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
-    default_config={"model": DEFAULT_ENTLM_MODEL, "spans_key": "sc", "scorer": {"@scorers": "spacy.ner_scorer.v1"}},
+    default_config={
+        "model": DEFAULT_ENTLM_MODEL,
+        "spans_key": SPANS_KEY,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
 def make_entlm_ner(
@@ -53,7 +58,7 @@ class EntLMRecognizer(LabelledPipe):
         model: WordScoresT,
         name: str = "entlm_ner",
         *,
-        spans_key: str = "sc",
+        spans_key: str = SPANS_KEY,
         scorer: Optional[Callable] = get_ner_prf,
     ):
         """Create the pipe.

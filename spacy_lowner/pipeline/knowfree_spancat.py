@@ -11,6 +11,7 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
+from ..annotations import EXTENSION_KEY, SPANS_KEY, WEIGHT_KEY
 from ..corpus.cleaning import check_weight
 from ..corpus.extensions import LabelSource
 from ..errors import Errors, LownerError, Warnings, check_settings
@@ -21,7 +22,7 @@ from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
-from ..types import EXTENSION_KEY, WEIGHT_KEY, HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
+from ..types import HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .labels import SpanStatistics, aligned_spans, describe
@@ -68,7 +69,7 @@ DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
     assigns=["doc.spans"],
     default_config={
         "model": DEFAULT_KNOWFREE_MODEL,
-        "spans_key": "sc",
+        "spans_key": SPANS_KEY,
         "threshold": 0.5,
         "decoding": "nested",
         "set_ents": False,
@@ -123,7 +124,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         model: SpanModelT,
         name: str = "knowfree_spancat",
         *,
-        spans_key: str = "sc",
+        spans_key: str = SPANS_KEY,
         threshold: float = 0.5,
         decoding: str = "nested",
         set_ents: bool = False,

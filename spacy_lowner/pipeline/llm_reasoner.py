@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..annotations import REASONING, register
+from ..annotations import REASONING_KEY, SPANS_KEY, register
 from ..corpus.files import write_json
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..llm.messages import LanguageModel
@@ -20,7 +20,7 @@ from ..reasoning.chain import ReasoningChain, check_examples
 from ..reasoning.examples import examples_from, load_examples
 from ..reasoning.reason import reason
 
-register(REASONING)
+register(REASONING_KEY)
 # What to do where no language model answers.
 ON_FAILURE = ("warn", "raise")
 # Seconds in which a language model is not asked after a batch that it gave no answer to.
@@ -29,8 +29,8 @@ COOLDOWN_SECONDS = 300.0
 
 @Language.factory(
     "llm_reasoner",
-    assigns=[f"doc._.{REASONING}"],
-    default_config={"llm": None, "on_failure": "warn", "initial": True, "backward": True, "spans_key": "sc"},
+    assigns=[f"doc._.{REASONING_KEY}"],
+    default_config={"llm": None, "on_failure": "warn", "initial": True, "backward": True, "spans_key": SPANS_KEY},
 )
 def make_llm_reasoner(
     nlp: Language, name: str, llm: Optional[Any], on_failure: str, initial: bool, backward: bool, spans_key: str
@@ -53,7 +53,7 @@ class LLMReasoner(Pipe):
         on_failure: str = "warn",
         initial: bool = True,
         backward: bool = True,
-        spans_key: str = "sc",
+        spans_key: str = SPANS_KEY,
     ):
         """Create the pipe.
 
@@ -140,7 +140,7 @@ class LLMReasoner(Pipe):
         return {key: self.cfg[key] for key in ("initial", "backward")}
 
     def _reason(self, docs: List[Doc]) -> None:
-        docs = [doc for doc in docs if doc._.get(REASONING) is None]
+        docs = [doc for doc in docs if doc._.get(REASONING_KEY) is None]
         if not docs:
             return
         if self.chain is None:

@@ -10,7 +10,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from thinc.types import Floats1d
 
-from ..annotations import REASONING, context_of, register
+from ..annotations import REASONING_KEY, context_of, register
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..models.hf.pieces import tokenizer_of
@@ -41,7 +41,7 @@ DEFAULT_SEQ2SEQ_MODEL = Config().from_str(seq2seq_default_config)["model"]
     default_config={
         "model": DEFAULT_SEQ2SEQ_MODEL,
         "window": 128,
-        "context": REASONING,
+        "context": REASONING_KEY,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -63,7 +63,7 @@ class Seq2SeqRecognizer(LabelledPipe):
         name: str = "seq2seq_ner",
         *,
         window: int = 128,
-        context: str = REASONING,
+        context: str = REASONING_KEY,
         scorer: Optional[Callable] = get_ner_prf,
     ):
         """Create the pipe.

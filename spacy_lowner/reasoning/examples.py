@@ -7,6 +7,7 @@ from typing import Iterable, List, Set
 
 from spacy.tokens import Doc
 
+from ..annotations import SPANS_KEY
 from ..corpus.docs import entity_spans
 from ..corpus.files import read_json_file
 from ..corpus.names import readable_name
@@ -29,7 +30,7 @@ def load_examples(name: str) -> List[Example]:
 
 
 def examples_from(
-    docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = "sc", count: int = COUNT
+    docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = SPANS_KEY, count: int = COUNT
 ) -> List[Example]:
     """Make examples of annotated Docs, those first that bring most types that no earlier one has.
 

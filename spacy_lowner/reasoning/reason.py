@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Sequence
 
 from spacy.tokens import Doc
 
-from ..annotations import REASONING, register
+from ..annotations import REASONING_KEY, register
 from ..corpus.docs import drop_blank_docs
 from ..llm.messages import LanguageModel, request_key
 from .chain import ReasoningChain
@@ -36,11 +36,11 @@ def reason(
     chain (ReasoningChain): How. model_name (str): For the record. description (Optional[str]): Of a progress bar; None shows none.
     RETURNS (Reasoned): What came of it. Docs without a reasoning have None.
     """
-    register(REASONING)
+    register(REASONING_KEY)
     whole = partial = 0
     missing: Counter = Counter()
     for doc in docs:
-        doc._.set(REASONING, None)
+        doc._.set(REASONING_KEY, None)
     asked = drop_blank_docs(docs)
     requests = [chain.request(doc.text) for doc in asked]
     replies = model.ask(requests, description=description)
@@ -51,7 +51,7 @@ def reason(
             missing[reply.error or unread] += 1
             continue
         digest = request_key(request.body(model_name, {}))[:16]
-        doc._.set(REASONING, {**found, "model": model_name, "prompt_hash": digest})
+        doc._.set(REASONING_KEY, {**found, "model": model_name, "prompt_hash": digest})
         whole += len(found) == len(chain.parts)
         partial += len(found) < len(chain.parts)
     return Reasoned(whole, partial, missing, bool(replies) and all(reply.timed_out for reply in replies))

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 
+from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..loading import change_setting
@@ -41,7 +42,7 @@ class Scores:
         return asdict(self)
 
 
-def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") -> Scores:
+def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY) -> Scores:
     """Predict Docs on the words of the gold ones and score them.
 
     nlp (Language): A pipeline that writes `doc.spans[spans_key]`, or else `doc.ents`.
@@ -70,7 +71,7 @@ def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc")
     )
 
 
-def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = "sc") -> Dict[str, float]:
+def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY) -> Dict[str, float]:
     """Set a pipe's threshold to the one with the best F1 on gold Docs, from one prediction of each.
 
     In `knowfree_spancat` and spaCy's `spancat` no span keeps a better one from being chosen, so what a threshold leaves of

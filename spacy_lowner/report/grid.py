@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import srsly
 
+from ..annotations import SPANS_KEY
 from ..corpus.convert import content_digest
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
@@ -53,7 +54,7 @@ class Run:
     dev: str
     test: str
     tune_threshold: bool = False
-    spans_key: str = "sc"
+    spans_key: str = SPANS_KEY
 
     @property
     def key(self) -> str:
@@ -67,7 +68,7 @@ class Run:
 
     def _digest(self, settings: Dict[str, Any], *tests: str) -> str:
         settings = {name: value for name, value in settings.items() if name not in NAMES}
-        if settings["spans_key"] == "sc":
+        if settings["spans_key"] == SPANS_KEY:
             # Keys of runs are older than this setting.
             del settings["spans_key"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -106,7 +107,7 @@ class Grid:
     shots: Optional[List[Optional[int]]] = None
     sizes: List[int] = field(default_factory=list)
     seeds: List[int] = field(default_factory=lambda: [0])
-    spans_key: str = "sc"
+    spans_key: str = SPANS_KEY
     notes: List[str] = field(default_factory=list)
     by_type: bool = False
     published: Dict[str, Dict[str, float]] = field(default_factory=dict)
