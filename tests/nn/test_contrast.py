@@ -136,6 +136,20 @@ def test_vote_counts_all_ties_and_ignores_order():
     assert nearest_vote(torch.zeros(0, 2), build_index(support, types), 3, k=5, temperature=0.1).shape == (0, 3)
 
 
+@pytest.mark.parametrize("in_cells", [False, True])
+def test_neighbours_votes_within_the_tie_of_the_kth(in_cells, monkeypatch):
+    """A cosine of 1 - 5e-7 ties with the best one (TIE is 1e-6), a cosine of 1 - 5e-6 does not."""
+    angles = torch.tensor([0.0, (2 * 5e-7) ** 0.5, (2 * 5e-6) ** 0.5, 3.0])
+    support, types = torch.stack([angles.cos(), angles.sin()], dim=-1), torch.tensor([0, 1, 2, 3])
+    if in_cells:
+        monkeypatch.setattr(neighbours, "WHOLE", 3)
+    probs = nearest_vote(torch.tensor([[1.0, 0.0]]), build_index(support, types), 4, k=1, temperature=0.1)
+    assert probs[0].tolist() == pytest.approx([0.5, 0.5, 0, 0], abs=1e-4)
+    # With k = 3 the third neighbour votes as well, and the fourth does not.
+    probs = nearest_vote(torch.tensor([[1.0, 0.0]]), build_index(support, types), 4, k=3, temperature=0.1)
+    assert probs[0].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0], abs=1e-4)
+
+
 def test_a_large_support_is_searched_in_cells(monkeypatch):
     torch.manual_seed(4)
     centres = 4 * torch.randn(30, 16)
