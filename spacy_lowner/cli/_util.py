@@ -1,6 +1,7 @@
 """What the commands share."""
 
 import functools
+import inspect
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
@@ -12,21 +13,37 @@ from ..corpus.convert import ConvertReport
 from ..corpus.files import output_lock
 from ..errors import Errors, LownerError
 
-# Of reading, which messages of every reader name.
-CONVERT_OPTIONS = ("--encoding", "--ends", "--format", "--overlaps", "--scheme", "--skip-invalid")
+# Settings of reading, which errors of every reader name.
+CONVERT_SETTINGS = {
+    "encoding",
+    "ends",
+    "format",
+    "label_columns",
+    "offsets",
+    "overlaps",
+    "scheme",
+    "skip_invalid",
+    "unannotated",
+    "word_column",
+}
 
 
 def friendly(command: Callable) -> Callable:
-    """Turn a `LownerError` into its message and exit status 1, without a traceback."""
+    """Turn a `LownerError` into a message that names options, and exit status 1, without a traceback.
+
+    command (Callable): A command.
+    RETURNS (Callable): The command that does so.
+    """
+    options = set(inspect.signature(command).parameters)
 
     @functools.wraps(command)
     def run(*args, **kwargs):
         try:
             return command(*args, **kwargs)
         except LownerError as error:
-            text = str(error)
-            if command.__name__ != "convert_cli" and any(option in text for option in CONVERT_OPTIONS):
-                text += " That is an option of spacy lowner convert: write the corpus with it first."
+            text = error.message.render(lambda setting: f"--{setting.replace('_', '-')}")
+            if CONVERT_SETTINGS & set(error.hints) - options:
+                text += " This is an option of spacy lowner convert: write the corpus with it first."
             msg.fail(text, exits=1)
 
     return run

@@ -169,6 +169,8 @@ def _coded(path: Path, written: str) -> Iterator[None]:
     """Give errors of writing a file their message; errors of other files that the block may use pass unchanged."""
     try:
         yield
+    except LownerError:
+        raise
     except OSError as error:
         if error.errno in DISK_FULL or error.filename is None or str(error.filename) == written:
             raise write_error(path, error) from error

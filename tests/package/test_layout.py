@@ -15,7 +15,9 @@ PACKAGE = Path(spacy_lowner.__file__).parent
 EVERYONE = {"annotations", "corpus", "errors", "loading", "types"}
 # Which part may import which, from the bottom to the top.
 ALLOWED = {
-    "errors": set(),
+    "message": set(),
+    "messages": {"message"},
+    "errors": {"message", "messages"},
     "annotations": set(),
     "types": set(),
     "assets": set(),
