@@ -1,4 +1,4 @@
-"""Trained pipelines, by path or name."""
+"""Load trained pipelines, and read and change settings of their pipes."""
 
 from pathlib import Path
 from typing import Any, Dict, Union
@@ -8,11 +8,16 @@ from spacy.language import Language
 
 from .annotations import SPANS_KEY
 from .errors import Errors, LownerError
-from .types import CONFIGURED
+from .types import CONFIGURED, SpanGroupWriter
 
 
 def load_pipeline(model: Union[str, Path]) -> Language:
-    """RETURNS (Language): The trained pipeline. RAISES (LownerError): If there is none."""
+    """Load a trained pipeline.
+
+    model (Union[str, Path]): Name of an installed package, or path of a folder.
+    RETURNS (Language): The pipeline.
+    RAISES (LownerError): If spaCy cannot load it.
+    """
     try:
         return spacy.load(model)
     except (OSError, ValueError) as error:
@@ -20,23 +25,43 @@ def load_pipeline(model: Union[str, Path]) -> Language:
 
 
 def change_setting(nlp: Language, name: str, setting: str, value: Any) -> None:
-    """Change a setting of a pipe, and in the config that is saved with the pipeline.
+    """Change a setting of a pipe, and the same setting in the config that is saved with the pipeline.
 
     nlp (Language): The pipeline.
-    name (str): Of the pipe.
+    name (str): Name of the pipe.
     setting (str): A key of the pipe's `cfg` and of its block in the config.
     value (Any): The new value.
+
+    >>> nlp = spacy.blank("en")
+    >>> pipe = nlp.add_pipe("spancat")
+    >>> change_setting(nlp, "spancat", "threshold", 0.2)
+    >>> pipe.cfg["threshold"], nlp.config["components"]["spancat"]["threshold"]
+    (0.2, 0.2)
     """
     cfg = nlp.get_pipe(name).cfg
-    # Our pipes remember what the config said, to recognize an override at load.
+    # The pipes of this package also keep the values of the config, to recognize a setting that is overridden at load.
+    # Without a change there, the new value would look like such an override.
     for values in (cfg, cfg.get(CONFIGURED, {}), nlp.get_pipe_config(name)):
         values[setting] = value
 
 
 def span_pipes(nlp: Language, spans_key: str = SPANS_KEY) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): The pipes that write `doc.spans[spans_key]`, as far as they say, by name."""
+    """Find the pipes that write `doc.spans[spans_key]`.
+
+    A pipe that assigns `doc.spans` and does not name its key counts as one of them.
+
+    nlp (Language): The pipeline.
+    spans_key (str): Key of the span group.
+    RETURNS (Dict[str, Any]): The pipes by name.
+
+    >>> nlp = spacy.blank("en")
+    >>> ruler = nlp.add_pipe("span_ruler", config={"spans_key": "mine"})
+    >>> list(span_pipes(nlp, "mine")), list(span_pipes(nlp, "sc"))
+    (['span_ruler'], [])
+    """
     return {
         name: pipe
         for name, pipe in nlp.pipeline
-        if "doc.spans" in nlp.get_pipe_meta(name).assigns and getattr(pipe, "key", spans_key) == spans_key
+        if "doc.spans" in nlp.get_pipe_meta(name).assigns
+        and (pipe.key if isinstance(pipe, SpanGroupWriter) else spans_key) == spans_key
     }

@@ -1,7 +1,21 @@
-"""Names for what travels between the parts."""
+"""Data classes, Protocols and type aliases that several modules share."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Set, Tuple, runtime_checkable
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Literal,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Set,
+    Tuple,
+    runtime_checkable,
+)
 
 import numpy
 from spacy.tokens import Doc
@@ -10,20 +24,99 @@ from thinc.types import Floats1d, Floats2d, Floats4d, Ints1d, Ints2d
 
 # In the `cfg` of a pipe: its settings as the config had them when the pipe was made.
 CONFIGURED = "configured"
-# Texts to vectors that tell their meaning. Shape: (texts, dim)
+# Embeds texts. The vectors are numpy arrays of the shape (texts, dim).
 EmbedT = Callable[[List[str]], numpy.ndarray]
 
 
 @runtime_checkable
 class TakesGroups(Protocol):
-    """An optimizer with a learning rate per group of parameters."""
+    """An optimizer with one learning rate per group of parameters."""
 
     def declare_groups(self, shim_id: int, groups: Dict[str, str]) -> None:
-        """Remember the groups of a module's parameters, by name."""
+        """Store the groups of a module's parameters.
+
+        shim_id (int): The id of the module's shim, which is the first field of its parameters' keys.
+        groups (Dict[str, str]): Groups by parameter name.
+        """
+
+
+@runtime_checkable
+class HasListeners(Protocol):
+    """An encoder pipe, such as `transformer` or `tok2vec`, that shares its output with other pipes."""
+
+    @property
+    def listening_components(self) -> List[str]:
+        """RETURNS (List[str]): Names of the pipes that listen to this one."""
+
+
+@runtime_checkable
+class HasInputEmbeddings(Protocol):
+    """A torch module with a vocabulary, as in Hugging Face's transformers."""
+
+    def get_input_embeddings(self) -> Any:
+        """RETURNS (torch.nn.Module): The embeddings of the vocabulary."""
+
+
+@runtime_checkable
+class HasSettings(Protocol):
+    """A pipe that keeps its settings in `cfg`."""
+
+    cfg: Dict[str, Any]
+
+
+@runtime_checkable
+class DescribesLabels(Protocol):
+    """A pipe with a description of each label."""
+
+    @property
+    def descriptions(self) -> Dict[str, str]:
+        """RETURNS (Dict[str, str]): The description of each label."""
+
+
+@runtime_checkable
+class UsesLanguageModel(Protocol):
+    """A pipe that sends requests to a language model. `llm` is None if no model is configured."""
+
+    llm: Any
+
+
+@runtime_checkable
+class StreamsDocs(Protocol):
+    """A component that processes Docs in batches."""
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int) -> Iterator[Doc]:
+        """YIELDS (Doc): The processed Docs, in order."""
+
+
+@runtime_checkable
+class SpanGroupWriter(Protocol):
+    """A pipe that writes one span group and names its key, as spaCy's `spancat` and `span_ruler` do."""
+
+    @property
+    def key(self) -> str:
+        """RETURNS (str): The key in `doc.spans`."""
+
+
+@runtime_checkable
+class EntityPipe(Protocol):
+    """A pipe that tells whether its entities can overlap."""
+
+    @property
+    def flat(self) -> bool:
+        """RETURNS (bool): Whether the entities of a Doc never overlap."""
 
 
 class ScoredSpan(NamedTuple):
-    """A predicted span: words start..end (end excluded), the label's index, and its probability."""
+    """A predicted span.
+
+    start (int): First word.
+    end (int): Word after the last.
+    label (int): Index of the label.
+    score (float): Probability, in [0, 1].
+
+    >>> ScoredSpan(0, 2, label=1, score=0.9).end
+    2
+    """
 
     start: int
     end: int
@@ -33,10 +126,15 @@ class ScoredSpan(NamedTuple):
 
 @dataclass
 class SpanLogits:
-    """Logits of every span of a batch of Docs.
+    """Logits of all spans of a batch of Docs, in band form (see `nn.band`).
 
-    logits (Floats4d): Shape: (batch, seq, width, labels)
-    lengths (Ints1d): Words of each Doc. Shape: (batch,)
+    logits (Floats4d): Logit of the span that starts at word i and has w + 1 words, at [doc, i, w, label].
+        Shape: (batch, seq, width, labels)
+    lengths (Ints1d): Number of words of each Doc. Shape: (batch,)
+
+    >>> import numpy
+    >>> SpanLogits(numpy.zeros((1, 4, 2, 3)), numpy.asarray([4])).logits.shape
+    (1, 4, 2, 3)
     """
 
     logits: Floats4d
@@ -45,11 +143,17 @@ class SpanLogits:
 
 @dataclass
 class SpanTargets:
-    """Gold spans of a batch of Docs, and what they weigh.
+    """Gold spans of a batch of Docs, and their weights in the loss.
 
-    cells (Ints2d): One row a gold span: (doc, first word, length - 1, label). Shape: (spans, 4)
-    label_weights (Floats2d): alpha of each label, 0 in a Doc that is not annotated with it. Shape: (batch, labels)
+    cells (Ints2d): One row per gold span: (doc, first word, number of words - 1, label). Shape: (spans, 4)
+    label_weights (Floats2d): alpha of each label; 0 if the Doc is not annotated with the label.
+        Shape: (batch, labels)
     doc_weights (Floats1d): beta of each Doc. Shape: (batch,)
+
+    >>> import numpy
+    >>> gold = SpanTargets(numpy.asarray([[0, 1, 0, 2]]), numpy.ones((1, 3)), numpy.ones(1))
+    >>> gold.cells.tolist()
+    [[0, 1, 0, 2]]
     """
 
     cells: Ints2d
@@ -59,11 +163,15 @@ class SpanTargets:
 
 @dataclass
 class HeadShape:
-    """What a span head must predict: the `Y` that its model is initialized with.
+    """The output shape of a span head: the `Y` that its model is initialized with.
 
-    n_target (int): Number of target labels. n_extension (int): Number of extension labels.
+    n_target (int): Number of target labels.
+    n_extension (int): Number of extension labels.
     width (int): Longest span, in words.
     label_vectors (Optional[Floats2d]): Embeddings of the target labels' descriptions. Shape: (n_target, dim)
+
+    >>> HeadShape(n_target=4, n_extension=20, width=8).label_vectors is None
+    True
     """
 
     n_target: int
@@ -74,10 +182,14 @@ class HeadShape:
 
 @dataclass
 class PromptStates:
-    """What an encoder says of each candidate of a batch.
+    """The output of a prompt encoder for the candidates of a batch.
 
-    states (Floats2d): State of its [MASK]. Shape: (candidates, dim)
-    logits (Floats2d): Of the types. Shape: (candidates, types)
+    states (Floats2d): State of the [MASK] of each candidate's prompt. Shape: (candidates, dim)
+    logits (Floats2d): Logits of the types. Shape: (candidates, types)
+
+    >>> import numpy
+    >>> PromptStates(numpy.zeros((2, 8)), numpy.zeros((2, 3))).logits.shape
+    (2, 3)
     """
 
     states: Floats2d
@@ -85,16 +197,40 @@ class PromptStates:
 
 
 class LabelledWords(NamedTuple):
-    """A label in words, and the Docs that have it, with the numbers of the words that are in its entities."""
+    """A label, and the words of its entities.
+
+    name (str): Readable name of the label.
+    positions (List[Tuple[Doc, Set[int]]]): The Docs with entities of the label, and the positions of the words in
+        these entities.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Ada lived in London")
+    >>> LabelledWords("location", [(doc, {3})]).name
+    'location'
+    """
 
     name: str
-    places: List[Tuple[Doc, Set[int]]]
+    positions: List[Tuple[Doc, Set[int]]]
 
 
-# Words start..end (end excluded) to ask about.
+# A candidate: its first word, and the word after its last.
 CandidateT = Tuple[int, int]
+# Whether `contrast_ner` classifies words or spans.
+CandidateKindT = Literal["words", "spans"]
+# Which of the overlapping spans a span pipe keeps.
+DecodingT = Literal["nested", "flat", "all"]
+# Forms of prompts (`models.prompts.packing`), and the state that stands for a candidate (`nn.prompts`).
+PackingT = Literal["packed", "paper"]
+CandidateStateT = Literal["mask", "mask_and_word"]
+# The interaction of neighbouring spans in KnowFREE (`nn.interaction`).
+InteractionT = Literal["attention", "cnn", "none"]
+# How EntLM chooses label words (`models.entlm`).
+LabelWordsT = Literal["word", "virtual"]
+# Docs with their candidates to the states of all candidates, in order.
 PromptModelT = Model[List[Tuple[Doc, List[CandidateT]]], PromptStates]
+# Docs to the log-probabilities of their words. Shape per Doc: (words, 1 + labels)
 WordScoresT = Model[List[Doc], List[Floats2d]]
-# Tasks of `models.seq2seq` to log-probabilities of the pieces of their outputs.
-WriterModelT = Model[List[Any], List[Floats1d]]
+# `models.seq2seq.Seq2SeqInput` to the log-probabilities of the pieces of the outputs.
+Seq2SeqModelT = Model[List[Any], List[Floats1d]]
+# Docs to the logits of their spans.
 SpanModelT = Model[List[Doc], SpanLogits]

@@ -1,20 +1,22 @@
-"""Gold spans as every part of the package sees them: trimmed, each once, with labels that can be printed."""
+"""Clean gold spans, so that all modules see the same ones: trimmed, each once, with labels that can be printed."""
 
 import math
 import re
 from collections import Counter
-from typing import Any, Callable, Iterable, List, Optional, Sequence, TypeVar
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, TypeVar
 
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..annotations import EXTENSION_KEY, WEIGHT_KEY
 from .sentence import LabeledSpan, Sentence
 
-# What was changed, for `ReadingReport.changes`.
+# Names of changes in `ReadingReport.changes`.
 TRIMMED = "spans trimmed of white space"
-BLANK = "spans of white space alone dropped"
+BLANK = "spans of only white space dropped"
 REPEATED = "repeated spans dropped"
 LABELS_TRIMMED = "labels trimmed of white space"
+# Longest value that is printed whole in a message.
+MAX_SHOWN = 40
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 SpanT = TypeVar("SpanT")
 
@@ -22,9 +24,13 @@ SpanT = TypeVar("SpanT")
 def clean_label(label: str, changes: Counter) -> str:
     """Trim a label.
 
-    label (str): As a file has it.
+    label (str): The label in a file.
     changes (Counter): Counts trimmed labels.
-    RETURNS (str): The label. RAISES (ValueError): If it is blank or has a control character, such as a tab or a line end.
+    RETURNS (str): The trimmed label.
+    RAISES (ValueError): If it is blank or has a control character, such as a tab or a line end.
+
+    >>> clean_label(" PER ", Counter())
+    'PER'
     """
     trimmed = label.strip()
     if not trimmed:
@@ -39,8 +45,12 @@ def clean_sentence(sentence: Sentence, changes: Counter) -> Sentence:
     """Trim and deduplicate the spans of a sentence, in place.
 
     sentence (Sentence): The sentence.
-    changes (Counter): Counts what was changed.
-    RETURNS (Sentence): The same. RAISES (ValueError): For a label that cannot be used, or an empty word.
+    changes (Counter): Counts the changes by name.
+    RETURNS (Sentence): The same sentence.
+    RAISES (ValueError): If a label cannot be used, or a word is empty.
+
+    >>> clean_sentence(Sentence(["Ada", " "], [LabeledSpan(0, 2, "PER")]), Counter()).spans
+    [LabeledSpan(start=0, end=1, label='PER')]
     """
     if not all(sentence.words):
         raise ValueError(f"word {sentence.words.index('') + 1} is empty")
@@ -51,12 +61,21 @@ def clean_sentence(sentence: Sentence, changes: Counter) -> Sentence:
 
 
 def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
-    """Trim and deduplicate the spans of a Doc that somebody else wrote, in place.
+    """Trim and deduplicate the target spans and the extension spans of a Doc, in place.
 
-    doc (Doc): The Doc.
-    spans_key (str): Of its gold spans.
-    changes (Counter): Counts what was changed.
-    RETURNS (Doc): The same. RAISES (ValueError): For a label or a weight that cannot be used.
+    A group that changes loses its scores, because they are stored by position.
+
+    doc (Doc): The Doc, such as another tool may have written.
+    spans_key (str): Key of its gold spans.
+    changes (Counter): Counts the changes by name.
+    RETURNS (Doc): The same Doc.
+    RAISES (ValueError): If a label or the weight of the Doc cannot be used.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Ada  sang")
+    >>> doc.spans["sc"] = [Span(doc, 0, 2, "PER"), Span(doc, 0, 1, "PER")]
+    >>> list(clean_doc(doc, "sc", Counter()).spans["sc"])
+    [Ada]
     """
     check_weight(doc.user_data.get(WEIGHT_KEY, 1.0))
     for key in (spans_key, EXTENSION_KEY):
@@ -66,7 +85,6 @@ def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
             words = [token.text for token in doc]
             kept = _clean(old, words, changes)
             if kept != old:
-                # Scores of single spans would be those of others now.
                 attrs = {name: value for name, value in group.attrs.items() if name != "scores"}
                 spans = [Span(doc, start, end, label=label) for start, end, label in kept]
                 doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=spans)
@@ -74,26 +92,68 @@ def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
 
 
 def trim(span: Span) -> Span:
-    """RETURNS (Span): Without white space around it; empty if it is nothing else."""
+    """Remove white space tokens from both ends of a span.
+
+    span (Span): The span.
+    RETURNS (Span): The trimmed span, with the same label; empty if all tokens are white space.
+
+    >>> import spacy
+    >>> trim(spacy.blank("en")("Ada  sang")[0:2])
+    Ada
+    """
     start, end = _trim(span.start, span.end, lambda i: span.doc[i].is_space)
     return Span(span.doc, start, end, label=span.label_)
 
 
-def trim_characters(text: str, start: int, end: int) -> tuple:
-    """RETURNS (Tuple[int, int]): Characters start..end (end excluded) without white space around them; empty if they are nothing else."""
+def trim_characters(text: str, start: int, end: int) -> Tuple[int, int]:
+    """Remove white space characters from both ends of a piece of a text.
+
+    text (str): The text.
+    start (int): First character.
+    end (int): End (excluded).
+    RETURNS (Tuple[int, int]): The new start and end, equal if all characters are white space.
+
+    >>> trim_characters("so Ada  sang", 2, 8)
+    (3, 6)
+    """
     return _trim(start, end, lambda i: text[i].isspace())
 
 
 def check_weight(weight: Any) -> float:
-    """RETURNS (float): The weight of a sentence. RAISES (ValueError): If it is not a finite number of at least 0."""
+    """Check the weight of a sentence.
+
+    weight (Any): The value under `WEIGHT_KEY`.
+    RETURNS (float): The weight.
+    RAISES (ValueError): If it is not a finite number of at least 0.
+
+    >>> check_weight(1)
+    1.0
+    """
     try:
         usable = not isinstance(weight, bool) and math.isfinite(weight) and weight >= 0
     except (TypeError, OverflowError):
         usable = False
     if not usable:
-        shown = repr(weight) if len(repr(weight)) < 40 else f"{repr(weight)[:37]}…"
+        shown = repr(weight)
+        shown = shown if len(shown) < MAX_SHOWN else f"{shown[: MAX_SHOWN - 3]}…"
         raise ValueError(f"'{WEIGHT_KEY}' must be a finite number of at least 0, found {shown}")
     return float(weight)
+
+
+def unique(spans: Sequence[SpanT], changes: Optional[Counter] = None) -> List[SpanT]:
+    """Drop repeated spans.
+
+    spans (Sequence[SpanT]): Hashable spans.
+    changes (Optional[Counter]): Counts dropped spans.
+    RETURNS (List[SpanT]): Each span once, in the order of its first occurrence.
+
+    >>> unique([(0, 1, "PER"), (0, 1, "PER"), (0, 1, "LOC")])
+    [(0, 1, 'PER'), (0, 1, 'LOC')]
+    """
+    kept = list(dict.fromkeys(spans))
+    if changes is not None:
+        changes[REPEATED] += len(spans) - len(kept)
+    return kept
 
 
 def _clean(spans: Iterable[LabeledSpan], words: Sequence[str], changes: Counter) -> List[LabeledSpan]:
@@ -107,15 +167,7 @@ def _clean(spans: Iterable[LabeledSpan], words: Sequence[str], changes: Counter)
     return unique(kept, changes)
 
 
-def unique(spans: Sequence[SpanT], changes: Optional[Counter] = None) -> List[SpanT]:
-    """RETURNS (List[SpanT]): Each span once, in order."""
-    kept = list(dict.fromkeys(spans))
-    if changes is not None:
-        changes[REPEATED] += len(spans) - len(kept)
-    return kept
-
-
-def _trim(start: int, end: int, is_space: Callable[[int], bool]) -> tuple:
+def _trim(start: int, end: int, is_space: Callable[[int], bool]) -> Tuple[int, int]:
     while start < end and is_space(end - 1):
         end -= 1
     while start < end and is_space(start):

@@ -1,4 +1,4 @@
-"""What DocBins are read and written with."""
+"""Prepare the codecs with which DocBins are read and written."""
 
 from functools import lru_cache
 
@@ -6,9 +6,15 @@ from srsly.msgpack import msgpack_decoders, msgpack_encoders
 
 
 @lru_cache(maxsize=None)
-def settle_codecs() -> None:
-    """Look for codecs of installed packages now. srsly looks again with every value, several times a Doc, which takes most of the time of a
-    DocBin.
+def cache_codecs() -> None:
+    """Look up the msgpack codecs of installed packages once per process.
+
+    Without this, srsly scans the entry points of all installed packages for every value, several times per Doc. The scans
+    take most of the time of reading or writing a DocBin.
+
+    >>> cache_codecs()
+    >>> msgpack_encoders.entry_points
+    False
     """
     for registry in (msgpack_decoders, msgpack_encoders):
         for name, codec in registry.get_entry_points().items():

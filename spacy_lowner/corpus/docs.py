@@ -9,7 +9,7 @@ from spacy.vocab import Vocab
 
 from ..annotations import EXTENSION_KEY, SPANS_KEY, USER_KEYS
 from ..errors import Errors, LownerError
-from .codecs import settle_codecs
+from .codecs import cache_codecs
 from .extensions import source_record
 from .files import atomic_path
 from .sentence import LabeledSpan, Sentence
@@ -118,7 +118,7 @@ def to_docs(sentences: Iterable[Sentence], spans_key: str = SPANS_KEY) -> List[D
 
 def write_docs(docs: Iterable[Doc], path: Path) -> None:
     """Write a DocBin with everything on the Docs, at once or not at all."""
-    settle_codecs()
+    cache_codecs()
     data = DocBin(docs=docs, store_user_data=True).to_bytes()
     with atomic_path(path) as draft:
         draft.write_bytes(data)
@@ -137,7 +137,7 @@ def read_docs(path: Path, vocab: Optional[Vocab] = None) -> Iterator[Doc]:
     YIELDS (Doc): The Docs.
     RAISES (LownerError): If it is missing, or a DocBin is damaged.
     """
-    settle_codecs()
+    cache_codecs()
     vocab = vocab or plain_vocab()
     files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):

@@ -7,7 +7,7 @@ from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.training import Corpus, Example
 
-from .codecs import settle_codecs
+from .codecs import cache_codecs
 from .docs import copy_context
 
 
@@ -23,7 +23,7 @@ def create_corpus(
     if path is None:
         # As spaCy's reader says it.
         raise ValueError(SpacyErrors.E913)
-    settle_codecs()
+    cache_codecs()
     corpus = Corpus(path, limit=limit, augmenter=augmenter, shuffle=shuffle)
 
     def read(nlp: Language) -> Iterator[Example]:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Iterable, Sequence, Tuple
 
 import numpy
 from spacy.language import Language
@@ -13,7 +13,7 @@ from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..loading import change_setting
-from ..scorers import best_threshold, span_score
+from ..scorers import span_score
 
 # Spans below it are never worth a look.
 LOWEST_THRESHOLD = 0.05
@@ -100,4 +100,30 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KE
     if not best["f"]:
         best["threshold"] = old
     change_setting(nlp, name, "threshold", best["threshold"])
+    return best
+
+
+def best_threshold(hits: Iterable[Tuple[float, bool]], total: int, floor: float = 0.0) -> Dict[str, float]:
+    """Choose the threshold with the best F1, halfway between two neighbouring scores.
+
+    hits (Iterable[Tuple[float, bool]]): Score of each predicted span, and whether it is a gold span.
+    total (int): Number of gold spans.
+    floor (float): The threshold of the predictions: no score is below it.
+    RETURNS (Dict[str, float]): "threshold", and the "p", "r" and "f" that it reaches; 0.5 and zeros if no predicted
+        span is right.
+
+    >>> best = best_threshold([(0.9, True), (0.7, True), (0.3, False)], total=2)
+    >>> best["threshold"], best["f"]
+    (0.5, 1.0)
+    """
+    ranked = sorted(hits, reverse=True)
+    best = {"threshold": 0.5, "p": 0.0, "r": 0.0, "f": 0.0}
+    right = 0
+    for count, (score, hit) in enumerate(ranked, 1):
+        right += hit
+        following = ranked[count][0] if count < len(ranked) else floor
+        f1 = 2 * right / (count + total)
+        # No threshold divides equal scores.
+        if f1 > best["f"] and following < score:
+            best = {"threshold": (score + following) / 2, "p": right / count, "r": right / total, "f": f1}
     return best

@@ -8,7 +8,7 @@ from spacy.vocab import Vocab
 from srsly.msgpack import msgpack_decoders, msgpack_encoders
 
 from spacy_lowner.corpus import files
-from spacy_lowner.corpus.codecs import settle_codecs
+from spacy_lowner.corpus.codecs import cache_codecs
 from spacy_lowner.corpus.convert import ConvertReport, load_corpus
 from spacy_lowner.corpus.docs import from_doc, read_docs, to_doc, write_docs
 from spacy_lowner.corpus.extensions import LabelSource, write_extensions
@@ -149,7 +149,7 @@ def test_skipped_sentences_are_listed(tmp_path):
     assert len(load_corpus(path, skip_invalid=True, report=report)) == 1
     assert report.sentences == 1 and len(report.skipped) == 1 and "line 2" in report.skipped[0]
     path.write_text("BOS a b EOS\tO O intent\n")
-    with pytest.raises(LownerError, match="every one of its 1 sentences is invalid"):
+    with pytest.raises(LownerError, match="all 1 sentences are invalid"):
         load_corpus(path, format="intents", skip_invalid=True)
 
 
@@ -268,7 +268,7 @@ def test_codecs_of_other_packages_are_looked_for_once(tmp_path, nlp, monkeypatch
         monkeypatch.setattr(
             registry, "get_entry_points", lambda: looked.append(0) or {"lowner-test": lambda value, chain=None: value}
         )
-    settle_codecs.cache_clear()
+    cache_codecs.cache_clear()
     try:
         write_docs([nlp("Ann met Bob")], tmp_path / "a.spacy")
         assert [doc.text for doc in read_docs(tmp_path / "a.spacy", nlp.vocab)] == ["Ann met Bob"]

@@ -64,9 +64,9 @@ def test_gold_spans_are_trimmed_and_counted(read, text, span, expected):
 def test_gold_spans_of_white_space_alone_are_dropped_and_counted(read):
     found, report = read([record([4, 5, "A"], [0, 4, "B"], [9, 11, "C"], text="Mira Toll\n\nleft")])
     assert found == [[("Mira", "B")]]
-    assert report.reading.changes["spans of white space alone dropped"] == 2
+    assert report.reading.changes["spans of only white space dropped"] == 2
     found, report = read([{"tokens": ["a", " ", "\n"], "spans": [[1, 3, "X"], [0, 2, "Y"]]}])
-    assert found == [[("a", "Y")]] and report.reading.changes["spans of white space alone dropped"] == 1
+    assert found == [[("a", "Y")]] and report.reading.changes["spans of only white space dropped"] == 1
 
 
 def test_gold_of_a_docbin_is_trimmed_too(tmp_path, nlp):
@@ -263,7 +263,7 @@ def test_offsets_by_tokens_or_characters_are_told_apart(read):
     assert read([by_text])[0] == [[("Toll", "X")]]
     beyond = {"text": TEXT, "tokens": tokens, "spans": [[5, 9, "X"]]}
     assert read([beyond])[0] == [[("Toll", "X")]]
-    with pytest.raises(LownerError, match="LN165.*--offsets"):
+    with pytest.raises(LownerError, match="LN165.*`offsets`"):
         read([{"text": "A b c", "tokens": ["A", "b", "c"], "entities": [[0, 1, "X"], [2, 3, "Y"]]}])
     assert read([{"text": "A b c", "tokens": ["A", "b", "c"], "spans": [[2, 3, "Y"]]}], offsets="tokens")[0] == [
         [("c", "Y")]

@@ -197,8 +197,8 @@ BAD = [
     ("EU B-ORG\nrejects\n", "a.txt", {}, "line 2: expected a token and a label, found 'rejects'"),
     ("EU B-ORG\nrejects Q-X\n", "a.txt", {"format": "columns"}, "line 2: 'Q-X' is not a label of the scheme bio"),
     ("EU E-ORG\n", "a.txt", {"scheme": "bio"}, "'E-ORG' is not a label of the scheme bio"),
-    ("EU foo\nbe bar\n", "a.txt", {"format": "columns"}, "line 1: no label from here on is of a known scheme"),
-    ("just some text\nand more\n", "a.txt", {}, "cannot tell the format"),
+    ("EU foo\nbe bar\n", "a.txt", {"format": "columns"}, "line 1: no label from here on belongs to a known scheme"),
+    ("just some text\nand more\n", "a.txt", {}, "the format cannot be detected"),
     ("BOS a b EOS\tO O intent\n", "a.txt", {"format": "intents"}, "line 1: 4 tokens but 3 labels"),
     (
         '{"text": "Rome", "spans": [[0, 9, "city"]]}\n',
@@ -206,7 +206,7 @@ BAD = [
         {},
         "line 1: the span 0-9 .* outside the 4 characters",
     ),
-    ('{"text": "Rome", "spans": [[0, 2, "city"]]}\n', "a.jsonl", {}, "does not begin and end at words"),
+    ('{"text": "Rome", "spans": [[0, 2, "city"]]}\n', "a.jsonl", {}, "does not begin and end at token boundaries"),
     ('{"tokens": ["a"], "spans": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
     ('{"tokens": ["a"], "spans": [{"from": 0}]}\n', "a.jsonl", {}, "cannot read the span"),
     ('{"label": "x"}\n', "a.jsonl", {}, "neither 'text' nor 'tokens'"),
@@ -233,7 +233,7 @@ BAD = [
     ("[Ada](person sang\n[Bob](x)\n", "a.txt", {"format": "markup"}, "line 1, column 5: no \\(type\\)"),
     ("[Ada sang [Bob](x)\n", "a.txt", {"format": "markup"}, "line 1, column 1: a '\\[' is never closed"),
     ("Ada] sang\n", "a.txt", {"format": "markup"}, "line 1, column 4: a '\\]' closes nothing"),
-    ("[Ad](x)a sang\n", "a.txt", {"format": "markup"}, "does not begin and end at words"),
+    ("[Ad](x)a sang\n", "a.txt", {"format": "markup"}, "does not begin and end at token boundaries"),
 ]
 
 

@@ -5,8 +5,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_lowner.errors import LownerError
-from spacy_lowner.report.evaluation import evaluate_pipeline, tune_threshold
-from spacy_lowner.scorers import best_threshold
+from spacy_lowner.report.evaluation import best_threshold, evaluate_pipeline, tune_threshold
 
 TEXTS = [
     ("Ada Lovelace met Bob in Rome", [(0, 2, "PER"), (3, 4, "PER"), (5, 6, "LOC")]),
