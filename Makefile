@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: all test test-attack test-wheel clean
+.PHONY: all tour test test-attack test-wheel lint clean
 
 all: $(VENV)/.ready
 	$(BIN)/python -m spacy project run all
+
+# A short stretch of each other system, after `make all`.
+tour: all
+	$(BIN)/python -m spacy project run tour
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
@@ -19,10 +23,19 @@ test-attack: $(VENV)/.ready
 test-wheel: $(VENV)/.ready
 	$(BIN)/python scripts/test_wheel.py
 
+# Style, types, spelling, links and examples.
+lint: $(VENV)/.ready
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m codespell_lib README.md CHANGELOG.md docs spacy_lowner scripts benchmarks
+	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
+	$(BIN)/python -m pytest --doctest-modules spacy_lowner -p no:cacheprovider
+
 $(VENV)/.ready: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar off -c constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[llm,report,test]"
+	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,report,test]"
 	touch $@
 
 clean:

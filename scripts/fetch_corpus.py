@@ -46,20 +46,20 @@ MD5 = {
 def main() -> None:
     """Read the arguments and fetch."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", choices=("sample", "crossner"))
-    parser.add_argument("domain", help="of the target, for instance ai")
+    parser.add_argument("name", help="sample-ai, or crossner and a domain, such as crossner-ai")
     parser.add_argument("output", type=Path, help="gets source/ and target/ with train.txt, dev.txt and test.txt")
     arguments = parser.parse_args()
+    corpus, _, domain = arguments.name.partition("-")
     try:
-        if arguments.corpus == "sample":
-            fetch_sample(arguments.domain, arguments.output)
-        else:
-            fetch_crossner(arguments.domain, arguments.output)
+        if corpus not in ("sample", "crossner"):
+            raise LownerError(Errors.LN014.format(what="corpus", value=arguments.name, options="sample-ai, crossner-ai, …"))
+        fetch = fetch_sample if corpus == "sample" else fetch_crossner
+        fetch(domain, arguments.output)
         weights = verify_packaged_encoder()
     except LownerError as error:
         msg.fail(str(error), exits=1)
     msg.good(f"The packaged encoder is the one that was tested: {weights.name}")
-    msg.good(f"{arguments.corpus} {arguments.domain} is in {arguments.output}")
+    msg.good(f"{arguments.name} is in {arguments.output}")
 
 
 def fetch_sample(domain: str, output: Path) -> None:

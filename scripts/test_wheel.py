@@ -15,7 +15,7 @@ def main() -> int:
         run("-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, str(ROOT), cwd=folder)
         (wheel,) = Path(folder).glob("*.whl")
         # The rest of the project, without the package: what is imported must be the wheel's.
-        for part in ("tests", "configs", "assets", "scripts", "setup.cfg", "project.yml"):
+        for part in ("tests", "configs", "assets", "benchmarks", "projects", "scripts", "setup.cfg", "project.yml"):
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, Path(folder) / part)
         try:
