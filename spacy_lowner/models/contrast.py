@@ -1,8 +1,8 @@
-"""The thinc side of ContrastNER: Docs and candidates in, [MASK] states out."""
+"""The thinc model of ContrastNER: Docs with candidates in, [MASK] states out."""
 
 import inspect
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, get_args
 from weakref import WeakKeyDictionary
 
 import torch
@@ -13,18 +13,18 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 
 from ..errors import Errors, LownerError, check_settings
 from ..nn.contrast import prompt_loss
-from ..nn.prompts import STATES, PromptEncoder, PromptHead, block_mask
-from ..types import CandidateT, PromptModelT, PromptStates
+from ..nn.prompts import PromptEncoder, PromptHead, block_mask
+from ..types import CandidateStateT, CandidateT, PackingT, PromptModelT, PromptStates
 from .hf.encoder import encoder_path, loading
 from .hf.pieces import load_tokenizer, pieces_of_words, tokenizer_files
 from .hf.shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
-from .prompts.packing import PACKINGS
 from .prompts.reader import PromptReader
 from .prompts.templates import check_template
 
-# Soft tokens start from the embeddings of words such as these, which any text has.
+PACKINGS, STATES = get_args(PackingT), get_args(CandidateStateT)
+# Soft tokens start from the embeddings of these words, which occur in any text.
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
-# A reader is made of what a thinc node and its module hold, so it is not stored with them.
+# Readers are built from the attributes and the module of a thinc model, so they are not saved with it.
 _readers: "WeakKeyDictionary[PyTorchShim, PromptReader]" = WeakKeyDictionary()
 
 
@@ -32,30 +32,39 @@ def build_contrast_ner(
     encoder: str,
     template: str = "is_a",
     soft_tokens: int = 8,
-    packing: str = "packed",
-    state: str = "mask_and_word",
+    packing: PackingT = "packed",
+    state: CandidateStateT = "mask_and_word",
     share_positions: bool = True,
     max_packed_length: int = 256,
     window: int = 192,
     batch_size: int = 4096,
     mixed_precision: bool = False,
 ) -> PromptModelT:
-    """Build ContrastNER's prompt encoder.
+    """Build the prompt encoder of ContrastNER; registered as `spacy-lowner.ContrastNER.v1`.
 
-    encoder (str): "minilm", a Hugging Face name, or a path: any BERT-like encoder with a [MASK] token and absolute positions.
-        Its weights and tokenizer travel with the pipe.
-    template (str): "is_a", "entity_type", "belongs_to" or "tagged_as" (Table IV), or any text with each of {text}, {soft},
-        {candidate} and {mask} once.
-    soft_tokens (int): p.
-    packing (str): "packed": a text once with all its prompts; "paper": a row a prompt, in which the text sees the prompt.
-    state (str): What is compared: "mask", the state of [MASK], as in the paper; "mask_and_word", its mean with the state of the
-        candidate in the text.
-    share_positions (bool): Whether a prompt repeats its candidate at the positions that it has in the text, by which the encoder finds
-        it; otherwise it only knows the words, as in the paper.
-    max_packed_length (int): Pieces of a packed row. window (int): Pieces of a text that prompts see; longer ones are cut into
-        overlapping windows. batch_size (int): Pieces computed at once.
-    mixed_precision (bool): Whether to compute in half precision on GPU.
-    RETURNS (PromptModelT): A model of Docs and candidates to `PromptStates`.
+    All sizes are in word pieces of the encoder.
+
+    encoder (str): "minilm", a Hugging Face name or a path: any BERT-like encoder with a [MASK] token and absolute
+        positions. Its weights and its tokenizer are saved with the pipe.
+    template (str): "is_a", "entity_type", "belongs_to" or "tagged_as" (Table IV), or a text with each of the slots
+        {text}, {soft}, {candidate} and {mask} once.
+    soft_tokens (int): Number of soft tokens (p). At least 0.
+    packing (str): "packed" encodes a text once, followed by all its prompts. "paper" encodes one row per prompt, in
+        which the text attends to the prompt.
+    state (str): The state that represents a candidate: "mask" is the state of [MASK], as in the paper; "mask_and_word"
+        is its mean with the state of the candidate in the text.
+    share_positions (bool): Whether the candidate in the prompt has the same positions as in the text, which tells the
+        encoder where it occurs. False counts positions on, as in the paper.
+    max_packed_length (int): Length of a packed row.
+    window (int): Longest text around a candidate. A longer text is cut into overlapping windows. At least 8.
+    batch_size (int): Number of pieces per batch, with padding.
+    mixed_precision (bool): Whether to compute in half precision on a GPU.
+    RETURNS (PromptModelT): A model of Docs with candidates to `PromptStates`.
+    RAISES (LownerError): If a setting is out of its range, or the template lacks a slot.
+
+    >>> model = build_contrast_ner("minilm", template="entity_type", soft_tokens=4)
+    >>> model.attrs["settings"].soft_tokens
+    4
     """
     check_template(template)
     check_settings(
@@ -86,9 +95,19 @@ def build_contrast_ner(
 def contrast_loss(
     prediction: PromptStates, types: Sequence[int], *, weight: float, temperature: float
 ) -> Tuple[float, PromptStates]:
-    """Loss of a batch (eq. 4) and its gradient; see `nn.contrast.prompt_loss`.
+    """Compute the loss of a batch (eq. 4) and its gradient; see `nn.contrast.prompt_loss`.
 
+    prediction (PromptStates): The model's output.
+    types (Sequence[int]): Gold type of each candidate.
+    weight (float): Weight of the contrastive loss (lambda), in [0, 1].
+    temperature (float): Temperature of the contrastive loss (tau). Positive.
     RETURNS (Tuple[float, PromptStates]): The loss, and the gradient in the shape of the prediction.
+
+    >>> import numpy
+    >>> states, logits = numpy.eye(2, dtype="f"), numpy.zeros((2, 4), dtype="f")
+    >>> loss, gradient = contrast_loss(PromptStates(states, logits), [0, 1], weight=0.5, temperature=0.1)
+    >>> round(loss, 3), gradient.logits.shape
+    (0.693, (2, 4))
     """
     states, logits = (xp2torch(array, requires_grad=True) for array in (prediction.states, prediction.logits))
     gold = torch.as_tensor(types, device=states.device)
@@ -99,7 +118,10 @@ def contrast_loss(
 
 
 def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None) -> None:
-    """Y (Sequence[str]): What each type means, in words."""
+    """Load the encoder and add soft tokens and one vector per type.
+
+    Y (Optional[Sequence[str]]): Readable name of each type.
+    """
     if Y is None:
         return
     name = model.attrs["settings"].encoder
@@ -126,7 +148,13 @@ def _init(model: PromptModelT, X: Any = None, Y: Optional[Sequence[str]] = None)
 
 
 def _embed_texts(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: List[str]) -> torch.Tensor:
-    """Mean states, of a length at which the head's learning rate turns them slowly. Shape: (texts, dim)"""
+    """Embed the names of types by their mean states.
+
+    The vectors have the length sqrt(dim), because the head compares directions and has a high learning rate: a step of
+    a given size turns a longer vector less.
+
+    RETURNS (torch.Tensor): Shape: (texts, dim)
+    """
     encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
     with torch.no_grad():
         states = encoder(**encoded).last_hidden_state
@@ -141,10 +169,20 @@ def rebuild(
     soft_tokens: int,
     types: int,
     state: str,
-    configured: Dict[str, Any] = {},
+    configured: Optional[Dict[str, Any]] = None,
 ) -> PromptEncoder:
-    """Build a module whose state is about to be loaded. RETURNS (PromptEncoder): As the one with these `settings`."""
-    check_trained_settings("ContrastNER", {"soft_tokens": soft_tokens, "state": state}, configured)
+    """Build a module from its saved `settings`. The caller loads its weights.
+
+    encoder (Dict[str, Any]): The encoder's config.
+    tokenizer (Dict[str, str]): The tokenizer's files.
+    soft_tokens (int): Number of soft tokens.
+    types (int): Number of types.
+    state (str): The state that represents a candidate.
+    configured (Optional[Dict[str, Any]]): Settings of the config, which must be those of the training.
+    RETURNS (PromptEncoder): The module, with random weights.
+    RAISES (LownerError): If a configured setting differs from the trained one.
+    """
+    check_trained_settings("ContrastNER", {"soft_tokens": soft_tokens, "state": state}, configured or {})
     config: PretrainedConfig = AutoConfig.for_model(**encoder)
     module = AutoModel.from_config(config, trust_remote_code=False)
     width = module.get_input_embeddings().embedding_dim
@@ -154,15 +192,14 @@ def rebuild(
 
 
 def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """RAISES (LownerError): If the encoder cannot process packed prompts with soft tokens."""
     arguments = inspect.signature(encoder.forward).parameters
     reason = None
     if tokenizer.mask_token_id is None:
         reason = "its tokenizer has no mask token"
     elif not {"inputs_embeds", "position_ids", "token_type_ids", "attention_mask"} <= set(arguments):
         reason = "it takes no embeddings and positions of its caller"
-    elif getattr(encoder.config, "position_embedding_type", "absolute") != "absolute" or getattr(
-        encoder.config, "relative_attention", False
-    ):
+    elif _has_relative_positions(encoder.config):
         reason = "its positions are relative"
     elif encoder.get_input_embeddings().embedding_dim != encoder.config.hidden_size:
         reason = "its embeddings are of another width than its states"
@@ -172,26 +209,39 @@ def _check_encoder(name: str, encoder: PreTrainedModel, tokenizer: PreTrainedTok
         raise LownerError(Errors.LN051.format(name=name, reason=reason))
 
 
+def _has_relative_positions(config: PretrainedConfig) -> bool:
+    # Hugging Face's configs declare relative positions under two names, and most declare neither.
+    settings = config.to_dict()
+    return settings.get("position_embedding_type", "absolute") != "absolute" or bool(settings.get("relative_attention"))
+
+
 @torch.no_grad()
 def _mixes_texts(encoder: PreTrainedModel) -> bool:
-    """RETURNS (bool): Whether two texts in a row have other states than each alone, or the encoder takes no mask of rows and columns."""
+    """Try whether two texts in one row have the same states as the two texts in separate rows.
+
+    encoder (PreTrainedModel): The encoder.
+    RETURNS (bool): True if the states differ, or if the encoder accepts no mask of rows and columns.
+    """
     length = 8
     texts = torch.tensor([[1] * length + [2] * length])
     words = torch.randn(1, 2 * length, encoder.config.hidden_size, generator=torch.Generator().manual_seed(0))
     was_training = encoder.training
     encoder.eval()
 
-    def states(places: slice) -> torch.Tensor:
-        own = texts[:, places]
-        # RoBERTa counts positions from 2.
-        positions = torch.arange(length).repeat(1, 2)[:, places] + 2
-        mask = block_mask(own, torch.zeros_like(own))
-        inputs = {"inputs_embeds": words[:, places], "position_ids": positions, "token_type_ids": torch.zeros_like(own)}
-        return encoder(**inputs, attention_mask=mask).last_hidden_state
+    def states(columns: slice) -> torch.Tensor:
+        selected = texts[:, columns]
+        # RoBERTa counts positions from 2, and BERT accepts these positions as well.
+        positions = torch.arange(length).repeat(1, 2)[:, columns] + 2
+        return encoder(
+            inputs_embeds=words[:, columns],
+            position_ids=positions,
+            token_type_ids=torch.zeros_like(selected),
+            attention_mask=block_mask(selected, torch.zeros_like(selected)),
+        ).last_hidden_state
 
     try:
-        alone = torch.cat([states(slice(length)), states(slice(length, None))], dim=1)
-        return not torch.allclose(states(slice(None)), alone, atol=1e-4)
+        separate = torch.cat([states(slice(length)), states(slice(length, None))], dim=1)
+        return not torch.allclose(states(slice(None)), separate, atol=1e-4)
     except (IndexError, RuntimeError, TypeError, ValueError):
         return True
     finally:
@@ -206,19 +256,22 @@ def _reader(model: PromptModelT) -> PromptReader:
 
 
 def _forward(
-    model: PromptModelT, asked: List[Tuple[Doc, List[CandidateT]]], is_train: bool
+    model: PromptModelT, inputs: List[Tuple[Doc, List[CandidateT]]], is_train: bool
 ) -> Tuple[PromptStates, Callable]:
-    batches, order = _reader(model).read(asked)
+    # The reader sorts rows by length, so the module's outputs are in another order than the candidates: output i is of
+    # candidate order[i]. The inverse permutation restores the order of the candidates.
+    batches, order = _reader(model).read(inputs)
     shim = model.shims[0]
     tensors = [{name: torch.as_tensor(x, device=shim.device) for name, x in batch.items()} for batch in batches]
     outputs, backprop_torch = shim(ArgsKwargs(args=(tensors,), kwargs={}), is_train)
-    places = torch.empty(len(order), dtype=torch.long, device=shim.device)
-    places[torch.as_tensor(order, device=shim.device)] = torch.arange(len(order), device=shim.device)
+    permutation = torch.as_tensor(order, dtype=torch.long, device=shim.device)
+    inverse = torch.empty_like(permutation)
+    inverse[permutation] = torch.arange(len(order), device=shim.device)
 
     def backprop(d_prediction: PromptStates) -> list:
         gradients = [xp2torch(x, device=shim.device) for x in (d_prediction.states, d_prediction.logits)]
-        ordered = [x[torch.as_tensor(order, device=shim.device)] for x in gradients]
-        backprop_torch(ArgsKwargs(args=(outputs,), kwargs={"grad_tensors": ordered}))
+        permuted = [gradient[permutation] for gradient in gradients]
+        backprop_torch(ArgsKwargs(args=(outputs,), kwargs={"grad_tensors": permuted}))
         return []
 
-    return PromptStates(*(torch2xp(x.detach()[places]) for x in outputs)), backprop
+    return PromptStates(*(torch2xp(x.detach()[inverse]) for x in outputs)), backprop

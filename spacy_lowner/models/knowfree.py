@@ -1,7 +1,7 @@
-"""The thinc side of KnowFREE: Docs in, span logits out."""
+"""The thinc model of KnowFREE: Docs in, span logits out."""
 
 from functools import partial
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple, get_args
 
 import numpy
 import torch
@@ -13,16 +13,19 @@ from ..errors import check_settings
 from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
-from ..types import HeadShape, SpanLogits, SpanModelT, SpanTargets
+from ..types import HeadShape, InteractionT, SpanLogits, SpanModelT, SpanTargets
 from .hf.shim import check_trained_settings, loaded_module, module_shim, set_module
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
 
-INTERACTIONS = ("attention", "cnn", "none")
+INTERACTIONS = get_args(InteractionT)
 
 
 class _HeadInputs(NamedTuple):
-    """words (List[Floats2d]): Word states per Doc. shapes (Optional[List[Ints1d]]): Word shapes per Doc, if the head uses them.
+    """The inputs of the head's thinc layer.
+
+    words (List[Floats2d]): Word states per Doc. Shape per Doc: (words, dim)
+    shapes (Optional[List[Ints1d]]): Word shapes per Doc, if the head uses them.
     all_labels (bool): Whether to compute extension labels next to target labels.
     """
 
@@ -36,7 +39,7 @@ def build_knowfree(
     hidden_dim: int = 200,
     biaffine_dim: int = 200,
     biaffine_heads: int = 4,
-    interaction: str = "attention",
+    interaction: InteractionT = "attention",
     attention_heads: int = 10,
     window: int = 3,
     dropout: float = 0.4,
@@ -44,44 +47,34 @@ def build_knowfree(
     label_scale: float = 10.0,
     mixed_precision: bool = False,
 ) -> SpanModelT:
-    """Build KnowFREE's span model (eq. 7-12) on any `tok2vec`.
+    """Build the span model of KnowFREE (eq. 7-12) on any `tok2vec`; registered as `spacy-lowner.KnowFREE.v1`.
 
-    The defaults are the paper's (appendix H), but for `biaffine_heads`, which it does not name, and `word_shapes` and
-    `label_scale`, which are ours. How many labels there are and how long spans may be is known at initialization, from the data.
+    The defaults are the paper's (appendix H). `biaffine_heads` is not in the paper, and `word_shapes` and `label_scale`
+    are additions of this package. Initialization sets the number of labels and the longest span from the data.
 
-    tok2vec (Model): Word states, for instance a transformer listener.
-    hidden_dim (int): Width of start and end states (D'). biaffine_dim (int): Width of span features.
-    biaffine_heads (int): Heads of the biaffine form; must divide `hidden_dim` and `biaffine_dim`.
-    interaction (str): "attention" (eq. 9-10), "cnn" or "none": the ablations of Table 3.
-    attention_heads (int): Heads of the local attention; must divide `biaffine_dim`. window (int): Its reach (omega).
-    dropout (float): Dropout on the word states.
-    word_shapes (bool): Whether to add embeddings of word shapes (capitals, digits) to the word states.
-    label_scale (float): First value of the learned factor on the cosine of span and description.
-    mixed_precision (bool): Whether to compute in half precision on GPU.
+    tok2vec (Model[List[Doc], List[Floats2d]]): Word states, for instance a transformer listener.
+    hidden_dim (int): Width of the start and end states (D'). Positive.
+    biaffine_dim (int): Width of the span features. Positive.
+    biaffine_heads (int): Heads of the biaffine form. Must divide `hidden_dim` and `biaffine_dim`.
+    interaction (str): Exchange between neighbouring spans: "attention" (eq. 9-10), "cnn" or "none" (Table 3).
+    attention_heads (int): Heads of the local attention. Must divide `biaffine_dim`.
+    window (int): Reach of the local attention on each side, in words (omega).
+    dropout (float): Dropout on the word states, in [0, 1).
+    word_shapes (bool): Whether to add embeddings of word shapes (capitals, digits) to the word states. Uncased encoders
+        profit from them.
+    label_scale (float): Initial value of the learned factor on the cosine of a span and a label description.
+    mixed_precision (bool): Whether to compute in half precision on a GPU.
     RETURNS (SpanModelT): A model of Docs to `SpanLogits`.
+    RAISES (LownerError): If a setting is out of its range.
+
+    >>> from spacy.ml.models import MultiHashEmbed
+    >>> tok2vec = MultiHashEmbed(8, ["NORM"], [100], include_static_vectors=False)
+    >>> build_knowfree(tok2vec, hidden_dim=8, biaffine_dim=8, attention_heads=2).name
+    'knowfree'
     """
+    _check_heads(hidden_dim, biaffine_dim, biaffine_heads, attention_heads)
     check_settings(
         "KnowFREE",
-        ("hidden_dim", hidden_dim, hidden_dim > 0, "positive"),
-        ("biaffine_dim", biaffine_dim, biaffine_dim > 0, "positive"),
-        (
-            "biaffine_heads",
-            biaffine_heads,
-            biaffine_heads > 0 and hidden_dim % biaffine_heads == 0,
-            f"a divisor of hidden_dim = {hidden_dim}",
-        ),
-        (
-            "biaffine_heads",
-            biaffine_heads,
-            biaffine_dim % biaffine_heads == 0,
-            f"a divisor of biaffine_dim = {biaffine_dim}",
-        ),
-        (
-            "attention_heads",
-            attention_heads,
-            attention_heads > 0 and biaffine_dim % attention_heads == 0,
-            f"a divisor of biaffine_dim = {biaffine_dim}",
-        ),
         ("interaction", interaction, interaction in INTERACTIONS, f"one of {', '.join(INTERACTIONS)}"),
         ("dropout", dropout, 0 <= dropout < 1, "in [0, 1)"),
         ("window", window, window >= 0, ">= 0"),
@@ -106,11 +99,33 @@ def build_knowfree(
     return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
 
 
-def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, SpanLogits]:
-    """Loss of a batch (eq. 13-14) and its gradient.
+def _check_heads(hidden_dim: int, biaffine_dim: int, biaffine_heads: int, attention_heads: int) -> None:
+    """RAISES (LownerError): If a width is not positive, or cannot be divided by its number of heads."""
+    divides_hidden = biaffine_heads > 0 and hidden_dim % biaffine_heads == 0
+    divides_biaffine = biaffine_heads > 0 and biaffine_dim % biaffine_heads == 0
+    divides_attention = attention_heads > 0 and biaffine_dim % attention_heads == 0
+    check_settings(
+        "KnowFREE",
+        ("hidden_dim", hidden_dim, hidden_dim > 0, "positive"),
+        ("biaffine_dim", biaffine_dim, biaffine_dim > 0, "positive"),
+        ("biaffine_heads", biaffine_heads, divides_hidden, f"a divisor of hidden_dim = {hidden_dim}"),
+        ("biaffine_heads", biaffine_heads, divides_biaffine, f"a divisor of biaffine_dim = {biaffine_dim}"),
+        ("attention_heads", attention_heads, divides_attention, f"a divisor of biaffine_dim = {biaffine_dim}"),
+    )
 
-    prediction (SpanLogits): From the model. targets (SpanTargets): Gold spans and weights.
+
+def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, SpanLogits]:
+    """Compute the loss of a batch (eq. 13-14) and its gradient.
+
+    prediction (SpanLogits): The model's output.
+    targets (SpanTargets): Gold spans and weights.
     RETURNS (Tuple[float, SpanLogits]): The loss, and the gradient in the shape of the prediction.
+
+    >>> logits = SpanLogits(numpy.zeros((1, 1, 1, 1), dtype="f"), numpy.asarray([1]))
+    >>> one = numpy.ones((1, 1), dtype="f")
+    >>> loss, gradient = span_loss(logits, SpanTargets(numpy.asarray([[0, 0, 0, 0]]), one, one[0]))
+    >>> round(loss, 3), float(gradient.logits[0, 0, 0, 0])
+    (0.693, -0.5)
     """
     logits = xp2torch(prediction.logits, requires_grad=True)
     device = logits.device
@@ -125,10 +140,17 @@ def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, Span
 
 
 def spans_over(prediction: SpanLogits, threshold: float) -> Tuple[Any, Any]:
-    """The cells whose probability reaches the threshold; the rest never leaves the device.
+    """Find the spans whose probability reaches a threshold. Only these are copied from a GPU to the CPU.
 
-    prediction (SpanLogits): From the model. threshold (float): A probability.
-    RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): Rows of (doc, first word, length - 1, label), and probabilities.
+    prediction (SpanLogits): The model's output.
+    threshold (float): The lowest probability, in [0, 1].
+    RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): Rows of (doc, first word, number of words - 1, label), and
+        their probabilities. Shapes: (spans, 4), (spans,)
+
+    >>> logits = numpy.asarray([[[[2.0], [-2.0]], [[0.0], [9.0]]]], dtype="f")
+    >>> cells, scores = spans_over(SpanLogits(logits, numpy.asarray([2])), 0.5)
+    >>> cells.tolist()
+    [[0, 0, 0, 0], [0, 1, 0, 0]]
     """
     logits = xp2torch(prediction.logits)
     mask = band_mask(xp2torch(prediction.lengths, device=logits.device), *logits.shape[1:3])
@@ -138,7 +160,12 @@ def spans_over(prediction: SpanLogits, threshold: float) -> Tuple[Any, Any]:
 
 
 def extension_logits(model: SpanModelT, docs: List[Doc]) -> numpy.ndarray:
-    """RETURNS (numpy.ndarray): Logits of the extension labels, which predictions leave out. Shape: (batch, seq, width, extensions)"""
+    """Compute the logits of the extension labels, which predictions skip.
+
+    model (SpanModelT): The trained model.
+    docs (List[Doc]): The Docs.
+    RETURNS (numpy.ndarray): The logits, in band form. Shape: (batch, seq, width, extension labels)
+    """
     head = model.get_ref("torch")
     logits = head.predict(_head_inputs(model, model.get_ref("tok2vec").predict(docs), docs, all_labels=True)).logits
     return model.ops.to_numpy(logits)[..., loaded_module(head).settings["n_target"] :]
@@ -176,10 +203,9 @@ def _init_head(
 
 
 def _rebuild(configured: dict, **trained: Any) -> KnowFREEHead:
-    # Dropout concerns updates only.
-    check_trained_settings(
-        "KnowFREE", trained, {name: value for name, value in configured.items() if name != "dropout"}
-    )
+    # Dropout only affects updates, so a trained model works with any value.
+    checked = {name: value for name, value in configured.items() if name != "dropout"}
+    check_trained_settings("KnowFREE", trained, checked)
     return KnowFREEHead.from_settings(**{**trained, **configured})
 
 
@@ -205,14 +231,14 @@ def _forward_head(model: Model, inputs: _HeadInputs, is_train: bool) -> Tuple[Sp
     module = loaded_module(model)
     ops = model.ops
     lengths = ops.asarray1i([len(states) for states in words])
-    # Listeners give an empty Doc an array without columns.
+    # For an empty Doc, listeners return an array without columns, which cannot be padded with the others.
     empty = ops.alloc2f(0, module.settings["dim"])
     padded = ops.pad([states if len(states) else empty for states in words])
     states = xp2torch(padded, requires_grad=is_train, device=shim.device)
     torch_lengths = xp2torch(lengths, device=shim.device)
     padded_shapes = None
     if shapes is not None:
-        padded_shapes = xp2torch(ops.pad([ops.asarray1i(one) for one in shapes]), device=shim.device).long()
+        padded_shapes = xp2torch(ops.pad([ops.asarray1i(row) for row in shapes]), device=shim.device).long()
     arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": all_labels})
     logits, backprop_torch = shim(arguments, is_train)
 
@@ -220,6 +246,6 @@ def _forward_head(model: Model, inputs: _HeadInputs, is_train: bool) -> Tuple[Sp
         gradient = xp2torch(d_logits.logits, device=shim.device)
         d_inputs = backprop_torch(ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": gradient}))
         d_padded = torch2xp(d_inputs.args[0])
-        return [d_padded[i, : len(word)] for i, word in enumerate(words)]
+        return [d_padded[i, : len(states)] for i, states in enumerate(words)]
 
     return SpanLogits(torch2xp(logits.detach().float()), lengths), backprop
