@@ -1,4 +1,4 @@
-"""Template-free prompt tuning: a masked language model that says a label's word in the place of an entity (EntLM)."""
+"""The torch module of EntLM: a masked language model that predicts label words at entities."""
 
 import math
 from typing import Any, Dict, List, Sequence, Tuple
@@ -10,13 +10,23 @@ from .groups import GroupedModule
 
 
 class EntLM(GroupedModule):
-    """Gives each word the log-probability that it is said itself, and that each label's word is said in its place.
+    """Scores, at each word, the word itself and the label words (FactMix, section 3.3).
 
-    Labels have rows of their own in the decoder, so that a word can be a label's word and still be said itself. They begin as
-    the embeddings of label words (`begin`); no other parameter is new (FactMix, section 3.3).
+    Outside of entities the model predicts the word itself. In an entity it predicts the label word instead. Labels have
+    rows of their own in the decoder, so a vocabulary word that is a label word can also be predicted as itself. The
+    rows start as embeddings of label words (`init_labels`). There are no other new parameters.
 
-    lm (nn.Module): A Hugging Face masked language model whose decoder is tied to its embeddings. settings (Dict[str, Any]): JSON
-    values to build it again; "labels" are their names.
+    lm (nn.Module): A Hugging Face masked language model whose decoder is tied to its embeddings.
+    settings (Dict[str, Any]): JSON values from which the caller can build the module again. "labels" are the names of
+        the labels.
+
+    >>> from transformers import BertConfig, BertForMaskedLM
+    >>> config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1)
+    >>> module = EntLM(BertForMaskedLM(config), {"labels": ["person", "place"]})
+    >>> ids, ones = torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.long)
+    >>> words = torch.tensor([[-1, 0, 1, -1]])
+    >>> module(ids, ones, words, 2, normalize=True).shape
+    torch.Size([2, 3])
     """
 
     lr_groups = {"labels": "head", "label_bias": "head"}
@@ -33,65 +43,68 @@ class EntLM(GroupedModule):
         self.settings = settings
 
     def get_input_embeddings(self) -> nn.Module:
-        """RETURNS (nn.Module): The embeddings of the vocabulary, which are the decoder too."""
+        """RETURNS (nn.Module): The embeddings of the vocabulary, whose weights are also the decoder's."""
         return self.lm.get_input_embeddings()
 
     @torch.no_grad()
-    def begin(self, words: Sequence[List[int]], places: Sequence[Tuple[Tensor, Tensor]]) -> None:
-        """Give labels their first rows and biases.
+    def init_labels(self, words: Sequence[List[int]], pieces: Sequence[Tuple[Tensor, Tensor]]) -> None:
+        """Set the initial rows and biases of the labels.
 
-        A language model that sees a word says it, by some ten nats before any other. A label's bias makes up for that at its
-        entities, on average, or label words would have to be learned against it.
+        A language model that sees a word predicts this word with a log-probability about 10 higher than any other. The
+        bias of a label makes up for the mean difference at its entities, so that training starts with likely labels.
 
-        words (Sequence[List[int]]): Of each label: its row is the mean of their embeddings.
-        places (Sequence[Tuple[Tensor, Tensor]]): Of each label: states of pieces of its entities (pieces, dim), and their ids.
+        words (Sequence[List[int]]): The label words of each label. Its row is the mean of their embeddings.
+        pieces (Sequence[Tuple[Tensor, Tensor]]): Per label the states of the pieces of its entities, and their ids.
+            Shapes: (pieces, dim), (pieces,)
         """
         vocabulary = self.get_input_embeddings().weight
-        for number, (own, (states, ids)) in enumerate(zip(words, places)):
-            self.labels[number] = vocabulary[own].mean(0)
+        for label, (label_words, (states, ids)) in enumerate(zip(words, pieces)):
+            self.labels[label] = vocabulary[label_words].mean(0)
             if len(ids):
-                gaps = (states * (vocabulary[ids] - self.labels[number])).sum(-1) + self.decoder_bias[ids]
-                self.label_bias[number] = gaps.mean() - math.log(len(words))
+                gaps = (states * (vocabulary[ids] - self.labels[label])).sum(-1) + self.decoder_bias[ids]
+                self.label_bias[label] = gaps.mean() - math.log(len(words))
 
     @torch.no_grad()
     def start_from(self, source: "EntLM") -> None:
-        """Take over the language model, and labels of the same name."""
+        """Copy the language model, and the rows of labels with the same names.
+
+        source (EntLM): A trained module with a language model of the same sizes.
+        """
         self.lm.load_state_dict(source.lm.state_dict())
         self.decoder_bias.copy_(source.decoder_bias)
-        for number, name in enumerate(self.settings["labels"]):
+        for row, name in enumerate(self.settings["labels"]):
             if name in source.settings["labels"]:
-                place = source.settings["labels"].index(name)
-                self.labels[number], self.label_bias[number] = source.labels[place], source.label_bias[place]
+                source_row = source.settings["labels"].index(name)
+                self.labels[row], self.label_bias[row] = source.labels[source_row], source.label_bias[source_row]
 
     def forward(self, ids: Tensor, attention: Tensor, words: Tensor, n_words: int, *, normalize: bool) -> Tensor:
         """Score words.
 
-        ids (Tensor): Word pieces. attention (Tensor): 1 where there is a piece. words (Tensor): Number of the word that each piece
-        is of, -1 for none. Shapes: (rows, seq). n_words (int): Words of all rows.
-        normalize (bool): Whether to subtract the logarithm of the sum over vocabulary and labels, as the loss needs. What is
-        left out is the same for all columns of a piece.
-        RETURNS (Tensor): Means over each word's pieces: itself, then the labels. Shape: (n_words, 1 + labels)
+        ids (Tensor): Word pieces. Shape: (rows, seq)
+        attention (Tensor): 1 for pieces, 0 for padding. Shape: (rows, seq)
+        words (Tensor): Number of the word that each piece belongs to, -1 for pieces that are not scored.
+            Shape: (rows, seq)
+        n_words (int): Number of words in all rows.
+        normalize (bool): Whether to subtract the logarithm of the sum over vocabulary and labels, which the loss needs.
+            It is the same for all columns of a piece, so predictions do not need it.
+        RETURNS (Tensor): Scores of the word itself and of the labels, as means over the word's pieces.
+            Shape: (n_words, 1 + labels)
         """
         states = self.lm(input_ids=ids, attention_mask=attention).logits
-        known = words >= 0
-        states, own, words = states[known], ids[known], words[known]
+        scored = words >= 0
+        states, ids, words = states[scored], ids[scored], words[scored]
         vocabulary = self.get_input_embeddings().weight
-        logits = torch.cat(
-            [
-                (states * vocabulary[own]).sum(-1, keepdim=True) + self.decoder_bias[own, None],
-                states @ self.labels.T + self.label_bias,
-            ],
-            dim=-1,
-        ).float()
+        itself = (states * vocabulary[ids]).sum(-1, keepdim=True) + self.decoder_bias[ids, None]
+        logits = torch.cat([itself, states @ self.labels.T + self.label_bias], dim=-1).float()
         if normalize:
-            said = (states @ vocabulary.T + self.decoder_bias).float().logsumexp(-1)
-            logits = logits - torch.logaddexp(said, logits[:, 1:].logsumexp(-1))[:, None]
+            vocabulary_sum = (states @ vocabulary.T + self.decoder_bias).float().logsumexp(-1)
+            logits = logits - torch.logaddexp(vocabulary_sum, logits[:, 1:].logsumexp(-1))[:, None]
         sums = logits.new_zeros(n_words, logits.shape[1]).index_add(0, words, logits)
         counts = torch.bincount(words, minlength=n_words).clamp(min=1)
         return sums / counts[:, None]
 
 
 class _NoDecoder(nn.Identity):
-    """Stands where the decoder was, so that the model gives the states that were decoded."""
+    """Replaces the decoder, so that the "logits" of the language model are the states before the decoder."""
 
     bias = None

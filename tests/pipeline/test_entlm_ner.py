@@ -8,9 +8,11 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.config import ConfigValidationError
 from transformers import AutoModelForMaskedLM
 
 from spacy_lowner.errors import LownerError
+from spacy_lowner.models.entlm import build_entlm
 from spacy_lowner.models.hf.pieces import load_tokenizer, pieces_of_words
 from spacy_lowner.models.hf.shim import get_module
 from spacy_lowner.nn.label_words import rank_words
@@ -173,8 +175,10 @@ def test_late_labels_and_strange_settings_are_refused(trained, tiny_encoder):
         trained.update(examples_of(trained, [(["Ann"], ["B-NEW"])]))
     with pytest.raises(LownerError, match="LN052"):
         build(tiny_encoder).get_pipe("entlm_ner").add_label("O")
-    with pytest.raises(LownerError, match="label_words"):
+    with pytest.raises(ConfigValidationError, match="label_words"):
         build(tiny_encoder, label_words="some")
+    with pytest.raises(LownerError, match="label_words"):
+        build_entlm("minilm", label_words="some")
     nlp = build(tiny_encoder)
     with pytest.raises(LownerError, match="LN054"):
         nlp.initialize(lambda: examples_of(nlp, TEXTS[2:3]))
