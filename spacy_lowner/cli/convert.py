@@ -8,6 +8,7 @@ from wasabi import msg
 
 from ..annotations import SPANS_KEY
 from ..corpus.convert import ConvertReport, load_corpus
+from ..corpus.files import check_not_input
 from ..corpus.formats import READERS
 from ..corpus.offsets import ENDS, OFFSETS
 from ..corpus.schemes import SCHEMES
@@ -54,6 +55,7 @@ def convert_cli(
         if value not in options:
             names = ", ".join(option for option in options if option)
             raise LownerError(Errors.LN014.format(what=what, value=value, options=names))
+    check_not_input(output_path, input_path)
     report = ConvertReport()
     docs = load_corpus(
         input_path,

@@ -8,6 +8,7 @@ from wasabi import msg
 
 from ..annotations import SPANS_KEY
 from ..corpus.convert import ConvertReport, load_corpus
+from ..corpus.files import check_not_input
 from ..corpus.sampling import sample_shots, sample_size
 from ..corpus.statistics import describe_corpus
 from ..corpus.writers import write_corpus
@@ -30,6 +31,7 @@ def sample_cli(
     """Draw a sample by number of shots or by size."""
     if (shots is None) == (size is None):
         raise LownerError(Errors.LN020.format(shots=shots, size=size))
+    check_not_input(output_path, input_path)
     report = ConvertReport()
     docs = load_corpus(input_path, spans_key=spans_key, report=report)
     show_reading(report, input_path)

@@ -7,6 +7,7 @@ from wasabi import msg
 
 from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
+from ..corpus.files import check_not_input
 from ..corpus.sampling import split_docs
 from ..corpus.writers import check_suffix, write_corpus
 from ..errors import Errors, LownerError
@@ -32,6 +33,7 @@ def split_cli(
         raise LownerError(Errors.LN024.format(path=second_path, reason="it is the other part"))
     for path in (first_path, second_path):
         check_suffix(path)
+        check_not_input(path, input_path)
     parts = split_docs(load_corpus(input_path, spans_key=spans_key), fraction, seed)
     for docs, path in zip(parts, (first_path, second_path)):
         write_corpus(docs, path, spans_key=spans_key)

@@ -24,8 +24,39 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def report_path(output: Path) -> Path:
-    """RETURNS (Path): Where a command tells what it did, beside its output: a name that no corpus has by itself."""
-    return output.with_name(f"{output.stem}.report.json")
+    """Name the file next to an output that holds the report of the command that wrote it.
+
+    output (Path): The output.
+    RETURNS (Path): The file, with a name that no corpus has.
+
+    >>> report_path(Path("train.spacy")).name
+    'train.report.json'
+    """
+    named = output if output.name else _target_of(output)
+    return named.with_name(f"{named.stem}.report.json")
+
+
+def check_not_input(output: Path, *inputs: Path) -> None:
+    """Refuse an output that would replace an input of the same command.
+
+    output (Path): The output.
+    inputs (Path): The inputs.
+    RAISES (LownerError): If the output is one of them.
+    """
+    if any(os.path.realpath(output) == os.path.realpath(one) for one in inputs):
+        raise LownerError(Errors.LN029.format(path=output, reason="it is the input"))
+
+
+def _target_of(path: Path) -> Path:
+    """RETURNS (Path): The file that a path leads to. RAISES (LownerError): If the system cannot have such a file."""
+    target = Path(os.path.realpath(path))
+    try:
+        target.exists()
+    except OSError as error:
+        raise write_error(path, error) from None
+    if not target.name:
+        raise write_error(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    return target
 
 
 def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> List[Optional[str]]:
@@ -114,7 +145,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     YIELDS (Path): Where to write.
     RAISES (LownerError): If nothing can be written there, or the disk is full.
     """
-    target = Path(os.path.realpath(path))
+    target = _target_of(path)
     if target.exists() and not target.is_file() and not target.is_dir():
         with _coded(path, str(target)):
             yield target
@@ -194,7 +225,7 @@ def output_lock(output: Path) -> Iterator[None]:
     RAISES (LownerError): If another run has the lock, or the output's folder cannot be written. Folders that are made for
         the lock are deleted unless the block puts something there.
     """
-    target = Path(os.path.realpath(output))
+    target = _target_of(output)
     path = target.with_name(f"{_hidden(target.name)}lock")
     # A singleton counts how often its thread has taken it.
     lock = FileLock(path, timeout=0, is_singleton=True)
