@@ -17,9 +17,10 @@ from spacy.tokens import Doc
 
 from spacy_lowner.corpus.docs import bare_doc, read_docs
 from spacy_lowner.loading import load_pipeline
+from spacy_lowner.models.generation import generate
 from spacy_lowner.models.hf.pieces import tokenizer_of
 from spacy_lowner.models.hf.shim import loaded_module
-from spacy_lowner.models.seq2seq import generate
+from spacy_lowner.pipeline.seq2seq_ner import Seq2SeqRecognizer
 from spacy_lowner.report.evaluation import evaluate_pipeline
 
 
@@ -58,9 +59,9 @@ def read_outputs(nlp: Language, docs: List[Doc]) -> Iterator[Tuple[str, list]]:
     """YIELDS (Tuple[str, list]): For each text that is read at once, it as the tokenizer sees it, and the mentions in what was written of
     it; None for these if that is no JSON object of lists of texts.
     """
-    pipe = next(pipe for _, pipe in nlp.pipeline if hasattr(pipe, "tasks"))
+    pipe = next(pipe for _, pipe in nlp.pipeline if isinstance(pipe, Seq2SeqRecognizer))
     tokenizer = tokenizer_of(loaded_module(pipe.model))
-    tasks = [task for doc in docs for _, task in pipe.tasks(bare_doc(doc, nlp.vocab))]
+    tasks = [task for doc in docs for _, task in pipe.windows(bare_doc(doc, nlp.vocab))]
     for task, own in zip(tasks, generate(pipe.model, tasks)):
         text = tokenizer.decode(tokenizer(" ".join(task.words), add_special_tokens=False)["input_ids"])
         try:

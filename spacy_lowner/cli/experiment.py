@@ -118,7 +118,7 @@ def _page_of(grid: Grid) -> Dict[str, Any]:
         "notes": grid.notes,
         "by_type": grid.by_type,
         "published": grid.published,
-        "planned": grid.places(),
+        "planned": grid.positions(),
         "baseline": grid.baseline,
     }
 

@@ -1,1 +1,1 @@
-"""spaCy components: labels, annotation, scoring."""
+"""spaCy pipeline components, their labels and annotations."""

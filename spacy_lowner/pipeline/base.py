@@ -1,4 +1,4 @@
-"""What the trainable pipes share."""
+"""The base class of the trainable pipes."""
 
 import math
 from contextlib import contextmanager
@@ -10,27 +10,32 @@ from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
 from ..errors import Errors, LownerError
+from ..models.transfer import start_model_from
 from ..types import CONFIGURED
 
 
 class LabelledPipe(TrainablePipe):
-    """A trainable pipe with labels, which says what a batch asks (`_inputs_and_targets`) and how far off an answer is (`_loss`).
+    """A trainable pipe with labels.
 
-    `cfg` holds settings, which the config names, and what the pipe has learned. A setting that differs at load from the one
-    that the pipe was saved under was overridden there, and wins over what is saved.
+    A subclass implements two steps of the update: `_inputs_and_targets` turns a batch into the model's inputs and the
+    targets, `_get_loss` compares the targets with the model's output.
+
+    `cfg` holds the settings from the config and what the pipe learned in training. It also holds a copy of the
+    settings as the config had them. At load, a setting that differs from this copy was overridden, and the override
+    wins over the saved value.
     """
 
-    # Settings that a trained pipe cannot change.
+    # Settings that cannot be overridden once the pipe is trained.
     fixed_settings: Tuple[str, ...] = ()
 
     @property
     def labels(self) -> Tuple[str, ...]:
-        """RETURNS (Tuple[str, ...]): The labels that can be predicted."""
+        """RETURNS (Tuple[str, ...]): The labels that the pipe can predict."""
         return tuple(self.cfg["labels"])
 
     @property
     def flat(self) -> bool:
-        """RETURNS (bool): Whether the entities of a Doc never overlap."""
+        """RETURNS (bool): Whether the predicted spans of a Doc never overlap."""
         return True
 
     @property
@@ -39,11 +44,21 @@ class LabelledPipe(TrainablePipe):
         return list(self.labels)
 
     def add_label(self, label: str) -> int:
-        """Add a label. RETURNS (int): 0 if it is there already, else 1. RAISES (LownerError): If the pipe cannot take it."""
+        """Add a label before initialization.
+
+        label (str): The label.
+        RETURNS (int): 1 if the label is new, 0 if the pipe has it already.
+        RAISES (LownerError): If the pipe cannot predict the label, or is initialized already.
+
+        >>> import spacy
+        >>> pipe = spacy.blank("en").add_pipe("knowfree_spancat")
+        >>> pipe.add_label("PER"), pipe.add_label("PER"), pipe.labels
+        (1, 0, ('PER',))
+        """
         if label in self.labels:
             return 0
         self._check_label(label)
-        self._new_label(label)
+        self._append_label(label)
         return 1
 
     def update(
@@ -54,18 +69,25 @@ class LabelledPipe(TrainablePipe):
         sgd: Optional[Optimizer] = None,
         losses: Optional[Dict[str, float]] = None,
     ) -> Dict[str, float]:
-        """Learn from a batch. RETURNS (Dict[str, float]): The losses, with this pipe's added."""
+        """Learn from a batch.
+
+        examples (Iterable[Example]): The batch.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer. None only accumulates the gradients.
+        losses (Optional[Dict[str, float]]): Losses by pipe name; the loss of this pipe is added.
+        RETURNS (Dict[str, float]): The updated losses.
+        """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        lesson = self._inputs_and_targets(examples)
-        if lesson is None:
+        batch = self._inputs_and_targets(examples)
+        if batch is None:
             return losses
-        inputs, gold = lesson
+        inputs, targets = batch
         set_dropout_rate(self.model, drop)
         prediction, backprop = self.model.begin_update(inputs)
-        loss, gradient = self._loss(gold, prediction)
+        loss, gradient = self._get_loss(targets, prediction)
         backprop(gradient)
         if sgd is not None:
             self.finish_update(sgd)
@@ -73,68 +95,104 @@ class LabelledPipe(TrainablePipe):
         return losses
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "LabelledPipe":
-        """Load what `to_disk` saved. RETURNS (LabelledPipe): This pipe. RAISES (LownerError): For an override that
-        training excludes.
+        """Load a pipe saved by `to_disk`.
+
+        path (Union[str, Path]): The folder of the pipe.
+        exclude (Iterable[str]): Names of serialization fields to skip.
+        RETURNS (LabelledPipe): This pipe.
+        RAISES (LownerError): If the config overrides a setting that training has fixed.
         """
-        with self._settings_of_config():
+        with self._config_overrides():
             super().from_disk(path, exclude=exclude)
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "LabelledPipe":
-        """Load what `to_bytes` gave. RETURNS (LabelledPipe): This pipe. RAISES (LownerError): For an override that training
-        excludes.
+        """Load a pipe from the output of `to_bytes`.
+
+        bytes_data (bytes): The output of `to_bytes`.
+        exclude (Iterable[str]): Names of serialization fields to skip.
+        RETURNS (LabelledPipe): This pipe.
+        RAISES (LownerError): If the config overrides a setting that training has fixed.
         """
-        with self._settings_of_config():
+        with self._config_overrides():
             super().from_bytes(bytes_data, exclude=exclude)
         return self
 
+    def start_from(self, other: "LabelledPipe") -> bool:
+        """Copy the weights of a trained pipe of the same factory, except the weights of its labels.
+
+        `spacy-lowner.start_from.v1` calls it after initialization. Labels, settings and the support stay those of this
+        pipe.
+
+        other (LabelledPipe): The trained pipe. It may have other labels.
+        RETURNS (bool): Whether all weights were copied. False if this pipe has a `tok2vec` of another kind than the
+            other pipe, so that the caller has to copy at least the encoder in it.
+        RAISES (ValueError): If the models are of different kinds. RuntimeError is raised by torch if the sizes differ.
+        """
+        complete = start_model_from(self.model, other.model)
+        self.weights_changed()
+        return complete
+
     def weights_changed(self) -> None:
-        """Forget what was computed with other weights."""
+        """Drop cached results that depend on the weights. Called when something else has replaced the weights."""
 
     def _set_cfg(self, settings: Dict[str, Any], **learned: Any) -> None:
         """Set `cfg`.
 
-        settings (Dict[str, Any]): Those of the config.
-        learned (Any): What initialization and training will fill in.
+        settings (Dict[str, Any]): The settings from the config.
+        learned (Any): Initial values of the fields that initialization and training fill in.
         """
         self.cfg: Dict[str, Any] = {"labels": [], **learned, **settings, CONFIGURED: dict(settings)}
 
     @contextmanager
-    def _settings_of_config(self) -> Iterator[None]:
-        """Let settings that the config overrides win over those that are loaded within the block."""
+    def _config_overrides(self) -> Iterator[None]:
+        """Apply the settings that the config overrides to the `cfg` that is loaded within the block."""
         configured = self.cfg[CONFIGURED]
         yield
-        saved_under = self.cfg[CONFIGURED]
+        configured_when_saved = self.cfg[CONFIGURED]
         self.cfg[CONFIGURED] = configured
         for setting, value in configured.items():
-            if _equal(value, saved_under.get(setting, value)):
+            if _equal(value, configured_when_saved.get(setting, value)):
                 continue
             if setting in self.fixed_settings and self.labels:
-                trained = saved_under[setting]
+                trained = configured_when_saved[setting]
                 raise LownerError(Errors.LN160.format(name=self.name, setting=setting, value=value, trained=trained))
             self.cfg[setting] = value
 
     def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
-        """RETURNS (Optional[Tuple[Any, Any]]): Inputs of the model, and what `_loss` needs to know; None where there is nothing
-        to learn.
+        """Prepare a batch for the model.
+
+        examples (Sequence[Example]): The batch.
+        RETURNS (Optional[Tuple[Any, Any]]): The model's inputs, and the targets for `_get_loss`. None if the batch has
+            nothing to learn from.
         """
         raise NotImplementedError
 
-    def _loss(self, gold: Any, prediction: Any) -> Tuple[float, Any]:
-        """RETURNS (Tuple[float, Any]): The loss, and its gradient in the shape of the prediction."""
+    def _get_loss(self, targets: Any, prediction: Any) -> Tuple[float, Any]:
+        """Compare the model's output with the targets.
+
+        targets (Any): The targets from `_inputs_and_targets`.
+        prediction (Any): The model's output.
+        RETURNS (Tuple[float, Any]): The loss, and its gradient in the shape of the prediction.
+        """
         raise NotImplementedError
 
     def _check_label(self, label: str) -> None:
-        """RAISES (LownerError): If the pipe cannot take a new label, or cannot any more."""
+        """RAISES (LownerError): If the pipe cannot add this label, or no label any more."""
 
-    def _take_labels(self, labels: Optional[Iterable[str]], found: Iterable[str]) -> None:
-        """Add the labels of the caller, or else those found in the data. RAISES (LownerError): If there is none."""
-        for label in sorted(found) if labels is None else labels:
+    def _add_labels(self, labels: Optional[Iterable[str]], labels_in_data: Iterable[str]) -> None:
+        """Add the labels of the config, or else the labels of the data.
+
+        labels (Optional[Iterable[str]]): The labels of the config; None uses the data.
+        labels_in_data (Iterable[str]): The labels of the training data.
+        RAISES (LownerError): If there is no label.
+        """
+        for label in sorted(labels_in_data) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise LownerError(Errors.LN054.format(name=self.name))
 
-    def _new_label(self, label: str) -> None:
+    def _append_label(self, label: str) -> None:
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
 

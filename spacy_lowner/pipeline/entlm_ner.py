@@ -1,4 +1,4 @@
-"""The trainable pipe `entlm_ner`: a masked language model that says a label's word in the place of an entity."""
+"""The trainable pipe `entlm_ner`: a masked language model that predicts a label word at each word of an entity."""
 
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
@@ -45,12 +45,16 @@ DEFAULT_ENTLM_MODEL = Config().from_str(entlm_default_config)["model"]
 def make_entlm_ner(
     nlp: Language, name: str, model: WordScoresT, spans_key: str, scorer: Optional[Callable]
 ) -> "EntLMRecognizer":
-    """Create an `entlm_ner`; the arguments are those of `EntLMRecognizer`."""
+    """Create an `entlm_ner`. For the arguments see `EntLMRecognizer`."""
     return EntLMRecognizer(nlp.vocab, model, name, spans_key=spans_key, scorer=scorer)
 
 
 class EntLMRecognizer(LabelledPipe):
-    """Template-free prompt tuning (Ma et al., 2022; FactMix, section 3.3): each word is itself, or a label's word."""
+    """Recognize entities by template-free prompt tuning (EntLM, Ma et al., 2022; FactMix, section 3.3).
+
+    The masked language model reads a text without masks. It learns to predict the word itself outside of entities, and
+    a label word, such as "person", for each word of an entity.
+    """
 
     def __init__(
         self,
@@ -63,9 +67,12 @@ class EntLMRecognizer(LabelledPipe):
     ):
         """Create the pipe.
 
-        vocab (Vocab): The shared vocabulary. model (WordScoresT): Docs to scores of their words. name (str): Its name.
-        spans_key (str): Key of `doc.spans` to write entities with their scores to; `doc.ents` has them too.
-        scorer (Optional[Callable]): Scoring method.
+        vocab (Vocab): The shared vocabulary.
+        model (WordScoresT): Maps Docs to a score per word and type.
+        name (str): The name of the pipe.
+        spans_key (str): The key of `doc.spans` to which entities are written with their scores. They are in `doc.ents`
+            too.
+        scorer (Optional[Callable]): The scoring method.
         """
         self.vocab = vocab
         self.model = model
@@ -75,7 +82,7 @@ class EntLMRecognizer(LabelledPipe):
 
     @property
     def descriptions(self) -> Dict[str, str]:
-        """RETURNS (Dict[str, str]): The words that stood for each label before training, for the model card."""
+        """RETURNS (Dict[str, str]): The label words of each label, for the model card."""
         return {label: ", ".join(words) for label, words in self.cfg["label_words"].items()}
 
     def initialize(
@@ -85,46 +92,68 @@ class EntLMRecognizer(LabelledPipe):
         nlp: Optional[Language] = None,
         labels: Optional[List[str]] = None,
     ) -> None:
-        """Load the language model, take labels and their words from the data.
+        """Load the language model, and collect labels and label words from the data.
 
-        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
-        labels (Optional[List[str]]): By default those of the data.
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): The labels to predict. None uses the labels of the data.
+        RAISES (LownerError): If there is no label.
         """
         validate_get_examples(get_examples, "EntLMRecognizer.initialize")
         self.cfg["label_words"] = {}
         warn_of_lost_entities(get_examples(), None, self.name)
-        places: Dict[str, List[Tuple[Doc, set]]] = {}
+        # The Docs of each label, with the indices of the words in its entities.
+        occurrences: Dict[str, List[Tuple[Doc, set]]] = {}
         for example in get_examples():
-            own: Dict[str, set] = {}
-            for (word, _), label in self._gold(example).items():
-                own.setdefault(label, set()).add(word)
-            for label in own:
-                places.setdefault(label, []).append((example.predicted, own[label]))
-        self._take_labels(labels, set(places) - {OUTSIDE})
-        self.model.initialize(Y=[LabelledWords(readable_name(label), places.get(label, [])) for label in self.labels])
+            words: Dict[str, set] = {}
+            for (word, _), label in self._gold_types(example).items():
+                words.setdefault(label, set()).add(word)
+            for label in words:
+                occurrences.setdefault(label, []).append((example.predicted, words[label]))
+        self._add_labels(labels, set(occurrences) - {OUTSIDE})
+        self.model.initialize(
+            Y=[LabelledWords(readable_name(label), occurrences.get(label, [])) for label in self.labels]
+        )
         self.cfg["label_words"] = dict(zip(self.labels, self.model.attrs["label_words"]))
 
     def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:
-        """RETURNS (List[List[ScoredSpan]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
+        """Predict the entities of Docs. The model groups Docs of similar length, and the order is restored.
+
+        docs (Iterable[Doc]): The Docs.
+        RETURNS (List[List[ScoredSpan]]): The entities of each Doc, without overlap.
+        """
         docs = list(docs)
         return [self._choose(doc, scores) for doc, scores in zip(docs, self.model.predict(docs))]
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
-        """Write entities to `doc.ents`, and with the mean probabilities of their words to `doc.spans`."""
+        """Write entities to `doc.ents`, and with their scores to `doc.spans`.
+
+        The score of an entity is the mean probability of its words.
+
+        docs (Iterable[Doc]): The Docs to change.
+        predicted (Sequence[Sequence[ScoredSpan]]): The output of `predict`.
+        """
         for doc, spans in zip(docs, predicted):
             add_entities(doc, write_spans(doc, self.cfg["spans_key"], spans, self.labels))
 
     def get_loss(self, examples: Iterable[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
-        """RETURNS (Tuple[float, List[Floats2d]]): L_RepLM (eq. 3), and its gradient."""
+        """Compute the loss L_RepLM (eq. 3 of FactMix).
+
+        examples (Iterable[Example]): The batch.
+        scores (List[Floats2d]): The model's output for each Doc. Shape: (words, 1 + labels)
+        RETURNS (Tuple[float, List[Floats2d]]): The loss, and its gradient in the shape of the scores.
+        RAISES (LownerError): If an entity has a label that the pipe does not know.
+        """
         columns = {OUTSIDE: 0, **{label: 1 + i for i, label in enumerate(self.labels)}}
         gold = []
         for example in examples:
-            own = [-1] * len(example.predicted)
-            for (word, _), label in self._gold(example).items():
+            # -1 marks a word without annotation, from which nothing is learned.
+            targets = [-1] * len(example.predicted)
+            for (word, _), label in self._gold_types(example).items():
                 if label not in columns:
                     raise LownerError(Errors.LN043.format(name=self.name, label=label, labels=", ".join(self.labels)))
-                own[word] = columns[label]
-            gold.append(own)
+                targets[word] = columns[label]
+            gold.append(targets)
         return replacement_loss(scores, gold)
 
     def _check_label(self, label: str) -> None:
@@ -137,16 +166,17 @@ class EntLMRecognizer(LabelledPipe):
         docs = [example.predicted for example in examples]
         return (docs, examples) if any(map(len, docs)) else None
 
-    def _loss(self, examples: Sequence[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
+    def _get_loss(self, examples: Sequence[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
         return self.get_loss(examples, scores)
 
-    def _gold(self, example: Example) -> Dict[Tuple[int, int], str]:
+    def _gold_types(self, example: Example) -> Dict[Tuple[int, int], str]:
         return gold_types(example, candidates_of(example.predicted, "words", 1), "words", self.name)
 
     def _choose(self, doc: Doc, scores: Floats2d) -> List[ScoredSpan]:
         probs = self.model.ops.to_numpy(self.model.ops.softmax(scores)) if len(doc) else []
-        chosen = [
+        # Column 0 is "O", so the label of a word outside of entities becomes -1.
+        words = [
             ScoredSpan(word, end, int(probs[word].argmax()) - 1, float(probs[word].max()))
             for word, end in candidates_of(doc, "words", 1)
         ]
-        return join_words(doc, [span for span in chosen if span.label >= 0])
+        return join_words(doc, [word for word in words if word.label >= 0])

@@ -1,4 +1,4 @@
-"""The trainable pipe `knowfree_spancat`: nested or flat spans from KnowFREE's band model."""
+"""The trainable pipe `knowfree_spancat`: nested or flat spans from KnowFREE's span model."""
 
 import warnings
 from itertools import islice
@@ -22,12 +22,12 @@ from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
-from ..types import HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
+from ..types import DecodingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .labels import SpanStatistics, aligned_spans, describe
 
-# Cells of (batch, seq, width) whose logits are held at once in prediction.
+# Maximum size of a batch in prediction, in cells of (batch, seq, width). It bounds the memory of the logits.
 BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
 
 knowfree_default_config = """
@@ -87,7 +87,7 @@ def make_knowfree_spancat(
     model: SpanModelT,
     spans_key: str,
     threshold: float,
-    decoding: str,
+    decoding: DecodingT,
     set_ents: bool,
     max_span_length: Optional[int],
     label_semantics: bool,
@@ -95,7 +95,7 @@ def make_knowfree_spancat(
     extension_key: Optional[str],
     scorer: Optional[Callable],
 ) -> "KnowFREESpanCategorizer":
-    """Create a `knowfree_spancat`; the arguments are those of `KnowFREESpanCategorizer`."""
+    """Create a `knowfree_spancat`. For the arguments see `KnowFREESpanCategorizer`."""
     predict_from_threads_with(nlp, model)
     return KnowFREESpanCategorizer(
         nlp.vocab,
@@ -114,7 +114,17 @@ def make_knowfree_spancat(
 
 
 class KnowFREESpanCategorizer(LabelledPipe):
-    """Finds spans with KnowFREE (eq. 7-15), matched with descriptions of their types."""
+    """Recognize nested or flat spans with KnowFREE (eq. 7-15 of the paper).
+
+    The model scores every span up to a maximum length. With label semantics, the score of a label includes the
+    similarity of the span with the label's description.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> pipe = nlp.add_pipe("knowfree_spancat", config={"decoding": "flat"})
+    >>> pipe.key, pipe.flat, pipe.labels
+    ('sc', True, ())
+    """
 
     fixed_settings = ("label_semantics",)
 
@@ -126,7 +136,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         *,
         spans_key: str = SPANS_KEY,
         threshold: float = 0.5,
-        decoding: str = "nested",
+        decoding: DecodingT = "nested",
         set_ents: bool = False,
         max_span_length: Optional[int] = None,
         label_semantics: bool = True,
@@ -136,17 +146,22 @@ class KnowFREESpanCategorizer(LabelledPipe):
     ):
         """Create the pipe.
 
-        vocab (Vocab): The shared vocabulary. model (SpanModelT): Docs to span logits. name (str): Its name.
-        spans_key (str): Key of `doc.spans` to learn from and to write to.
-        threshold (float): Probability from which a span is predicted, in [0, 1].
-        decoding (str): "nested" keeps every span that crosses no better one, "flat" none that shares a word with a better
-            one, "all" every one.
-        set_ents (bool): Whether to write the flat reading to `doc.ents` as well.
-        max_span_length (Optional[int]): Words of the longest span; null takes the longest gold span and one more.
-        label_semantics (bool): Whether spans are also matched with descriptions of the labels.
-        description_encoder (str): Sentence encoder of the descriptions, needed at initialization only.
-        extension_key (Optional[str]): Key of extension spans, which train and are never predicted; null ignores them.
-        scorer (Optional[Callable]): Scoring method.
+        vocab (Vocab): The shared vocabulary.
+        model (SpanModelT): Maps Docs to span logits.
+        name (str): The name of the pipe.
+        spans_key (str): The key of `doc.spans` for gold and predicted spans.
+        threshold (float): The lowest probability of a predicted span, in [0, 1].
+        decoding (DecodingT): "nested" drops spans that cross a span with a higher score, "flat" also drops spans that
+            share a word with one, "all" keeps every span above the threshold.
+        set_ents (bool): Whether to write the flat decoding of the spans to `doc.ents` too.
+        max_span_length (Optional[int]): The length of the longest span, in words. None uses the longest gold span plus
+            one.
+        label_semantics (bool): Whether to compare spans with descriptions of the labels.
+        description_encoder (str): The sentence encoder of the descriptions, only needed at initialization.
+        extension_key (Optional[str]): The key of extension spans, which are learned but never predicted. None ignores
+            them.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (LownerError): If a setting is out of range.
         """
         check_settings(
             name,
@@ -180,17 +195,17 @@ class KnowFREESpanCategorizer(LabelledPipe):
 
     @property
     def flat(self) -> bool:
-        """RETURNS (bool): Whether the spans of a Doc never overlap."""
+        """RETURNS (bool): Whether the predicted spans of a Doc never overlap."""
         return self.cfg["decoding"] == "flat"
 
     @property
     def key(self) -> str:
-        """RETURNS (str): Key of `doc.spans`."""
+        """RETURNS (str): The key of `doc.spans` for gold and predicted spans."""
         return str(self.cfg["spans_key"])
 
     @property
     def descriptions(self) -> Dict[str, str]:
-        """RETURNS (Dict[str, str]): What each target label means, as the model was told."""
+        """RETURNS (Dict[str, str]): The description of each target label that the model was initialized with."""
         return dict(self.cfg["descriptions"])
 
     def initialize(
@@ -201,11 +216,13 @@ class KnowFREESpanCategorizer(LabelledPipe):
         labels: Optional[List[str]] = None,
         descriptions: Optional[Dict[str, str]] = None,
     ) -> None:
-        """Learn labels and span lengths from the data and build the model.
+        """Collect labels and span lengths from the data, and build the model.
 
-        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
-        labels (Optional[List[str]]): Target labels; by default those of the data.
-        descriptions (Optional[Dict[str, str]]): What the labels mean; a label without one goes by its readable name.
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): The target labels. None uses the labels of the data.
+        descriptions (Optional[Dict[str, str]]): Descriptions by label. A label without one uses its readable name.
+        RAISES (LownerError): If there is no label.
         """
         validate_get_examples(get_examples, "KnowFREESpanCategorizer.initialize")
         if nlp is not None:
@@ -218,7 +235,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         if not self.labels:
             raise LownerError(Errors.LN041.format(name=self.name, spans_key=self.key))
         self.cfg["extension_labels"] = sorted(statistics.extensions)
-        self.cfg["labels_by_source"] = {asked: sorted(labels) for asked, labels in statistics.labels_by_source.items()}
+        self.cfg["labels_by_source"] = {
+            source: sorted(labels) for source, labels in statistics.labels_by_source.items()
+        }
         self.cfg["label_weights"] = extension_weights(
             [statistics.targets[label] for label in self.labels],
             [statistics.extensions[label] for label in self.cfg["extension_labels"]],
@@ -235,16 +254,24 @@ class KnowFREESpanCategorizer(LabelledPipe):
         self.model.initialize(X=sample, Y=shape)
 
     def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:
-        """RETURNS (List[List[ScoredSpan]]): The chosen spans of each Doc. Docs are batched by length within."""
+        """Predict the spans of Docs. Docs of similar length are batched together, and the order is restored.
+
+        docs (Iterable[Doc]): The Docs.
+        RETURNS (List[List[ScoredSpan]]): The decoded spans of each Doc.
+        RAISES (LownerError): If the pipe is not initialized.
+        """
         docs = list(docs)
+        if not self.cfg["label_weights"]:
+            raise LownerError(Errors.LN042.format(name=self.name))
         predicted: List[List[ScoredSpan]] = [[] for _ in docs]
-        longest = self.cfg["max_span_length"] or self.cfg["width"]
+        max_length = self.cfg["max_span_length"] or self.cfg["width"]
         budget = max(1, BAND_CELLS[self.model.ops.device_type] // self.cfg["width"])
         for positions in batch_by_padding([len(doc) for doc in docs], budget):
             logits = self.model.predict([docs[i] for i in positions])
             cells, scores = spans_over(logits, self.cfg["threshold"])
+            # A cell is (Doc of the batch, first word, length - 1, label).
             for (row, start, extra, label), score in zip(cells.tolist(), scores.tolist()):
-                if extra < longest:
+                if extra < max_length:
                     predicted[positions[row]].append(ScoredSpan(start, start + extra + 1, label, score))
         return [
             decode([span for span in spans if not _touches_space(doc, span)], self.cfg["decoding"])
@@ -252,17 +279,27 @@ class KnowFREESpanCategorizer(LabelledPipe):
         ]
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
-        """Write spans and their probabilities to `doc.spans`, and the flat reading to `doc.ents` if the pipe should."""
+        """Write spans with their scores to `doc.spans`. With `set_ents`, write their flat decoding to `doc.ents` too.
+
+        docs (Iterable[Doc]): The Docs to change.
+        predicted (Sequence[Sequence[ScoredSpan]]): The output of `predict`.
+        """
         for doc, spans in zip(docs, predicted):
             written = dict(zip(spans, write_spans(doc, self.key, spans, self.labels)))
             if self.cfg["set_ents"]:
                 add_entities(doc, [written[span] for span in decode(spans, "flat")])
 
     def get_loss(self, examples: Iterable[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
-        """RETURNS (Tuple[float, SpanLogits]): Weighted binary cross-entropy a word (eq. 13-14), and its gradient."""
+        """Compute the weighted binary cross-entropy per word (eq. 13-14).
+
+        examples (Iterable[Example]): The batch.
+        logits (SpanLogits): The model's output for the predicted Docs.
+        RETURNS (Tuple[float, SpanLogits]): The loss, and its gradient in the shape of the logits.
+        RAISES (LownerError): If a gold span has an unknown label, or a Doc has an invalid weight.
+        """
         ops = self.model.ops
         examples = list(examples)
-        doc_weights = [self._weight_of(example.reference) for example in examples]
+        doc_weights = [self._doc_weight(example.reference) for example in examples]
         return span_loss(
             logits,
             SpanTargets(
@@ -280,28 +317,41 @@ class KnowFREESpanCategorizer(LabelledPipe):
         docs = [example.predicted for example in examples]
         return (docs, examples) if any(map(len, docs)) else None
 
-    def _loss(self, examples: Sequence[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
+    def _get_loss(self, examples: Sequence[Example], logits: SpanLogits) -> Tuple[float, SpanLogits]:
         return self.get_loss(examples, logits)
 
-    def _weight_of(self, doc: Doc) -> float:
+    def _doc_weight(self, doc: Doc) -> float:
         try:
             return check_weight(doc.user_data.get(WEIGHT_KEY, 1.0))
         except ValueError as error:
             raise LownerError(Errors.LN170.format(name=self.name, problem=error, text=doc.text[:60])) from None
 
     def _label_weights(self, examples: Sequence[Example]) -> numpy.ndarray:
-        """A Doc says nothing of extension labels that who was asked about it never gives: where nobody has looked, nothing is wrong."""
+        """Get the weight of each label in the loss (alpha of eq. 15).
+
+        An annotator (a model, a tagger) uses only some of the extension labels. In a Doc that it annotated, the others
+        have the weight 0: a span without such a label is not a counter-example, because nobody looked for it.
+
+        examples (Sequence[Example]): The batch.
+        RETURNS (numpy.ndarray): Shape: (docs, labels)
+        """
         weights = numpy.tile(numpy.asarray(self.cfg["label_weights"], dtype="float32"), (len(examples), 1))
         key, extensions = self.cfg["extension_key"], self.cfg["extension_labels"]
         for row, example in zip(weights, examples):
             doc = example.reference
-            given = (
-                self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions) if key in doc.spans else ()
-            )
-            row[len(self.labels) :] *= [label in given for label in extensions]
+            used: Sequence[str] = ()
+            if key in doc.spans:
+                used = self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions)
+            row[len(self.labels) :] *= [label in used for label in extensions]
         return weights
 
     def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
+        """List the gold spans of a batch. Spans longer than the model's width are dropped.
+
+        examples (Sequence[Example]): The batch.
+        RETURNS (numpy.ndarray): Doc, first word, length - 1 and label index of each span. Shape: (spans, 4)
+        RAISES (LownerError): If a span has an unknown label.
+        """
         columns = {label: i for i, label in enumerate(self.labels)}
         groups = [(self.key, columns)]
         if self.cfg["extension_labels"]:

@@ -1,4 +1,4 @@
-"""What a pipe learns from its data before training: labels, counts, span lengths; and what labels mean."""
+"""What a span pipe collects from its data before training: labels, counts, span lengths and label descriptions."""
 
 import warnings
 from collections import Counter, defaultdict
@@ -18,9 +18,11 @@ from ..errors import Warnings
 class SpanStatistics:
     """Counts over the gold spans of a corpus.
 
-    targets (Counter): Spans by target label. extensions (Counter): Spans by extension label.
-    labels_by_source (DefaultDict[str, Set[str]]): The extension labels that there are, by `LabelSource` in words.
-    lengths (Counter): Target spans by number of predicted words. misaligned (int): Those that do not fit the words of the predicted Docs.
+    targets (Counter): Number of spans per target label.
+    extensions (Counter): Number of spans per extension label.
+    labels_by_source (DefaultDict[str, Set[str]]): The extension labels in the data, by `LabelSource` as text.
+    lengths (Counter): Number of target spans per length, in words of the predicted Docs.
+    misaligned (int): Number of target spans that do not align with the words of the predicted Docs.
     """
 
     targets: Counter = field(default_factory=Counter)
@@ -31,7 +33,21 @@ class SpanStatistics:
 
     @classmethod
     def collect(cls, examples: Iterable[Example], spans_key: str, extension_key: Optional[str]) -> "SpanStatistics":
-        """RETURNS (SpanStatistics): Of the reference Docs' groups `spans_key` and, if given, `extension_key`."""
+        """Count the gold spans of the references.
+
+        examples (Iterable[Example]): The training examples.
+        spans_key (str): The key of the target spans.
+        extension_key (Optional[str]): The key of the extension spans; None ignores them.
+        RETURNS (SpanStatistics): The counts.
+
+        >>> import spacy
+        >>> nlp = spacy.blank("en")
+        >>> gold = nlp("Ada Lovelace met Bob")
+        >>> gold.spans["sc"] = [Span(gold, 0, 2, label="PER"), Span(gold, 3, 4, label="PER")]
+        >>> counts = SpanStatistics.collect([Example(nlp.make_doc(gold.text), gold)], "sc", None)
+        >>> dict(counts.targets), dict(counts.lengths)
+        ({'PER': 2}, {2: 1, 1: 1})
+        """
         statistics = cls()
         for example in examples:
             group = [span for span in map(trim, example.reference.spans.get(spans_key, [])) if len(span)]
@@ -47,11 +63,19 @@ class SpanStatistics:
 
 
 def describe(labels: Sequence[str], descriptions: Optional[Dict[str, str]], name: str) -> Dict[str, str]:
-    """What each label means: its description, else its readable name.
+    """Get a description of each label: the user's, or else the label's readable name.
 
-    labels (Sequence[str]): The labels. descriptions (Optional[Dict[str, str]]): From the user, by label.
-    name (str): The pipe's name, for the warning about labels without a description where there are descriptions.
-    RETURNS (Dict[str, str]): One text a label, in the order of the labels.
+    Warns if the user describes only some of the labels.
+
+    labels (Sequence[str]): The labels.
+    descriptions (Optional[Dict[str, str]]): The user's descriptions, by label.
+    name (str): The name of the pipe, for the warning.
+    RETURNS (Dict[str, str]): One text per label, in the order of the labels.
+
+    >>> describe(["person", "programlang"], {"person": "a human", "programlang": "a language"}, "spancat")
+    {'person': 'a human', 'programlang': 'a language'}
+    >>> describe(["academic_journal"], None, "spancat")
+    {'academic_journal': 'academic journal'}
     """
     missing = [label for label in labels if label not in (descriptions or {})]
     if descriptions and missing:
@@ -60,8 +84,18 @@ def describe(labels: Sequence[str], descriptions: Optional[Dict[str, str]], name
 
 
 def aligned_spans(example: Example, key: str) -> List[Span]:
-    """RETURNS (List[Span]): The reference's spans on the predicted Doc's words, without white space around them; what does not align,
-    and what is white space, is left out.
+    """Get the gold spans on the words of the predicted Doc, trimmed of white space.
+
+    example (Example): The example.
+    key (str): The key of the reference's spans.
+    RETURNS (List[Span]): The spans. Spans that do not align with the words, or are only white space, are dropped.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> gold = nlp("Ada met Bob")
+    >>> gold.spans["sc"] = [Span(gold, 2, 3, label="PER")]
+    >>> aligned_spans(Example(nlp.make_doc(gold.text), gold), "sc")
+    [Bob]
     """
     group = example.reference.spans.get(key, SpanGroup(example.reference))
     if len(example.predicted) == len(example.reference):

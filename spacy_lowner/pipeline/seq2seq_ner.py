@@ -1,4 +1,4 @@
-"""The trainable pipe `seq2seq_ner`: an encoder-decoder that writes entities as JSON, held to the words of the text."""
+"""The trainable pipe `seq2seq_ner`: an encoder-decoder that generates entities as JSON, with words of the text only."""
 
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
@@ -13,14 +13,16 @@ from thinc.types import Floats1d
 from ..annotations import REASONING_KEY, context_of, register
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
+from ..models.generation import generate
 from ..models.hf.pieces import tokenizer_of
 from ..models.hf.shim import loaded_module
 from ..models.json_grammar import JSONGrammar, Mention
-from ..models.seq2seq import Seq2SeqInput, generate
+from ..models.seq2seq_inputs import Seq2SeqInput
 from ..models.windows import cut_windows
-from ..types import WriterModelT
+from ..types import Seq2SeqModelT
 from .annotation import add_entities
 from .base import LabelledPipe
+from .candidates import MISSING_TAGS
 
 seq2seq_default_config = """
 [model]
@@ -47,19 +49,23 @@ DEFAULT_SEQ2SEQ_MODEL = Config().from_str(seq2seq_default_config)["model"]
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
 )
 def make_seq2seq_ner(
-    nlp: Language, name: str, model: WriterModelT, window: int, context: str, scorer: Optional[Callable]
+    nlp: Language, name: str, model: Seq2SeqModelT, window: int, context: str, scorer: Optional[Callable]
 ) -> "Seq2SeqRecognizer":
-    """Create a `seq2seq_ner`; the arguments are those of `Seq2SeqRecognizer`."""
+    """Create a `seq2seq_ner`. For the arguments see `Seq2SeqRecognizer`."""
     return Seq2SeqRecognizer(nlp.vocab, model, name, window=window, context=context, scorer=scorer)
 
 
 class Seq2SeqRecognizer(LabelledPipe):
-    """Writes {"type": ["mention", …], …} of a text and, where there is some, of reasoning about it (PBRC, section 3.3.2)."""
+    """Recognize entities by generating `{"type": ["mention", …], …}` (PBRC, section 3.3.2).
+
+    The input is the text, preceded by reasoning about it if the Doc has some. A grammar restricts the output to valid
+    JSON, to the labels of the pipe, and to mentions in the text.
+    """
 
     def __init__(
         self,
         vocab: Vocab,
-        model: WriterModelT,
+        model: Seq2SeqModelT,
         name: str = "seq2seq_ner",
         *,
         window: int = 128,
@@ -68,9 +74,13 @@ class Seq2SeqRecognizer(LabelledPipe):
     ):
         """Create the pipe.
 
-        vocab (Vocab): The shared vocabulary. model (WriterModelT): The encoder-decoder. name (str): Its name.
-        window (int): Words that are read at once; a longer Doc is cut. context (str): Of `doc._`: the reasoning, or any text.
-        scorer (Optional[Callable]): Scoring method.
+        vocab (Vocab): The shared vocabulary.
+        model (Seq2SeqModelT): The encoder-decoder.
+        name (str): The name of the pipe.
+        window (int): The longest input, in words. A longer Doc is cut into windows.
+        context (str): The name of the attribute of `doc._` with the reasoning, or any other text to read with the Doc.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (LownerError): If `window` is not positive.
         """
         check_settings(name, ("window", window, window > 0, "positive"))
         self.vocab = vocab
@@ -87,70 +97,100 @@ class Seq2SeqRecognizer(LabelledPipe):
         nlp: Optional[Language] = None,
         labels: Optional[List[str]] = None,
     ) -> None:
-        """Load the encoder-decoder, take labels from the data.
+        """Load the encoder-decoder, and collect the labels from the data.
 
-        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
-        labels (Optional[List[str]]): By default those of the data.
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): The labels to predict. None uses the labels of the data.
+        RAISES (LownerError): If there is no label.
         """
         validate_get_examples(get_examples, "Seq2SeqRecognizer.initialize")
-        self._take_labels(labels, {span.label_ for example in get_examples() for span in example.reference.ents})
+        self._add_labels(labels, {span.label_ for example in get_examples() for span in example.reference.ents})
         self.model.initialize()
-        # Told now, not by the first text.
+        # Building the grammar reports labels that the tokenizer cannot write, before training starts.
         JSONGrammar(tokenizer_of(loaded_module(self.model)), {label: readable_name(label) for label in self.labels})
 
     def predict(self, docs: Iterable[Doc]) -> List[List[Mention]]:
-        """RETURNS (List[List[Mention]]): The entities of each Doc, none overlapping. Docs are batched by length within."""
+        """Predict the entities of Docs. The model groups Docs of similar length, and the order is restored.
+
+        docs (Iterable[Doc]): The Docs.
+        RETURNS (List[List[Mention]]): The entities of each Doc, without overlap.
+        """
         docs = list(docs)
-        asked = [(number, start, task) for number, doc in enumerate(docs) for start, task in self.tasks(doc)]
-        found: List[List[Mention]] = [[] for _ in docs]
-        written = generate(self.model, [task for _, _, task in asked])
-        for (number, start, _), own in zip(asked, written):
-            found[number] += [Mention(label, start + first, start + end) for label, first, end in own.mentions]
-        surplus, cut = sum(own.surplus for own in written), sum(own.cut for own in written)
+        windows = [(number, start, window) for number, doc in enumerate(docs) for start, window in self.windows(doc)]
+        predictions: List[List[Mention]] = [[] for _ in docs]
+        generations = generate(self.model, [window for _, _, window in windows])
+        for (number, start, _), generation in zip(windows, generations):
+            # Mentions count words from the start of their window.
+            predictions[number] += [
+                Mention(label, start + first, start + end) for label, first, end in generation.mentions
+            ]
+        surplus = sum(generation.surplus for generation in generations)
+        cut = sum(generation.cut for generation in generations)
         if surplus:
             warn_once(self, Warnings.LN110, name=self.name, count=surplus)
         if cut:
             warn_once(self, Warnings.LN111, name=self.name, count=cut)
-        return found
+        return predictions
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[Mention]]) -> None:
-        """Write entities to `doc.ents`."""
+        """Write entities to `doc.ents`.
+
+        docs (Iterable[Doc]): The Docs to change.
+        predicted (Sequence[Sequence[Mention]]): The output of `predict`.
+        """
         for doc, mentions in zip(docs, predicted):
             add_entities(doc, [Span(doc, start, end, label=label) for label, start, end in mentions])
 
-    def tasks(self, doc: Doc, together: Sequence[Span] = ()) -> List[Tuple[int, Seq2SeqInput]]:
-        """The parts of a Doc that are read at once.
+    def windows(self, doc: Doc, uncut: Sequence[Span] = ()) -> List[Tuple[int, Seq2SeqInput]]:
+        """Cut a Doc into windows, the inputs of the model.
 
-        doc (Doc): The Doc. together (Sequence[Span]): What must not be cut in two.
-        RETURNS (List[Tuple[int, Seq2SeqInput]]): Each after its first word.
+        doc (Doc): The Doc.
+        uncut (Sequence[Span]): Spans that must not be cut.
+        RETURNS (List[Tuple[int, Seq2SeqInput]]): Windows, each with the index of its first word. A blank Doc has none.
         """
         words = [token.text for token in doc]
         context = context_of(doc, self.cfg["context"])
         labels = {label: readable_name(label) for label in self.labels}
         if not any(word.strip() for word in words):
             return []
-        inside = {token.i for span in together for token in span[1:]}
+        # A window may start at any word except inside of an uncut span.
+        inside = {token.i for span in uncut for token in span[1:]}
         starts = [start for start in range(len(words)) if start not in inside] + [len(words)]
         sizes = [end - start for start, end in zip(starts, starts[1:])]
         windows = [(starts[first], starts[end]) for first, end in cut_windows(sizes, self.cfg["window"], 0.0)]
         return [(start, Seq2SeqInput(words[start:end], context, labels)) for start, end in windows]
 
     def _check_label(self, label: str) -> None:
-        alike = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
-        if alike is not None:
-            raise LownerError(Errors.LN058.format(name=self.name, first=alike, second=label, text=readable_name(label)))
+        # The output names a label by its readable name, so two labels must not share one.
+        same_name = next((known for known in self.labels if readable_name(known) == readable_name(label)), None)
+        if same_name is not None:
+            raise LownerError(
+                Errors.LN058.format(name=self.name, first=same_name, second=label, text=readable_name(label))
+            )
 
     def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Seq2SeqInput], None]]:
-        tasks = [task for example in examples for task in self._lessons(example)]
-        return (tasks, None) if tasks else None
+        windows = [window for example in examples for window in self._annotated_windows(example)]
+        return (windows, None) if windows else None
 
-    def _loss(self, gold: None, scores: List[Floats1d]) -> Tuple[float, List[Floats1d]]:
-        """RETURNS (Tuple[float, List[Floats1d]]): Mean negative log-probability of the pieces to write, and its gradient."""
+    def _get_loss(self, targets: None, scores: List[Floats1d]) -> Tuple[float, List[Floats1d]]:
+        """Compute the mean negative log-probability of the gold pieces.
+
+        targets (None): The model's inputs hold the targets.
+        scores (List[Floats1d]): The log-probability of each gold piece of each window. Shape of each: (pieces,)
+        RETURNS (Tuple[float, List[Floats1d]]): The loss, and its gradient in the shape of the scores.
+        """
         count = max(1, sum(map(len, scores)))
-        return -float(sum(float(own.sum()) for own in scores)) / count, [own * 0.0 - 1.0 / count for own in scores]
+        total = sum(float(window.sum()) for window in scores)
+        return -float(total) / count, [window * 0.0 - 1.0 / count for window in scores]
 
-    def _lessons(self, example: Example) -> List[Seq2SeqInput]:
-        """RETURNS (List[Seq2SeqInput]): With what is to be written; parts whose annotation is not whole are left out."""
+    def _annotated_windows(self, example: Example) -> List[Seq2SeqInput]:
+        """Cut an example into windows with gold mentions.
+
+        example (Example): The example.
+        RETURNS (List[Seq2SeqInput]): The windows. Windows with words without annotation are dropped.
+        RAISES (LownerError): If an entity has a label that the pipe does not know.
+        """
         loaded_module(self.model)
         tags = example.get_aligned_ner()
         spans = example.get_aligned_spans_y2x(example.reference.ents)
@@ -158,12 +198,12 @@ class Seq2SeqRecognizer(LabelledPipe):
         unknown = sorted({span.label_ for span in spans} - known)
         if unknown:
             raise LownerError(Errors.LN043.format(name=self.name, label=unknown[0], labels=", ".join(self.labels)))
-        lessons = []
-        for start, task in self.tasks(example.predicted, spans):
-            end = start + len(task.words)
-            if any(tag in (None, "-", "") for tag in tags[start:end]):
+        windows = []
+        for start, window in self.windows(example.predicted, spans):
+            end = start + len(window.words)
+            if any(tag in MISSING_TAGS for tag in tags[start:end]):
                 continue
             inside = [span for span in spans if start <= span.start and span.end <= end]
             mentions = [Mention(span.label_, span.start - start, span.end - start) for span in inside]
-            lessons.append(task._replace(mentions=mentions))
-        return lessons
+            windows.append(window._replace(mentions=mentions))
+        return windows

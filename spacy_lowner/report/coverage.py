@@ -1,4 +1,4 @@
-"""Which runs of a grid have results, and which are missing."""
+"""Report which runs of a grid have results and which are missing."""
 
 from itertools import product
 from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
@@ -6,8 +6,17 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 LineT = Dict[str, Any]
 
 
-class Place(NamedTuple):
-    """The position of a run in its grid."""
+class GridPosition(NamedTuple):
+    """The position of a run in its grid.
+
+    system (str): The name of the system.
+    corpus (str): The name of the corpus.
+    sample (str): The training sample: "full", "k5" (5 shots) or "n100" (100 sentences).
+    seed (int): The seed.
+
+    >>> GridPosition.of({"system": "knowfree", "corpus": "ai", "sample": "full", "seed": 0, "scores": {}})
+    GridPosition(system='knowfree', corpus='ai', sample='full', seed=0)
+    """
 
     system: str
     corpus: str
@@ -15,45 +24,53 @@ class Place(NamedTuple):
     seed: int
 
     @classmethod
-    def of(cls, line: LineT) -> "Place":
-        """RETURNS (Place): The position of a result line."""
+    def of(cls, line: LineT) -> "GridPosition":
+        """RETURNS (GridPosition): The position of a result line."""
         return cls(*(line[field] for field in cls._fields))
 
 
-# Plural of each field of a place, for messages.
-PLURALS = Place("systems", "corpora", "samples", "seeds")
+# The plural of each field of a position, for messages.
+PLURALS = GridPosition("systems", "corpora", "samples", "seeds")
 
 
-def infer_places(lines: Sequence[LineT]) -> List[Place]:
-    """RETURNS (List[Place]): Every combination of the systems, corpora, samples and seeds that have results."""
-    return [Place(*place) for place in product(*map(dict.fromkeys, zip(*map(Place.of, lines))))]
-
-
-def describe_missing(lines: Sequence[LineT], planned: Sequence[Place]) -> List[str]:
-    """Name the planned runs without results: first what has no run at all, then the gaps of each system.
+def infer_positions(lines: Sequence[LineT]) -> List[GridPosition]:
+    """List every combination of the systems, corpora, samples and seeds in the results.
 
     lines (Sequence[LineT]): Result lines.
-    planned (Sequence[Place]): Places of all planned runs.
-    RETURNS (List[str]): One phrase per gap, such as "no run of the seeds 1, 2". Empty if no run is missing.
+    RETURNS (List[GridPosition]): The positions.
     """
-    done = set(map(Place.of, lines))
-    missing = [place for place in planned if place not in done]
+    return [GridPosition(*position) for position in product(*map(dict.fromkeys, zip(*map(GridPosition.of, lines))))]
+
+
+def describe_missing(lines: Sequence[LineT], planned: Sequence[GridPosition]) -> List[str]:
+    """Name the planned runs without results: first values without any run, then the gaps of each system.
+
+    lines (Sequence[LineT]): Result lines.
+    planned (Sequence[GridPosition]): The positions of all planned runs.
+    RETURNS (List[str]): One phrase per gap. Empty if no run is missing.
+
+    >>> planned = [GridPosition("knowfree", "ai", "full", seed) for seed in (0, 1, 2)]
+    >>> describe_missing([planned[0]._asdict()], planned)
+    ['no run of the seeds 1, 2']
+    """
+    done = set(map(GridPosition.of, lines))
+    missing = [position for position in planned if position not in done]
     phrases = []
     for field, plural in PLURALS._asdict().items():
-        absent = _distinct(planned, field).difference(getattr(place, field) for place in done)
-        names = [name for name in dict.fromkeys(getattr(place, field) for place in missing) if name in absent]
+        absent = _distinct(planned, field).difference(getattr(position, field) for position in done)
+        names = [name for name in dict.fromkeys(getattr(position, field) for position in missing) if name in absent]
         if names:
             phrases.append(f"no run of the {plural if len(names) > 1 else field} {', '.join(map(str, names))}")
-            missing = [place for place in missing if getattr(place, field) not in absent]
-    columns = {column_name(place.corpus, place.sample) for place in planned}
+            missing = [position for position in missing if getattr(position, field) not in absent]
+    columns = {column_name(position.corpus, position.sample) for position in planned}
     return phrases + _gaps_by_system(missing, columns)
 
 
-def _gaps_by_system(missing: Sequence[Place], all_columns: Set[str]) -> List[str]:
-    """RETURNS (List[str]): A phrase per system and set of missing seeds, with the columns that lack them unless all do."""
+def _gaps_by_system(missing: Sequence[GridPosition], all_columns: Set[str]) -> List[str]:
+    """RETURNS (List[str]): A phrase per system and set of missing seeds, with the columns unless all lack them."""
     seeds: Dict[Tuple[str, str], List[int]] = {}
-    for place in missing:
-        seeds.setdefault((place.system, column_name(place.corpus, place.sample)), []).append(place.seed)
+    for position in missing:
+        seeds.setdefault((position.system, column_name(position.corpus, position.sample)), []).append(position.seed)
     columns: Dict[Tuple[str, Tuple[int, ...]], List[str]] = {}
     for (system, column), numbers in seeds.items():
         columns.setdefault((system, tuple(numbers)), []).append(column)
@@ -65,24 +82,40 @@ def _gaps_by_system(missing: Sequence[Place], all_columns: Set[str]) -> List[str
 
 
 def describe_seeds(lines: Sequence[LineT]) -> str:
-    """RETURNS (str): Over which seeds the numbers of a table are: one, one per cell, or the mean of several."""
+    """Describe the seeds behind the numbers of a table.
+
+    lines (Sequence[LineT]): Result lines.
+    RETURNS (str): One seed, one seed per cell, or the mean over several seeds, in words.
+
+    >>> position = GridPosition("knowfree", "ai", "full", 0)
+    >>> describe_seeds([position._asdict(), position._replace(seed=1)._asdict()])
+    'Mean and standard deviation over the seeds 0, 1, in percent'
+    """
     cells: Dict[Tuple[str, str, str], Set[int]] = {}
-    for *cell, seed in map(Place.of, lines):
+    for *cell, seed in map(GridPosition.of, lines):
         cells.setdefault(tuple(cell), set()).add(seed)
     seeds = sorted(set().union(*cells.values()))
     names = ", ".join(map(str, seeds))
     if len(seeds) == 1:
         return f"One seed ({names}), in percent"
-    if all(len(own) == 1 for own in cells.values()):
+    if all(len(cell) == 1 for cell in cells.values()):
         return f"One seed per cell (of {names}), in percent"
     text = f"Mean and standard deviation over the seeds {names}, in percent"
-    return text if all(len(own) > 1 for own in cells.values()) else f"{text}; a cell without a deviation has one seed"
+    return text if all(len(cell) > 1 for cell in cells.values()) else f"{text}; a cell without a deviation has one seed"
 
 
 def column_name(corpus: str, sample: str) -> str:
-    """RETURNS (str): The heading of a column of tables."""
+    """Name a column of the tables.
+
+    corpus (str): The name of the corpus.
+    sample (str): The training sample.
+    RETURNS (str): The heading.
+
+    >>> column_name("ai", "full"), column_name("ai", "k5")
+    ('ai', 'ai k5')
+    """
     return corpus if sample == "full" else f"{corpus} {sample}"
 
 
-def _distinct(places: Iterable[Place], field: str) -> Set[Any]:
-    return {getattr(place, field) for place in places}
+def _distinct(positions: Iterable[GridPosition], field: str) -> Set[Any]:
+    return {getattr(position, field) for position in positions}

@@ -1,4 +1,4 @@
-"""Scores of any pipeline on gold spans, whether it writes `doc.spans` or `doc.ents`."""
+"""Score any pipeline on gold spans, whether it writes `doc.spans` or `doc.ents`."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -14,8 +14,9 @@ from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..loading import change_setting
 from ..scorers import span_score
+from ..types import HasSettings
 
-# Spans below it are never worth a look.
+# The lowest threshold that tuning considers. Spans with a lower probability are almost never right.
 LOWEST_THRESHOLD = 0.05
 
 
@@ -23,8 +24,18 @@ LOWEST_THRESHOLD = 0.05
 class Scores:
     """Precision, recall and F1 in [0, 1].
 
-    p, r, f (float): Over all types. detect_p, detect_r, detect_f (float): Of finding spans, whatever their type.
-    per_type (Dict[str, Dict[str, float]]): p, r and f by type. docs (int): Docs scored. words_per_second (float): Speed.
+    p (float): Precision of labelled spans.
+    r (float): Recall of labelled spans.
+    f (float): F1 of labelled spans.
+    detect_p (float): Precision of unlabelled spans (boundaries only).
+    detect_r (float): Recall of unlabelled spans.
+    detect_f (float): F1 of unlabelled spans.
+    per_type (Dict[str, Dict[str, float]]): "p", "r" and "f" by label.
+    docs (int): Number of scored Docs.
+    words_per_second (float): Speed of the pipeline.
+
+    >>> Scores(1.0, 0.5, 0.67, 1.0, 0.5, 0.67, {}, docs=1, words_per_second=100.0).as_dict()["r"]
+    0.5
     """
 
     p: float
@@ -38,16 +49,26 @@ class Scores:
     words_per_second: float
 
     def as_dict(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): JSON-ready."""
+        """RETURNS (Dict[str, Any]): The scores by name, to be written as JSON."""
         return asdict(self)
 
 
 def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY) -> Scores:
-    """Predict Docs on the words of the gold ones and score them.
+    """Run a pipeline on the words of gold Docs and score its predictions.
 
     nlp (Language): A pipeline that writes `doc.spans[spans_key]`, or else `doc.ents`.
-    gold (Sequence[Doc]): Docs with gold spans. spans_key (str): Key of the gold spans.
+    gold (Sequence[Doc]): Docs with gold spans.
+    spans_key (str): The key of the gold spans.
     RETURNS (Scores): The scores.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Ada"}])
+    >>> gold = nlp.make_doc("Ada met Bob")
+    >>> gold.spans["sc"] = [gold.char_span(0, 3, "PER"), gold.char_span(8, 11, "PER")]
+    >>> scores = evaluate_pipeline(nlp, [gold])
+    >>> scores.p, scores.r
+    (1.0, 0.5)
     """
     started = time.perf_counter()
     predicted = list(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold))
@@ -55,16 +76,16 @@ def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS
     for doc in predicted:
         if spans_key not in doc.spans:
             doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=list(doc.ents))
-    # spaCy's scorer puts predicted spans on the gold Docs, whose vocabulary may not know the names of all types.
+    # spaCy's scorer copies predicted spans to the gold Docs, so the gold vocabulary must know all predicted labels.
     labels = {span.label_ for doc in predicted for span in doc.spans[spans_key]}
     for vocab in {id(doc.vocab): doc.vocab for doc in gold}.values():
         for label in labels:
             vocab.strings.add(label)
     scores = span_score([Example(p, g) for p, g in zip(predicted, gold)], spans_key=spans_key)
     prefix = f"spans_{spans_key}"
-    parts = {name: scores[f"{prefix}_{name}"] or 0.0 for name in ("p", "r", "f", "detect_p", "detect_r", "detect_f")}
+    values = {name: scores[f"{prefix}_{name}"] or 0.0 for name in ("p", "r", "f", "detect_p", "detect_r", "detect_f")}
     return Scores(
-        **parts,
+        **values,
         per_type=scores[f"{prefix}_per_type"] or {},
         docs=len(predicted),
         words_per_second=sum(map(len, predicted)) / max(seconds, 1e-9),
@@ -72,17 +93,19 @@ def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS
 
 
 def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY) -> Dict[str, float]:
-    """Set a pipe's threshold to the one with the best F1 on gold Docs, from one prediction of each.
+    """Set the threshold of a pipe to the value with the best F1 on gold Docs.
 
-    In `knowfree_spancat` and spaCy's `spancat` no span keeps a better one from being chosen, so what a threshold leaves of
-    the spans chosen at a low one is what it would choose itself.
+    Each Doc is predicted once, with a low threshold. This is enough because `knowfree_spancat` and spaCy's `spancat`
+    choose spans by descending score: raising the threshold only drops the spans below it.
 
-    nlp (Language): The pipeline, which is changed. gold (Sequence[Doc]): Docs with gold spans.
-    spans_key (str): Key that the pipe writes.
-    RETURNS (Dict[str, float]): "threshold", and the "p", "r" and "f" that it reaches; the old threshold and zeros where nothing is
-        right. RAISES (LownerError): If no pipe with a threshold writes the key.
+    nlp (Language): The pipeline, which is changed.
+    gold (Sequence[Doc]): Docs with gold spans.
+    spans_key (str): The key to which the pipe writes.
+    RETURNS (Dict[str, float]): "threshold", and its "p", "r" and "f". If no predicted span is right, the threshold
+        stays as it is and the scores are 0.
+    RAISES (LownerError): If no pipe with a threshold writes to the key.
     """
-    cfgs = {name: pipe.cfg for name, pipe in nlp.pipeline if isinstance(getattr(pipe, "cfg", None), dict)}
+    cfgs = {name: pipe.cfg for name, pipe in nlp.pipeline if isinstance(pipe, HasSettings)}
     tunable = [name for name, cfg in cfgs.items() if "threshold" in cfg and cfg.get("spans_key") == spans_key]
     if not tunable:
         raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
@@ -90,12 +113,12 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KE
     old, cfgs[name]["threshold"] = cfgs[name]["threshold"], LOWEST_THRESHOLD
     hits, total = [], 0
     for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
-        right = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
+        correct = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
         group = predicted.spans[spans_key]
-        spans = [(span.start, span.end, span.label_) in right for span in group]
-        # spaCy's spancat leaves them out for an empty Doc, and has a column of them where a span has one label.
-        hits += list(zip(numpy.ravel(group.attrs.get("scores", [])).tolist(), spans))
-        total += len(right)
+        is_correct = [(span.start, span.end, span.label_) in correct for span in group]
+        # spaCy's spancat sets no scores on an empty Doc, and scores of shape (spans, 1) if a span has only one label.
+        hits += list(zip(numpy.ravel(group.attrs.get("scores", [])).tolist(), is_correct))
+        total += len(correct)
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
     if not best["f"]:
         best["threshold"] = old

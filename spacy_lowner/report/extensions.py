@@ -1,4 +1,4 @@
-"""How extension labels go along with target labels in a trained span model."""
+"""How often extension labels occur together with target labels, according to a trained span model."""
 
 from typing import Iterable, List, Tuple
 
@@ -11,17 +11,21 @@ from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..models.knowfree import extension_logits
 from ..pipeline.knowfree_spancat import KnowFREESpanCategorizer
+from ..types import StreamsDocs
 
 BATCH = 32
 
 
 def extension_means(nlp: Language, docs: Iterable[Doc]) -> Tuple[numpy.ndarray, List[str], List[str]]:
-    """Mean probability of each extension label at the spans that are predicted with each target label (Figure 8).
+    """Compute the mean probability of each extension label over the spans predicted with each target label.
 
-    nlp (Language): With a `knowfree_spancat` that was trained with extension labels. docs (Iterable[Doc]): Texts.
-    RETURNS (Tuple[numpy.ndarray, List[str], List[str]]): Means, NaN where a label is never predicted, extension labels and
-        target labels. Shape of the means: (extensions, targets)
-    RAISES (LownerError): If there is no such pipe, or it has no extension labels.
+    Figure 8 of the paper of KnowFREE shows these means.
+
+    nlp (Language): A pipeline with a `knowfree_spancat` that was trained with extension labels.
+    docs (Iterable[Doc]): The texts.
+    RETURNS (Tuple[numpy.ndarray, List[str], List[str]]): The means, the extension labels and the target labels. A
+        target label that is never predicted has NaN. Shape of the means: (extensions, targets)
+    RAISES (LownerError): If the pipeline has no such pipe.
     """
     pipe = next((pipe for _, pipe in nlp.pipeline if isinstance(pipe, KnowFREESpanCategorizer)), None)
     if pipe is None or not pipe.cfg["extension_labels"]:
@@ -30,13 +34,14 @@ def extension_means(nlp: Language, docs: Iterable[Doc]) -> Tuple[numpy.ndarray, 
     sums = numpy.zeros((len(extensions), len(targets)))
     counts = numpy.zeros(len(targets))
     for batch in minibatch((bare_doc(doc, nlp.vocab) for doc in docs), BATCH):
-        batch = [doc for doc in _before(nlp, pipe, batch) if len(doc)]
+        batch = [doc for doc in _run_before(nlp, pipe, batch) if len(doc)]
         if not batch:
             continue
         predicted = pipe.predict(batch)
         logits = extension_logits(pipe.model, batch)
         for row, spans in enumerate(predicted):
             for span in spans:
+                # The logits of a span are stored at its first word and its length - 1.
                 cell = logits[row, span.start, span.end - span.start - 1]
                 sums[:, span.label] += 1 / (1 + numpy.exp(-cell))
                 counts[span.label] += 1
@@ -44,10 +49,16 @@ def extension_means(nlp: Language, docs: Iterable[Doc]) -> Tuple[numpy.ndarray, 
         return sums / numpy.where(counts, counts, numpy.nan), extensions, targets
 
 
-def _before(nlp: Language, last: KnowFREESpanCategorizer, docs: List[Doc]) -> List[Doc]:
-    """RETURNS (List[Doc]): The Docs with what the pipes before the last one write."""
+def _run_before(nlp: Language, last: KnowFREESpanCategorizer, docs: List[Doc]) -> List[Doc]:
+    """Run the components before a pipe.
+
+    nlp (Language): The pipeline.
+    last (KnowFREESpanCategorizer): The pipe, which is not run.
+    docs (List[Doc]): The Docs.
+    RETURNS (List[Doc]): The processed Docs.
+    """
     for _, pipe in nlp.pipeline:
         if pipe is last:
             break
-        docs = list(pipe.pipe(docs)) if hasattr(pipe, "pipe") else [pipe(doc) for doc in docs]
+        docs = list(pipe.pipe(docs, batch_size=BATCH)) if isinstance(pipe, StreamsDocs) else [pipe(doc) for doc in docs]
     return docs

@@ -1,4 +1,4 @@
-"""Grids of experiments: what to run, and the runs that are still to do."""
+"""Grids of experiments: their runs, and the lines of results."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from ..annotations import SPANS_KEY
 from ..corpus.convert import content_digest
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
-from .coverage import Place
+from .coverage import GridPosition
 
-# They say what a run is called, not what it does.
+# The fields that name a run. They do not influence its result.
 NAMES = ("grid", "system", "corpus")
-# Of the parts of a grid file.
+# The types of the fields of a grid file.
 KINDS = {
     "title": str,
     "systems": dict,
@@ -36,11 +36,18 @@ SYSTEM_KEYS = ("config", "overrides", "tune_threshold", "train")
 class Run:
     """One training and its evaluation.
 
-    grid (str), system (str), corpus (str), sample (str), seed (int): Title of its grid, and its place there; the sample is
-        "full", "k5" or "n100".
-    config (str): Path of the config. overrides (Dict[str, Any]): What it is trained with.
-    train, dev, test (str): Paths of the splits.
-    tune_threshold (bool): Whether the threshold is chosen on dev after training. spans_key (str): Of gold and predicted spans.
+    grid (str): The title of the grid.
+    system (str): The name of the system.
+    corpus (str): The name of the corpus.
+    sample (str): The training sample: "full", "k5" (5 shots) or "n100" (100 sentences).
+    seed (int): The seed of the sample and of the training.
+    config (str): The path of the config.
+    overrides (Dict[str, Any]): Overrides of the config.
+    train (str): The path of the training split.
+    dev (str): The path of the dev split.
+    test (str): The path of the test split.
+    tune_threshold (bool): Whether the threshold is chosen on dev after training.
+    spans_key (str): The key of gold and predicted spans.
     """
 
     grid: str
@@ -58,18 +65,18 @@ class Run:
 
     @property
     def key(self) -> str:
-        """RETURNS (str): A digest of all that decides the result: settings, config and what the corpora hold, but no names."""
+        """RETURNS (str): A digest of all that determines the result: settings, config and data, but no names."""
         return self._digest(asdict(self), self.test)
 
     @property
     def training_key(self) -> str:
-        """RETURNS (str): A digest of all that decides the trained pipeline: runs that share it differ in what they are tested on."""
+        """RETURNS (str): A digest of everything that determines the trained pipeline. The test split is not in it."""
         return self._digest({**asdict(self), "test": None})
 
     def _digest(self, settings: Dict[str, Any], *tests: str) -> str:
         settings = {name: value for name, value in settings.items() if name not in NAMES}
         if settings["spans_key"] == SPANS_KEY:
-            # Keys of runs are older than this setting.
+            # Older results have keys without this setting. Dropping the default keeps their keys valid.
             del settings["spans_key"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for path in (self.config, *self._named_files()):
@@ -79,26 +86,37 @@ class Run:
         return digest.hexdigest()[:16]
 
     def _named_files(self) -> List[Path]:
-        """Files that the overrides name; a source pipeline is known by its config, not by the noise of its training."""
+        """List the files that the overrides name, for the digest.
+
+        A pipeline is represented by its config: its weights differ between trainings although nothing has changed.
+
+        RETURNS (List[Path]): The files.
+        """
         values = [value for _, value in sorted(self.overrides.items())]
         paths = [Path(value) for value in values if isinstance(value, str) and value]
-        places = [file for path in paths for file in (path, path / "config.cfg", path / "config.json")]
-        return [file for file in places if file.is_file()]
+        files = [file for path in paths for file in (path, path / "config.cfg", path / "config.json")]
+        return [file for file in files if file.is_file()]
 
 
 @dataclass
 class Grid:
     """A grid file: every system on every corpus, sample and seed.
 
-    title (str): Heads the table. systems (Dict[str, Dict]): {"config": path, "overrides": {…}, "tune_threshold": bool} by name.
-        "train" names another split of the corpora to train on, such as "augmented".
-    corpora (Dict[str, Dict]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name, and such other splits; "{seed}"
-        in a path stands for the seed. Corpora that differ in "test" alone share their trainings.
-    shots (Optional[List[Optional[int]]]): Spans of each type in the training sample; null is the whole corpus, as where neither shots nor
-        sizes are given. sizes (List[int]): Sentences in the training sample. spans_key (str): Of gold and predicted spans. seeds (List[int]): Seeds.
-    notes (List[str]), by_type (bool), published (Dict[str, Dict[str, float]]): Of the page, as `render_report` has them.
-    baseline (Union[None, str, Dict[str, str]]): The system that the others are compared with, or such a system for each; by default the
-        first system.
+    title (str): The title of the tables.
+    systems (Dict[str, Dict[str, Any]]): {"config": path, "overrides": {…}, "tune_threshold": bool} by name. "train"
+        names another split to train on, such as "augmented".
+    corpora (Dict[str, Dict[str, Any]]): {"train": path, "dev": path, "test": path, "overrides": {…}} by name, and other
+        splits. "{seed}" in a path is replaced by the seed. Corpora that differ only in "test" share their trainings.
+    shots (Optional[List[Optional[int]]]): Sizes of the training sample, in spans per type. None in the list is the
+        whole corpus, which is the default if there are neither shots nor sizes.
+    sizes (List[int]): Sizes of the training sample, in sentences.
+    seeds (List[int]): The seeds.
+    spans_key (str): The key of gold and predicted spans.
+    notes (List[str]): Sentences to add to the page.
+    by_type (bool): Whether the page shows F1 by type.
+    published (Dict[str, Dict[str, float]]): Published F1 in percent, by system and by column of the tables.
+    baseline (Union[None, str, Dict[str, str]]): The system with which the others are compared, or a mapping of each
+        system to its baseline. None uses the first system.
     """
 
     title: str
@@ -113,12 +131,12 @@ class Grid:
     published: Dict[str, Dict[str, float]] = field(default_factory=dict)
     baseline: Union[None, str, Dict[str, str]] = None
 
-    def places(self) -> List[Place]:
-        """RETURNS (List[Place]): The places of all runs, in the order of `runs`."""
-        return [Place.of(vars(run)) for run in self.runs()]
+    def positions(self) -> List[GridPosition]:
+        """RETURNS (List[GridPosition]): The positions of all runs, in the order of `runs`."""
+        return [GridPosition.of(vars(run)) for run in self.runs()]
 
     def runs(self) -> List[Run]:
-        """RETURNS (List[Run]): All runs, seed by seed so that a part of a grid is a smaller grid."""
+        """RETURNS (List[Run]): All runs, seed by seed: an interrupted grid is a grid with fewer seeds."""
         shots = self.shots if self.shots is not None or self.sizes else [None]
         samples = [("full" if k is None else f"k{k}") for k in shots or ()] + [f"n{size}" for size in self.sizes]
         return [
@@ -127,7 +145,7 @@ class Grid:
         ]
 
     def missing(self) -> Iterator[Tuple[str, str, str]]:
-        """YIELDS (Tuple[str, str, str]): Files that are named and not there: what each is, its path, and how to mend that."""
+        """YIELDS (Tuple[str, str, str]): Missing files: a description of each, its path, and how to fix it."""
         for name, system in self.systems.items():
             if not Path(system.get("config", "")).is_file():
                 yield f"the config of {name!r}", system.get("config", ""), "Correct its path"
@@ -164,56 +182,55 @@ class Grid:
 def read_grid(path: Path, *, files: bool = True) -> Grid:
     """Read a grid from YAML or JSON.
 
-    path (Path): The file. files (bool): Whether the configs and corpora that it names must be there.
-    RETURNS (Grid): The grid. RAISES (LownerError): What is wrong with it, or what it lacks.
+    path (Path): The file.
+    files (bool): Whether to check that its configs and corpora exist.
+    RETURNS (Grid): The grid.
+    RAISES (LownerError): If the file or one of its fields is invalid, or a config or corpus is missing.
     """
-
-    def check(holds: Any, problem: str, fix: str = "Correct it") -> None:
-        if not holds:
-            raise LownerError(Errors.LN060.format(path=path, problem=problem, fix=fix))
-
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
     try:
         data = srsly.read_yaml(path) if path.suffix in (".yml", ".yaml") else srsly.read_json(path)
     except ValueError as error:
-        raise LownerError(
-            Errors.LN060.format(path=path, problem=f"it cannot be read: {error}", fix="Correct the syntax")
-        ) from None
-    known = Grid.__dataclass_fields__
-    valid = isinstance(data, dict) and {"title", "systems", "corpora"} <= set(data) <= set(known)
-    check(
-        valid, f"a grid has title, systems and corpora, and may have {', '.join(list(known)[3:])}", "Correct its keys"
-    )
-    for name, kind in KINDS.items():
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        check(
-            name not in data or isinstance(data[name], kinds),
-            f"{name!r} must be a {' or '.join(one.__name__ for one in kinds)}",
-        )
-    for part, keys in (("systems", SYSTEM_KEYS), ("corpora", None)):
-        for name, settings in data[part].items():
-            check(isinstance(settings, dict), f"{name!r} in {part} must be a dict")
-            unknown = set(settings) - set(keys or settings)
-            check(
-                not unknown,
-                f"{name!r} has {', '.join(sorted(unknown))}, and may have {', '.join(keys or ())}",
-                "Correct its keys",
-            )
+        problem = f"it cannot be read: {error}"
+        raise LownerError(Errors.LN060.format(path=path, problem=problem, fix="Correct the syntax")) from None
+    for problem, fix in _problems(data):
+        raise LownerError(Errors.LN060.format(path=path, problem=problem, fix=fix))
     grid = Grid(**data)
-    baseline = (
-        grid.baseline if isinstance(grid.baseline, dict) else {grid.baseline: grid.baseline} if grid.baseline else {}
-    )
-    strangers = [str(name) for pair in baseline.items() for name in pair if name not in grid.systems]
-    check(
-        not strangers,
-        f"'baseline' names {', '.join(strangers)}, and the systems are {', '.join(map(str, grid.systems))}",
-    )
-    absent = next(grid.missing(), None) if files else None
-    if absent is not None:
-        what, file, fix = absent
+    missing = next(grid.missing(), None) if files else None
+    if missing is not None:
+        what, file, fix = missing
         raise LownerError(Errors.LN060.format(path=path, problem=f"{what} is not there: {file}", fix=fix))
     return grid
+
+
+def _problems(data: Any) -> Iterator[Tuple[str, str]]:
+    """Check the content of a grid file. A check relies on those before it: stop at the first problem.
+
+    data (Any): The content.
+    YIELDS (Tuple[str, str]): Problems, each with its fix.
+    """
+    fields = list(Grid.__dataclass_fields__)
+    if not isinstance(data, dict) or not {"title", "systems", "corpora"} <= set(data) <= set(fields):
+        yield f"a grid has title, systems and corpora, and may have {', '.join(fields[3:])}", "Correct its keys"
+    for name, kind in KINDS.items():
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if name in data and not isinstance(data[name], kinds):
+            yield f"{name!r} must be a {' or '.join(kind.__name__ for kind in kinds)}", "Correct it"
+    for section, keys in (("systems", SYSTEM_KEYS), ("corpora", None)):
+        for name, settings in data[section].items():
+            if not isinstance(settings, dict):
+                yield f"{name!r} in {section} must be a dict", "Correct it"
+            unknown = set(settings) - set(keys or settings)
+            if unknown:
+                allowed = ", ".join(keys or ())
+                yield f"{name!r} has {', '.join(sorted(unknown))}, and may have {allowed}", "Correct its keys"
+    baseline = data.get("baseline") or {}
+    pairs = baseline if isinstance(baseline, dict) else {baseline: baseline}
+    unknown_systems = [str(name) for pair in pairs.items() for name in pair if name not in data["systems"]]
+    if unknown_systems:
+        systems = ", ".join(map(str, data["systems"]))
+        yield f"'baseline' names {', '.join(unknown_systems)}, and the systems are {systems}", "Correct it"
 
 
 def _seeded(value: Any, seed: int) -> Any:
@@ -221,7 +238,11 @@ def _seeded(value: Any, seed: int) -> Any:
 
 
 def read_lines(path: Path) -> List[Dict[str, Any]]:
-    """RETURNS (List[Dict[str, Any]]): The results so far; lines that were cut short, and others, are left out."""
+    """Read the lines of results.
+
+    path (Path): The file (JSONL). It may be missing.
+    RETURNS (List[Dict[str, Any]]): The results. Lines that are incomplete or not results are skipped.
+    """
     if not path.exists():
         return []
     lines = []
@@ -236,16 +257,25 @@ def read_lines(path: Path) -> List[Dict[str, Any]]:
 
 
 def latest(lines: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    """RETURNS (List[Dict[str, Any]]): The last line of each place in a grid; earlier ones are of other settings or data."""
+    """Keep only the last result of each position in a grid. Earlier ones have other settings or data.
+
+    lines (Sequence[Dict[str, Any]]): Result lines.
+    RETURNS (List[Dict[str, Any]]): One line per grid, system, corpus, sample and seed.
+
+    >>> names = {"grid": "g", "system": "s", "corpus": "c", "sample": "full", "seed": 0}
+    >>> [line["key"] for line in latest([{**names, "key": "old"}, {**names, "key": "new"}])]
+    ['new']
+    """
     return list({tuple(line[name] for name in (*NAMES, "sample", "seed")): line for line in lines}.values())
 
 
 def pending(runs: Sequence[Run], lines: Sequence[Dict[str, Any]]) -> Tuple[List[Run], List[Dict[str, Any]]]:
-    """What is still to do, and what was done under another name.
+    """Find the runs without results, and the runs whose results are stored under other names.
 
-    runs (Sequence[Run]): Of a grid. lines (Sequence[Dict[str, Any]]): The results so far.
-    RETURNS (Tuple[List[Run], List[Dict[str, Any]]]): Runs that no line reports, and new lines for those that are reported
-        in another grid or under other names.
+    runs (Sequence[Run]): The runs of a grid.
+    lines (Sequence[Dict[str, Any]]): The results so far.
+    RETURNS (Tuple[List[Run], List[Dict[str, Any]]]): The runs without results, and copies of result lines with the
+        names of this grid.
     """
     named = {(line["key"], *(line[name] for name in NAMES)) for line in lines}
     by_key = {line["key"]: line for line in lines}
@@ -260,19 +290,19 @@ def pending(runs: Sequence[Run], lines: Sequence[Dict[str, Any]]) -> Tuple[List[
 
 
 def append_line(line: Dict[str, Any], path: Path) -> None:
-    """Add a result to the lines. A line that was cut short when a run was killed is dropped.
+    """Append a result to a file. If the last line is incomplete, because a process was killed, it is dropped.
 
     line (Dict[str, Any]): The result.
-    path (Path): The file. Whoever writes to it has its `output_lock`.
-    RAISES (LownerError): If it cannot be written.
+    path (Path): The file. The caller holds its `output_lock`.
+    RAISES (LownerError): If the file cannot be written.
     """
     data = path.read_bytes() if path.exists() else b""
-    whole, tail = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
+    complete, tail = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
     if tail and _is_json(tail):
-        # An editor left out the last line end.
-        whole = data + b"\n"
+        # The last line is complete, but an editor has dropped its line end.
+        complete = data + b"\n"
     with atomic_path(path) as draft:
-        draft.write_bytes(whole + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        draft.write_bytes(complete + json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def _is_json(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Running a grid: train, evaluate, write one line, forget the model."""
+"""Run a grid: train a pipeline, evaluate it, and write one line of results per run."""
 
 import json
 import os
@@ -37,12 +37,17 @@ def run_grid(
     gpu_id: int = -1,
     on_done: Callable[[Dict[str, Any]], None] = lambda line: None,
 ) -> None:
-    """Run each of `runs` and append its line to `output` as soon as it is known. Runs of one training train once.
+    """Run experiments and append a line of results to a file as soon as each is done.
 
-    runs (Sequence[Run]): What to do. output (Path): JSON lines. jobs (int): Trainings at a time, which share the cores.
-    gpu_id (int): GPU, or -1 for CPU. on_done (Callable): Called with each line.
-    RAISES (LownerError): With the end of the log of a training that failed; finished lines stay. Also if another run writes to
-        `output`.
+    Runs that differ only in their test split share one training.
+
+    runs (Sequence[Run]): The runs.
+    output (Path): The file of results (JSONL).
+    jobs (int): Number of trainings at the same time. They share the cores of the processor.
+    gpu_id (int): The number of the GPU, or -1 for the CPU.
+    on_done (Callable[[Dict[str, Any]], None]): Called with each line of results.
+    RAISES (LownerError): If a training fails, with the end of its log; lines of finished runs stay in the file. Also if
+        another process writes to the file.
     """
     with output_lock(output):
         _run_groups(runs, output, jobs, gpu_id, on_done)
@@ -54,8 +59,8 @@ def _run_groups(
     torch.set_num_threads(_threads(jobs))
     lock = threading.Lock()
 
-    def run_and_write(together: List[Run]) -> None:
-        for line in run_together(together, jobs=jobs, gpu_id=gpu_id):
+    def run_and_write(group: List[Run]) -> None:
+        for line in run_together(group, jobs=jobs, gpu_id=gpu_id):
             with lock:
                 append_line(line, output)
                 on_done(line)
@@ -64,7 +69,7 @@ def _run_groups(
     for run in runs:
         groups.setdefault(run.training_key, []).append(run)
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_and_write, together) for together in groups.values()]
+        futures = [pool.submit(run_and_write, group) for group in groups.values()]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -74,10 +79,13 @@ def _run_groups(
 
 
 def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Iterator[Dict[str, Any]]:
-    """Train once, in a process of its own, and evaluate on the test of each run.
+    """Train once, in a separate process, and evaluate on the test split of each run.
 
-    runs (Sequence[Run]): Of one `training_key`. jobs (int), gpu_id (int): As of `run_grid`.
-    YIELDS (Dict[str, Any]): For each, all that is needed to repeat it, and scores.
+    runs (Sequence[Run]): Runs with the same `training_key`.
+    jobs (int): Number of trainings at the same time, for the number of threads.
+    gpu_id (int): The number of the GPU, or -1 for the CPU.
+    YIELDS (Dict[str, Any]): A line of results per run: its scores, and all settings that are needed to repeat it.
+    RAISES (LownerError): If the training fails.
     """
     first, threads = runs[0], _threads(jobs)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
@@ -89,29 +97,21 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
             "paths.dev": first.dev,
             "system.seed": first.seed,
         }
-        options = [part for name, value in overrides.items() for part in (f"--{name}", _as_option(value))]
+        options = [word for name, value in overrides.items() for word in (f"--{name}", _as_option(value))]
         command = ["train", first.config, "--output", f"{folder}/model", "--gpu-id", str(gpu_id), *options]
         started = time.time()
         _spacy(command, environment, Path(folder) / "train.log")
         seconds = time.time() - started
         if gpu_id >= 0:
-            # In this thread: where arrays are made is a setting of the thread.
+            # thinc stores the device per thread, and this code may run in a worker thread.
             require_gpu(gpu_id)
         nlp = spacy.load(Path(folder) / "model" / "model-best")
         dev = _score_on_dev(first, nlp)
         for run in runs:
             test = evaluate_pipeline(nlp, load_corpus(Path(run.test), spans_key=run.spans_key), run.spans_key).as_dict()
             yield {
-                "key": run.key,
-                "grid": run.grid,
-                "system": run.system,
-                "corpus": run.corpus,
-                "sample": run.sample,
-                "seed": run.seed,
+                **_describe_run(run),
                 "encoder": nlp.config.get("paths", {}).get("encoder"),
-                "config": run.config,
-                "overrides": run.overrides,
-                "splits": {"train": run.train, "dev": run.dev, "test": run.test},
                 "scores": {"dev": dev, "test": test},
                 "train_seconds": round(seconds, 1),
                 "date": time.strftime("%Y-%m-%d"),
@@ -120,20 +120,28 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
             }
 
 
+def _describe_run(run: Run) -> Dict[str, Any]:
+    names = ("key", "grid", "system", "corpus", "sample", "seed", "config", "overrides")
+    splits = {"train": run.train, "dev": run.dev, "test": run.test}
+    return {**{name: getattr(run, name) for name in names}, "splits": splits}
+
+
 def _threads(jobs: int) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // jobs)
 
 
 def _score_on_dev(run: Run, nlp: Language) -> Dict[str, float]:
+    """RETURNS (Dict[str, float]): "p", "r" and "f" on dev, and "threshold" if the run tunes it."""
     if run.tune_threshold:
         return tune_threshold(nlp, load_corpus(Path(run.dev), spans_key=run.spans_key), run.spans_key)
     trained = nlp.meta["performance"]
     prefix = f"spans_{run.spans_key}" if f"spans_{run.spans_key}_f" in trained else "ents"
-    return {part: trained[f"{prefix}_{part}"] for part in "prf"}
+    return {metric: trained[f"{prefix}_{metric}"] for metric in "prf"}
 
 
 def _sample(run: Run, path: Path) -> str:
+    """RETURNS (str): The path of the training data of a run. A sample is written to `path` first."""
     if run.sample == "full":
         return run.train
     docs = load_corpus(Path(run.train), spans_key=run.spans_key)
@@ -152,6 +160,7 @@ def _as_option(value: Any) -> str:
 
 
 def _spacy(arguments: List[str], environment: Dict[str, str], log: Path) -> None:
+    """Run a command of spaCy. RAISES (LownerError): If it fails, with the end of its log."""
     with log.open("w", encoding="utf8") as file:
         code = subprocess.run(
             [sys.executable, "-m", "spacy", *arguments], env=environment, stdout=file, stderr=subprocess.STDOUT

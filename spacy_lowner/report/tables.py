@@ -1,26 +1,37 @@
-"""Tables drawn from result lines alone."""
+"""Tables of result lines."""
 
 from collections import defaultdict
 from itertools import product
 from statistics import mean, stdev
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from .coverage import Place, column_name, describe_missing, describe_seeds, infer_places
+from .coverage import GridPosition, column_name, describe_missing, describe_seeds, infer_positions
 from .differences import BaselineT, paired_differences, render_differences
 
 LineT = Dict[str, Any]
-# Numbers of others by system and column.
+# Published scores by system and column, in percent.
 PublishedT = Mapping[str, Mapping[str, float]]
 MEASURES = {
     "f": "F1",
     "p": "Precision",
     "r": "Recall",
-    "detect_f": "F1 of finding spans, whatever their type",
+    "detect_f": "F1 of unlabelled spans (boundaries only)",
 }
 
 
 def summarize(lines: Sequence[LineT], measure: str, split: str = "test") -> Dict[Tuple[str, str, str], List[float]]:
-    """RETURNS (Dict[Tuple[str, str, str], List[float]]): Percentages of all seeds by (system, corpus, sample)."""
+    """Collect the scores of all seeds.
+
+    lines (Sequence[LineT]): Result lines.
+    measure (str): The score: "f", "p", "r" or "detect_f".
+    split (str): The split of the scores, "dev" or "test".
+    RETURNS (Dict[Tuple[str, str, str], List[float]]): Percentages by (system, corpus, sample), in the order of the
+        seeds.
+
+    >>> line = {"system": "ner", "corpus": "ai", "sample": "full", "seed": 0, "scores": {"test": {"f": 0.5}}}
+    >>> summarize([line], "f")
+    {('ner', 'ai', 'full'): [50.0]}
+    """
     values = defaultdict(list)
     for line in sorted(lines, key=lambda line: line["seed"]):
         values[line["system"], line["corpus"], line["sample"]].append(100 * line["scores"][split][measure])
@@ -33,66 +44,80 @@ def render_report(
     *,
     notes: Sequence[str] = (),
     by_type: bool = False,
-    published: PublishedT = {},
-    planned: Optional[Sequence[Place]] = None,
+    published: Optional[PublishedT] = None,
+    planned: Optional[Sequence[GridPosition]] = None,
     baseline: BaselineT = None,
 ) -> str:
-    """A page of tables: mean and standard deviation over seeds of each measure, and how the numbers came about.
+    """Render a page of tables: the mean and standard deviation over the seeds, and how the numbers were made.
 
-    title (str): Heading.
+    title (str): The heading.
     lines (Sequence[LineT]): Result lines.
-    notes (Sequence[str]): What a reader must know besides.
-    by_type (bool): Whether to show F1 of each type too.
-    published (PublishedT): F1 on test that others report, in percent, by system and by column of the tables.
-    planned (Optional[Sequence[Place]]): Places of all runs of the grid; None if only the lines are known.
-    baseline (BaselineT): With what to compare systems: as for `paired_differences`.
+    notes (Sequence[str]): Sentences to add to the facts at the top.
+    by_type (bool): Whether to show F1 by type.
+    published (Optional[PublishedT]): Published F1 on test in percent, by system and by column of the tables.
+    planned (Optional[Sequence[GridPosition]]): The positions of all runs of the grid. None if only the lines are known.
+    baseline (BaselineT): The baseline, as for `paired_differences`.
     RETURNS (str): Markdown.
     """
-    parts = [f"# {title}", _origin(lines, notes, planned)]
-    parts += [
+    published = published or {}
+    sections = [f"# {title}", _facts(lines, notes, planned)]
+    sections += [
         f"## {name}, test\n\n{render_table(lines, measure, published=published if measure == 'f' else {})}"
         for measure, name in MEASURES.items()
     ]
     comparisons = paired_differences(lines, baseline)
     if comparisons:
-        columns = [column_name(*place) for place in _places(lines)]
-        parts.insert(3, f"## Differences of F1, test\n\n{render_differences(comparisons, columns)}")
+        columns = [column_name(*column) for column in _columns(lines)]
+        sections.insert(3, f"## Differences of F1, test\n\n{render_differences(comparisons, columns)}")
     if by_type:
-        parts += _tables_by_type(lines, published)
-    parts.append(f"## F1, dev\n\n{render_table(lines, 'f', 'dev')}")
-    return "\n\n".join(parts) + "\n"
+        sections += _tables_by_type(lines, published)
+    sections.append(f"## F1, dev\n\n{render_table(lines, 'f', 'dev')}")
+    return "\n\n".join(sections) + "\n"
 
 
-def render_table(lines: Sequence[LineT], measure: str, split: str = "test", published: PublishedT = {}) -> str:
-    """RETURNS (str): A Markdown table with a row a system and a column a corpus and sample; the best of each in bold."""
+def render_table(
+    lines: Sequence[LineT], measure: str, split: str = "test", published: Optional[PublishedT] = None
+) -> str:
+    """Render a table with a row per system and a column per corpus and sample. The best of each column is bold.
+
+    lines (Sequence[LineT]): Result lines.
+    measure (str): The score: "f", "p", "r" or "detect_f".
+    split (str): The split of the scores, "dev" or "test".
+    published (Optional[PublishedT]): Published scores in percent, by system and by column.
+    RETURNS (str): Markdown.
+
+    >>> line = {"system": "ner", "corpus": "ai", "sample": "full", "seed": 0, "scores": {"test": {"f": 0.5}}}
+    >>> render_table([line], "f").splitlines()[-1]
+    '| ner | **50.0** | **50.0** |'
+    """
     values = {
-        (system, column_name(*place)): scores for (system, *place), scores in summarize(lines, measure, split).items()
+        (system, column_name(*column)): scores for (system, *column), scores in summarize(lines, measure, split).items()
     }
-    columns = [column_name(*place) for place in _places(lines)]
+    columns = [column_name(*column) for column in _columns(lines)]
     means = {system: _mean_of_means([values.get((system, column)) for column in columns]) for system, _ in values}
     values.update({(system, "mean"): [value] for system, value in means.items() if value is not None})
-    return _table(values, [*columns, "mean"], published)
+    return _table(values, [*columns, "mean"], published or {})
 
 
 def _tables_by_type(lines: Sequence[LineT], published: PublishedT) -> List[str]:
-    parts = []
-    for place in _places(lines):
-        own = [line for line in lines if (line["corpus"], line["sample"]) == place]
-        types = sorted({name for line in own for name in line["scores"]["test"]["per_type"]})
+    tables = []
+    for column in _columns(lines):
+        in_column = [line for line in lines if (line["corpus"], line["sample"]) == column]
+        types = sorted({name for line in in_column for name in line["scores"]["test"]["per_type"]})
         values = defaultdict(list)
-        for line in sorted(own, key=lambda line: line["seed"]):
+        for line in sorted(in_column, key=lambda line: line["seed"]):
             scores = line["scores"]["test"]
             for name in types:
                 values[line["system"], name].append(100 * scores["per_type"].get(name, {"f": 0.0})["f"])
             values[line["system"], "all types"].append(100 * scores["f"])
-        parts.append(
-            f"## F1 by type, test, {column_name(*place)}\n\n{_table(values, [*types, 'all types'], published)}"
+        tables.append(
+            f"## F1 by type, test, {column_name(*column)}\n\n{_table(values, [*types, 'all types'], published)}"
         )
-    return parts
+    return tables
 
 
 def _table(values: Mapping[Tuple[str, str], List[float]], columns: Sequence[str], published: PublishedT) -> str:
-    means = {place: mean(scores) for place, scores in values.items()}
+    means = {cell: mean(scores) for cell, scores in values.items()}
     best = {
         column: max((value for (_, other), value in means.items() if other == column), default=None)
         for column in columns
@@ -106,15 +131,15 @@ def _table(values: Mapping[Tuple[str, str], List[float]], columns: Sequence[str]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _places(lines: Sequence[LineT]) -> List[Tuple[str, str]]:
+def _columns(lines: Sequence[LineT]) -> List[Tuple[str, str]]:
     """RETURNS (List[Tuple[str, str]]): Corpora and samples in the order of the columns."""
     present = {(line["corpus"], line["sample"]) for line in lines}
     corpora, samples = in_order(line["corpus"] for line in lines), by_size(line["sample"] for line in lines)
-    return [place for place in product(corpora, samples) if place in present]
+    return [column for column in product(corpora, samples) if column in present]
 
 
 def _mean_of_means(columns: Sequence[Optional[List[float]]]) -> Optional[float]:
-    """RETURNS (Optional[float]): None where a column is empty."""
+    """RETURNS (Optional[float]): The mean over the columns. None if a column is empty."""
     return mean(mean(scores) for scores in columns if scores) if all(columns) else None
 
 
@@ -127,12 +152,19 @@ def _cell(scores: Any, best: float) -> str:
 
 
 def spread(scores: Sequence[float]) -> float:
-    """RETURNS (float): Standard deviation over seeds, 0 for a single one."""
+    """Compute the standard deviation over seeds.
+
+    scores (Sequence[float]): One score per seed.
+    RETURNS (float): The standard deviation; 0 for a single seed.
+
+    >>> spread([50.0]), spread([49.0, 50.0, 51.0])
+    (0.0, 1.0)
+    """
     return stdev(scores) if len(scores) > 1 else 0.0
 
 
-def _origin(lines: Sequence[LineT], notes: Sequence[str], planned: Optional[Sequence[Place]]) -> str:
-    # Old lines name their encoder only in the overrides, or not at all.
+def _facts(lines: Sequence[LineT], notes: Sequence[str], planned: Optional[Sequence[GridPosition]]) -> str:
+    # Older lines name their encoder only in the overrides, or not at all.
     encoders = sorted({line.get("encoder") or line["overrides"].get("paths.encoder", "minilm") for line in lines})
     dates = sorted({line["date"] for line in lines})
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
@@ -145,34 +177,48 @@ def _origin(lines: Sequence[LineT], notes: Sequence[str], planned: Optional[Sequ
         f"Encoder: {', '.join(encoders)}. Trained {when} on {machines} with {'; or '.join(versions)}.",
         f"Sentences of test: {', '.join(f'{corpus} {count:,}' for corpus, count in tested.items())}.",
         "Spans must match in both boundaries and type.",
-        "Made by `python -m spacy lowner experiment` and `report`; each run's line has its config, overrides and data.",
+        "Made by `python -m spacy lowner experiment` and `report`. Each line names the config, overrides and data.",
     ]
     return "\n".join(f"- {fact}" for fact in [*facts, *notes])
 
 
-def describe_coverage(lines: Sequence[LineT], planned: Optional[Sequence[Place]]) -> List[str]:
-    """Name what is missing of a grid.
+def describe_coverage(lines: Sequence[LineT], planned: Optional[Sequence[GridPosition]]) -> List[str]:
+    """Describe the runs that are missing in a grid.
 
     lines (Sequence[LineT]): Result lines.
-    planned (Optional[Sequence[Place]]): Places of all runs of the grid; None if only the lines are known.
-    RETURNS (List[str]): Sentences; empty if the grid is known and complete.
+    planned (Optional[Sequence[GridPosition]]): The positions of all runs of the grid. None if only the lines are known.
+    RETURNS (List[str]): Sentences. Empty if the grid is known and complete.
     """
-    expected = infer_places(lines) if planned is None else planned
+    expected = infer_positions(lines) if planned is None else planned
     gaps = describe_missing(lines, expected)
-    missing = len(set(expected).difference(map(Place.of, lines)))
+    missing = len(set(expected).difference(map(GridPosition.of, lines)))
     facts = [f"Missing: {missing} of {len(set(expected))} runs. Gaps: {'; '.join(gaps)}."] if gaps else []
     if planned is None:
         facts.append("The grid file was not given: systems, corpora, samples and seeds without any run are unknown.")
     return facts
 
 
-def by_size(samples: Any) -> List[str]:
-    """RETURNS (List[str]): The distinct samples, "k5" before "k20", and "full" last."""
+def by_size(samples: Iterable[str]) -> List[str]:
+    """Sort samples by size, without duplicates. "full" is last.
+
+    samples (Iterable[str]): Samples such as "k5", "n100" and "full".
+    RETURNS (List[str]): The sorted samples.
+
+    >>> by_size(["full", "k20", "k5", "k5"])
+    ['k5', 'k20', 'full']
+    """
     return sorted(
         set(samples), key=lambda sample: (sample == "full", sample[0], int(sample[1:]) if sample != "full" else 0)
     )
 
 
-def in_order(items: Any) -> List[Any]:
-    """RETURNS (List[Any]): The distinct items, in the order of their first occurrence."""
+def in_order(items: Iterable[Any]) -> List[Any]:
+    """Remove duplicates, and keep the order.
+
+    items (Iterable[Any]): The items.
+    RETURNS (List[Any]): Each item once, in the order of its first occurrence.
+
+    >>> in_order("banana")
+    ['b', 'a', 'n']
+    """
     return list(dict.fromkeys(items))

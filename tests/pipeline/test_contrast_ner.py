@@ -5,6 +5,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from thinc.api import ConfigValidationError
 from transformers import (
     AutoTokenizer,
     ConvBertConfig,
@@ -20,6 +21,7 @@ from transformers import (
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.contrast import _check_encoder
 from spacy_lowner.pipeline.candidates import candidates_of, gold_types, join_words
+from spacy_lowner.pipeline.contrast_ner import ContrastEntityRecognizer
 from spacy_lowner.pipeline.support import Support
 from spacy_lowner.training.callbacks import create_start_from
 from spacy_lowner.training.optimizer import create_grouped_adam
@@ -245,8 +247,20 @@ def test_support_size_caps_each_type(nlp, examples, train):
     ],
 )
 def test_bad_settings_are_refused(nlp, add_pipe, settings):
-    with pytest.raises(LownerError, match=next(iter(settings))):
+    with pytest.raises((LownerError, ConfigValidationError), match=next(iter(settings))):
         add_pipe(nlp, **settings)
+
+
+def test_contrast_ner_checks_candidates_without_config(nlp, add_pipe):
+    add_pipe(nlp)
+    with pytest.raises(LownerError, match="LN040.*candidates"):
+        ContrastEntityRecognizer(nlp.vocab, nlp.get_pipe(NAME).model, candidates="letters")
+
+
+def test_contrast_ner_not_initialized(nlp, add_pipe):
+    add_pipe(nlp)
+    with pytest.raises(LownerError, match="LN042"):
+        nlp("some text")
 
 
 def test_no_entities_and_unknown_labels_are_refused(nlp, examples, train, make_doc, make_example, add_pipe):
@@ -274,7 +288,11 @@ def test_support_keeps_order_whatever_the_order_of_places(nlp):
     assert support.states[:, 0].tolist() == [97, 99, 101, 98]
     again = Support().from_bytes(support.to_bytes(), nlp.vocab)
     assert again.summary() == support.summary() == {"x": 2, "y": 2}
-    assert (again.places == support.places).all() and [doc.text for doc in again.texts] == ["a b c ", "d e ", "a b c "]
+    assert (again.positions == support.positions).all() and [doc.text for doc in again.texts] == [
+        "a b c ",
+        "d e ",
+        "a b c ",
+    ]
     again.remove("x")
     assert again.states[:, 0].tolist() == [99, 98] and [doc[0].text for doc in again.texts] == ["a", "a"]
     again.forget([(docs[0], [(2, 3), (0, 1)]), (docs[1], [(1, 2)])])
@@ -316,11 +334,15 @@ def test_entities_that_fit_no_word_are_told_of(nlp, examples, add_pipe, make_doc
         nlp.initialize(lambda: [*examples, odd])
 
 
-def test_blocked_words_stay_so(nlp, examples, train):
+def test_contrast_ner_keeps_blocked_words(nlp, examples, train):
     train(nlp, examples)
     doc = nlp.make_doc(TEXTS[0][0])
     doc.set_ents([], blocked=[doc[0:2]], default="missing")
-    assert found(nlp.get_pipe(NAME)(doc)) == TEXTS[0][1][1:]
+    pipe = nlp.get_pipe(NAME)
+    assert found(pipe(doc)) == TEXTS[0][1][1:]
+    assert [(token.ent_iob_, token.ent_type_) for token in doc[0:2]] == [("B", ""), ("B", "")]
+    # A second pipe must still see the words as blocked.
+    assert found(pipe(doc)) == TEXTS[0][1][1:]
 
 
 def test_the_whole_support_votes_by_default(nlp, examples, train, tmp_path):

@@ -166,7 +166,7 @@ def supported(nlp, **changed):
 
 WRONG = {
     "labels": numpy.asarray([0, 7]),
-    "places": numpy.asarray([[0, 0, 1], [0, 1, 9]], dtype="int32"),
+    "positions": numpy.asarray([[0, 0, 1], [0, 1, 9]], dtype="int32"),
     "states": numpy.asarray([[1, numpy.nan], [1, 1]], dtype="float16"),
     "types": ["PER"],
     "texts": [],

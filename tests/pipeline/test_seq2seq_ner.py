@@ -19,10 +19,17 @@ from transformers import (
 from spacy_lowner.annotations import context_of
 from spacy_lowner.corpus.docs import bare_doc
 from spacy_lowner.errors import LownerError
+from spacy_lowner.models.generation import generate, place_mentions
 from spacy_lowner.models.hf.pieces import load_tokenizer, pieces_of_words
 from spacy_lowner.models.hf.shim import get_module, loaded_module
 from spacy_lowner.models.json_grammar import JSONGrammar, Mention
-from spacy_lowner.models.seq2seq import Seq2SeqInput, _inputs, _positions, _writable, _written, generate, place_mentions
+from spacy_lowner.models.seq2seq_inputs import (
+    Seq2SeqInput,
+    encode_inputs,
+    max_positions,
+    mentions_in,
+    pieces_in_json,
+)
 
 LABELS = {"PER": "person", "politicalParty": "political party"}
 
@@ -36,11 +43,11 @@ def test_quotes_and_backslashes_of_words_are_written_as_json_has_them(tmp_path, 
     tokenizer = load_tokenizer(tiny_t5)
     words = ["Edward", '"', "Ted", '"', "a\\b"]
     pieces = pieces_of_words(tokenizer, words)
-    written = _written(tokenizer, words, pieces)
+    written = pieces_in_json(tokenizer, words, pieces)
     assert [written[i] == pieces[i] for i in range(5)] == [True, False, True, False, False]
     grammar = JSONGrammar(tokenizer, LABELS)
-    output = grammar.write(written, [Mention("PER", 0, 5)])
-    assert grammar.read(output, written) == (Mention("PER", 0, 5),)
+    output = grammar.encode(written, [Mention("PER", 0, 5)])
+    assert grammar.decode(output, written) == (Mention("PER", 0, 5),)
     # This vocabulary of letters lacks braces alone.
     said = "".join(tokenizer.convert_ids_to_tokens(output)).replace("▁", " ").split("<unk>")[1]
     ((label, (mention,)),) = json.loads(f"{{{said}}}").items()
@@ -49,7 +56,7 @@ def test_quotes_and_backslashes_of_words_are_written_as_json_has_them(tmp_path, 
 
 def walk(grammar, words, draw, limit):
     """An output of a model that says anything."""
-    states, pieces = grammar.begin(), []
+    states, pieces = grammar.start(), []
     while states and any(getattr(state, "pieces", True) for state in states):
         allowed = grammar.allowed(states, words, closing=len(pieces) >= limit)
         pieces.append(draw.choice(allowed))
@@ -60,7 +67,7 @@ def walk(grammar, words, draw, limit):
 
 def test_a_type_with_quotes_is_escaped(tokenizer):
     grammar = JSONGrammar(tokenizer, {"Q": 'a "so-called" type'})
-    written = grammar.write(pieces_of_words(tokenizer, ["Ann"]), [Mention("Q", 0, 1)])
+    written = grammar.encode(pieces_of_words(tokenizer, ["Ann"]), [Mention("Q", 0, 1)])
     assert '"a\\"so-called\\"type":["' in tokenizer.decode(written, skip_special_tokens=True).replace(" ", "").replace(
         "▁", ""
     )
@@ -74,7 +81,7 @@ def test_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text)
     draw = random.Random(0)
     for limit in [0, 5, 40] * 30:
         pieces = walk(grammar, words, draw, limit)
-        found = grammar.read(pieces, words)
+        found = grammar.decode(pieces, words)
         assert found is not None and len({label for label, _, _ in found}) <= 2
         assert all(label in LABELS and 0 <= start < end <= len(doc_words) for label, start, end in found)
         # Types stay together, so that the output is an object with each key once.
@@ -82,16 +89,16 @@ def test_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text)
         assert sorted(order, key=order.index) == order
         if limit == 0:
             assert found == ()
-    assert grammar.read(pieces[:-1], words) is None and grammar.read([], words) is None
+    assert grammar.decode(pieces[:-1], words) is None and grammar.decode([], words) is None
 
 
 def test_what_is_written_is_read(tokenizer):
     words = pieces_of_words(tokenizer, "Ann met Bob of the New Party".split())
     grammar = JSONGrammar(tokenizer, LABELS)
     mentions = [Mention("PER", 0, 1), Mention("politicalParty", 5, 7), Mention("PER", 2, 3)]
-    pieces = grammar.write(words, mentions)
-    assert grammar.read(pieces, words) == (mentions[0], mentions[2], mentions[1])
-    assert grammar.read(grammar.write(words, []), words) == ()
+    pieces = grammar.encode(words, mentions)
+    assert grammar.decode(pieces, words) == (mentions[0], mentions[2], mentions[1])
+    assert grammar.decode(grammar.encode(words, []), words) == ()
     choices = grammar.choices(pieces, words)
     assert len(choices) == len(pieces) and all(piece in own for piece, own in zip(pieces, choices))
     # The end alone may follow the last brace.
@@ -101,14 +108,14 @@ def test_what_is_written_is_read(tokenizer):
 def test_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
     words = pieces_of_words(tokenizer, ["abcdefghij" * 4])
     grammar = JSONGrammar(tokenizer, {"PER": "p"})
-    pieces = grammar.write(words, [Mention("PER", 0, 1)])
-    states = grammar.begin()
+    pieces = grammar.encode(words, [Mention("PER", 0, 1)])
+    states = grammar.start()
     for piece in pieces[:-10]:
         states = grammar.step(states, piece, words)
     while any(getattr(state, "pieces", True) for state in states):
         (piece,) = grammar.allowed(states, words, closing=True)
         states = grammar.step(states, piece, words)
-    assert states[0].found == (Mention("PER", 0, 1),)
+    assert states[0].mentions == (Mention("PER", 0, 1),)
 
 
 def test_repeated_mentions_take_the_next_place():
@@ -123,8 +130,8 @@ def test_repeated_mentions_take_the_next_place():
 def test_quotes_in_a_text_do_not_multiply_what_an_output_may_be(tokenizer):
     words = pieces_of_words(tokenizer, ('"a" , ' * 20).split())
     grammar = JSONGrammar(tokenizer, LABELS)
-    states = grammar.begin()
-    for piece in grammar.write(words, [Mention("PER", i, i + 1) for i in range(0, 40, 2)]):
+    states = grammar.start()
+    for piece in grammar.encode(words, [Mention("PER", i, i + 1) for i in range(0, 40, 2)]):
         states = grammar.step(states, piece, words)
         assert len(states) < 100
 
@@ -157,7 +164,7 @@ def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
     nlp = build(tiny_t5, model={"max_input_tokens": 4000})
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
-    tasks = [task for _, task in pipe.tasks(Doc(nlp.vocab, words=["y" * 3000, "met", "Ann"]))]
+    tasks = [task for _, task in pipe.windows(Doc(nlp.vocab, words=["y" * 3000, "met", "Ann"]))]
     (written,) = generate(pipe.model, tasks)
     assert written.valid and len(written.pieces) < 200 and all(mention.start > 0 for mention in written.mentions)
 
@@ -168,10 +175,10 @@ def test_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5):
     model = nlp.get_pipe("seq2seq_ner").model
     words = ["Ann", "met", "y" * 100, "Bob", "\u200b"]
     task = Seq2SeqInput(words, "", LABELS, [Mention("PER", 0, 1), Mention("PER", 3, 4)])
-    with pytest.warns(UserWarning, match="LN109.*in 1 of them"):
-        ((_, kept),) = _inputs(model, [task])
-    assert len(kept) == 2 and _writable(task.mentions, kept) == [Mention("PER", 0, 1)]
-    assert _writable([Mention("PER", 0, 1), Mention("PER", 1, 2)], [[], [5]]) == [Mention("PER", 1, 2)]
+    with pytest.warns(UserWarning, match="LN109.*happened 1 time"):
+        ((_, kept),) = encode_inputs(model, [task])
+    assert len(kept) == 2 and mentions_in(task.mentions, kept) == [Mention("PER", 0, 1)]
+    assert mentions_in([Mention("PER", 0, 1), Mention("PER", 1, 2)], [[], [5]]) == [Mention("PER", 1, 2)]
 
 
 def test_types_of_the_same_pieces_are_refused(tiny_t5):
@@ -189,12 +196,12 @@ def test_a_score_is_a_probability_among_what_may_come(tiny_t5):
     tasks, _ = pipe._inputs_and_targets(examples_of(nlp))
     module, tokenizer = loaded_module(pipe.model).model, load_tokenizer(tiny_t5)
     for task, scores in zip(tasks, pipe.model.predict(tasks)):
-        ((ids, words),) = _inputs(pipe.model, [task])
+        ((ids, words),) = encode_inputs(pipe.model, [task])
         grammar = JSONGrammar(tokenizer, task.labels)
-        output = grammar.write(words, task.mentions)
+        output = grammar.encode(words, task.mentions)
         begun = torch.tensor([[module.config.decoder_start_token_id, *output[:-1]]])
         weights = module(input_ids=torch.tensor([ids]), decoder_input_ids=begun).logits[0].exp().tolist()
-        states = grammar.begin()
+        states = grammar.start()
         assert len(scores) == len(output)
         for piece, row, score in zip(output, weights, scores):
             allowed = grammar.allowed(states, words, closing=False)
@@ -287,7 +294,7 @@ def test_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
     doc = nlp.make_doc("Ann sang in Rome.")
     (written,) = generate(pipe.model, [Seq2SeqInput([token.text for token in doc], "", {"PER": "per"})])
     assert written.valid and written.cut
-    with pytest.warns(UserWarning, match=r"1 output\(s\) were brought to an end"):
+    with pytest.warns(UserWarning, match=r"1 output\(s\) were cut at the limit"):
         pipe(doc)
 
 
@@ -316,13 +323,13 @@ def test_reasoning_is_read_and_cut_before_text(tiny_t5):
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
     doc = nlp.make_doc("Ann sang")
-    ((plain, words),) = _inputs(pipe.model, [task for _, task in pipe.tasks(doc)])
+    ((plain, words),) = encode_inputs(pipe.model, [task for _, task in pipe.windows(doc)])
     doc._.lowner_reasoning = {"bidirectional": "Ann is a PER."}
-    ((reasoned, same),) = _inputs(pipe.model, [task for _, task in pipe.tasks(doc)])
+    ((reasoned, same),) = encode_inputs(pipe.model, [task for _, task in pipe.windows(doc)])
     assert words == same and reasoned[: len(plain) - 1] == plain[:-1] and len(reasoned) > len(plain)
     doc._.lowner_reasoning = "so " * 100
     with pytest.warns(UserWarning, match="LN109.*128"):
-        ((cut, _),) = _inputs(pipe.model, [task for _, task in pipe.tasks(doc)])
+        ((cut, _),) = encode_inputs(pipe.model, [task for _, task in pipe.windows(doc)])
     assert len(cut) == 128 and cut[: len(plain) - 1] == plain[:-1]
 
 
@@ -332,8 +339,8 @@ def test_long_docs_are_read_in_windows(tiny_t5):
         nlp, [(["Ann", "sang", "in", "Rome", "and", "Oslo", "."], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC", "O"])]
     )
     nlp.initialize(lambda: examples)
-    lessons = nlp.get_pipe("seq2seq_ner")._lessons(examples[0])
-    assert [(task.words, [tuple(one) for one in task.mentions]) for task in lessons] == [
+    windows = nlp.get_pipe("seq2seq_ner")._annotated_windows(examples[0])
+    assert [(task.words, [tuple(one) for one in task.mentions]) for task in windows] == [
         (["Ann", "sang", "in"], [("PER", 0, 1)]), (["Rome", "and", "Oslo"], [("LOC", 0, 1), ("LOC", 2, 3)]), (["."], [])
     ]  # fmt: skip
 
@@ -342,8 +349,8 @@ def test_a_gold_entity_is_not_cut_in_two(tiny_t5):
     nlp = build(tiny_t5, window=4)
     examples = examples_of(nlp, [("we saw the New York bridge".split(), ["O", "O", "O", "B-LOC", "I-LOC", "O"])])
     nlp.initialize(lambda: examples)
-    lessons = nlp.get_pipe("seq2seq_ner")._lessons(examples[0])
-    assert [(task.words, [tuple(one) for one in task.mentions]) for task in lessons] == [
+    windows = nlp.get_pipe("seq2seq_ner")._annotated_windows(examples[0])
+    assert [(task.words, [tuple(one) for one in task.mentions]) for task in windows] == [
         (["we", "saw", "the"], []), (["New", "York", "bridge"], [("LOC", 0, 2)])
     ]  # fmt: skip
 
@@ -366,7 +373,7 @@ def test_roberta_counts_positions_from_its_padding():
         max_position_embeddings=66, pad_token_id=1, is_decoder=True, add_cross_attention=True,
     )  # fmt: skip
     both = EncoderDecoderModel(encoder=RobertaModel(config), decoder=RobertaForCausalLM(config))
-    assert _positions(both, "encoder") == _positions(both, "decoder") == 64
+    assert max_positions(both, "encoder") == max_positions(both, "decoder") == 64
 
 
 def test_context_is_read_where_nobody_has_made_its_attribute():

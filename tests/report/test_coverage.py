@@ -2,9 +2,9 @@
 
 from itertools import product
 
-from spacy_lowner.report.coverage import Place, describe_missing, describe_seeds, infer_places
+from spacy_lowner.report.coverage import GridPosition, describe_missing, describe_seeds, infer_positions
 
-PLANNED = [Place(*place) for place in product(("a", "b"), ("ai", "music"), ("k5", "full"), (0, 1, 2))]
+PLANNED = [GridPosition(*place) for place in product(("a", "b"), ("ai", "music"), ("k5", "full"), (0, 1, 2))]
 
 
 def lines(*places):
@@ -27,23 +27,23 @@ def test_coverage_names_systems_corpora_samples_and_seeds_without_runs():
 
 
 def test_coverage_names_gaps_of_a_system():
-    done = lines(
-        *(place for place in PLANNED if place not in (Place("b", "ai", "full", 1), Place("b", "ai", "full", 2)))
-    )
+    missing = [GridPosition("b", "ai", "full", seed) for seed in (1, 2)]
+    done = lines(*(position for position in PLANNED if position not in missing))
     assert describe_missing(done, PLANNED) == ["b lacks the seeds 1, 2 of ai"]
     done = lines(*(place for place in PLANNED if (place.system, place.seed) != ("a", 1)))
     assert describe_missing(done, PLANNED) == ["a lacks the seed 1"]
 
 
 def test_coverage_is_inferred_from_lines_alone():
-    done = lines(Place("a", "ai", "full", 0), Place("b", "music", "full", 0))
-    assert describe_missing(done, infer_places(done)) == ["a lacks the seed 0 of music", "b lacks the seed 0 of ai"]
+    done = lines(GridPosition("a", "ai", "full", 0), GridPosition("b", "music", "full", 0))
+    assert describe_missing(done, infer_positions(done)) == ["a lacks the seed 0 of music", "b lacks the seed 0 of ai"]
 
 
 def test_coverage_calls_one_seed_one_seed():
-    one = lines(Place("a", "ai", "full", 3), Place("b", "ai", "full", 3))
+    one = lines(GridPosition("a", "ai", "full", 3), GridPosition("b", "ai", "full", 3))
     assert describe_seeds(one) == "One seed (3), in percent"
-    assert describe_seeds([*one[:1], *lines(Place("b", "ai", "full", 1))]) == "One seed per cell (of 1, 3), in percent"
-    mixed = [*one, *lines(Place("a", "ai", "full", 1))]
+    other = lines(GridPosition("b", "ai", "full", 1))
+    assert describe_seeds([*one[:1], *other]) == "One seed per cell (of 1, 3), in percent"
+    mixed = [*one, *lines(GridPosition("a", "ai", "full", 1))]
     assert describe_seeds(mixed).endswith("over the seeds 1, 3, in percent; a cell without a deviation has one seed")
     assert describe_seeds(mixed[::2]) == "Mean and standard deviation over the seeds 1, 3, in percent"

@@ -33,12 +33,24 @@ def test_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
         assert evaluate_pipeline(nlp, gold).f <= best["f"] + 1e-6
 
 
-def test_thresholds_of_one_label_a_span_and_of_empty_docs(nlp, make_doc):
+def test_evaluation_tune_threshold_with_one_label_per_span_and_empty_docs(nlp, make_doc):
+    spacy.util.fix_random_seed(0)
     gold = [make_doc(text, *spans) for text, spans in TEXTS] + [make_doc("")]
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
-    nlp.add_pipe("spancat", config={"spans_key": "sc", "max_positive": 1})
-    nlp.initialize(lambda: examples)
-    assert 0 <= tune_threshold(nlp, gold)["f"] <= 1
+    pipe = nlp.add_pipe("spancat", config={"spans_key": "sc", "max_positive": 1})
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(40):
+        nlp.update(examples, sgd=optimizer)
+    # What makes this case special: scores are a column instead of a row, and an empty Doc has none.
+    pipe.cfg["threshold"] = 0.05
+    full, empty = nlp(TEXTS[0][0]), nlp("")
+    assert full.spans["sc"].attrs["scores"].ndim == 2 and "scores" not in empty.spans["sc"].attrs
+    best = tune_threshold(nlp, gold)
+    assert best["f"] > 0.5 and pipe.cfg["threshold"] == best["threshold"]
+    assert evaluate_pipeline(nlp, gold).f == pytest.approx(best["f"])
+    for other in (0.06, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9):
+        pipe.cfg["threshold"] = other
+        assert evaluate_pipeline(nlp, gold).f <= best["f"] + 1e-6
 
 
 def test_types_that_gold_does_not_know_are_mistakes(make_doc):
@@ -61,6 +73,19 @@ def test_best_threshold_by_hand():
     assert best_threshold(hits, total=2) == pytest.approx({"threshold": 0.55, "p": 2 / 3, "r": 1.0, "f": 0.8})
     assert best_threshold([], total=2)["f"] == 0.0
     assert best_threshold([(0.5, False)], total=0)["threshold"] == 0.5
+
+
+def test_evaluation_best_threshold_does_not_divide_equal_scores():
+    # After the first of two equal scores F1 would be 1, but no threshold keeps one and drops the other.
+    best = best_threshold([(0.6, True), (0.6, False)], total=1)
+    assert best == pytest.approx({"threshold": 0.3, "p": 0.5, "r": 1.0, "f": 2 / 3})
+    best = best_threshold([(0.8, True), (0.6, True), (0.6, False), (0.6, False)], total=2)
+    assert best == pytest.approx({"threshold": 0.7, "p": 1.0, "r": 0.5, "f": 2 / 3})
+
+
+def test_evaluation_best_threshold_at_the_floor():
+    # A score at the floor cannot be separated from spans below it.
+    assert best_threshold([(0.05, True)], total=1, floor=0.05)["f"] == 0.0
 
 
 def test_nothing_to_tune(nlp, make_doc):
