@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
-from ..corpus.extensions import PARTS, rename_extensions
+from ..corpus.extensions import TASKS, rename_extensions
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..knowledge.extend import LANGUAGE_MODEL
@@ -40,7 +40,7 @@ SETTINGS = typer.Option(
     help="JSON of settings of spacy-lowner.OpenAI.v1, which go before the options: parameters, deadline, prices, ...",
 )
 LANGUAGE = typer.Option("en", help="Of the prompts: en or zh")
-PARTS_ASKED = typer.Option(",".join(PARTS), "--parts", help="What to ask for: entities, pos, or both")
+PARTS_ASKED = typer.Option(",".join(TASKS), "--parts", help="What to ask for: entities, pos, or both")
 MERGE = typer.Option(True, help="Merge labels that mean the same")
 LABEL_MAP = typer.Option(None, help="JSON of names for extension labels, by label; null leaves a label out")
 EMBEDDING = typer.Option("minilm", help="Sentence encoder that tests which labels are merged")
@@ -95,8 +95,8 @@ def open_client(
         finally:
             client.close()
     msg.info(client.usage.summary())
-    if client.usage.in_vain:
-        raise LownerError(Errors.LN077.format(count=client.usage.failed, reason=client.usage.reason))
+    if client.usage.all_failed:
+        raise LownerError(Errors.LN077.format(count=client.usage.failed, reason=client.usage.last_error))
 
 
 def _given(max_tokens: int, settings: Optional[Path]) -> Dict[str, Any]:
@@ -158,8 +158,8 @@ def name_labels(docs: Sequence[Doc], names: LabelMapT, path: Optional[Path]) -> 
 def check_parts(parts: str) -> List[str]:
     """RETURNS (List[str]): The parts of a list with commas. RAISES (LownerError): If there are none or others."""
     chosen = [part for part in parts.split(",") if part]
-    if not chosen or set(chosen) - set(PARTS):
-        raise LownerError(Errors.LN014.format(what="--parts", value=parts, options=", ".join(PARTS)))
+    if not chosen or set(chosen) - set(TASKS):
+        raise LownerError(Errors.LN014.format(what="--parts", value=parts, options=", ".join(TASKS)))
     return chosen
 
 

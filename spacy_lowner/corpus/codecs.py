@@ -9,8 +9,8 @@ from srsly.msgpack import msgpack_decoders, msgpack_encoders
 def cache_codecs() -> None:
     """Look up the msgpack codecs of installed packages once per process.
 
-    Without this, srsly scans the entry points of all installed packages for every value, several times per Doc. The scans
-    take most of the time of reading or writing a DocBin.
+    Without this, srsly scans the entry points of all installed packages for every value, several times per Doc. The
+    scans take most of the time of reading or writing a DocBin.
 
     >>> cache_codecs()
     >>> msgpack_encoders.entry_points

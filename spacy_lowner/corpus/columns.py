@@ -1,4 +1,4 @@
-"""CoNLL-like columns: a token and its labels per line, an empty line after each sentence."""
+"""Read CoNLL-like columns: one token with its labels per line, an empty line after each sentence."""
 
 import re
 from collections import Counter
@@ -12,8 +12,10 @@ from .files import read_lines
 from .schemes import SCHEMES, decode_tags, detect_scheme, parse_tag
 from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 
-# Lines that are no token.
+# Lines that hold no token: starts of documents and identifiers of images.
 SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
+# Sentences whose labels are counted for the message that no scheme fits.
+COUNTED_SENTENCES = 1000
 
 
 def read_columns(
@@ -26,19 +28,20 @@ def read_columns(
     on_error: OnErrorT = raise_error,
     report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
-    """Read token-and-label lines.
+    """Read lines of a token and its labels.
 
-    Columns are separated by a TAB where the line has one, else by spaces. All lines have the same number of them. Which ones
-    hold words and labels is detected (`corpus.column_layout`) or named; several columns of labels are layers of nested spans.
-    `-DOCSTART-` and `IMGID:` lines and comments (lines that begin with "#" and end in no label) are skipped. Blanks at the end
-    of a line do not count.
+    Columns are separated by a TAB if the line has one, else by spaces. All lines have the same number of columns. The
+    columns of words and labels are detected (`corpus.column_layout`) or set; several columns of labels are layers of
+    nested spans. `-DOCSTART-` and `IMGID:` lines and comments (lines that begin with "#" and end in no label) are
+    skipped. Spaces and TABs at the end of a line are ignored.
 
     path (Path): The file.
     scheme (Optional[str]): One of `SCHEMES`; detected by default.
-    word_column (Optional[int]): Index of the column of words. label_columns (Optional[Sequence[int]]): Of the labels; negative
-        ones count from the end.
-    encoding (str): Of the file.
-    on_error (OnErrorT): What to do about a bad sentence.
+    word_column (Optional[int]): Index of the column of words; detected by default.
+    label_columns (Optional[Sequence[int]]): Indexes of the columns of labels; negative ones count from the end;
+        detected by default.
+    encoding (str): Encoding of the file.
+    on_error (OnErrorT): Called with the error of each bad sentence.
     report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
     RAISES (LownerError): If no line has a label, or there is no such column.
@@ -89,27 +92,27 @@ def _detect(path: Path, sentences: List[List[Row]], column: int) -> str:
     labels = [[row.cells[column] for row in rows if column < len(row.cells)] for rows in sentences]
     scheme = detect_scheme(labels)
     if scheme is None:
-        counts = Counter(label for own in islice(labels, 1000) for label in own)
-        seen = ", ".join(repr(label) for label, _ in counts.most_common(3))
+        counts = Counter(label for sentence in islice(labels, COUNTED_SENTENCES) for label in sentence)
+        examples = ", ".join(repr(label) for label, _ in counts.most_common(3)) or "none"
         line = sentences[0][0].line
-        raise LownerError(Errors.LN011.format(path=path, line=line, labels=seen or "none", schemes=", ".join(SCHEMES)))
+        raise LownerError(Errors.LN011.format(path=path, line=line, labels=examples, schemes=", ".join(SCHEMES)))
     return scheme
 
 
 def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[Row]]:
-    """YIELDS (List[Row]): The rows of each sentence all of whose lines could be decoded."""
+    """YIELDS (List[Row]): The rows of each sentence without a line that cannot be decoded."""
     rows: List[Row] = []
-    broken = False
+    has_bad_line = False
     for number, line in _numbered(path, encoding, on_error):
         if line is None:
-            broken = True
+            has_bad_line = True
         elif not line.strip():
-            if not broken:
+            if not has_bad_line:
                 yield rows
-            rows, broken = [], False
+            rows, has_bad_line = [], False
         elif not SKIPPED.match(line) and not _is_comment(line):
             rows.append(Row(number, line, split_columns(line)))
-    if not broken:
+    if not has_bad_line:
         yield rows
 
 

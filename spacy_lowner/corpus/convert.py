@@ -1,4 +1,4 @@
-"""From a file of any known format to Docs, with an account of what was found and mended."""
+"""Read a corpus of any format as Docs, and report what was detected, repaired and skipped."""
 
 import hashlib
 import warnings
@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc
 
@@ -20,13 +20,18 @@ from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
 @dataclass
 class ConvertReport:
-    """What a conversion found.
+    """The result of reading a corpus.
 
-    format (str): Of the input.
-    reading (ReadingReport): What the reader detected and changed.
-    sentences (int): Sentences read.
-    spans (Counter): Spans by label. nested (int): Spans inside or across others. skipped (List[str]): Errors passed over.
-    from_ents (bool): Whether the spans were taken from `doc.ents`, since no Doc has the key.
+    format (str): Format of the input.
+    reading (ReadingReport): The properties that the reader detected, and its changes.
+    sentences (int): Number of sentences.
+    spans (Counter): Spans by label.
+    nested (int): Number of spans that share words with an earlier or longer one.
+    skipped (List[str]): Messages of the sentences that were skipped.
+    from_ents (bool): Whether the spans come from `doc.ents`, because no Doc has the key.
+
+    >>> ConvertReport(spans=Counter(PER=2)).spans["PER"]
+    2
     """
 
     format: str = ""
@@ -49,31 +54,59 @@ def load_corpus(
 ) -> List[Doc]:
     """Read a corpus of any known format, or a DocBin.
 
-    path (Path): The file. format (str): A key of `READERS`, or "auto". spans_key (str): Key for the spans.
-    skip_invalid (bool): Whether to pass over what cannot be read, instead of raising. report (Optional[ConvertReport]):
-        Filled in.
-    **options: Options of the readers: scheme, word_column, label_columns, ends, offsets, encoding, lang, tokenizer, unannotated.
-    RETURNS (List[Doc]): The Docs. RAISES (LownerError): What is wrong, where, and how to mend it.
+    path (Path): The file.
+    format (str): A key of `READERS`, or "auto".
+    spans_key (str): Key of the spans.
+    skip_invalid (bool): Whether to skip sentences that cannot be read, instead of raising an error.
+    report (Optional[ConvertReport]): Filled in.
+    options (Any): Options of the readers: scheme, word_column, label_columns, ends, offsets, encoding, lang, tokenizer,
+        unannotated.
+    RETURNS (List[Doc]): The Docs.
+    RAISES (LownerError): If the file cannot be read; the message has the line and the fix.
     """
     report = report if report is not None else ConvertReport()
     if path.suffix == ".spacy":
         report.format = "DocBin"
         docs = [_clean(path, f"Doc {number}", doc, spans_key, report) for number, doc in enumerate(read_docs(path), 1)]
     else:
-        on_error = (lambda error: report.skipped.append(str(error))) if skip_invalid else raise_error
-        if format == "auto":
-            # What cannot be decoded is told by the reader.
-            format = detect_format(
-                path, options.get("encoding", "utf8"), (lambda error: None) if skip_invalid else raise_error
-            )
-        report.format = format
-        sentences = read_corpus(path, format, on_error=on_error, report=report.reading, **options)
-        docs = to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
-        if not docs and report.skipped:
-            count, first = len(report.skipped), report.skipped[0]
-            raise LownerError(Errors.LN012.format(path=path, count=count, first=first))
+        docs = _read_text_file(path, format, spans_key, skip_invalid, report, options)
     if not docs:
         raise LownerError(Errors.LN001.format(path=path))
+    _complete_spans(path, docs, spans_key, report)
+    report.sentences = len(docs)
+    for doc in docs:
+        spans = list(doc.spans.get(spans_key, []))
+        report.spans.update(span.label_ for span in spans)
+        report.nested += count_nested([(span.start, span.end) for span in spans])
+    return docs
+
+
+def _read_text_file(
+    path: Path, format: str, spans_key: str, skip_invalid: bool, report: ConvertReport, options: Dict[str, Any]
+) -> List[Doc]:
+    on_error = _skip(report) if skip_invalid else raise_error
+    if format == "auto":
+        # The reader reports lines that cannot be decoded, so that each one is reported once.
+        on_bad_line = _ignore if skip_invalid else raise_error
+        format = detect_format(path, options.get("encoding", "utf8"), on_bad_line)
+    report.format = format
+    sentences = read_corpus(path, format, on_error=on_error, report=report.reading, **options)
+    docs = to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
+    if not docs and report.skipped:
+        raise LownerError(Errors.LN012.format(path=path, count=len(report.skipped), first=report.skipped[0]))
+    return docs
+
+
+def _skip(report: ConvertReport) -> OnErrorT:
+    return lambda error: report.skipped.append(str(error))
+
+
+def _ignore(error: LownerError) -> None:
+    """Ignore an error."""
+
+
+def _complete_spans(path: Path, docs: List[Doc], spans_key: str, report: ConvertReport) -> None:
+    """Give all Docs the key. If no Doc has it, the spans are those of `doc.ents`."""
     if not any(spans_key in doc.spans for doc in docs):
         report.from_ents = True
         others = {key for doc in docs for key in doc.spans if key != EXTENSION_KEY}
@@ -85,14 +118,8 @@ def load_corpus(
     if without:
         warnings.warn(Warnings.LN116.format(path=path, spans_key=spans_key, count=without))
     for doc in docs:
-        # As in training: where a sentence has no group, it has no spans.
+        # Training treats a Doc without the group as one without spans, too.
         doc.spans.setdefault(spans_key, [])
-    report.sentences = len(docs)
-    for doc in docs:
-        spans = list(doc.spans.get(spans_key, []))
-        report.spans.update(span.label_ for span in spans)
-        report.nested += count_nested([(span.start, span.end) for span in spans])
-    return docs
 
 
 def _cleaned(
@@ -114,10 +141,13 @@ def _clean(path: Path, where: str, doc: Doc, spans_key: str, report: ConvertRepo
 
 
 def content_digest(path: Path, spans_key: str = SPANS_KEY) -> bytes:
-    """Digest what a corpus says, whatever its format and however its bytes are packed, which differs between machines.
+    """Digest the content of a corpus.
 
-    path (Path): The file. spans_key (str): Key of the spans.
-    RETURNS (bytes): Of the words, spans and all else that `corpus.docs.from_doc` finds, in order.
+    The digest does not depend on the format, nor on the bytes of a DocBin, which differ between machines.
+
+    path (Path): The file.
+    spans_key (str): Key of the spans.
+    RETURNS (bytes): SHA-256 of the words, the spans and all other data that `corpus.docs.from_doc` reads, in order.
     """
     return _content_digest(path, path.stat().st_mtime_ns, spans_key)
 
@@ -126,14 +156,23 @@ def content_digest(path: Path, spans_key: str = SPANS_KEY) -> bytes:
 def _content_digest(path: Path, changed: int, spans_key: str) -> bytes:
     digest = hashlib.sha256()
     for doc in load_corpus(path, spans_key=spans_key):
-        # What is empty is left out, so that a digest outlives new fields; so is who was asked, which older corpora do not say.
-        content = {name: value for name, value in vars(from_doc(doc, spans_key)).items() if value and name != "asked"}
+        # Empty fields are skipped, so that a new field does not change the digests of older corpora. The record of the
+        # annotator is skipped because older corpora lack it.
+        fields = vars(from_doc(doc, spans_key)).items()
+        content = {name: value for name, value in fields if value and name != "source_record"}
         digest.update(repr(content).encode("utf8", "surrogatepass"))
     return digest.digest()
 
 
 def count_nested(spans: list) -> int:
-    """RETURNS (int): How many of the (start, end) pairs share a word with a longer or an earlier equal one."""
+    """Count spans that share words with an earlier or longer one.
+
+    spans (list): (start, end) pairs.
+    RETURNS (int): Number of such spans; of two equal ones, the second counts.
+
+    >>> count_nested([(0, 3), (1, 2), (4, 5)])
+    1
+    """
     ordered = sorted(spans, key=lambda span: (span[0], -span[1]))
     reach, nested = 0, 0
     for start, end in ordered:

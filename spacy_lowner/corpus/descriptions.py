@@ -1,4 +1,4 @@
-"""What types mean: from a file of the user, or the descriptions that ship."""
+"""Read descriptions of entity types, from a file of the user or from the package."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -10,12 +10,15 @@ PACKAGED = files("spacy_lowner.assets") / "descriptions.json"
 
 
 def read_descriptions(path: Optional[str] = None) -> Dict[str, str]:
-    """Read descriptions of types; registered as `spacy-lowner.Descriptions.v1`.
+    """Read descriptions of entity types; registered as `spacy-lowner.Descriptions.v1`.
 
-    path (Optional[str]): A JSON file such as `{"researcher": "a person who does science"}`. None or an empty text reads the
-        packaged one, which has the types of CrossNER and CoNLL-2003.
+    path (Optional[str]): A JSON file such as `{"researcher": "a person who does science"}`. None or an empty text reads
+        the packaged file, which has the types of CrossNER and CoNLL-2003.
     RETURNS (Dict[str, str]): Description by label.
     RAISES (LownerError): If the file is missing or holds anything else.
+
+    >>> "researcher" in read_descriptions()
+    True
     """
     if path:
         return read_texts(Path(path))

@@ -1,98 +1,168 @@
-"""Extension labels on a Doc: their spans, who was asked for them, and for what."""
+"""Extension labels on a Doc: their spans, and a record of the annotator and its tasks.
+
+A Doc that was annotated by one model for both tasks looks like this:
+
+    doc.spans["sc_ext"]         [Rome: city, Rome: noun, old: adjective]
+    doc.spans["sc_ext"].attrs   {"from": "llm", "labels": {"entities": ["city"], "pos": ["adjective", "noun"]}}
+"""
 
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..annotations import EXTENSION_KEY
+from ..annotations import EXTENSION_KEY, SOURCE_LABELS, SOURCE_ORIGIN
 from .sentence import LabeledSpan
 
-# What extension labels are of.
-PARTS = ("entities", "pos")
+# The tasks for which an annotator writes extension labels.
+TASKS = ("entities", "pos")
 # Pairs of mention and label.
 MentionsT = Sequence[Tuple[str, str]]
-# Attributes of the span group: who was asked, and the labels of each part that was asked for.
-_ORIGIN, _LABELS = "from", "labels"
 
 
 class LabelSource(NamedTuple):
-    """origin (str): Who was asked, as of `spacy lowner extend --from`. parts (Tuple[str, ...]): For what, in order."""
+    """The annotator of a Doc's extension labels, and its tasks.
+
+    origin (str): Name of the annotator, as of `spacy lowner extend --from`.
+    tasks (Tuple[str, ...]): Names of the tasks, sorted.
+
+    >>> str(LabelSource("llm", ("entities", "pos")))
+    'llm (entities, pos)'
+    """
 
     origin: str
-    parts: Tuple[str, ...]
+    tasks: Tuple[str, ...]
 
     @classmethod
     def of(cls, doc: Doc, key: str = EXTENSION_KEY) -> Optional["LabelSource"]:
-        """RETURNS (Optional[LabelSource]): Whose extension labels a Doc has under a key; None where there are none, or nobody says whose."""
+        """Read the annotator of a Doc's extension labels.
+
+        doc (Doc): The Doc.
+        key (str): Key of the extension spans.
+        RETURNS (Optional[LabelSource]): The annotator; None if there are no extension spans, or no record of it.
+
+        >>> import spacy
+        >>> doc = spacy.blank("en")("Rome")
+        >>> write_extensions(doc, "nltk", {"pos": [LabeledSpan(0, 1, "NNP")]})
+        >>> LabelSource.of(doc)
+        LabelSource(origin='nltk', tasks=('pos',))
+        """
         attrs = doc.spans[key].attrs if key in doc.spans else {}
-        return cls(attrs[_ORIGIN], tuple(sorted(attrs[_LABELS]))) if _ORIGIN in attrs else None
+        return cls(attrs[SOURCE_ORIGIN], tuple(sorted(attrs[SOURCE_LABELS]))) if SOURCE_ORIGIN in attrs else None
 
     def __str__(self) -> str:
-        return f"{self.origin} ({', '.join(self.parts)})"
+        return f"{self.origin} ({', '.join(self.tasks)})"
 
 
 def source_record(doc: Doc) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): What `write_extensions` says beside the spans; empty where nobody says whose they are."""
+    """Read the record that `write_extensions` writes next to the spans.
+
+    doc (Doc): The Doc.
+    RETURNS (Dict[str, Any]): The annotator under `SOURCE_ORIGIN` and the labels by task under `SOURCE_LABELS`; empty if
+        there is no record.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Rome")
+    >>> write_extensions(doc, "nltk", {"pos": [LabeledSpan(0, 1, "NNP")]})
+    >>> source_record(doc)
+    {'from': 'nltk', 'labels': {'pos': ['NNP']}}
+    """
     attrs = doc.spans[EXTENSION_KEY].attrs if EXTENSION_KEY in doc.spans else {}
-    return {name: attrs[name] for name in (_ORIGIN, _LABELS) if name in attrs}
+    return {name: attrs[name] for name in (SOURCE_ORIGIN, SOURCE_LABELS) if name in attrs}
 
 
-def is_source_record(asked: Any) -> bool:
-    """RETURNS (bool): Whether a value is what `source_record` gives."""
-    if not isinstance(asked, dict) or set(asked) != {_ORIGIN, _LABELS}:
+def is_source_record(value: Any) -> bool:
+    """Check whether a value of a file is a record as `source_record` returns it.
+
+    value (Any): The value.
+    RETURNS (bool): Whether it is such a record, and not empty.
+
+    >>> is_source_record({"from": "nltk", "labels": {"pos": ["NNP"]}}), is_source_record({"from": "nltk"})
+    (True, False)
+    """
+    if not isinstance(value, dict) or set(value) != {SOURCE_ORIGIN, SOURCE_LABELS}:
         return False
-    labels = asked[_LABELS]
+    labels = value[SOURCE_LABELS]
     return (
-        isinstance(asked[_ORIGIN], str)
+        isinstance(value[SOURCE_ORIGIN], str)
         and isinstance(labels, dict)
         and all(isinstance(names, list) for names in labels.values())
     )
 
 
-def write_extensions(doc: Doc, origin: str, parts: Mapping[str, Sequence[LabeledSpan]]) -> None:
-    """Write `doc.spans["sc_ext"]`, in place of what is there.
+def write_extensions(doc: Doc, origin: str, spans_by_task: Mapping[str, Sequence[LabeledSpan]]) -> None:
+    """Write `doc.spans["sc_ext"]` and the record of its annotator. Older extension spans are replaced.
 
-    doc (Doc): The Doc. origin (str): Who was asked. parts (Mapping[str, Sequence[LabeledSpan]]): The spans of each part that was asked
-        for; none says that there are none.
+    doc (Doc): The Doc.
+    origin (str): Name of the annotator.
+    spans_by_task (Mapping[str, Sequence[LabeledSpan]]): The spans of each task; an empty list says that the annotator
+        has looked for spans and there are none.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Rome")
+    >>> write_extensions(doc, "llm", {"entities": [LabeledSpan(0, 1, "city")], "pos": []})
+    >>> doc.spans["sc_ext"][0].label_
+    'city'
     """
-    labels = {part: sorted({span.label for span in spans}) for part, spans in parts.items()}
-    unique = dict.fromkeys(span for spans in parts.values() for span in spans)
-    _write(doc, {_ORIGIN: origin, _LABELS: labels}, unique)
+    labels = {task: sorted({span.label for span in spans}) for task, spans in spans_by_task.items()}
+    unique = dict.fromkeys(span for spans in spans_by_task.values() for span in spans)
+    _write(doc, {SOURCE_ORIGIN: origin, SOURCE_LABELS: labels}, unique)
 
 
 def rename_extensions(doc: Doc, names: Mapping[str, Optional[str]], by: str) -> int:
-    """Give the extension labels of a Doc other names; no span has a label twice.
+    """Rename the extension labels of a Doc. A span with two labels of the same new name keeps it once.
 
-    names (Mapping[str, Optional[str]]): By label, None for labels to leave out; a label that is none of them stays.
-    by (str): Whose names, for the record of who was asked.
-    RETURNS (int): Spans whose label is another now, or gone.
+    doc (Doc): The Doc.
+    names (Mapping[str, Optional[str]]): New name by label; None drops the label, and other labels stay.
+    by (str): Source of the names, which is added to the name of the annotator.
+    RETURNS (int): Number of spans with a new label, or dropped.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Rome")
+    >>> write_extensions(doc, "llm", {"entities": [LabeledSpan(0, 1, "town")]})
+    >>> rename_extensions(doc, {"town": "city"}, "my names")
+    1
+    >>> source_record(doc)
+    {'from': 'llm, my names', 'labels': {'entities': ['city']}}
     """
     if EXTENSION_KEY not in doc.spans:
         return 0
     group = doc.spans[EXTENSION_KEY]
     attrs = dict(group.attrs)
-    named = [(span, names.get(span.label_, span.label_)) for span in group]
-    if _LABELS in attrs:
-        new = {part: {names.get(label, label) for label in labels} - {None} for part, labels in attrs[_LABELS].items()}
-        attrs.update(
-            {_LABELS: {part: sorted(labels) for part, labels in new.items()}, _ORIGIN: f"{attrs[_ORIGIN]}, {by}"}
-        )
-    kept = dict.fromkeys(LabeledSpan(span.start, span.end, name) for span, name in named if name is not None)
-    changed = sum(name != span.label_ for span, name in named)
+    renamed = [(span, names.get(span.label_, span.label_)) for span in group]
+    if SOURCE_LABELS in attrs:
+        attrs[SOURCE_LABELS] = {
+            task: sorted({names.get(label, label) for label in labels} - {None})
+            for task, labels in attrs[SOURCE_LABELS].items()
+        }
+        attrs[SOURCE_ORIGIN] = f"{attrs[SOURCE_ORIGIN]}, {by}"
+    kept = dict.fromkeys(LabeledSpan(span.start, span.end, name) for span, name in renamed if name is not None)
+    changed = sum(name != span.label_ for span, name in renamed)
     _write(doc, attrs, kept)
     return changed
 
 
 def entity_mentions(docs: Iterable[Doc]) -> List[Tuple[str, str]]:
-    """RETURNS (List[Tuple[str, str]]): Text and label of the extension spans that are entities, or may be."""
+    """List the extension spans that are entities.
+
+    Without a record of the tasks, every extension span may be an entity and is listed.
+
+    docs (Iterable[Doc]): The Docs.
+    RETURNS (List[Tuple[str, str]]): Text and label per span.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Rome")
+    >>> write_extensions(doc, "llm", {"entities": [LabeledSpan(0, 1, "city")], "pos": [LabeledSpan(0, 1, "noun")]})
+    >>> entity_mentions([doc])
+    [('Rome', 'city')]
+    """
     mentions = []
     for doc in docs:
         group = doc.spans[EXTENSION_KEY] if EXTENSION_KEY in doc.spans else []
-        entities = group.attrs[_LABELS].get("entities", []) if LabelSource.of(doc) else None
+        entities = group.attrs[SOURCE_LABELS].get("entities", []) if LabelSource.of(doc) else None
         mentions += [(span.text, span.label_) for span in group if entities is None or span.label_ in entities]
     return mentions
 
 
-def _write(doc: Doc, attrs: Mapping, spans: Iterable[LabeledSpan]) -> None:
-    made = [Span(doc, start, end, label=label) for start, end, label in spans]
-    doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, attrs=dict(attrs), spans=made)
+def _write(doc: Doc, attrs: Mapping, labelled: Iterable[LabeledSpan]) -> None:
+    spans = [Span(doc, start, end, label=label) for start, end, label in labelled]
+    doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, attrs=dict(attrs), spans=spans)

@@ -1,4 +1,7 @@
-"""Reading whole text files, and writing so that an interruption leaves nothing half done and no two runs mix."""
+"""Read text files, and write files atomically and by one run at a time.
+
+An interrupted run leaves the old file or the new one, and two runs never write the same output.
+"""
 
 import codecs
 import errno
@@ -17,8 +20,9 @@ from filelock import FileLock, Timeout
 from ..errors import Errors, LownerError
 from .sentence import OnErrorT, raise_error
 
-# Bytes of a name that are kept in the names of its draft and its lock: file systems allow 255 in all.
+# Bytes of the name of a file that are kept in the names of its draft and lock. File systems allow names of 255 bytes.
 KEPT_BYTES = 200
+# Encodings of Python in which no text file is written: of domain names and source code.
 NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -60,11 +64,15 @@ def _target_of(path: Path) -> Path:
 
 
 def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> List[Optional[str]]:
-    """Read a text file, without a byte order mark. Only LF and CRLF end a line: other separators may be tokens.
+    """Read the lines of a text file, without a byte order mark.
 
-    path (Path): The file. encoding (str): Of the file. on_error (OnErrorT): What to do about a line that cannot be decoded.
-    RETURNS (List[Optional[str]]): Lines without their ends, None for one that cannot be decoded.
-    RAISES (LownerError): If the file is missing or empty, or the encoding unknown.
+    Only LF and CRLF end a line, because other separators may be tokens.
+
+    path (Path): The file.
+    encoding (str): Encoding of the file.
+    on_error (OnErrorT): Called with the error of each line that cannot be decoded.
+    RETURNS (List[Optional[str]]): Lines without their ends; None for a line that cannot be decoded.
+    RAISES (LownerError): If the file is missing or empty, or the encoding is unknown.
     """
     try:
         data = path.read_bytes()
@@ -84,11 +92,11 @@ def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_er
 
 
 def _is_text_encoding(name: str) -> bool:
-    """RETURNS (bool): Whether files are written in an encoding. Python has others, for domain names, source code and bytes."""
+    """RETURNS (bool): Whether text files are written in an encoding. Python has others, such as of domain names."""
     try:
         return codecs.lookup(name).name not in NOT_FOR_FILES and isinstance(b"a".decode(name), str)
     except UnicodeError:
-        # One that takes more bytes per character.
+        # The encoding has more than one byte per character, as UTF-16 does.
         return True
     except (LookupError, ValueError):
         return False
@@ -102,15 +110,22 @@ def _decode_lines(data: bytes, path: Path, encoding: str, on_error: OnErrorT) ->
             text = line.decode(encoding)
             lines.append(text.removeprefix("\ufeff") if number == 1 else text)
         except UnicodeDecodeError as error:
-            place = {"path": path, "line": number, "offset": start + error.start}
-            on_error(LownerError(Errors.LN002.format(**place, encoding=encoding, reason=error.reason)))
+            position = {"path": path, "line": number, "offset": start + error.start}
+            on_error(LownerError(Errors.LN002.format(**position, encoding=encoding, reason=error.reason)))
             lines.append(None)
         start += len(line) + 1
     return lines
 
 
 def read_json_file(path: Path, kind: type = dict, what: str = "a JSON object") -> Any:
-    """RETURNS (Any): The JSON of a file. RAISES (LownerError): If it is missing, no JSON, or not of the kind."""
+    """Read a JSON file.
+
+    path (Path): The file.
+    kind (type): Expected type of the value.
+    what (str): Description of the expected value, for messages.
+    RETURNS (Any): The value.
+    RAISES (LownerError): If the file is missing, is not JSON, or has another type.
+    """
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
     try:
@@ -123,7 +138,12 @@ def read_json_file(path: Path, kind: type = dict, what: str = "a JSON object") -
 
 
 def read_texts(path: Path) -> Dict[str, str]:
-    """RETURNS (Dict[str, str]): Texts by name, of a JSON file. RAISES (LownerError): As `read_json_file`, and if one is no text."""
+    """Read a JSON object of texts.
+
+    path (Path): The file.
+    RETURNS (Dict[str, str]): Texts by name.
+    RAISES (LownerError): If the file is missing, is not JSON, or has other values than texts.
+    """
     texts = read_json_file(path)
     for name, text in texts.items():
         if not isinstance(text, str):
@@ -135,15 +155,22 @@ def read_texts(path: Path) -> Dict[str, str]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A draft next to a file that replaces it when the block succeeds, and is deleted when it does not.
+    """Write a file atomically: a draft next to it replaces it when the block succeeds, and else is deleted.
 
-    The draft is on the disk before it replaces the file, so a crash leaves the old file or the new one. An existing file
-    keeps its permissions; a new one gets those of the umask. A symbolic link stays and its target is replaced. Devices and
-    pipes are written directly.
+    The draft is flushed to the disk before it replaces the file, so a crash leaves the old file or the new one. An
+    existing file keeps its permissions; a new one gets those of the umask. A symbolic link stays and its target is
+    replaced. Devices and pipes are written directly.
 
     path (Path): The file.
-    YIELDS (Path): Where to write.
-    RAISES (LownerError): If nothing can be written there, or the disk is full.
+    YIELDS (Path): The draft to write to.
+    RAISES (LownerError): If the file cannot be written, or the disk is full.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder) / "a.txt") as draft:
+    ...         _ = draft.write_text("Ada")
+    ...     print((Path(folder) / "a.txt").read_text())
+    Ada
     """
     target = _target_of(path)
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -166,14 +193,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def _create_draft(path: Path, target: Path) -> Tuple[Path, Optional[int]]:
-    """RETURNS (Tuple[Path, Optional[int]]): An empty file next to the target, and permissions to give it in the end."""
+    """RETURNS (Tuple[Path, Optional[int]]): An empty file next to the target, and its final permissions."""
     draft = target.with_name(f"{_hidden(target.name)}{secrets.token_hex(6)}.draft")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        # The system applies the umask of the moment. A draft of a private file is never readable for others.
+        # The system applies the umask. The draft of a private file has its permissions from the start, so that others
+        # can never read it.
         allowed = 0o666 if mode is None else mode & 0o777 | stat.S_IRUSR | stat.S_IWUSR
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, allowed))
     except OSError as error:
@@ -182,7 +210,7 @@ def _create_draft(path: Path, target: Path) -> Tuple[Path, Optional[int]]:
 
 
 def _hidden(name: str) -> str:
-    """RETURNS (str): The beginning of the names of hidden files that belong to a file."""
+    """RETURNS (str): The prefix of the hidden files (draft and lock) of a file."""
     return f".{os.fsdecode(os.fsencode(name)[:KEPT_BYTES])}."
 
 
@@ -197,7 +225,7 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def _coded(path: Path, written: str) -> Iterator[None]:
-    """Give errors of writing a file their message; errors of other files that the block may use pass unchanged."""
+    """Convert errors of writing a file to `LownerError`. Errors of other files that the block uses pass unchanged."""
     try:
         yield
     except LownerError:
@@ -209,25 +237,33 @@ def _coded(path: Path, written: str) -> Iterator[None]:
 
 
 def write_error(path: Path, error: OSError) -> LownerError:
-    """RETURNS (LownerError): What to say of a file that cannot be written."""
+    """Make the error of a file that cannot be written.
+
+    path (Path): The file.
+    error (OSError): The error of the system.
+    RETURNS (LownerError): The error with its message.
+
+    >>> isinstance(write_error(Path("a.txt"), OSError(errno.ENOSPC, "no space")), LownerError)
+    True
+    """
     message = Errors.LN150 if error.errno in DISK_FULL else Errors.LN024
     return LownerError(message.format(path=path, reason=error.strerror or error))
 
 
 @contextmanager
 def output_lock(output: Path) -> Iterator[None]:
-    """Keep other runs from writing an output during the block.
+    """Lock an output, so that no other run writes it during the block.
 
-    The system releases the lock when its process ends, however it ends: a killed run blocks nobody. A thread that has the
-    lock may take it again. Drafts that a killed run left of the output and its report are deleted.
+    The system releases the lock when the process ends, even if it is killed. A thread that has the lock can lock the
+    output again. Drafts of the output and its report that a killed run has left are deleted. Folders that are made for
+    the lock are deleted, unless the block writes files to them.
 
     output (Path): A file or folder, which need not exist yet.
-    RAISES (LownerError): If another run has the lock, or the output's folder cannot be written. Folders that are made for
-        the lock are deleted unless the block puts something there.
+    RAISES (LownerError): If another run has the lock, or the output's folder cannot be written.
     """
     target = _target_of(output)
     path = target.with_name(f"{_hidden(target.name)}lock")
-    # A singleton counts how often its thread has taken it.
+    # A singleton counts how many times its thread has acquired it.
     lock = FileLock(path, timeout=0, is_singleton=True)
     new_folders = [folder for folder in path.parents if not folder.exists()]
     try:
@@ -246,18 +282,19 @@ def output_lock(output: Path) -> Iterator[None]:
         yield
     finally:
         if first:
-            # Only who has the lock may delete its file. Where the system does not allow it, the next run uses the file again.
+            # The file is deleted while the lock is held, else another run could lock it in between. On systems that do
+            # not delete open files, the next run uses the file again.
             with suppress(OSError):
                 path.unlink()
         lock.release()
         with suppress(OSError):
-            # The first one with files in it ends this.
+            # The first folder that is not empty raises an error, and its parents are not empty either.
             for folder in new_folders:
                 folder.rmdir()
 
 
 def _holder(path: Path) -> str:
-    """RETURNS (str): Who has a lock, as far as its file can be read."""
+    """RETURNS (str): The process that has a lock, if its file can be read."""
     try:
         return path.read_text(encoding="utf8") or "another process"
     except OSError:
@@ -265,7 +302,7 @@ def _holder(path: Path) -> str:
 
 
 def _delete_drafts(folder: Path, *names: str) -> None:
-    """Delete what killed runs left of files with these names."""
+    """Delete drafts of files with these names that killed runs have left."""
     draft = re.compile(rf"(?:{'|'.join(re.escape(_hidden(name)) for name in names)})[0-9a-f]{{12}}\.draft")
     for path in folder.iterdir():
         if draft.fullmatch(path.name):
@@ -273,6 +310,11 @@ def _delete_drafts(folder: Path, *names: str) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write JSON whole or not at all."""
+    """Write a JSON file atomically.
+
+    path (Path): The file.
+    data (Any): The value.
+    RAISES (LownerError): If the file cannot be written.
+    """
     with atomic_path(path) as draft:
         srsly.write_json(draft, data)

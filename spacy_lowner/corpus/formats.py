@@ -1,4 +1,4 @@
-"""Which reader reads what."""
+"""Detect the format of a file, and read it with its reader."""
 
 import inspect
 from pathlib import Path
@@ -26,7 +26,9 @@ READERS: Dict[str, Callable[..., Iterator[Sentence]]] = {
 def read_corpus(path: Path, format: str, **options: Any) -> Iterator[Sentence]:
     """Read a file in one of the formats of `READERS`.
 
-    path (Path): The file. format (str): A key of `READERS`. **options: Those of all readers; each takes what it knows.
+    path (Path): The file.
+    format (str): A key of `READERS`.
+    options (Any): Options of any reader; those that the reader of the format does not have are ignored.
     RETURNS (Iterator[Sentence]): The sentences.
     """
     reader = READERS[format]
@@ -35,10 +37,16 @@ def read_corpus(path: Path, format: str, **options: Any) -> Iterator[Sentence]:
 
 
 def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> str:
-    """Tell the format from the name and the first lines.
+    """Detect the format from the suffix and the first lines.
 
-    path (Path): The file. encoding (str): Of the file. on_error (OnErrorT): What to do about a line that cannot be decoded.
-    RETURNS (str): A key of `READERS`. RAISES (LownerError): If none fits.
+    path (Path): The file.
+    encoding (str): Encoding of the file.
+    on_error (OnErrorT): Called with the error of each line that cannot be decoded.
+    RETURNS (str): A key of `READERS`.
+    RAISES (LownerError): If no format fits.
+
+    >>> detect_format(Path("rome.markup"))
+    'markup'
     """
     if path.suffix == ".markup":
         return "markup"
@@ -50,7 +58,7 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
         return "records"
     if all(_is_intent_line(line) for line in lines):
         return "intents"
-    # Before markup, which a token of a column can look like.
+    # Columns are tried before markup, because a token of a column can look like markup.
     tagged = sum(any(parse_tag(cell) for cell in split_columns(line.rstrip())[1:]) for line in lines)
     if tagged * 2 >= len(lines):
         return "columns"

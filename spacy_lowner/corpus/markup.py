@@ -1,4 +1,4 @@
-"""Inline markup for data written by hand: `[Marvin Minsky](researcher) founded …`, nesting allowed."""
+"""Read inline markup for data written by hand: `[Marvin Minsky](researcher) founded …`. Mentions may nest."""
 
 import re
 from pathlib import Path
@@ -24,10 +24,13 @@ def read_markup(
     on_error: OnErrorT = raise_error,
     report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
-    """Read one sentence a line. Lines that begin with "# " and empty lines are left out.
+    """Read one sentence per line. Blank lines and lines that begin with "# " are skipped.
 
-    path (Path): The file. encoding (str): Of the file. lang (str): Language of the tokenizer.
-    tokenizer (str): "spacy", "characters" or "auto". on_error (OnErrorT): What to do about a bad line.
+    path (Path): The file.
+    encoding (str): Encoding of the file.
+    lang (str): Language of the tokenizer.
+    tokenizer (str): "spacy", "characters" or "auto".
+    on_error (OnErrorT): Called with the error of each bad line.
     report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
     """
@@ -58,7 +61,16 @@ class _MarkupError(ValueError):
 
 
 def parse_markup(line: str) -> Tuple[str, List[Tuple[int, int, str]]]:
-    """RETURNS (Tuple[str, List[Tuple[int, int, str]]]): The text, and spans as (start, end, type), outer first."""
+    """Parse a line of markup.
+
+    line (str): The line.
+    RETURNS (Tuple[str, List[Tuple[int, int, str]]]): The text, and spans as (first character, end, type), outer ones
+        first.
+    RAISES (ValueError): If a bracket has no counterpart, no type follows it, or a mention is empty.
+
+    >>> parse_markup("[[New York](city) Times](paper) wrote")
+    ('New York Times wrote', [(0, 14, 'paper'), (0, 8, 'city')])
+    """
     text: List[str] = []
     size = 0
     opened: List[Tuple[int, int]] = []
@@ -92,7 +104,15 @@ def parse_markup(line: str) -> Tuple[str, List[Tuple[int, int, str]]]:
 
 
 def render_markup(text: str, spans: List[Tuple[int, int, str]]) -> str:
-    """The inverse of `parse_markup`, for spans that nest but do not cross. RETURNS (str): One line."""
+    """Write a text with its spans as markup, the inverse of `parse_markup`.
+
+    text (str): The text.
+    spans (List[Tuple[int, int, str]]): Spans as (first character, end, type), which may nest but not cross.
+    RETURNS (str): One line.
+
+    >>> render_markup("New York Times wrote", [(0, 14, "paper"), (0, 8, "city")])
+    '[[New York](city) Times](paper) wrote'
+    """
     opening = sorted(spans, key=lambda span: (span[0], -span[1]))
     pieces: List[str] = []
     stack: List[Tuple[int, int, str]] = []
@@ -104,4 +124,5 @@ def render_markup(text: str, spans: List[Tuple[int, int, str]]) -> str:
             stack.append(pending.pop())
             pieces.append("[")
         pieces.append(_SPECIAL.sub(r"\\\1", text[position : position + 1]))
+    # A text that begins with "# " would be read as a comment.
     return "".join(["\\" if text.startswith(_COMMENT) and pieces[0] == "#" else "", *pieces])

@@ -1,13 +1,14 @@
-"""Tag schemes: BIO, IOB1, BIOES and BMES to spans and back."""
+"""Convert the tag schemes BIO, IOB1, BIOES and BMES to spans, and spans to BIO."""
 
 import re
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from .sentence import LabeledSpan
 
 SCHEMES = ("bio", "iob1", "bioes", "bmes")
-# How the scheme's letters read: B and S begin, I goes on, E ends, S stands alone (BILUO: L, U).
-_LETTERS = {
+# The role of each letter of a scheme: B begins a span, I continues it, E ends it, and S is a span of one word. BILUO, a
+# spelling of BIOES, has L for E and U for S.
+_ROLES = {
     "bio": {"B": "B", "I": "I"},
     "iob1": {"B": "B", "I": "I"},
     "bioes": {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"},
@@ -17,14 +18,28 @@ _LABEL = re.compile(r"^([BIOMESLU])-(.+)$", re.DOTALL)
 
 
 class Tag(NamedTuple):
-    """A label cut at its first hyphen only, since type names hold hyphens too."""
+    """A label, cut at its first hyphen only, because names of types have hyphens too.
+
+    letter (str): "O" or a letter of a scheme.
+    type (str): The type; empty for "O".
+
+    >>> Tag("B", "PER").type
+    'PER'
+    """
 
     letter: str
     type: str
 
 
 def parse_tag(label: str) -> Optional[Tag]:
-    """RETURNS (Optional[Tag]): "B-a-b" as (B, a-b), "O" as (O, ""), None for what is no label of any scheme."""
+    """Parse a label of any scheme.
+
+    label (str): Such as "B-PER" or "O".
+    RETURNS (Optional[Tag]): Its letter and type; None if it is not a label of any scheme.
+
+    >>> parse_tag("B-a-b"), parse_tag("O"), parse_tag("NNP")
+    (Tag(letter='B', type='a-b'), Tag(letter='O', type=''), None)
+    """
     if label == "O":
         return Tag("O", "")
     match = _LABEL.match(label)
@@ -32,15 +47,19 @@ def parse_tag(label: str) -> Optional[Tag]:
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Optional[str]:
-    """Tell the scheme from the labels of a whole corpus.
+    """Detect the tag scheme of a whole corpus.
 
-    M occurs in BMES only; E, S, L and U in BIOES. Else it is IOB1 if B marks nothing but the second of two adjacent
-    mentions of a type, and some mention begins with I; else BIO.
+    Only BMES has M; only BIOES has E, S, L and U. Without these letters, the scheme is IOB1 if some mention begins with
+    I, and B only marks the second of two adjacent mentions of the same type. Else it is BIO.
 
-    RETURNS (Optional[str]): One of `SCHEMES`, None if no label is of any.
+    sentences (Iterable[Sequence[str]]): Labels per sentence, one per word.
+    RETURNS (Optional[str]): One of `SCHEMES`; None if no label is of any scheme.
+
+    >>> detect_scheme([["B-PER", "I-PER", "O"]]), detect_scheme([["I-PER", "O"]]), detect_scheme([["S-PER"]])
+    ('bio', 'iob1', 'bioes')
     """
-    letters, any_tag = set(), False
-    begins_with_i = b_elsewhere = False
+    letters: Set[str] = set()
+    any_tag = begins_with_i = b_elsewhere = False
     for labels in sentences:
         previous = Tag("O", "")
         for tag in map(parse_tag, labels):
@@ -61,42 +80,55 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Optional[str]:
 
 
 def decode_tags(labels: Sequence[str], scheme: str) -> Tuple[List[LabeledSpan], int]:
-    """Labels of one sentence to spans, mending what breaks the scheme.
+    """Convert the labels of one sentence to spans, and repair tags that break the scheme.
 
-    A tag that continues nothing of its type begins a span (I without B); a span that the next tag does not end ends before
-    it (B without E). Each mend counts.
+    A tag that continues no span of its type begins one (I without B). A span without an end tag ends before the next
+    tag that does not continue it (B without E).
 
-    labels (Sequence[str]): One a word. scheme (str): One of `SCHEMES`.
-    RETURNS (Tuple[List[LabeledSpan], int]): Spans and mends. RAISES (KeyError): With a label that is not of the scheme.
+    labels (Sequence[str]): One per word.
+    scheme (str): One of `SCHEMES`.
+    RETURNS (Tuple[List[LabeledSpan], int]): The spans, and the number of repairs.
+    RAISES (KeyError): If a label is not of the scheme; the argument is the label.
+
+    >>> decode_tags(["O", "I-PER", "I-PER"], "bio")
+    ([LabeledSpan(start=1, end=3, label='PER')], 1)
     """
-    letters = _LETTERS[scheme]
-    closes = scheme in ("bioes", "bmes")
+    roles = _ROLES[scheme]
+    has_end_tags = scheme in ("bioes", "bmes")
     spans: List[LabeledSpan] = []
-    mends, start, current = 0, 0, None
+    repairs, start, current = 0, 0, None
     for i, label in enumerate(labels):
         tag = parse_tag(label)
-        if tag is None or (tag.letter != "O" and tag.letter not in letters):
+        if tag is None or (tag.letter != "O" and tag.letter not in roles):
             raise KeyError(label)
-        kind = letters.get(tag.letter, "O")
-        goes_on = kind in ("I", "E") and current == tag.type
-        if current is not None and not goes_on:
+        role = roles.get(tag.letter, "O")
+        continues = role in ("I", "E") and current == tag.type
+        if current is not None and not continues:
             spans.append(LabeledSpan(start, i, current))
-            mends += closes
+            repairs += has_end_tags
             current = None
-        if kind != "O" and not goes_on:
-            mends += (kind == "I" and scheme != "iob1") or kind == "E"
+        if role != "O" and not continues:
+            repairs += (role == "I" and scheme != "iob1") or role == "E"
             start, current = i, tag.type
-        if kind in ("E", "S"):
+        if role in ("E", "S"):
             spans.append(LabeledSpan(start, i + 1, tag.type))
             current = None
     if current is not None:
         spans.append(LabeledSpan(start, len(labels), current))
-        mends += closes
-    return spans, mends
+        repairs += has_end_tags
+    return spans, repairs
 
 
 def encode_tags(length: int, spans: Iterable[LabeledSpan]) -> List[str]:
-    """RETURNS (List[str]): BIO labels of spans that do not overlap."""
+    """Convert spans to BIO labels.
+
+    length (int): Number of words.
+    spans (Iterable[LabeledSpan]): Spans that do not overlap.
+    RETURNS (List[str]): One label per word.
+
+    >>> encode_tags(3, [LabeledSpan(1, 3, "PER")])
+    ['O', 'B-PER', 'I-PER']
+    """
     labels = ["O"] * length
     for start, end, label in spans:
         labels[start:end] = [f"B-{label}"] + [f"I-{label}"] * (end - start - 1)

@@ -1,4 +1,4 @@
-"""What every reader yields and every writer takes."""
+"""The data that every reader yields and every writer takes."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,7 +8,16 @@ from ..errors import LownerError
 
 
 class LabeledSpan(NamedTuple):
-    """Words start..end (end excluded) and their label."""
+    """A span of words and its label.
+
+    start (int): First word.
+    end (int): Last word (excluded).
+    label (str): The label.
+
+    >>> start, end, label = LabeledSpan(0, 2, "PER")
+    >>> end - start
+    2
+    """
 
     start: int
     end: int
@@ -17,12 +26,15 @@ class LabeledSpan(NamedTuple):
 
 @dataclass
 class ReadingReport:
-    """What a reader detected in a file, and what it changed.
+    """The properties of a file that a reader detected, and the changes that it made.
 
     scheme (str): The tag scheme, for tagged formats.
-    repaired_tags (int): Tags that broke the scheme and were repaired.
-    layout (str): Which columns were read, or how offsets are counted, where that is not the usual way.
-    changes (Counter): How often, by what was done.
+    repaired_tags (int): Number of tags that broke the scheme and were repaired.
+    layout (str): The columns that were read, or the way in which offsets are counted, if it is unusual.
+    changes (Counter): Number of changes by name.
+
+    >>> ReadingReport(scheme="bio").repaired_tags
+    0
     """
 
     scheme: str = ""
@@ -35,15 +47,20 @@ class ReadingReport:
 class Sentence:
     """Words with labelled spans, which may nest.
 
-    words (List[str]): The words, white space and control characters included.
+    words (List[str]): The words, including white space and control characters.
     spans (List[LabeledSpan]): The spans, in the order of the source.
-    where (str): Its place in the source, for messages.
-    spaces (Optional[List[bool]]): Whether a space follows each word; None where the source does not say.
+    where (str): Its position in the source, for messages.
+    spaces (Optional[List[bool]]): Whether a space follows each word; None if the source has no such information.
     categories (Dict[str, float]): Labels of the whole sentence, such as an intent.
-    extensions (Optional[List[LabeledSpan]]): Spans that only train; None where nobody has looked for any.
-    asked (Dict[str, Any]): Who has looked for them, and for what, as `corpus.extensions` writes it.
-    user_data (Dict[str, Any]): Weight, origin and provenance of a synthetic sentence, by their keys on the Doc.
-    context (Dict[str, Any]): Texts beside the sentence, by their names under `doc._`.
+    extensions (Optional[List[LabeledSpan]]): Spans of extension labels, which only train; None if the sentence is not
+        annotated with any.
+    source_record (Dict[str, Any]): The annotator of the extension labels, as `corpus.extensions` writes it.
+    user_data (Dict[str, Any]): Weight, origin and provenance of a synthetic sentence, by `annotations.USER_KEYS`.
+    context (Dict[str, Any]): Values of `doc._` that help to read the sentence, by attribute.
+
+    >>> sentence = Sentence(["Ada", "sang"], [LabeledSpan(0, 1, "PER")])
+    >>> sentence.extensions is None
+    True
     """
 
     words: List[str]
@@ -52,15 +69,23 @@ class Sentence:
     spaces: Optional[List[bool]] = None
     categories: Dict[str, float] = field(default_factory=dict)
     extensions: Optional[List[LabeledSpan]] = None
-    asked: Dict[str, Any] = field(default_factory=dict)
+    source_record: Dict[str, Any] = field(default_factory=dict)
     user_data: Dict[str, Any] = field(default_factory=dict)
     context: Dict[str, Any] = field(default_factory=dict)
 
 
-# Called with what is wrong with one sentence: raises it, or remembers it and goes on.
+# A function that is called with the error of one sentence. It raises the error, or records it and returns.
 OnErrorT = Callable[[LownerError], None]
 
 
 def raise_error(error: LownerError) -> None:
-    """The strict `OnErrorT`."""
+    """Raise an error: the strict `OnErrorT`.
+
+    error (LownerError): The error.
+    RAISES (LownerError): Always.
+
+    >>> raise_error(LownerError("a bad line"))
+    Traceback (most recent call last):
+    spacy_lowner.errors.LownerError: a bad line
+    """
     raise error

@@ -1,8 +1,8 @@
-"""Docs to text files."""
+"""Write Docs to files for training, exchange or reading."""
 
 import json
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
@@ -12,6 +12,7 @@ from ..errors import Errors, LownerError
 from .columns import SKIPPED
 from .docs import from_doc, write_docs
 from .files import atomic_path
+from .keys import EXTENSIONS, EXTENSIONS_SOURCE
 from .markup import render_markup
 from .schemes import encode_tags
 from .sentence import LabeledSpan
@@ -20,11 +21,14 @@ OVERLAPS = ("error", "drop")
 
 
 def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = SPANS_KEY, overlaps: str = "error") -> int:
-    """Write Docs in the format that the suffix of the path names: .spacy, .jsonl, .bio (or .conll, .tsv, .txt), .markup.
+    """Write Docs in the format of the suffix: .spacy, .jsonl, .bio (or .conll, .tsv, .txt) or .markup.
 
-    path (Path): Where to. spans_key (str): Key of the spans.
-    overlaps (str): For formats without overlaps: "error", or "drop" to keep the longest.
-    RETURNS (int): How many spans were dropped.
+    docs (Iterable[Doc]): The Docs.
+    path (Path): The file.
+    spans_key (str): Key of the spans.
+    overlaps (str): For formats without overlaps: "error", or "drop" to keep the longest spans.
+    RETURNS (int): Number of dropped spans.
+    RAISES (LownerError): If the format cannot hold a Doc, or the file cannot be written.
     """
     docs = list(docs)
     if path.suffix == ".spacy":
@@ -40,7 +44,14 @@ def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = SPANS_KEY,
 
 
 def check_suffix(path: Path, *suffixes: str) -> None:
-    """RAISES (LownerError): If a path has none of the suffixes, by default of those that can be written."""
+    """Check the suffix of an output.
+
+    path (Path): The output.
+    suffixes (str): Allowed suffixes; by default all that `write_corpus` can write.
+    RAISES (LownerError): If the path has another suffix.
+
+    >>> check_suffix(Path("train.jsonl"))
+    """
     allowed = suffixes or (".spacy", *WRITERS)
     if path.suffix not in allowed:
         raise LownerError(
@@ -50,7 +61,7 @@ def check_suffix(path: Path, *suffixes: str) -> None:
 
 def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     sentence = from_doc(doc, spans_key)
-    record = {
+    record: Dict[str, Any] = {
         "tokens": sentence.words,
         **({"spaces": sentence.spaces} if sentence.spaces else {}),
         "spans": [span._asdict() for span in sentence.spans],
@@ -60,9 +71,9 @@ def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
     if sentence.context:
         record["context"] = sentence.context
     if sentence.extensions is not None:
-        record["extensions"] = [span._asdict() for span in sentence.extensions]
-    if sentence.asked:
-        record["extensions_source"] = sentence.asked
+        record[EXTENSIONS] = [span._asdict() for span in sentence.extensions]
+    if sentence.source_record:
+        record[EXTENSIONS_SOURCE] = sentence.source_record
     record.update(sentence.user_data)
     return json.dumps(record, ensure_ascii=False) + "\n"
 
@@ -88,7 +99,8 @@ def _markup(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
 
 
 def _any_cross(spans: Sequence[Span]) -> bool:
-    """RETURNS (bool): Whether a span begins inside another one and ends behind it. The spans come outer first."""
+    """RETURNS (bool): Whether a span begins inside another one and ends after it. The input has outer spans first."""
+    # The ends of all spans that are open at the start of the current one. The innermost one is last.
     ends: List[int] = []
     for span in spans:
         while ends and ends[-1] <= span.start:

@@ -228,7 +228,7 @@ BAD = [
     ('{"tokens": ["a"], "spans": 5}\n', "a.jsonl", {}, "line 1: 'spans' is '5', not a list of spans"),
     ('{"text": "a \\ud800"}\n', "a.jsonl", {}, "line 1: half of a pair of surrogates"),
     ('[\n {"text": "a"},\n {"text" "b"}\n]', "a.json", {}, "line 3: not JSON"),
-    ("a b c\tO B-X O\n", "a.txt", {"format": "intents"}, "line 1: the words do not stand between BOS and EOS"),
+    ("a b c\tO B-X O\n", "a.txt", {"format": "intents"}, "line 1: the words are not between BOS and EOS"),
     ("#Rome\nis O\n", "a.txt", {"format": "columns"}, "line 1: expected a token and a label, found '#Rome'"),
     ("[Ada](person sang\n[Bob](x)\n", "a.txt", {"format": "markup"}, "line 1, column 5: no \\(type\\)"),
     ("[Ada sang [Bob](x)\n", "a.txt", {"format": "markup"}, "line 1, column 1: a '\\[' is never closed"),

@@ -1,0 +1,39 @@
+"""Names of the fields of a JSON record, as annotation tools write them."""
+
+from ..annotations import USER_KEYS
+
+TOKEN_KEYS = ("tokens", "words")
+TEXT_KEYS = ("text", "sentence")
+SPAN_KEYS = ("spans", "entities", "entity_mentions", "ents", "ner", "label", "labels")
+# These may hold classes of the whole text instead of spans.
+CLASS_KEYS = ("label", "labels")
+TAG_KEYS = ("ner_tags", "tags")
+START_KEYS = ("start", "start_idx", "start_offset", "begin")
+END_KEYS = ("end", "end_idx", "end_offset", "stop")
+LABEL_KEYS = ("label", "type", "entity_type", "tag")
+# The text of a span.
+MENTION_KEYS = ("text", "mention")
+CATEGORY_KEYS = ("categories", "cats")
+# Our own JSONL has extension labels, counted in tokens, with excluded ends.
+EXTENSIONS = "extensions"
+EXTENSIONS_SOURCE = "extensions_source"
+ANSWER = "answer"
+KNOWN = {
+    *TOKEN_KEYS,
+    *TEXT_KEYS,
+    *SPAN_KEYS,
+    *TAG_KEYS,
+    *CATEGORY_KEYS,
+    *USER_KEYS,
+    EXTENSIONS,
+    EXTENSIONS_SOURCE,
+    ANSWER,
+    "spaces",
+    "context",
+}
+# Keys that describe a text and hold no annotation of its words.
+HARMLESS = {
+    *("id", "idx", "index", "uid", "uuid", "doc_id", "docid", "doc_key", "document_id", "sent_id", "sentence_id"),
+    *("meta", "metadata", "source", "url", "uri", "title", "lang", "language", "split", "date", "time", "timestamp"),
+    *("created_at", "updated_at", "author", "Comments", "comments"),
+}
