@@ -230,7 +230,7 @@ LabelWordsT = Literal["word", "virtual"]
 PromptModelT = Model[List[Tuple[Doc, List[CandidateT]]], PromptStates]
 # Docs to the log-probabilities of their words. Shape per Doc: (words, 1 + labels)
 WordScoresT = Model[List[Doc], List[Floats2d]]
-# `models.seq2seq.Seq2SeqInput` to the log-probabilities of the pieces of the outputs.
+# `models.seq2seq_inputs.Seq2SeqInput` to the log-probabilities of the pieces of the outputs.
 Seq2SeqModelT = Model[List[Any], List[Floats1d]]
 # Docs to the logits of their spans.
 SpanModelT = Model[List[Doc], SpanLogits]

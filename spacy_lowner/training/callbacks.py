@@ -1,29 +1,39 @@
-"""Callbacks for configs."""
+"""Callbacks for configs: start from a trained pipeline, and train torch modules faster."""
 
 from typing import Any, Callable, Dict, List, Optional
 
-import torch
 from spacy.language import Language
+from spacy.pipeline import Tok2Vec, TrainablePipe
+from spacy_transformers.layers import TransformerModel
 from thinc.api import Model, PyTorchShim
 from transformers import PreTrainedModel
 
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..models.hf.shim import get_module
+from ..models.transfer import copy_tok2vec, encoder_of, transformer_of
+from ..pipeline.base import LabelledPipe
+from ..types import HasInputEmbeddings, HasListeners
 from .bfloat16 import InBfloat16, computes_in_bfloat16
 from .length_batching import ByLength
 
 
 def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = None) -> Callable[[Language], Language]:
-    """Start from a trained source pipeline: for `[initialize.after_init]`.
+    """Start training from a trained pipeline; registered as `spacy-lowner.start_from.v1` for `[initialize.after_init]`.
 
-    The encoder is copied whole. A pipe of ours takes over everything but the rows of its labels, so that a source with
-    other types helps the target. A pipe with an encoder of its own (`contrast_ner`) that the source does not have takes the
-    encoder of the source's transformer.
+    Encoders are copied whole. A pipe of this package copies all weights except those of its labels
+    (`LabelledPipe.start_from`), so that a source with other labels helps as well. A pipe with its own encoder
+    (`contrast_ner`) that the source does not have gets the encoder of the source's transformer.
 
-    path (Optional[str]): The source, a folder or an installed package; null or empty starts from nothing.
-    pipes (Optional[List[str]]): Names of the pipes to start from; by default each one that both pipelines have by that name.
-    RETURNS (Callable): The callback.
+    path (Optional[str]): The source: a folder or the name of an installed package. Null or empty changes nothing.
+    pipes (Optional[List[str]]): Names of the pipes to start from the source. By default every pipe that can.
+    RETURNS (Callable[[Language], Language]): The callback. It raises a LownerError if the source is not a pipeline,
+        if it has nothing for a pipe, or if the sizes of the weights differ.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> create_start_from(None)(nlp) is nlp
+    True
     """
 
     def start_from(nlp: Language) -> Language:
@@ -31,10 +41,8 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
             return nlp
         source = load_pipeline(path)
         wanted = nlp.pipe_names if pipes is None else pipes
-        copied = [name for name in wanted if name in nlp.pipe_names and _copy(source, nlp, name)]
-        for name in copied:
-            getattr(nlp.get_pipe(name), "weights_changed", lambda: None)()
-        missing = [name for name in pipes or _heard_by(nlp, copied) if name not in copied]
+        copied = [name for name in wanted if name in nlp.pipe_names and _start_pipe(source, nlp, name)]
+        missing = [name for name in pipes or _upstream_of(nlp, copied) if name not in copied]
         if missing or not copied:
             names, known = ", ".join(missing or nlp.pipe_names), ", ".join(source.pipe_names)
             raise LownerError(Errors.LN044.format(path=path, pipe=names, pipes=known))
@@ -43,31 +51,38 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
     return start_from
 
 
-def _heard_by(nlp: Language, names: List[str]) -> List[str]:
-    """RETURNS (List[str]): The pipes with encoders that pipes listen to: a head without its encoder knows nothing."""
-    return [name for name, pipe in nlp.pipeline if not set(names).isdisjoint(getattr(pipe, "listening_components", ()))]
+def _upstream_of(nlp: Language, names: List[str]) -> List[str]:
+    """RETURNS (List[str]): The encoder pipes that pipes listen to. A head is useless without the encoder it was trained
+    with, so these must be copied with the head.
+    """
+    return [
+        name
+        for name, pipe in nlp.pipeline
+        if isinstance(pipe, HasListeners) and not set(names).isdisjoint(pipe.listening_components)
+    ]
 
 
-def _copy(source: Language, target: Language, name: str) -> bool:
-    """RETURNS (bool): Whether the source has what this pipe can start from."""
-    ours = getattr(target.get_pipe(name), "model", None)
-    theirs = getattr(source.get_pipe(name), "model", None) if name in source.pipe_names else None
-    if ours is None:
+def _start_pipe(source: Language, nlp: Language, name: str) -> bool:
+    """RETURNS (bool): Whether the source had weights for this pipe."""
+    pipe = nlp.get_pipe(name)
+    other = source.get_pipe(name) if name in source.pipe_names else None
+    if not isinstance(pipe, TrainablePipe):
         return False
     try:
-        if theirs is None:
-            return _copy_encoder(source, ours)
-        if "torch" in ours.ref_names and "torch" in theirs.ref_names:
-            _torch_module(ours).start_from(_torch_module(theirs))
-            if "tok2vec" in ours.ref_names:
-                words, source_words = ours.get_ref("tok2vec"), theirs.get_ref("tok2vec")
-                # One that reads text beside the Docs starts from the encoder of a source that reads Docs alone.
-                if not _copy_encoder(source, ours) or words.name == source_words.name:
-                    _copy_tok2vec(source_words, words)
-        elif hasattr(ours, "transformer") and hasattr(theirs, "transformer"):
-            ours.transformer.load_state_dict(theirs.transformer.state_dict())
-        elif name == "tok2vec":
-            _copy_tok2vec(theirs, ours)
+        if not isinstance(other, TrainablePipe):
+            return _copy_encoder(source, pipe)
+        if isinstance(pipe, LabelledPipe) and isinstance(other, LabelledPipe):
+            complete = pipe.start_from(other)
+            # For example, a pipe that reads text next to the Docs (`WithContext`) has a transformer of its own. It
+            # starts from the transformer that the source's pipe listens to.
+            if not complete and not _copy_encoder(source, pipe):
+                ours, theirs = (one.model.get_ref("tok2vec").name for one in (pipe, other))
+                raise ValueError(f"it is {theirs}, and the target's is {ours}")
+        elif isinstance(pipe.model, TransformerModel) and isinstance(other.model, TransformerModel):
+            pipe.model.transformer.load_state_dict(other.model.transformer.state_dict())
+        elif isinstance(pipe, Tok2Vec):
+            if not copy_tok2vec(pipe.model, other.model):
+                raise ValueError(f"it is {other.model.name}, and the target's is {pipe.model.name}")
         else:
             return False
     except (RuntimeError, ValueError, AttributeError) as error:
@@ -75,55 +90,47 @@ def _copy(source: Language, target: Language, name: str) -> bool:
     return True
 
 
-def _copy_encoder(source: Language, model: Model) -> bool:
-    """RETURNS (bool): Whether a pipe has an encoder of its own, and it is now that of the source."""
-    module = _torch_module(model) if "torch" in model.ref_names else None
-    own = getattr(module, "encoder", None) or _transformer(model)
-    theirs = next(filter(None, map(_transformer, _models(source))), None)
-    if own is None or theirs is None:
+def _copy_encoder(source: Language, pipe: TrainablePipe) -> bool:
+    """Copy the encoder of the source's first transformer into a pipe that has an encoder of its own.
+
+    source (Language): The trained pipeline.
+    pipe (TrainablePipe): The new pipe.
+    RETURNS (bool): False if one of them has no encoder, and nothing was copied.
+    """
+    ours = encoder_of(pipe.model)
+    theirs = next(filter(None, map(transformer_of, _models(source))), None)
+    if ours is None or theirs is None:
         return False
-    own.load_state_dict(theirs.state_dict())
+    ours.load_state_dict(theirs.state_dict())
+    if isinstance(pipe, LabelledPipe):
+        pipe.weights_changed()
     return True
 
 
 def _models(nlp: Language) -> List[Model]:
-    """RETURNS (List[Model]): Of all pipes that have one; rules have none."""
-    models = (getattr(pipe, "model", None) for _, pipe in nlp.pipeline)
-    return [model for model in models if model is not None]
-
-
-def _transformer(model: Model) -> Optional[torch.nn.Module]:
-    return next((node.transformer for node in model.walk() if hasattr(node, "transformer")), None)
-
-
-def _torch_module(model: Model) -> torch.nn.Module:
-    return get_module(model.get_ref("torch").shims[0])
-
-
-def _copy_tok2vec(source: Model, target: Model) -> None:
-    # A listener has no weights of its own, nothing to copy and nothing to keep apart.
-    if "listener" in " ".join(node.name for node in target.walk()):
-        return
-    if source.name != target.name:
-        raise ValueError(f"it is {source.name}, and the target's is {target.name}")
-    # Weights are taken over, settings are those of the target's config.
-    settings = [dict(node.attrs) for node in target.walk()]
-    target.from_bytes(source.to_bytes())
-    for node, own in zip(target.walk(), settings):
-        node.attrs.update(own)
+    """RETURNS (List[Model]): The models of all trainable pipes. Those of rule-based pipes, such as a lookup lemmatizer,
+    are None.
+    """
+    models = [pipe.model for _, pipe in nlp.pipeline if isinstance(pipe, TrainablePipe)]
+    return [model for model in models if isinstance(model, Model)]
 
 
 def create_fast_training(
     cpu_bfloat16: bool = True, freeze_embeddings: bool = True, by_length: bool = True
 ) -> Callable[[Language, Dict[str, Any]], None]:
-    """Make training of torch modules faster: for `[training.before_update]`.
+    """Train torch modules faster; registered as `spacy-lowner.fast_training.v1` for `[training.before_update]`.
 
-    cpu_bfloat16 (bool): Compute in bfloat16 on processors that have instructions for it. Weights, optimizer and loss stay
-        in float32, a saved pipeline predicts in float32. Without such a processor, and on a GPU, this does nothing.
-    freeze_embeddings (bool): Leave the vocabulary's embeddings of encoders as they are: half of a small encoder's weights,
-        of which few sentences reach few rows.
-    by_length (bool): On a CPU, let encoders of transformer pipes read texts of like length together (`models.by_length`).
-    RETURNS (Callable): The callback.
+    cpu_bfloat16 (bool): Whether to compute in bfloat16 on processors that have instructions for it. Weights, optimizer
+        and loss stay in float32, and a saved pipeline predicts in float32. It has no effect on a GPU or on a processor
+        without these instructions.
+    freeze_embeddings (bool): Whether to keep the vocabulary embeddings of encoders fixed. They are half of the weights
+        of a small encoder, and a small corpus updates few of their rows.
+    by_length (bool): Whether encoders of transformer pipes process texts of similar length together on a CPU
+        (`training.length_batching`).
+    RETURNS (Callable[[Language, Dict[str, Any]], None]): The callback. It acts before the first update.
+
+    >>> import spacy
+    >>> create_fast_training()(spacy.blank("en"), {"step": 0})
     """
 
     def before_update(nlp: Language, args: Dict[str, Any]) -> None:
@@ -131,17 +138,18 @@ def create_fast_training(
             return
         shims = (shim for model in _models(nlp) for node in model.walk() for shim in node.shims)
         for shim in shims:
-            if isinstance(shim, PyTorchShim) and shim._model is not None:
+            if isinstance(shim, PyTorchShim) and get_module(shim) is not None:
                 _prepare(shim)
 
     def _prepare(shim: PyTorchShim) -> None:
-        if freeze_embeddings and hasattr(shim._model, "get_input_embeddings"):
-            shim._model.get_input_embeddings().requires_grad_(False)
+        module = get_module(shim)
+        if freeze_embeddings and isinstance(module, HasInputEmbeddings):
+            module.get_input_embeddings().requires_grad_(False)
         if shim.device.type != "cpu":
             return
-        if by_length and isinstance(shim._model, PreTrainedModel):
-            ByLength.attach(shim._model)
+        if by_length and isinstance(module, PreTrainedModel):
+            ByLength.attach(module)
         if cpu_bfloat16 and computes_in_bfloat16():
-            InBfloat16.attach(shim._model)
+            InBfloat16.attach(module)
 
     return before_update

@@ -13,8 +13,9 @@ from transformers import AutoModel
 
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.hf.shim import get_module
+from spacy_lowner.models.transfer import transformer_of
 from spacy_lowner.training.bfloat16 import InBfloat16, computes_in_bfloat16
-from spacy_lowner.training.callbacks import _heard_by, _transformer, create_fast_training, create_start_from
+from spacy_lowner.training.callbacks import _upstream_of, create_fast_training, create_start_from
 from spacy_lowner.training.length_batching import ByLength
 from spacy_lowner.training.optimizer import create_grouped_adam
 
@@ -148,7 +149,7 @@ def test_a_head_does_not_start_without_its_encoder(nlp):
         nlp.add_pipe(name)
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
     nlp.add_pipe("ner", config={"model": {"tok2vec": listener}})
-    assert _heard_by(nlp, ["ner"]) == ["tok2vec"] and _heard_by(nlp, ["spancat"]) == []
+    assert _upstream_of(nlp, ["ner"]) == ["tok2vec"] and _upstream_of(nlp, ["spancat"]) == []
 
 
 def test_start_from_refuses_what_it_cannot_use(tiny_encoder, examples, tmp_path):
@@ -204,7 +205,7 @@ def test_a_pipe_that_reads_context_starts_from_a_source_that_listens(tiny_encode
     torch.nn.init.zeros_(head.biaffine.bilinear)
     create_start_from(str(tmp_path))(nlp)
     assert head.biaffine.bilinear.any()
-    ours, theirs = (_transformer(one.model).state_dict() for one in (pipe, source.get_pipe("transformer")))
+    ours, theirs = (transformer_of(one.model).state_dict() for one in (pipe, source.get_pipe("transformer")))
     assert ours and all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
 
 
