@@ -1,4 +1,4 @@
-"""Pooling of sub-words into words."""
+"""Pooling of subwords into words."""
 
 from typing import Callable, Tuple
 
@@ -7,7 +7,17 @@ from thinc.types import Floats2d, Ragged
 
 
 def reduce_max() -> Model[Ragged, Floats2d]:
-    """Max-pool each word's sub-words; a word without any (whitespace) becomes zeros, where thinc's own layer raises."""
+    """Max-pool the pieces of each word; registered as `spacy-lowner.reduce_max.v1`.
+
+    A word without pieces (whitespace) becomes zeros. thinc's `reduce_max.v1` raises an error for it.
+
+    RETURNS (Model[Ragged, Floats2d]): The layer.
+
+    >>> import numpy
+    >>> pieces = numpy.asarray([[1.0, 5.0], [3.0, 2.0]], dtype="f")
+    >>> reduce_max().predict(Ragged(pieces, numpy.asarray([2, 0], dtype="i"))).tolist()
+    [[3.0, 5.0], [0.0, 0.0]]
+    """
     return Model("lowner_reduce_max", _forward)
 
 

@@ -1,4 +1,4 @@
-"""What a word looks like: capitals, digits and signs, which an uncased encoder does not see."""
+"""Word shapes: capitals, digits and signs, which an uncased encoder does not see."""
 
 from functools import lru_cache
 
@@ -10,9 +10,18 @@ N_SHAPES = 8
 
 
 def word_shapes(doc: Doc) -> numpy.ndarray:
-    """RETURNS (numpy.ndarray): The shape of each word, below `N_SHAPES`. Shape: (words,), int32"""
+    """Get the shape of each word of a Doc.
+
+    doc (Doc): The Doc.
+    RETURNS (numpy.ndarray): The shapes, below `N_SHAPES`. Shape: (words,), int32
+
+    >>> import spacy
+    >>> shapes = word_shapes(spacy.blank("en")("The NASA sent 2 rovers ."))
+    >>> shapes.tolist() == [FIRST_TITLE, UPPER, LOWER, DIGIT, LOWER, OTHER]
+    True
+    """
     shapes = numpy.asarray([_shape(token.text) for token in doc], dtype="int32")
-    # Any word may begin a text with a capital.
+    # The first word has a capital even if it is no name.
     shapes[:1][shapes[:1] == TITLE] = FIRST_TITLE
     return shapes
 

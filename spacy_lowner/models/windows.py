@@ -1,4 +1,4 @@
-"""Windows over long Docs that no encoder has to cut."""
+"""Windows over long Docs that fit any encoder."""
 
 from bisect import bisect_left
 from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
@@ -10,15 +10,22 @@ from ..errors import Warnings, check_settings, warn_once
 
 
 def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable[[Iterable[Doc]], List[List[Span]]]:
-    """Windows of whole words that hold at most `max_bytes` bytes of UTF-8.
+    """Create a span getter with windows of whole words; registered as `spacy-lowner.byte_windows.v1`.
 
-    No sub-word vocabulary makes more pieces of a word than it has bytes, so a window fits any encoder with that many
-    positions whatever its vocabulary. A short Doc is one window. Neighbouring windows share about `overlap` of their words,
-    which are pooled over both. A single word of more bytes is a window of its own: only it can be cut, inside.
+    A window holds at most `max_bytes` bytes of UTF-8. No subword vocabulary splits a word into more pieces than it has
+    bytes, so a window fits any encoder with that many positions. A short Doc is one window. The states of words in
+    several windows are pooled.
 
-    max_bytes (int): Bytes of a window; below the encoder's positions less its special tokens.
-    overlap (float): Share of a window that the next one repeats, in [0, 1).
-    RETURNS (Callable): A span getter for spacy-transformers.
+    max_bytes (int): Maximum number of bytes per window. Set it below the number of the encoder's positions, less its
+        special tokens. A longer word is a window of its own, and spacy-transformers truncates it.
+    overlap (float): Fraction of a window's words that the next window repeats, in [0, 1).
+    RETURNS (Callable[[Iterable[Doc]], List[List[Span]]]): A span getter for spacy-transformers.
+    RAISES (LownerError): If a setting is out of its range.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("one two three four")
+    >>> create_byte_windows(max_bytes=10, overlap=0.0)([doc])
+    [[one two, three four]]
     """
     check_settings(
         "byte_windows",
@@ -29,14 +36,26 @@ def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable
 
 
 class ByteWindows:
-    """See `create_byte_windows`."""
+    """A span getter; see `create_byte_windows`.
+
+    max_bytes (int): Maximum number of bytes per window.
+    overlap (float): Fraction of a window's words that the next window repeats.
+
+    >>> import spacy
+    >>> ByteWindows(100, 0.25)([spacy.blank("en")("one two")])
+    [[one two]]
+    """
 
     def __init__(self, max_bytes: int, overlap: float):
         self.max_bytes = max_bytes
         self.overlap = overlap
 
     def __call__(self, docs: Iterable[Doc]) -> List[List[Span]]:
-        """RETURNS (List[List[Span]]): The windows of each Doc, in order."""
+        """Cut Docs into windows.
+
+        docs (Iterable[Doc]): The Docs.
+        RETURNS (List[List[Span]]): The windows of each Doc, in order.
+        """
         windows: List[List[Span]] = []
         oversize = 0
         for doc in docs:
@@ -54,9 +73,15 @@ class ByteWindows:
 def cut_windows(sizes: Sequence[int], limit: int, overlap: float) -> Iterator[Tuple[int, int]]:
     """Cut words into overlapping windows.
 
-    sizes (Sequence[int]): Of each word. limit (int): Of a window; a larger word is a window of its own.
-    overlap (float): Share of a window's words that the next one repeats.
-    YIELDS (Tuple[int, int]): First word of a window, and the word behind its last.
+    sizes (Sequence[int]): Size of each word, in bytes or pieces.
+    limit (int): Maximum size of a window. A larger word is a window of its own.
+    overlap (float): Fraction of a window's words that the next window repeats, in [0, 1).
+    YIELDS (Tuple[int, int]): The first word of a window, and the word after its last.
+
+    >>> list(cut_windows([1, 1, 1, 1, 1, 1], limit=4, overlap=0.5))
+    [(0, 4), (2, 6)]
+    >>> list(cut_windows([1, 9, 1], limit=4, overlap=0.5))
+    [(0, 1), (1, 2), (2, 3)]
     """
     start = 0
     while start < len(sizes):
@@ -67,14 +92,28 @@ def cut_windows(sizes: Sequence[int], limit: int, overlap: float) -> Iterator[Tu
         yield start, end
         if end == len(sizes):
             return
-        alone = sizes[end] > limit or sizes[start] > limit
-        start = end if alone else max(start + 1, end - int((end - start) * overlap))
+        # No overlap next to an oversize word: it fills its window.
+        oversize = sizes[end] > limit or sizes[start] > limit
+        start = end if oversize else max(start + 1, end - int((end - start) * overlap))
 
 
 def widest_window(windows: Sequence[Tuple[int, int]], start: int, end: int) -> Tuple[int, int]:
-    """RETURNS (Tuple[int, int]): The window with most words on both sides of the span start..end, of windows in order; one that
-    does not hold the span where none does.
+    """Find the window with most context around a span: the one in which the shorter of its two sides is longest.
+
+        words      0 1 2 3 4 5 6 7 8 9
+        (0, 5)     [-------]              3 words before the span, 0 after it
+        (2, 8)         [---------]        1 word before it, 3 after it: the widest
+        span             [-]              (3, 5)
+
+    windows (Sequence[Tuple[int, int]]): Overlapping windows, from left to right.
+    start (int): First word of the span.
+    end (int): Word after its last.
+    RETURNS (Tuple[int, int]): The window. It does not hold the whole span if no window does.
+
+    >>> widest_window([(0, 5), (2, 8)], 3, 5)
+    (2, 8)
     """
-    # From window to window there are fewer words before the span and more behind it: the best is where both meet.
-    meeting = bisect_left(windows, start + end, key=sum)
-    return max(windows[max(0, meeting - 1) : meeting + 1], key=lambda window: min(start - window[0], window[1] - end))
+    # From window to window, fewer words are before the span and more after it. The widest window is next to the point
+    # where both sides are equal: where the middle of the window, (first + last) / 2, passes the middle of the span.
+    middle = bisect_left(windows, start + end, key=sum)
+    return max(windows[max(0, middle - 1) : middle + 1], key=lambda window: min(start - window[0], window[1] - end))

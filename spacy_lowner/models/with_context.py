@@ -1,4 +1,4 @@
-"""Words are read together with text that stands beside the Doc, and only they come out."""
+"""A `tok2vec` that reads each Doc together with a text next to it."""
 
 import random
 from typing import Callable, List, Optional, Tuple
@@ -11,7 +11,7 @@ from ..annotations import REASONING_KEY, UNSPLIT_KEY, context_of, register
 from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from .hf.shim import config_settings
 
-# Between the text and what stands beside it.
+# Stands between the text and its context.
 SEPARATOR = "//"
 
 
@@ -22,18 +22,33 @@ def build_with_context(
     dropout: float = 0.1,
     text_bytes: int = 480,
 ) -> Model[List[Doc], List[Floats2d]]:
-    """Let a `tok2vec` read each Doc together with its context: reasoning of a language model, a retrieved passage, a glossary.
+    """Let a `tok2vec` read each Doc with its context; registered as `spacy-lowner.WithContext.v1`.
 
-    The context follows the text. A Doc without context is read as it is, so a pipe that was trained with some works without.
+    The context is a text that helps: reasoning of a language model, a retrieved passage or entries of a glossary. It
+    follows the text of the Doc, and its states are dropped:
 
-    tok2vec (Model): With weights of its own: a listener knows nothing of the context. A transformer has
-        `spacy-lowner.byte_windows.v1`, which reads text and context in one window.
-    attribute (Optional[str]): Of `doc._`: a text, or what `llm_reasoner` writes. Null reads the text alone: the switch for a comparison.
-    max_bytes (int): Of text and context in UTF-8. Context beyond it is cut.
-    dropout (float): Share of Docs that are read without their context in training, so that the pipe does not lean on it alone.
-    text_bytes (int): A text of more bytes could fill an encoder by itself: it is read without context and in windows, so that it is never
-        cut. The default is for 512 positions; it is `max_bytes` of `spacy-lowner.byte_windows.v1`.
-    RETURNS (Model[List[Doc], List[Floats2d]]): A model of Docs to states of their words.
+        input     Ada sang // She is a singer .
+        output    Ada sang
+
+    A Doc without context is read as it is, so a pipe that was trained with context also works without it.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): A layer with its own weights. A listener cannot be used, because its
+        upstream component does not read the context. A transformer needs the span getter
+        `spacy-lowner.byte_windows.v1`, which keeps text and context in one window.
+    attribute (Optional[str]): Name of the extension attribute `doc._.<attribute>` with the context. By default the
+        output of `llm_reasoner`. Null ignores context, for comparisons.
+    max_bytes (int): Maximum size of text and context, in bytes of UTF-8. Longer context is cut.
+    dropout (float): Fraction of Docs that are read without context in training, in [0, 1], so that the pipe also learns
+        from the text.
+    text_bytes (int): Size from which a text is read without context and in windows, in bytes of UTF-8, because it could
+        fill the encoder. The default is for 512 positions. Set it to the `max_bytes` of the windows.
+    RETURNS (Model[List[Doc], List[Floats2d]]): A model of Docs to the states of their words.
+    RAISES (LownerError): If a setting is out of its range, or `tok2vec` is a listener.
+
+    >>> from spacy.ml.models import MultiHashEmbed
+    >>> tok2vec = MultiHashEmbed(8, ["NORM"], [100], include_static_vectors=False)
+    >>> build_with_context(tok2vec, "my_passages").name
+    'with_context'
     """
     check_settings(
         "WithContext",
@@ -50,57 +65,66 @@ def build_with_context(
 
 
 def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None) -> None:
-    model.layers[0].initialize(X=_joined(model, X, is_train=False) if X else X, Y=Y)
+    model.layers[0].initialize(X=_with_context(model, X, is_train=False) if X else X, Y=Y)
 
 
 def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats2d], Callable]:
-    states, backprop_states = model.layers[0](_joined(model, docs, is_train), is_train)
+    states, backprop_states = model.layers[0](_with_context(model, docs, is_train), is_train)
 
     def backprop(d_words: List[Floats2d]) -> List[Doc]:
         gradients = []
-        for all_states, gradient in zip(states, d_words):
-            # An empty Doc has states without columns.
-            padded = model.ops.alloc2f(len(all_states), gradient.shape[1])
+        for doc_states, gradient in zip(states, d_words):
+            # The gradient of the context is zero. An empty Doc has states without columns, so the width is that of the
+            # gradient.
+            padded = model.ops.alloc2f(len(doc_states), gradient.shape[1])
             padded[: len(gradient)] = gradient
             gradients.append(padded)
         backprop_states(gradients)
         return docs
 
-    return [own[: len(doc)] for own, doc in zip(states, docs)], backprop
+    return [doc_states[: len(doc)] for doc_states, doc in zip(states, docs)], backprop
 
 
-def _joined(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
-    attribute = model.attrs["settings"].attribute
-    if attribute is None:
+def _with_context(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
+    """RETURNS (List[Doc]): The Docs, with their context appended if they have some."""
+    settings = model.attrs["settings"]
+    if settings.attribute is None:
         return docs
-    cut = alone = 0
+    cut = too_long = 0
     joined = []
     for doc in docs:
-        words = context_of(doc, attribute).split() if len(doc) else []
-        if is_train and words and random.random() < model.attrs["settings"].dropout:
+        words = context_of(doc, settings.attribute).split() if len(doc) else []
+        if is_train and words and random.random() < settings.dropout:
             words = []
         size = len(doc.text_with_ws.encode("utf8"))
-        if size > model.attrs["settings"].text_bytes:
-            alone += bool(words)
+        if size > settings.text_bytes:
+            too_long += bool(words)
             words = []
-        kept = _fitting(words, model.attrs["settings"].max_bytes - size - len(SEPARATOR) - 2)
+        # Two blanks surround the separator.
+        kept = _fitting(words, settings.max_bytes - size - len(SEPARATOR) - 2)
         cut += kept != words
         joined.append(_join(doc, kept) if kept else doc)
     if cut:
-        warn_once(model, Warnings.LN108, count=cut, limit=model.attrs["settings"].max_bytes)
-    if alone:
-        warn_once(model, Warnings.LN115, count=alone, limit=model.attrs["settings"].text_bytes)
+        warn_once(model, Warnings.LN108, count=cut, limit=settings.max_bytes)
+    if too_long:
+        warn_once(model, Warnings.LN115, count=too_long, limit=settings.text_bytes)
     return joined
 
 
 def _fitting(words: List[str], room: int) -> List[str]:
-    """RETURNS (List[str]): As much of the first words as fits into so many bytes; scripts without blanks have few and long words."""
-    for place, word in enumerate(words):
-        written = word.encode("utf8")
-        if len(written) + 1 > room:
-            part = written[: max(0, room - 1)].decode("utf8", "ignore")
-            return [*words[:place], *([part] if part else [])]
-        room -= len(written) + 1
+    """Cut words to a size.
+
+    words (List[str]): The words. Scripts without blanks have few and long words, so the last word is cut inside.
+    room (int): Maximum size with one blank per word, in bytes of UTF-8.
+    RETURNS (List[str]): The words that fit.
+    """
+    for i, word in enumerate(words):
+        encoded = word.encode("utf8")
+        if len(encoded) + 1 > room:
+            # Bytes of an incomplete character at the cut are ignored.
+            beginning = encoded[: max(0, room - 1)].decode("utf8", "ignore")
+            return [*words[:i], *([beginning] if beginning else [])]
+        room -= len(encoded) + 1
     return words
 
 
