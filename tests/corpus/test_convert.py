@@ -190,6 +190,27 @@ def test_larger_samples_hold_the_smaller(many, seed):
         assert larger[: len(smaller)] == smaller and len(larger) > len(smaller)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_shots_visit_the_rarest_label_first_and_docs_in_random_order(make_doc, seed):
+    # Neither the order of the corpus nor that of the alphabet is the one by frequency.
+    labels = ["A"] * 9 + ["D"] + ["B"] * 4 + ["C"]
+    docs = [make_doc(f"{i} x", (1, 2, label)) for i, label in enumerate(labels)]
+    order = [int(doc[0].text) for doc in sample_size(docs, len(docs), seed)]
+    assert order != sorted(order)
+    sample, _ = sample_shots(docs, 3, seed)
+    drawn = [int(doc[0].text) for doc in sample]
+    # One span of each label, the second ones, and the third ones. Labels of the same frequency come by name.
+    assert [labels[i] for i in drawn] == ["C", "D", "B", "A", "B", "A", "B", "A"]
+    for label in "AB":
+        assert [i for i in drawn if labels[i] == label] == [i for i in order if labels[i] == label][:3]
+
+
+def test_shots_count_the_spans_that_docs_of_rarer_labels_bring(make_doc):
+    docs = [make_doc(f"{i} x y", (1, 2, "A")) for i in range(5)] + [make_doc("5 x y", (1, 2, "B"), (2, 3, "A"))]
+    assert texts(sample_shots(docs, 1)[0]) == ["5 x y"]
+    assert len(sample_shots(docs, 2)[0]) == 2
+
+
 def test_shots_are_reached_or_reported(many):
     sample, short = sample_shots(many, 4)
     total, reached = describe_corpus(many).labels, describe_corpus(sample).labels

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.errors import LownerError
-from spacy_lowner.report.drawing import add_legend, draw_texts, load_pyplot
+from spacy_lowner.report.drawing import add_legend, draw_texts, load_pyplot, save
 from spacy_lowner.report.extensions import extension_means
 
 TEXTS = ["Ann met Bob", "Bob saw Oslo", "Ann left Rome", "Rome likes Ann"]
@@ -79,9 +79,24 @@ def test_commands(trained, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG") and "2 new" in done.output
 
 
-def test_few_texts_can_be_drawn(tmp_path):
-    draw_texts({"a": numpy.eye(4)[:2], "b": numpy.eye(4)[2:3]}, tmp_path / "few.svg")
-    assert (tmp_path / "few.svg").exists()
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 1), (1, 4)])
+def test_few_texts_can_be_drawn(tmp_path, monkeypatch, sizes):
+    drawn = []
+
+    def look(figure, path):
+        (axis,) = figure.axes
+        drawn.extend(points.get_offsets() for points in axis.collections)
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"a ({sizes[0]})", f"b ({sizes[1]})"]
+        save(figure, path)
+
+    monkeypatch.setattr("spacy_lowner.report.drawing.save", look)
+    vectors = numpy.eye(8)
+    draw_texts({"a": vectors[: sizes[0]], "b": vectors[sizes[0] : sum(sizes)]}, tmp_path / "few.svg")
+    # One point per text, each at its own position.
+    assert tuple(map(len, drawn)) == sizes
+    points = numpy.concatenate(drawn)
+    assert numpy.isfinite(points).all() and len(numpy.unique(points, axis=0)) == sum(sizes)
+    assert "</svg>" in (tmp_path / "few.svg").read_text()
 
 
 def test_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
