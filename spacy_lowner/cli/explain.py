@@ -1,4 +1,4 @@
-"""`spacy lowner explain`: more sentences, in which a language model explains those that are there."""
+"""`spacy lowner explain`: add sentences in which a language model explains the entities of a corpus."""
 
 from pathlib import Path
 from typing import Optional
@@ -17,11 +17,11 @@ from ..knowledge.extend import LANGUAGE_MODEL, extend
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..loading import load_pipeline
-from . import _language_model as asking
-from . import lowner
+from . import _language_model as llm
+from ._app import lowner
 from ._util import exclusive, friendly
 
-# Of --from: no extension labels.
+# The value of --from for no extension labels.
 NONE = "none"
 
 
@@ -29,48 +29,48 @@ NONE = "none"
 @friendly
 @exclusive("output_path")
 def explain_cli(
-    input_path: Path = typer.Argument(..., help="A corpus of any known format, with extension labels or without"),
-    output_path: Path = typer.Argument(..., help="Where to write it with the new sentences (.spacy)"),
+    input_path: Path = typer.Argument(..., help="A corpus in any known format, with extension labels or without"),
+    output_path: Path = typer.Argument(..., help="Output: the corpus with the new sentences (.spacy)"),
     annotator: Optional[str] = typer.Option(
-        None, help="Pipeline trained on the corpus, which annotates the new sentences"
+        None, help="Pipeline trained on the corpus. It annotates the new sentences"
     ),
-    model: Optional[str] = asking.MODEL,
-    base_url: Optional[str] = asking.BASE_URL,
-    cache: Path = asking.CACHE,
-    max_concurrency: int = asking.MAX_CONCURRENCY,
-    max_tokens: int = asking.MAX_TOKENS,
-    settings: Optional[Path] = asking.SETTINGS,
-    language: str = asking.LANGUAGE,
-    weight: float = typer.Option(BETA, min=0.0, help="Of the new sentences in the loss (beta)"),
+    model: Optional[str] = llm.MODEL,
+    base_url: Optional[str] = llm.BASE_URL,
+    cache: Path = llm.CACHE,
+    max_concurrency: int = llm.MAX_CONCURRENCY,
+    max_tokens: int = llm.MAX_TOKENS,
+    settings: Optional[Path] = llm.SETTINGS,
+    language: str = llm.LANGUAGE,
+    weight: float = typer.Option(BETA, min=0.0, help="Weight of the new sentences in the loss (beta)"),
     origin: str = typer.Option(
         LANGUAGE_MODEL, "--from", help="Extension labels of the new sentences: llm, spacy:NAME, nltk, jieba, or none"
     ),
-    parts: str = asking.PARTS_ASKED,
-    merge: bool = asking.MERGE,
-    embedding: str = asking.EMBEDDING,
-    label_map: Optional[Path] = asking.LABEL_MAP,
-    limit: int = asking.LIMIT,
-    dry_run: bool = asking.DRY_RUN,
-    spans_key: str = asking.SPANS_KEY,
+    tasks: str = llm.TASK_NAMES,
+    merge: bool = llm.MERGE,
+    embedding: str = llm.EMBEDDING,
+    label_map: Optional[Path] = llm.LABEL_MAP,
+    limit: int = llm.LIMIT,
+    dry_run: bool = llm.DRY_RUN,
+    spans_key: str = llm.SPANS_KEY,
 ):
-    """Add sentences that explain entities, annotated by a trained pipeline (KnowFREE)."""
+    """Add sentences that explain entities, and annotate them with a trained pipeline (KnowFREE)."""
     check_suffix(output_path, ".spacy")
-    chosen = asking.check_parts(parts)
+    chosen = llm.check_tasks(tasks)
     names = read_label_map(label_map)
     tagger = load_tagger(origin) if origin not in (LANGUAGE_MODEL, NONE) else None
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
         requests = explanation_requests(drop_blank_docs(docs[: limit or None]), language, spans_key)
-        asking.print_estimate(
-            requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings)
+        llm.print_estimate(
+            requests, calls=len(requests), size=llm.bytes_of(requests), max_tokens=llm.token_limit(max_tokens, settings)
         )
         if origin == LANGUAGE_MODEL:
-            msg.info("Each new sentence costs up to three more, for its extension labels")
+            msg.info("Each new sentence needs up to three more requests, for its extension labels")
         return
     if annotator is None:
         raise LownerError(Errors.LN086)
     nlp = load_pipeline(annotator)
-    server = asking.open_client(
+    server = llm.open_client(
         model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
     )
     with server as client:
@@ -86,21 +86,21 @@ def explain_cli(
             progress=True,
         )
         if origin == LANGUAGE_MODEL:
-            embed = asking.merging_embedding(merge, embedding)
-            asked = asking.origin_of(client)
+            embed = llm.merging_embedding(merge, embedding)
+            source = llm.origin_of(client)
             report.add(
                 extend(
-                    made, client, language=language, parts=chosen, embed=embed, known=docs, origin=asked, progress=True
+                    made, client, language=language, tasks=chosen, embed=embed, known=docs, origin=source, progress=True
                 )
             )
     if tagger is not None:
         report.add(write_tags(made, tagger, chosen))
-    asking.name_labels(made, names, label_map)
-    asking.write_report(report, report_path(output_path))
+    llm.name_labels(made, names, label_map)
+    llm.write_report(report, report_path(output_path))
     write_docs([*docs, *made], output_path)
     entities = sum(len(doc.spans[spans_key]) for doc in made)
     msg.good(
-        f"{output_path}: {len(docs)} sentences and {len(made)} new ones with {entities} entities, of weight {weight}"
+        f"{output_path}: {len(docs)} sentences, and {len(made)} new ones with {entities} entities and weight {weight}"
     )
     if origin != NONE:
-        msg.good(f"New sentences: {asking.report_extensions(made, EXTENSION_KEY)}")
+        msg.good(f"New sentences: {llm.report_extensions(made, EXTENSION_KEY)}")

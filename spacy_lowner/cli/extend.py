@@ -1,4 +1,4 @@
-"""`spacy lowner extend`: extension labels from a language model or a tagger."""
+"""`spacy lowner extend`: add extension labels by a language model or a tagger."""
 
 from pathlib import Path
 from typing import List, Optional, Sequence
@@ -15,8 +15,8 @@ from ..corpus.writers import check_suffix
 from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests, word_request
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
-from . import _language_model as asking
-from . import lowner
+from . import _language_model as llm
+from ._app import lowner
 from ._util import exclusive, friendly
 
 
@@ -24,66 +24,67 @@ from ._util import exclusive, friendly
 @friendly
 @exclusive("output_path")
 def extend_cli(
-    input_path: Path = typer.Argument(..., help="A corpus of any known format"),
-    output_path: Path = typer.Argument(..., help="Where to write it with extension labels (.spacy)"),
+    input_path: Path = typer.Argument(..., help="A corpus in any known format"),
+    output_path: Path = typer.Argument(..., help="Output: the corpus with extension labels (.spacy)"),
     origin: str = typer.Option(
-        LANGUAGE_MODEL, "--from", help="llm, spacy:NAME for an installed pipeline, nltk, or jieba"
+        LANGUAGE_MODEL, "--from", help="Annotator: llm, spacy:NAME for an installed pipeline, nltk, or jieba"
     ),
-    model: Optional[str] = asking.MODEL,
-    base_url: Optional[str] = asking.BASE_URL,
-    cache: Path = asking.CACHE,
-    max_concurrency: int = asking.MAX_CONCURRENCY,
-    max_tokens: int = asking.MAX_TOKENS,
-    settings: Optional[Path] = asking.SETTINGS,
-    language: str = asking.LANGUAGE,
-    parts: str = asking.PARTS_ASKED,
-    merge: bool = asking.MERGE,
-    embedding: str = asking.EMBEDDING,
-    label_map: Optional[Path] = asking.LABEL_MAP,
-    limit: int = asking.LIMIT,
-    dry_run: bool = asking.DRY_RUN,
-    spans_key: str = asking.SPANS_KEY,
+    model: Optional[str] = llm.MODEL,
+    base_url: Optional[str] = llm.BASE_URL,
+    cache: Path = llm.CACHE,
+    max_concurrency: int = llm.MAX_CONCURRENCY,
+    max_tokens: int = llm.MAX_TOKENS,
+    settings: Optional[Path] = llm.SETTINGS,
+    language: str = llm.LANGUAGE,
+    tasks: str = llm.TASK_NAMES,
+    merge: bool = llm.MERGE,
+    embedding: str = llm.EMBEDDING,
+    label_map: Optional[Path] = llm.LABEL_MAP,
+    limit: int = llm.LIMIT,
+    dry_run: bool = llm.DRY_RUN,
+    spans_key: str = llm.SPANS_KEY,
 ):
-    """Annotate extension labels: entities of any type and parts of speech, which train and are never predicted (KnowFREE)."""
+    """Annotate extension labels: entities of any type and parts of speech, learned but never predicted (KnowFREE)."""
     check_suffix(output_path, ".spacy")
-    chosen = asking.check_parts(parts)
+    chosen = llm.check_tasks(tasks)
     names = read_label_map(label_map)
     docs = load_corpus(input_path, spans_key=spans_key)
-    asked = docs[: limit or None]
+    selected = docs[: limit or None]
     if dry_run:
-        _estimate(drop_blank_docs(asked), origin, chosen, language, merge, asking.most_tokens(max_tokens, settings))
+        _estimate(drop_blank_docs(selected), origin, chosen, language, merge, llm.token_limit(max_tokens, settings))
         return
     if origin == LANGUAGE_MODEL:
-        server = asking.open_client(
+        server = llm.open_client(
             model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
         )
         with server as client:
-            embed = asking.merging_embedding(merge, embedding)
+            embed = llm.merging_embedding(merge, embedding)
             report = extend(
-                asked,
+                selected,
                 client,
                 language=language,
-                parts=chosen,
+                tasks=chosen,
                 embed=embed,
-                origin=asking.origin_of(client),
+                origin=llm.origin_of(client),
                 progress=True,
             )
     else:
-        report = write_tags(asked, load_tagger(origin), chosen)
-    asking.name_labels(asked, names, label_map)
-    asking.write_report(report, report_path(output_path))
+        report = write_tags(selected, load_tagger(origin), chosen)
+    llm.name_labels(selected, names, label_map)
+    llm.write_report(report, report_path(output_path))
     write_docs(docs, output_path)
-    msg.good(f"{output_path}: {asking.report_extensions(asked, EXTENSION_KEY)}")
+    msg.good(f"{output_path}: {llm.report_extensions(selected, EXTENSION_KEY)}")
 
 
 def _estimate(
-    docs: Sequence[Doc], origin: str, parts: List[str], language: str, merge: bool, most: Optional[int]
+    docs: Sequence[Doc], origin: str, tasks: List[str], language: str, merge: bool, max_tokens: Optional[int]
 ) -> None:
     if origin != LANGUAGE_MODEL:
-        msg.info("A tagger asks no language model: there is nothing to estimate")
+        msg.info("A tagger needs no language model, so there is nothing to estimate")
         return
-    first = [request for part in parts for request in extension_requests([doc.text for doc in docs], part, language)]
-    # Parts of speech are asked for the words of a segmentation, which is not known; labels are merged by one call more.
-    second = [word_request(doc.text, [token.text for token in doc], language) for doc in docs] if "pos" in parts else []
-    calls = len(first) + len(second) + (merge and "entities" in parts)
-    asking.print_estimate(first, calls=calls, size=asking.bytes_of([*first, *second]), most=most)
+    first = [request for task in tasks for request in extension_requests([doc.text for doc in docs], task, language)]
+    # The prompts for parts of speech contain the words that the model has segmented before. They are not known yet, so
+    # the estimate uses the words of our tokenizer. Merging the labels takes one more request.
+    second = [word_request(doc.text, [token.text for token in doc], language) for doc in docs] if "pos" in tasks else []
+    calls = len(first) + len(second) + (merge and "entities" in tasks)
+    llm.print_estimate(first, calls=calls, size=llm.bytes_of([*first, *second]), max_tokens=max_tokens)

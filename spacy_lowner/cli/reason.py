@@ -1,4 +1,4 @@
-"""`spacy lowner reason`: a language model's reasoning on each sentence of a corpus."""
+"""`spacy lowner reason`: add a language model's reasoning to each sentence of a corpus."""
 
 from pathlib import Path
 from typing import Optional
@@ -14,71 +14,76 @@ from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
 from ..reasoning.reason import reason
-from . import _language_model as asking
-from . import lowner
+from . import _language_model as llm
+from ._app import lowner
 from ._util import exclusive, friendly
 
-# Causes that are told; servers number their errors.
-MOST_CAUSES = 5
+# Maximum number of failure reasons to show: servers may number their errors, so that each reason is different.
+MAX_REASONS = 5
 
 
 @lowner.command("reason")
 @friendly
 @exclusive("output_path")
 def reason_cli(
-    input_path: Path = typer.Argument(..., help="A corpus of any known format"),
-    output_path: Path = typer.Argument(..., help="Where to write it with doc._.lowner_reasoning (.spacy)"),
-    confusion: Path = typer.Option(..., help="What spacy lowner confusion wrote (--output)"),
-    descriptions: Optional[Path] = typer.Option(None, help="JSON of what types mean, by type"),
+    input_path: Path = typer.Argument(..., help="A corpus in any known format"),
+    output_path: Path = typer.Argument(..., help="Output: the corpus with doc._.lowner_reasoning (.spacy)"),
+    confusion: Path = typer.Option(..., help="The output of spacy lowner confusion --output"),
+    descriptions: Optional[Path] = typer.Option(None, help="JSON file of descriptions by type"),
     examples: Optional[str] = typer.Option(
-        None, help="For learning in context: ai for those that ship, or a JSON file"
+        None, help="Examples in the prompt: ai for the examples in the package, or a JSON file"
     ),
-    train: Optional[Path] = typer.Option(None, help="Gold sentences to make examples of, where there are none"),
-    initial: bool = typer.Option(True, help="Reason by coarse types first"),
-    backward: bool = typer.Option(True, help="Reason against the type that each is most easily taken for"),
-    model: Optional[str] = asking.MODEL,
-    base_url: Optional[str] = asking.BASE_URL,
-    cache: Path = asking.CACHE,
-    max_concurrency: int = asking.MAX_CONCURRENCY,
-    max_tokens: int = asking.MAX_TOKENS,
-    settings: Optional[Path] = asking.SETTINGS,
-    limit: int = asking.LIMIT,
-    dry_run: bool = asking.DRY_RUN,
-    spans_key: str = asking.SPANS_KEY,
+    train: Optional[Path] = typer.Option(
+        None, help="Gold sentences from which examples are made, if --examples is not set"
+    ),
+    initial: bool = typer.Option(True, help="Reason about coarse types first"),
+    backward: bool = typer.Option(True, help="Reason against the type with which each type is most confused"),
+    model: Optional[str] = llm.MODEL,
+    base_url: Optional[str] = llm.BASE_URL,
+    cache: Path = llm.CACHE,
+    max_concurrency: int = llm.MAX_CONCURRENCY,
+    max_tokens: int = llm.MAX_TOKENS,
+    settings: Optional[Path] = llm.SETTINGS,
+    limit: int = llm.LIMIT,
+    dry_run: bool = llm.DRY_RUN,
+    spans_key: str = llm.SPANS_KEY,
 ):
-    """Let a language model reason about the entities of sentences before a trained pipe decides (PBRC)."""
+    """Let a language model reason about the entities of each sentence, as input of a trained pipe (PBRC)."""
     check_suffix(output_path, ".spacy")
     if examples is None and train is None:
         raise LownerError(Errors.LN096)
-    own = read_texts(descriptions) if descriptions is not None else None
-    chain = ReasoningChain.from_confusion(read_json_file(confusion), own, initial=initial, backward=backward)
+    custom_descriptions = read_texts(descriptions) if descriptions is not None else None
+    chain = ReasoningChain.from_confusion(
+        read_json_file(confusion), custom_descriptions, initial=initial, backward=backward
+    )
     chain.examples = (
         load_examples(examples)
         if examples
         else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
     )
     docs = load_corpus(input_path, spans_key=spans_key)
-    asked = docs[: limit or None]
+    selected = docs[: limit or None]
     if dry_run:
-        requests = [chain.request(doc.text) for doc in asked]
-        asking.print_estimate(
-            requests, calls=len(requests), size=asking.bytes_of(requests), most=asking.most_tokens(max_tokens, settings)
+        requests = [chain.request(doc.text) for doc in selected]
+        llm.print_estimate(
+            requests, calls=len(requests), size=llm.bytes_of(requests), max_tokens=llm.token_limit(max_tokens, settings)
         )
         return
-    server = asking.open_client(
+    server = llm.open_client(
         model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
     )
     with server as client:
-        reasoned = reason(asked, client, chain, model_name=client.model, description="reasoning")
+        reasoned = reason(selected, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
-    for cause, count in reasoned.missing.most_common(MOST_CAUSES):
-        msg.warn(f"{count} sentences without reasoning: {cause}")
-    if len(reasoned.missing) > MOST_CAUSES:
+    for failure, count in reasoned.missing.most_common(MAX_REASONS):
+        msg.warn(f"{count} sentences without reasoning: {failure}")
+    if len(reasoned.missing) > MAX_REASONS:
         msg.warn(
-            f"{sum(reasoned.missing.values())} sentences without reasoning in all, for {len(reasoned.missing)} causes"
+            f"In total {reasoned.missing.total()} sentences without reasoning, for {len(reasoned.missing)} reasons"
         )
     if reasoned.partial:
         msg.warn(
-            f"{reasoned.partial} sentences with one part of the reasoning only: replies lack the other, or were cut at --max-tokens"
+            f"{reasoned.partial} sentences with only one of two fields of the reasoning: replies lack the other, or "
+            "were cut at --max-tokens"
         )
     msg.good(f"{output_path}: reasoning on {reasoned.whole + reasoned.partial} of {len(docs)} sentences")

@@ -1,1 +1,1 @@
-"""KnowFREE's knowledge workflow: what a language model or a tagger knows, as annotation for training."""
+"""The workflow of KnowFREE: annotation for training from a language model or a tagger."""

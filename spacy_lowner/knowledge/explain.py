@@ -1,4 +1,4 @@
-"""Pipeline 2 of KnowFREE: sentences that explain the entities of others (section 3.1)."""
+"""Pipeline 2 of KnowFREE: new sentences that explain the entities of a corpus (section 3.1)."""
 
 import re
 from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
@@ -16,30 +16,47 @@ from ..llm.parsing import letters_of
 from ..llm.templates import VERSION, render
 from .report import Report
 
-# The paper's weight of synthetic sentences of NER data (appendix H).
+# The weight of synthetic sentences in the loss for NER data, as in the paper (appendix H).
 BETA = 0.4
+# Names of the prompts for sentences with and without entities.
 EXPLAIN, DESCRIBE = "explain", "describe"
 ORIGIN = "llm-explained"
-# Letters of a sentence, and sentences of a reply, that are used at most.
+# The largest number of characters of a sentence, and of sentences of a reply.
 MAX_SENTENCE_LENGTH, MAX_SENTENCES = 2000, 1000
-# A language and a text to the text's sentences.
+# Splits a text of a language into sentences.
 SplitT = Callable[[str, str], Iterable[str]]
-# Signs of markdown that are not text: headings, bullets and numbers of lists, emphasis.
+# Markdown at the beginning of a line: headings, quotes, bullets and numbers of lists.
 _LINE_MARK = re.compile(r"^\s*(?:#+\s+|>\s*|[-*•]\s+|\d{1,2}(?:[.)](?=\s|$)|、)\s*)+")
-# The length of the text is bounded: a line of marks that are never closed would take quadratic time.
+# Bold, italic and code. The length is limited: a line of marks that are never closed would take quadratic time.
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9*])(\*{1,3}|`)(?=\S)(.{1,200}?)(?<=\S)\1(?![A-Za-z0-9*])")
-# Lines that are no text: fences of code, rows of tables, rules.
+# Lines without text: fences of code, rows of tables, rules.
 _NO_TEXT = re.compile(r"^\s*(?:```|~~~|\||[-*_=]{3,}\s*$)")
 
 
 def explanation_requests(docs: Sequence[Doc], language: str, spans_key: str) -> List[Request]:
-    """RETURNS (List[Request]): P_exp of each Doc with entities, P_ext of each without (Figures 11, 12)."""
+    """Make the requests for explanations.
+
+    docs (Sequence[Doc]): The Docs.
+    language (str): The language of the prompts, "en" or "zh".
+    spans_key (str): The key of the entities.
+    RETURNS (List[Request]): One request per Doc: P_exp for a Doc with entities, P_ext for others (Figures 11, 12).
+
+    >>> import spacy
+    >>> (request,) = explanation_requests([spacy.blank("en")("Ann left Rome")], "en", "sc")
+    >>> "Ann left Rome" in request.messages[0][1]
+    True
+    """
     return [_request(doc, language, spans_key) for doc in docs]
 
 
 def load_splitter() -> SplitT:
-    """RETURNS (SplitT): That of sentencex, which knows the abbreviations and quotes of many languages. RAISES (LownerError): If it is not
-    installed.
+    """Load the sentence splitter of sentencex, which knows the abbreviations and quotes of many languages.
+
+    RETURNS (SplitT): The splitter.
+    RAISES (LownerError): If sentencex is not installed.
+
+    >>> list(load_splitter()("en", "See Fig. 3. It rains."))
+    ['See Fig. 3. ', 'It rains.']
     """
     try:
         from sentencex import segment
@@ -62,13 +79,27 @@ def explain(
 ) -> Tuple[List[Doc], Report]:
     """Let a language model explain Docs, and a trained pipeline annotate the sentences that it writes.
 
-    docs (Sequence[Doc]): The Docs; one without words is passed over. model (LanguageModel): Writes.
-    annotator (Language): Trained on the Docs; its words and its spans are those of the new Docs.
-    model_name (str): For the provenance. language (str): Of the prompts and of sentence ends.
-    weight (float): beta of the new Docs in the loss (eq. 14). spans_key (str): Key of the entities.
-    known (Iterable[Doc]): Docs whose texts are not to be made either. progress (bool): Whether to show a bar.
-    RETURNS (Tuple[List[Doc], Account]): A Doc a sentence, none twice and none that is among `docs`; what was used, and what not.
-    RAISES (LownerError): If the annotator writes its spans elsewhere.
+    docs (Sequence[Doc]): The Docs. Blank ones are skipped.
+    model (LanguageModel): Writes the sentences.
+    annotator (Language): A pipeline that was trained on the Docs. It tokenizes and annotates the new Docs.
+    model_name (str): The name of the language model, for the provenance.
+    language (str): The language of the prompts and of the sentences.
+    weight (float): beta, the weight of the new Docs in the loss (eq. 14).
+    spans_key (str): The key of the entities.
+    known (Iterable[Doc]): More Docs whose texts are not added again.
+    progress (bool): Whether to show a progress bar.
+    RETURNS (Tuple[List[Doc], Report]): One Doc per new sentence, and the counts. There are no duplicates, and no
+        sentence of `docs`.
+    RAISES (LownerError): If the annotator writes its spans under another key.
+
+    >>> import spacy
+    >>> class Model:
+    ...     def ask(self, requests, *, description=None):
+    ...         return [Reply("Rome is a city. **It is old.**") for request in requests]
+    >>> nlp = spacy.blank("en")
+    >>> docs, report = explain([nlp("Ann left Rome")], Model(), nlp, model_name="qwen2.5")
+    >>> [doc.text for doc in docs], report.used["sentences"]
+    (['Rome is a city.', 'It is old.'], 2)
     """
     report = Report()
     split = load_splitter()
@@ -77,21 +108,21 @@ def explain(
         explanation_requests(docs, language, spans_key), description="explanations" if progress else None
     )
     seen = {letters_of(doc.text) for doc in (*known, *docs)}
-    made: List[Doc] = []
+    new_docs: List[Doc] = []
     for doc, reply in zip(docs, replies):
         for sentence in _sentences(reply, doc, split, language, report):
             if letters_of(sentence) in seen:
-                report.refuse("sentence that was there before", doc.text, sentence)
+                report.reject("duplicate sentence", doc.text, sentence)
                 continue
             seen.add(letters_of(sentence))
-            new = annotator.make_doc(sentence)
-            new.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
-            made.append(new)
-    predicted = list(annotator.pipe(made))
-    elsewhere = other_span_keys(predicted, spans_key)
-    if elsewhere:
-        raise LownerError(Errors.LN099.format(spans_key=spans_key, keys=", ".join(elsewhere)))
-    annotated = [_fixed(doc, spans_key) for doc in predicted]
+            new_doc = annotator.make_doc(sentence)
+            new_doc.user_data.update({WEIGHT_KEY: weight, **_provenance(doc, model_name, language, spans_key)})
+            new_docs.append(new_doc)
+    predicted = list(annotator.pipe(new_docs))
+    other_keys = other_span_keys(predicted, spans_key)
+    if other_keys:
+        raise LownerError(Errors.LN099.format(spans_key=spans_key, keys=", ".join(other_keys)))
+    annotated = [_gold_doc(doc, spans_key) for doc in predicted]
     report.used["sentences"] += len(annotated)
     report.used["target entities"] += sum(len(doc.spans[spans_key]) for doc in annotated)
     return annotated, report
@@ -107,27 +138,27 @@ def _request(doc: Doc, language: str, spans_key: str) -> Request:
 
 
 def _sentences(reply: Reply, doc: Doc, split: SplitT, language: str, report: Report) -> List[str]:
-    """RETURNS (List[str]): Whole sentences with letters in them, without markdown."""
+    """RETURNS (List[str]): The complete sentences of a reply that have letters, without markdown."""
     if reply.error is not None:
-        report.refuse("no answer", doc.text, reply.error)
+        report.reject("no answer", doc.text, reply.error)
         return []
-    found = _split_lines(reply.text, split, language)
-    if len(found) > MAX_SENTENCES:
-        report.refuse(f"more than {MAX_SENTENCES:,} sentences", doc.text, reply.text)
-        found = found[:MAX_SENTENCES]
-    elif reply.truncated and found:
-        report.refuse("sentence cut at the limit of tokens", doc.text, found.pop())
-    for sentence in found:
+    sentences = _split_lines(reply.text, split, language)
+    if len(sentences) > MAX_SENTENCES:
+        report.reject(f"more than {MAX_SENTENCES:,} sentences", doc.text, reply.text)
+        sentences = sentences[:MAX_SENTENCES]
+    elif reply.truncated and sentences:
+        report.reject("sentence cut at the limit of tokens", doc.text, sentences.pop())
+    for sentence in sentences:
         if len(sentence) > MAX_SENTENCE_LENGTH:
-            report.refuse(f"sentence of more than {MAX_SENTENCE_LENGTH:,} letters", doc.text, sentence)
-    whole = [sentence for sentence in found if _is_sentence(sentence)]
-    if not whole:
-        report.refuse("no sentence", doc.text, reply.text)
-    return whole
+            report.reject(f"sentence of more than {MAX_SENTENCE_LENGTH:,} letters", doc.text, sentence)
+    usable = [sentence for sentence in sentences if _is_sentence(sentence)]
+    if not usable:
+        report.reject("no sentence", doc.text, reply.text)
+    return usable
 
 
 def _split_lines(text: str, split: SplitT, language: str) -> List[str]:
-    """RETURNS (List[str]): The sentences of a text, without markdown. After `MAX_SENTENCES` no line is split."""
+    """RETURNS (List[str]): The sentences of a text, without markdown. Lines after `MAX_SENTENCES` are not split."""
     sentences: List[str] = []
     for line in clean_text(text).splitlines():
         if len(sentences) > MAX_SENTENCES:
@@ -148,11 +179,11 @@ def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dic
     return {ORIGIN_KEY: ORIGIN, PROVENANCE_KEY: source}
 
 
-def _fixed(doc: Doc, spans_key: str) -> Doc:
-    """RETURNS (Doc): One with what the annotator predicted as gold annotation has it: no scores, nothing missing, nothing else."""
-    new = bare_doc(doc, doc.vocab)
-    new.user_data.update({key: doc.user_data[key] for key in USER_KEYS})
-    spans = [Span(new, span.start, span.end, label=span.label_) for span in entity_spans(doc, spans_key)]
-    new.spans[spans_key] = SpanGroup(new, name=spans_key, spans=spans)
-    new.set_ents(filter_spans(spans), default="outside")
-    return new
+def _gold_doc(doc: Doc, spans_key: str) -> Doc:
+    """RETURNS (Doc): A Doc with the predicted entities as gold annotation: without scores and other annotation."""
+    gold = bare_doc(doc, doc.vocab)
+    gold.user_data.update({key: doc.user_data[key] for key in USER_KEYS})
+    spans = [Span(gold, span.start, span.end, label=span.label_) for span in entity_spans(doc, spans_key)]
+    gold.spans[spans_key] = SpanGroup(gold, name=spans_key, spans=spans)
+    gold.set_ents(filter_spans(spans), default="outside")
+    return gold

@@ -1,4 +1,4 @@
-"""A user's own names for extension labels, such as the few classes that a tagger's many tags belong to."""
+"""A user's names for extension labels, such as a few classes for the many tags of a tagger."""
 
 from pathlib import Path
 from typing import Dict, Mapping, Optional
@@ -6,18 +6,25 @@ from typing import Dict, Mapping, Optional
 from ..corpus.files import read_json_file
 from ..errors import Errors, LownerError
 
+# New names by label. None drops a label.
 LabelMapT = Mapping[str, Optional[str]]
 
 
 def read_label_map(path: Optional[Path]) -> LabelMapT:
-    """RETURNS (LabelMapT): Names by label, None for labels to leave out; none without a file. RAISES (LownerError): If the file holds anything else."""
+    """Read a label map.
+
+    path (Optional[Path]): A JSON object of names by label. None is an empty map.
+    RETURNS (LabelMapT): The map.
+    RAISES (LownerError): If the file holds anything else.
+
+    >>> read_label_map(None)
+    {}
+    """
     if path is None:
         return {}
     names: Dict[str, Optional[str]] = read_json_file(path)
     for label, name in names.items():
         if name is not None and not (isinstance(name, str) and name):
-            wrong = f"{label!r} is {name!r}"
-            raise LownerError(
-                Errors.LN027.format(path=path, what="a JSON object of labels, or null to leave one out", reason=wrong)
-            )
+            expected = "a JSON object of names by label, with null for labels to drop"
+            raise LownerError(Errors.LN027.format(path=path, what=expected, reason=f"{label!r} is {name!r}"))
     return names

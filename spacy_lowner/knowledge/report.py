@@ -1,4 +1,4 @@
-"""What could not be used, by cause: nothing is dropped in silence, nothing is guessed."""
+"""Counts the annotations of a workflow, and its rejected responses by reason. Nothing is dropped without a count."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,45 +9,64 @@ from spacy.tokens import Doc
 from ..corpus.sentence import LabeledSpan
 from ..llm.cleaning import clean_value
 
-# Letters of what was said, and cases of one text, that are listed.
-MAX_SAID_LENGTH, MAX_CASES_PER_TEXT = 2000, 1000
+# The largest number of characters of a listed response, and of listed cases per text.
+MAX_RESPONSE_LENGTH, MAX_CASES_PER_TEXT = 2000, 1000
 
 
 @dataclass
 class Report:
     """Counts of a workflow.
 
-    used (Counter): Annotations by kind. unused (Counter): What could not be used, by cause.
-    cases (List[Dict[str, Any]]): Each of the latter: its cause, its text, and what was said, without control characters
-        and cut at `MAX_SAID_LENGTH`. At most `MAX_CASES_PER_TEXT` are listed per text; all are counted.
+    used (Counter): Annotations by kind.
+    rejected (Counter): Rejected responses by reason.
+    cases (List[Dict[str, Any]]): The rejected responses: "reason", "text", and "response" without control characters
+        and cut to `MAX_RESPONSE_LENGTH`. At most `MAX_CASES_PER_TEXT` are listed per text, but all are counted.
+
+    >>> report = Report()
+    >>> report.reject("not in the text", "Ann left Rome", {"entity": "Paris"})
+    >>> report.rejected
+    Counter({'not in the text': 1})
     """
 
     used: Counter = field(default_factory=Counter)
-    unused: Counter = field(default_factory=Counter)
+    rejected: Counter = field(default_factory=Counter)
     cases: List[Dict[str, Any]] = field(default_factory=list)
-    _listed: Counter = field(default_factory=Counter, repr=False, compare=False)
+    # Number of rejected responses per text.
+    _cases_of: Counter = field(default_factory=Counter, repr=False, compare=False)
 
-    def refuse(self, cause: str, text: str, said: Any) -> None:
-        """Count a case. What no JSON can hold is kept as a text."""
-        self.unused[cause] += 1
-        self._listed[text] += 1
-        if self._listed[text] <= MAX_CASES_PER_TEXT:
-            self.cases.append({"cause": cause, "text": text, "said": clean_value(said, MAX_SAID_LENGTH)})
+    def reject(self, reason: str, text: str, response: Any) -> None:
+        """Count and list a response that cannot be used.
+
+        reason (str): Why it cannot be used.
+        text (str): The text that was annotated.
+        response (Any): The response, or a part of it. A value that is not JSON is listed as a text.
+        """
+        self.rejected[reason] += 1
+        self._cases_of[text] += 1
+        if self._cases_of[text] <= MAX_CASES_PER_TEXT:
+            self.cases.append({"reason": reason, "text": text, "response": clean_value(response, MAX_RESPONSE_LENGTH)})
 
     def reject_untagged(self, doc: Doc, pos: Iterable[LabeledSpan]) -> None:
-        """Count the words of a Doc that have no part of speech."""
+        """Count and list the words of a Doc that have no part of speech.
+
+        doc (Doc): The Doc.
+        pos (Iterable[LabeledSpan]): The words with a part of speech.
+        """
         covered = {i for span in pos for i in range(span.start, span.end)}
         for token in doc:
             if token.i not in covered and not token.is_space:
-                self.refuse("word without a part of speech", doc.text, token.text)
+                self.reject("word without a part of speech", doc.text, token.text)
 
-    def add(self, other: "Account") -> None:
-        """Count what another one counts."""
+    def add(self, other: "Report") -> None:
+        """Add the counts and cases of another report.
+
+        other (Report): The other report.
+        """
         self.used.update(other.used)
-        self.unused.update(other.unused)
+        self.rejected.update(other.rejected)
         self.cases += other.cases
-        self._listed.update(other._listed)
+        self._cases_of.update(other._cases_of)
 
     def as_dict(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): JSON-ready."""
-        return {"used": dict(self.used), "unused": dict(self.unused), "cases": self.cases}
+        """RETURNS (Dict[str, Any]): The report as JSON."""
+        return {"used": dict(self.used), "rejected": dict(self.rejected), "cases": self.cases}

@@ -1,4 +1,4 @@
-"""Labels that mean the same become one (eq. 2-6)."""
+"""Merges labels of the same meaning (eq. 2-6 of KnowFREE)."""
 
 from typing import Collection, Dict, List, Mapping, Sequence, Tuple
 
@@ -6,8 +6,9 @@ import numpy
 
 from ..types import EmbedT
 
-# Radius is the mean distance of the p farthest from the centre; a label is near within EPSILON radii.
+# The radius of a label is the mean distance of its p farthest mentions from their centre.
 TOP_P = 5
+# Another label is near if its centre is within epsilon radii.
 EPSILON = 1.5
 
 
@@ -20,39 +21,54 @@ def merge_synonyms(
     top_p: int = TOP_P,
     epsilon: float = EPSILON,
 ) -> Dict[str, str]:
-    """Which labels become which: those that a language model groups and whose mentions lie together.
+    """Merge labels that a language model calls synonyms, if their mentions lie together, too.
 
-    Of each group the label with most mentions, and of equals the one with the largest radius, is the reference. Another label joins
-    it where ||c_j - c_max|| <= epsilon * r_max (eq. 5-6), with the vectors of "[mention] is [label]", one for each that differs (eq. 4).
+    The reference of a group is its label with the most mentions; of several, the one with the largest radius. Another
+    label is merged with it if ||c_j - c_max|| <= epsilon * r_max (eq. 5-6), where the vectors are those of
+    "[mention] is [label]", one per distinct mention (eq. 4).
 
-    mentions (Sequence[Tuple[str, str]]): Pairs of mention and label. groups (Mapping): Standard labels to synonyms, as the
-        model gives them (eq. 3); what is no label of a mention is passed over, and a label counts in the first group that has it.
-    embed (EmbedT): Sentence embedding. settled (Collection[str]): Labels that stay as they are; others may become them.
-    top_p (int): p. epsilon (float): epsilon.
-    RETURNS (Dict[str, str]): Merged labels to the standard label that takes their place.
+    mentions (Sequence[Tuple[str, str]]): Pairs of mention and label.
+    groups (Mapping[str, Sequence[str]]): Synonyms by standard label, as a language model gives them (eq. 3). Names
+        without mentions are ignored, and a label belongs to the first group that has it.
+    embed (EmbedT): The sentence embedding.
+    settled (Collection[str]): Labels that keep their names. Others may be merged into them.
+    top_p (int): p, the number of mentions that the radius is computed from.
+    epsilon (float): epsilon, in radii.
+    RETURNS (Dict[str, str]): New name by merged label.
+
+    >>> vectors = {"Rome": [0.0, 0.1], "Paris": [0.0, -0.1], "Bonn": [0.02, 0.0], "Ann": [5.0, 5.0]}
+    >>> embed = lambda texts: numpy.asarray([vectors[text.split()[0]] for text in texts])
+    >>> mentions = [("Rome", "city"), ("Paris", "city"), ("Bonn", "town"), ("Ann", "place")]
+    >>> merge_synonyms(mentions, {"city": ["town", "place"]}, embed)
+    {'town': 'city'}
     """
     by_label: Dict[str, List[str]] = {}
     for mention, label in dict.fromkeys(mentions):
         by_label.setdefault(label, []).append(f"{mention} is {label}")
     merged: Dict[str, str] = {}
-    placed: set = set()
+    grouped: set = set()
     for standard, synonyms in groups.items():
-        labels = [label for label in dict.fromkeys([standard, *synonyms]) if label in by_label and label not in placed]
-        placed.update(labels)
+        labels = [label for label in dict.fromkeys([standard, *synonyms]) if label in by_label and label not in grouped]
+        grouped.update(labels)
         if len(labels) < 2:
             continue
         balls = {label: _ball(embed(by_label[label]), top_p) for label in labels}
         reference = max(labels, key=lambda label: (len(by_label[label]), balls[label][1]))
         centre, radius = balls[reference]
         near = [label for label in labels if numpy.linalg.norm(balls[label][0] - centre) <= epsilon * radius]
-        standing = [label for label in near if label in settled]
-        name = standing[0] if standing else standard if standard in near else reference
+        settled_near = [label for label in near if label in settled]
+        name = settled_near[0] if settled_near else standard if standard in near else reference
         merged.update({label: name for label in near if label != name and label not in settled})
     return merged
 
 
 def _ball(vectors: numpy.ndarray, top_p: int) -> Tuple[numpy.ndarray, float]:
-    """RETURNS (Tuple[numpy.ndarray, float]): Centre (eq. 5) and mean radius (eq. 6)."""
+    """Compute the centre (eq. 5) and the radius (eq. 6) of a label.
+
+    vectors (numpy.ndarray): Embeddings of its mentions. Shape: (mentions, dim)
+    top_p (int): p.
+    RETURNS (Tuple[numpy.ndarray, float]): Centre, of the shape (dim,), and radius.
+    """
     centre = vectors.mean(0)
     distances = numpy.sort(numpy.linalg.norm(vectors - centre, axis=1))[::-1]
     return centre, float(distances[:top_p].mean())

@@ -52,7 +52,7 @@ def load_tagger(name: str) -> Tagger:
         return Tagger(name, _of_nltk())
     if name == "jieba":
         return Tagger(name, _of_jieba())
-    raise LownerError(Errors.LN014.format(what="--from", value=name, options="llm, spacy:NAME, nltk, jieba"))
+    raise LownerError(Errors.LN014.format(what="annotator", value=name, options="llm, spacy:NAME, nltk, jieba"))
 
 
 def write_tags(docs: Sequence[Doc], tagger: Tagger, tasks: Sequence[str] = TASKS) -> Report:

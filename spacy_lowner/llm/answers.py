@@ -1,4 +1,4 @@
-"""Reads the answers of servers: chat completions, and what errors say."""
+"""Reads the answers of servers: chat completions become replies, or errors."""
 
 import json
 from typing import Any, Dict, Mapping, Optional
@@ -6,9 +6,9 @@ from typing import Any, Dict, Mapping, Optional
 from .cleaning import clean_text, describe, is_blank, strip_reasoning
 from .messages import Reply
 
-# Letters of a reply at most. Models write a hundredth of it.
+# The largest number of characters of a reply. Models write a hundredth of it.
 MAX_REPLY_LENGTH = 1_000_000
-# A server that counts more tokens for one answer does not count.
+# A server that reports more tokens for one answer does not count them.
 MAX_TOKENS = 10**9
 EMPTY = "the reply is empty"
 REASONING_ONLY = "the reply is nothing but reasoning"
@@ -19,10 +19,15 @@ def read_answer(answer: Any, key: str = "") -> Reply:
 
     answer (Any): The JSON of a server, or its text.
     key (str): A secret that the reply must not hold.
-    RETURNS (Reply): The reply; its error says why there is no text in it.
+    RETURNS (Reply): The reply. Its error says why it has no text.
     RAISES (ValueError): If the answer is no chat completion.
+
+    >>> read_answer({"choices": [{"message": {"content": "Rome"}, "finish_reason": "stop"}]}).text
+    'Rome'
+    >>> read_answer({"choices": [{"message": {"content": " "}}]}).error
+    'the reply is empty'
     """
-    # Some servers do not say that what they send is JSON.
+    # Some servers send JSON without its content type.
     answer = json.loads(answer) if isinstance(answer, str) else answer
     if isinstance(answer, dict) and answer.get("error"):
         raise ValueError(f"the server says {describe(answer['error'])}")
@@ -48,9 +53,14 @@ def read_answer(answer: Any, key: str = "") -> Reply:
 def fill_reply(reply: Reply, content: str, key: str = "") -> None:
     """Set the text of a reply, or the reason why it has none.
 
-    reply (Reply): The reply.
-    content (str): What the model says.
+    reply (Reply): The reply, which is changed in place.
+    content (str): The text of the model.
     key (str): A secret that the text must not hold.
+
+    >>> reply = Reply("")
+    >>> fill_reply(reply, "<think>Is it? It is.</think>yes")
+    >>> reply.text
+    'yes'
     """
     content = clean_text(content, key)
     text = strip_reasoning(content)
@@ -65,10 +75,13 @@ def fill_reply(reply: Reply, content: str, key: str = "") -> None:
 
 
 def stored_reply(record: Any) -> Optional[Reply]:
-    """Read a row of a cache, which another version may have written.
+    """Read a row of a cache. Another version may have written it.
 
-    record (Any): Its JSON.
-    RETURNS (Optional[Reply]): The reply; None where the row holds no answer.
+    record (Any): The JSON of the row.
+    RETURNS (Optional[Reply]): The reply. None if the row holds no answer.
+
+    >>> stored_reply({"text": "Rome", "completion_tokens": 1})
+    Reply(text='Rome', error=None, truncated=False, prompt_tokens=0, completion_tokens=1, cached=True, timed_out=False)
     """
     if not isinstance(record, dict) or not isinstance(record.get("text"), str) or record.get("error") is not None:
         return None
@@ -80,19 +93,20 @@ def stored_reply(record: Any) -> Optional[Reply]:
 
 
 def count_tokens(count: Any) -> int:
-    """RETURNS (int): A server's count of tokens; 0 where it is no number that can be one."""
+    """Read a count of tokens.
+
+    count (Any): The value that a server sends.
+    RETURNS (int): The count. 0 if the value cannot be one.
+
+    >>> count_tokens(7), count_tokens("7"), count_tokens(-7)
+    (7, 0, 0)
+    """
     is_number = isinstance(count, int) and not isinstance(count, bool)
     return count if is_number and 0 <= count <= MAX_TOKENS else 0
 
 
-def error_text(error: BaseException) -> str:
-    """RETURNS (str): An error's message; with the body of an answer whose message is not where OpenAI's is."""
-    body, message = getattr(error, "body", None), str(error) or type(error).__name__
-    return f"{message} - {describe(body)}" if body and " - " not in message else message
-
-
 def _content(message: Dict[str, Any]) -> Optional[str]:
-    """RETURNS (Optional[str]): The text of a message, which some servers send in fields; None where there is none."""
+    """RETURNS (Optional[str]): The text of a message, which some servers send as a list of fields; None without one."""
     content = message.get("content")
     if isinstance(content, list):
         texts = [field.get("text") for field in content if isinstance(field, dict)]

@@ -1,4 +1,4 @@
-"""Replies that were paid for once."""
+"""A cache of replies, which are paid for only once."""
 
 import json
 import os
@@ -15,19 +15,26 @@ from .answers import MAX_REPLY_LENGTH, stored_reply
 from .fork_safe import ForkSafe
 from .messages import Reply
 
+# Seconds to wait for another process that writes to the same file.
 SECONDS_TO_WAIT = 60.0
-# Bytes of a row at most: a letter has up to six of them as JSON, and the rest of a reply is small.
+# The largest number of bytes of a row: a character has up to six of them as JSON, and the rest of a reply is small.
 MAX_ROW_BYTES = 6 * MAX_REPLY_LENGTH + 10_000
 SELECT = "SELECT reply FROM replies WHERE key = ? AND length(CAST(reply AS BLOB)) <= ?"
 
 
 class ReplyCache(ForkSafe):
-    """Replies by the key of their request, in a SQLite file that several threads and processes may use at once.
+    """Replies by the key of their request, in a SQLite file. Several threads and processes may use it at once.
 
-    path (Optional[Path]): The file; None keeps replies in memory.
+    path (Optional[Path]): The file. None keeps replies in memory.
+
+    >>> cache = ReplyCache()
+    >>> cache.put("key", "gpt-4o-mini", Reply("Rome"))
+    >>> cache.get("key").text, cache.get("other")
+    ('Rome', None)
+    >>> cache.close()
     """
 
-    _process_local = ("_lock", "_opened")
+    _process_local = ("_lock", "_connection")
 
     def __init__(self, path: Optional[Path] = None):
         self.path = path
@@ -35,12 +42,16 @@ class ReplyCache(ForkSafe):
         self.register()
 
     def _reset(self) -> None:
-        """Make the lock, and no file yet."""
         self._lock = threading.Lock()
-        self._opened: Optional[sqlite3.Connection] = None
+        self._connection: Optional[sqlite3.Connection] = None
 
     def get(self, key: str) -> Optional[Reply]:
-        """RETURNS (Optional[Reply]): The reply; None where there is none, or none that is an answer to this version."""
+        """Look up a reply.
+
+        key (str): The key of the request (`request_key`).
+        RETURNS (Optional[Reply]): The reply. None if there is no readable one.
+        RAISES (LownerError): If the file is no database, or cannot be opened.
+        """
         with self._lock:
             file = self._file()
             try:
@@ -50,7 +61,13 @@ class ReplyCache(ForkSafe):
                 return None
 
     def put(self, key: str, model: str, reply: Reply) -> None:
-        """Keep a reply from now on, whatever happens next. Where the file cannot be written any more, a warning says so once."""
+        """Store a reply at once, so that a run that is killed has it. A file that becomes unwritable is a warning.
+
+        key (str): The key of the request (`request_key`).
+        model (str): The name of the model, for people who read the file.
+        reply (Reply): The reply.
+        RAISES (LownerError): If the file is no database, or cannot be opened.
+        """
         with self._lock:
             file = self._file()
             try:
@@ -65,24 +82,24 @@ class ReplyCache(ForkSafe):
                     warnings.warn(Warnings.LN114.format(path=self.path, reason=error))
 
     def close(self) -> None:
-        """Close the file. It is opened again when needed."""
+        """Close the file. The next call opens it again."""
         with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _file(self) -> sqlite3.Connection:
-        if self._opened is None:
+        if self._connection is None:
             try:
-                self._opened = self._open()
+                self._connection = self._open()
             except (sqlite3.Error, OSError) as error:
                 raise LownerError(Errors.LN087.format(path=self.path, reason=error)) from error
-        return self._opened
+        return self._connection
 
     def _open(self) -> sqlite3.Connection:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Replies are private: a new file is its owner's alone, and SQLite gives the files next to it the same permissions.
+            # Replies are private: only the owner can read a new file. SQLite copies its rights to the files next to it.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, 0o600))
         file = sqlite3.connect(self.path or ":memory:", timeout=SECONDS_TO_WAIT, check_same_thread=False)
         _use_write_ahead_log(file)
@@ -93,7 +110,10 @@ class ReplyCache(ForkSafe):
 
 
 def _use_write_ahead_log(file: sqlite3.Connection) -> None:
-    """SQLite does not wait by itself where several processes do this to a new file at once."""
+    """Switch a file to a mode in which readers do not wait for a writer.
+
+    SQLite does not wait by itself if several processes do this to a new file at once.
+    """
     deadline = time.monotonic() + SECONDS_TO_WAIT
     while True:
         try:

@@ -1,20 +1,20 @@
-"""Reads the JSON that models write. The reader is total, takes linear time and does not recurse."""
+"""Reads the JSON that models write. The reader accepts any text, takes linear time and does not recurse."""
 
 import re
 from typing import Any, Dict, Iterator, List, Match, Tuple
 
 from .cleaning import fix_surrogates
 
-# A value that is nested deeper is unreadable: no prompt asks for more than three levels.
+# Deeper values are unreadable. No prompt asks for more than three levels.
 MAX_DEPTH = 50
-# Longer numbers are unreadable; Python needs quadratic time for them.
+# Longer numbers are unreadable. Python needs quadratic time for them.
 MAX_NUMBER_LENGTH = 100
 # Integers of more digits are read as floats, as JSON libraries outside of Python do.
 MAX_INTEGER_LENGTH = 18
 
 _OPENING = re.compile(r"[{\[]")
 _SPACE = re.compile(r"\s*")
-# Both match at any quote: a text that was cut ends at the end of the reply.
+# Each matches at any quote: a string that was cut ends at the end of the reply.
 _STRINGS = {
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)', re.DOTALL),
     "'": re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)(?:'|\\?\Z)", re.DOTALL),
@@ -29,22 +29,27 @@ _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\", "/": "/"}
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
+# Marks the absence of a value, where None is a value.
 _NOTHING = object()
+# Marks a complete item of an array, or pair of an object.
 _PAIR = object()
 
 
 def read_json_values(text: str) -> Iterator[Any]:
     """Read the JSON objects and arrays of a reply, whatever the text around them.
 
-    Accepted besides JSON: code fences, words before and after, commas before a closing bracket, Python's quotes,
-    constants, tuples and sets (read as tuples), line breaks in texts, and a missing end. Nothing is guessed: where a
-    value is unreadable, the readable objects and arrays inside of it are read on their own.
+    The reader also accepts code fences, words before and after, commas before a closing bracket, Python's quotes,
+    constants, tuples and sets (read as tuples), line breaks in strings, and a missing end. It guesses nothing: if a
+    value is unreadable, it reads the readable objects and arrays inside.
 
     text (str): The reply.
     YIELDS (Any): Each dictionary or list that is not inside another one and has at most `MAX_DEPTH` levels.
+
+    >>> list(read_json_values('Sure: [{"a": 1,}, {"b":'))
+    [[{'a': 1}, {}]]
     """
     position = 0
-    # Letters that may be read a second time: this bounds the work by twice the length of the text.
+    # Characters that may be read a second time. This bounds the work by twice the length of the text.
     spare = len(text)
     while (opening := _OPENING.search(text, position)) is not None:
         parser = _Parser(text, opening.start())
@@ -57,9 +62,9 @@ def read_json_values(text: str) -> Iterator[Any]:
 
 
 class _Container:
-    """An object, array, tuple or set whose end is not reached.
+    """An object, array, tuple or set that is still open.
 
-    opening (str): Its bracket.
+    opening (str): The opening bracket.
     """
 
     __slots__ = ("opening", "items", "pairs", "key", "last", "depth", "children")
@@ -70,15 +75,15 @@ class _Container:
         self.pairs: Dict[Any, Any] = {}
         # The key of an object whose value comes next.
         self.key: Any = _NOTHING
-        # What a comma or the end must follow: `_PAIR`, or in braces something that may be a key or an item of a set.
+        # The last value, which a comma or the end must follow: `_PAIR`, or in braces a possible key or item of a set.
         self.last: Any = _NOTHING
-        # Levels, this one included.
+        # Number of levels, including this one.
         self.depth = 1
-        # The complete objects and arrays directly inside, each with its end and depth.
+        # The complete objects and arrays directly inside: end in the text, depth, and value.
         self.children: List[Tuple[int, int, Any]] = []
 
-    def takes(self, is_container: bool) -> bool:
-        """RETURNS (bool): Whether a value can come next. Keys, and the items of sets, are no containers."""
+    def accepts(self, is_container: bool) -> bool:
+        """RETURNS (bool): Whether a value can come next. A container cannot be a key or an item of a set."""
         return self.last is _NOTHING and not (is_container and self.opening == "{" and self.key is _NOTHING)
 
     def add(self, value: Any) -> None:
@@ -93,22 +98,22 @@ class _Container:
             self.last = _PAIR
 
     def name(self) -> bool:
-        """RETURNS (bool): Whether a colon can come next; what comes before it is a key from now on."""
+        """Make the last value a key. RETURNS (bool): Whether a colon can come next."""
         if self.opening != "{" or self.items or self.last is _NOTHING or self.last is _PAIR:
             return False
         self.key, self.last = self.last, _NOTHING
         return True
 
     def separate(self) -> bool:
-        """RETURNS (bool): Whether a comma can come next."""
+        """End an item. RETURNS (bool): Whether a comma can come next."""
         return self.last is not _NOTHING and self._settle()
 
     def close(self) -> bool:
-        """RETURNS (bool): Whether the closing bracket can come next."""
+        """End the last item. RETURNS (bool): Whether the closing bracket can come next."""
         return self.key is _NOTHING and self._settle()
 
     def value(self) -> Any:
-        """RETURNS (Any): The dictionary, list or tuple."""
+        """RETURNS (Any): The finished dictionary, list or tuple."""
         if self.opening == "[":
             return self.items
         return self.pairs if self.opening == "{" and not self.items else tuple(self.items)
@@ -125,23 +130,24 @@ class _Container:
 class _Parser:
     """Parses one value.
 
-    text (str): The reply. start (int): The position of the value's opening bracket.
+    text (str): The reply.
+    start (int): Position of the opening bracket.
     """
 
     def __init__(self, text: str, start: int):
         self.text = text
-        # Everything before is parsed.
+        # Everything before this position is parsed.
         self.position = start + 1
-        # Where to look for the next value. It is before `position` where a quote in an unreadable value may be wrong.
+        # Where to search for the next value. This is before `position` if a quote in an unreadable value may be wrong.
         self.resume = start + 1
-        # What was read: the value, or the complete ones inside of it where it is unreadable.
+        # The value, or the complete values inside if it is unreadable.
         self.values: List[Any] = []
         self._open = [_Container(text[start])]
-        # Where the last string begins. Before there is one, nothing is read again.
+        # Position of the last string. -1: there is none, and nothing is read again.
         self._last_string = -1
 
     def parse(self) -> None:
-        """Parse up to the end of the value or of the text, or up to where it is unreadable."""
+        """Parse up to the end of the value or of the text, or up to an unreadable position."""
         readable = True
         while self._open and readable:
             self.position = self._match(_SPACE).end()
@@ -155,10 +161,10 @@ class _Parser:
             self._salvage()
 
     def _step(self, letter: str) -> bool:
-        """RETURNS (bool): Whether the next token can come here; it is parsed then."""
+        """Parse the next token. RETURNS (bool): Whether it can come here."""
         container = self._open[-1]
         if letter in _CLOSING:
-            readable = container.takes(True)
+            readable = container.accepts(True)
             if readable:
                 self._open.append(_Container(letter))
                 self.position += 1
@@ -171,7 +177,7 @@ class _Parser:
             readable = container.separate() if letter == "," else container.name()
             self.position += readable
         else:
-            readable = container.takes(False) and self._scalar(container, letter)
+            readable = container.accepts(False) and self._scalar(container, letter)
         return readable
 
     def _scalar(self, container: _Container, letter: str) -> bool:
@@ -179,11 +185,11 @@ class _Parser:
             self._last_string = self.position
             token = self._match(_STRINGS[letter])
             container.add(_unescape(token.group(1)))
-        elif (found := _WORD.match(self.text, self.position)) and found.group() in _CONSTANTS:
-            token = found
+        elif (match := _WORD.match(self.text, self.position)) and match.group() in _CONSTANTS:
+            token = match
             container.add(_CONSTANTS[token.group()])
-        elif (found := _NUMBER.match(self.text, self.position)) and len(found.group()) <= MAX_NUMBER_LENGTH:
-            token = found
+        elif (match := _NUMBER.match(self.text, self.position)) and len(match.group()) <= MAX_NUMBER_LENGTH:
+            token = match
             container.add(_number(token.group()))
         else:
             return False
@@ -191,7 +197,7 @@ class _Parser:
         return True
 
     def _match(self, pattern: "re.Pattern[str]") -> Match[str]:
-        """RETURNS (Match[str]): Of a pattern that matches at the position whatever the text."""
+        """RETURNS (Match[str]): The match of a pattern that matches at every position."""
         return pattern.match(self.text, self.position)  # type: ignore[return-value]
 
     def _close(self) -> None:
@@ -206,7 +212,7 @@ class _Parser:
             self._keep(depth, value)
 
     def _cut(self) -> None:
-        """Close all that is open. A key without a value is dropped."""
+        """Close all open containers at the end of the text. A key without a value is dropped."""
         while self._open:
             container = self._open[-1]
             container.key = _NOTHING
@@ -216,6 +222,11 @@ class _Parser:
             self._close()
 
     def _salvage(self) -> None:
+        """Keep the complete values of an unreadable one, and find out where to go on.
+
+        The value may be unreadable because an apostrophe was read as an opening quote. So the text after the last
+        opening quote is read again, unless complete values come after it.
+        """
         children = [child for container in self._open for child in container.children]
         for _, depth, value in children:
             self._keep(depth, value)
@@ -228,16 +239,16 @@ class _Parser:
 
 
 def _number(token: str) -> float:
-    """RETURNS (float): The number of a token, an int where it is a short one."""
+    """RETURNS (float): The number of a token; an int if it is a short integer."""
     is_integer = len(token) <= MAX_INTEGER_LENGTH and token.lstrip("+-").isdigit()
     return int(token) if is_integer else float(token)
 
 
 def _unescape(text: str) -> str:
-    """RETURNS (str): A string's letters. Escapes that neither JSON nor Python knows stay as they are."""
+    """RETURNS (str): The characters of a string. Unknown escapes stay as they are."""
     if "\\" in text:
         text = _ESCAPE.sub(_escaped, text)
-    # JSON escapes a letter beyond 16 bits as two halves.
+    # JSON escapes a character of more than 16 bits as two surrogates.
     return fix_surrogates(_SURROGATES.sub(_joined, text))
 
 

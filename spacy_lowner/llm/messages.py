@@ -1,4 +1,4 @@
-"""What is asked of a language model, and what it says."""
+"""Requests to a language model, and its replies."""
 
 import hashlib
 import json
@@ -8,10 +8,10 @@ from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple
 
 @dataclass(frozen=True)
 class Request:
-    """One question.
+    """One prompt.
 
     messages (Tuple[Tuple[str, str], ...]): Pairs of role and content.
-    schema (Optional[Dict[str, Any]]): JSON schema of the reply, for servers that can keep to one.
+    schema (Optional[Dict[str, Any]]): The JSON schema of the reply, for servers that support schemas.
     """
 
     messages: Tuple[Tuple[str, str], ...]
@@ -19,11 +19,27 @@ class Request:
 
     @classmethod
     def of(cls, prompt: str, *, schema: Optional[Dict[str, Any]] = None) -> "Request":
-        """RETURNS (Request): A prompt of the user."""
+        """Make a request of one message of the user.
+
+        prompt (str): The message.
+        schema (Optional[Dict[str, Any]]): The JSON schema of the reply.
+        RETURNS (Request): The request.
+
+        >>> Request.of("Name a city.").messages
+        (('user', 'Name a city.'),)
+        """
         return cls((("user", prompt),), schema)
 
     def body(self, model: str, parameters: Dict[str, Any]) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): What a server is sent."""
+        """Make the JSON that is sent to a server.
+
+        model (str): The server's name for the model.
+        parameters (Dict[str, Any]): Parameters of the request, as temperature.
+        RETURNS (Dict[str, Any]): The JSON.
+
+        >>> Request.of("Name a city.").body("gpt-4o-mini", {"temperature": 0})["temperature"]
+        0
+        """
         messages = [{"role": role, "content": content} for role, content in self.messages]
         body = {"model": model, "messages": messages, **parameters}
         if self.schema is not None:
@@ -33,18 +49,28 @@ class Request:
 
 
 def request_key(body: Dict[str, Any]) -> str:
-    """RETURNS (str): A digest of all of a request: model, messages and parameters."""
+    """Compute the key of a request in a cache.
+
+    body (Dict[str, Any]): The JSON of the request.
+    RETURNS (str): A digest of model, messages and parameters.
+
+    >>> request_key({"model": "m", "messages": []})[:8]
+    '5483e6cf'
+    """
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 @dataclass
 class Reply:
-    """One answer, or why there is none.
+    """The reply to one request, or why there is none.
 
-    text (str): What the model says; empty where there is an error. error (Optional[str]): Why there is no answer.
-    truncated (bool): Whether it was cut at the limit of tokens. prompt_tokens, completion_tokens (int): As the server counts.
-    cached (bool): Whether it was known before. timed_out (bool): Whether the server said nothing of use until patience ended, so that it
-    may have nothing to say to others either.
+    text (str): The text of the model. Empty if there is an error.
+    error (Optional[str]): Why there is no text.
+    truncated (bool): Whether the text was cut at the limit of tokens.
+    prompt_tokens (int): Tokens of the prompt, as the server counts them.
+    completion_tokens (int): Tokens of the reply, as the server counts them.
+    cached (bool): Whether the reply was available without a call.
+    timed_out (bool): Whether the deadline ended before the server answered. Then other requests may fail, too.
     """
 
     text: str
@@ -57,7 +83,12 @@ class Reply:
 
 
 class LanguageModel(Protocol):
-    """Whatever answers requests."""
+    """A language model: `OpenAIClient`, `ReplayLLM`, or an object of yours."""
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
-        """RETURNS (List[Reply]): One a request, in their order."""
+        """Answer requests.
+
+        requests (Iterable[Request]): The requests.
+        description (Optional[str]): The text of a progress bar. None shows no bar.
+        RETURNS (List[Reply]): One reply per request, in their order.
+        """

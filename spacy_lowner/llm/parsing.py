@@ -1,4 +1,4 @@
-"""Finds the mentions that models quote among the words of a text."""
+"""Aligns the mentions that models quote with the words of a text."""
 
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
@@ -6,37 +6,48 @@ PositionT = Tuple[int, int]
 
 
 def align_mentions(
-    words: Sequence[str], mentions: Sequence[str], *, in_a_row: bool = False
+    words: Sequence[str], mentions: Sequence[str], *, consecutive: bool = False
 ) -> List[Optional[PositionT]]:
-    """Find quoted mentions among the words of a text: each after the one before, or else inside of it, or else anywhere
-    that is not taken by an equal one.
+    """Find the position of each mention that a model quotes.
 
-    White space does not matter, and case only where a mention stands there as it is written. The work is bounded by the
-    text: a mention that is not in it, or has no position left, is skipped at once.
+    Each mention is searched for after the previous one, then inside the previous one, then anywhere. Equal mentions
+    have different positions. White space is ignored. A match with the same case is preferred to one without. The work
+    is bounded by the text: a mention that is not in it, or has no position left, is skipped at once.
 
     words (Sequence[str]): The words of the text.
     mentions (Sequence[str]): The mentions as a model quotes them, in its order.
-    in_a_row (bool): Whether they are all the words of the text. The words right after the mention before come first
-        then, whatever their case.
-    RETURNS (List[Optional[PositionT]]): Words start..end (end excluded) of each; None for one that is not in the text.
+    consecutive (bool): Whether the mentions are all words of the text, as in a segmentation. Then the words right
+        after the previous mention are preferred, whatever their case.
+    RETURNS (List[Optional[PositionT]]): Words start..end (end excluded) of each mention. None if it is not in the text.
+
+    >>> align_mentions(["Ann", "met", "Ann", "Lee"], ["Ann", "Ann Lee", "Bob"])
+    [(0, 1), (2, 4), None]
     """
     words_of_text = _Words(words)
-    firsts = [0]
+    # Words from which the next mention is searched for, the preferred one first.
+    starts = [0]
     positions: List[Optional[PositionT]] = []
     for mention in mentions:
-        position = words_of_text.take(mention, firsts, in_a_row)
+        position = words_of_text.claim(mention, starts, consecutive)
         positions.append(position)
-        firsts = firsts if position is None else [position[1], position[0], 0]
+        starts = starts if position is None else [position[1], position[0], 0]
     return positions
 
 
 def letters_of(text: str) -> str:
-    """RETURNS (str): A text without white space: corpora of words have it around every sign."""
+    """Remove white space, for comparing texts. Corpora of words have it around every punctuation mark.
+
+    text (str): The text.
+    RETURNS (str): Its characters without white space.
+
+    >>> letters_of("Rome ( Italy ) ")
+    'Rome(Italy)'
+    """
     return "".join(text.split())
 
 
 class _Words:
-    """The words of a text, and the positions that mentions have taken.
+    """The words of a text, and the positions that mentions have claimed.
 
     words (Sequence[str]): The words.
     """
@@ -45,46 +56,46 @@ class _Words:
         self.exact = [letters_of(word) for word in words]
         self.folded = [word.casefold() for word in self.exact]
         self.letters = "".join(self.folded)
-        self.taken: Set[PositionT] = set()
-        # The taken positions by their letters, as they are written and in folded case.
-        self.taken_by: Dict[str, Set[PositionT]] = {}
+        self.claimed: Set[PositionT] = set()
+        # The claimed positions by their characters, as they are written and in folded case.
+        self.claimed_by: Dict[str, Set[PositionT]] = {}
         # Mentions in folded case that have no position left.
         self.exhausted: Set[str] = set()
 
-    def take(self, mention: str, firsts: Sequence[int], in_a_row: bool) -> Optional[PositionT]:
-        """Find a mention.
+    def claim(self, mention: str, starts: Sequence[int], consecutive: bool) -> Optional[PositionT]:
+        """Find a mention, and reserve its position.
 
         mention (str): The mention as a model quotes it.
-        firsts (Sequence[int]): Words to search from, in this order; the last is 0.
-        in_a_row (bool): Whether the first of these words comes first, whatever its case.
-        RETURNS (Optional[PositionT]): Its position, which is taken from now on; None where there is none.
+        starts (Sequence[int]): Words to search from, in this order. The last is 0.
+        consecutive (bool): Whether the first start is preferred, whatever its case.
+        RETURNS (Optional[PositionT]): The position. None if there is none left.
         """
         target = letters_of(mention)
         folded = target.casefold()
         if folded in self.exhausted or folded not in self.letters:
             return None
-        position = _match_at(self.folded, folded, firsts[0]) if in_a_row else None
-        if position in self.taken:
+        position = _match_at(self.folded, folded, starts[0]) if consecutive else None
+        if position in self.claimed:
             position = None
         for words, wanted in ((self.exact, target), (self.folded, folded)):
-            for first in firsts:
-                position = position or _find(words, wanted, first, self.taken_by.get(wanted, set()))
+            for start in starts:
+                position = position or _find(words, wanted, start, self.claimed_by.get(wanted, set()))
         if position is None:
             self.exhausted.add(folded)
             return None
-        self.taken.add(position)
+        self.claimed.add(position)
         for words in (self.exact, self.folded):
-            self.taken_by.setdefault("".join(words[slice(*position)]), set()).add(position)
+            self.claimed_by.setdefault("".join(words[slice(*position)]), set()).add(position)
         return position
 
 
-def _find(words: Sequence[str], target: str, first: int, taken: Set[PositionT]) -> Optional[PositionT]:
+def _find(words: Sequence[str], target: str, first: int, claimed: Set[PositionT]) -> Optional[PositionT]:
     positions = (_match_at(words, target, start) for start in range(first, len(words)))
-    return next((position for position in positions if position is not None and position not in taken), None)
+    return next((position for position in positions if position is not None and position not in claimed), None)
 
 
 def _match_at(words: Sequence[str], target: str, start: int) -> Optional[PositionT]:
-    """RETURNS (Optional[PositionT]): Words start..end (end excluded) if they are the target."""
+    """RETURNS (Optional[PositionT]): Words start..end (end excluded), if their characters are the target."""
     read, end = 0, start
     while read < len(target) and end < len(words) and target.startswith(words[end], read):
         read, end = read + len(words[end]), end + 1

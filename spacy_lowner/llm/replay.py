@@ -1,4 +1,4 @@
-"""Replies that were written down: for tests, documentation and offline replay."""
+"""Recorded replies, for tests, documentation and offline work."""
 
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional
@@ -13,7 +13,9 @@ from .usage import Usage
 
 
 class ReplayLLM:
-    """Answers by the last message of a request. What is not written down is an error of that request.
+    """A language model that answers from a file, by the last message of a request.
+
+    A request without a recorded reply gets a reply with an error.
 
     path (Path): JSON lines of {"prompt": …, "reply": …}.
     """
@@ -24,7 +26,13 @@ class ReplayLLM:
         self._replies: Optional[Dict[str, str]] = None
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
-        """RETURNS (List[Reply]): One a request, in their order."""
+        """Answer requests.
+
+        requests (Iterable[Request]): The requests.
+        description (Optional[str]): Is ignored: there is nothing to wait for.
+        RETURNS (List[Reply]): One reply per request, in their order.
+        RAISES (LownerError): If the file cannot be read.
+        """
         replies = []
         for request in requests:
             text = self._read().get(request.messages[-1][1])
@@ -47,5 +55,12 @@ class ReplayLLM:
 
 
 def create_replay_llm(path: str) -> ReplayLLM:
-    """RETURNS (ReplayLLM): From a config; the file is read at the first request."""
+    """Create a model from a config (`spacy-lowner.ReplayLLM.v1`). It reads the file with the first request.
+
+    path (str): JSON lines of {"prompt": …, "reply": …}.
+    RETURNS (ReplayLLM): The model.
+
+    >>> create_replay_llm("replies.jsonl").usage.calls
+    0
+    """
     return ReplayLLM(Path(path))

@@ -1,4 +1,4 @@
-"""Checks the settings of a client before a server is asked."""
+"""Checks the settings of a client before it sends a request."""
 
 import json
 import math
@@ -7,43 +7,74 @@ from urllib.parse import urlsplit
 
 from ..errors import Errors, LownerError
 
-# Fields of a request that the client sets itself; an answer in pieces is not read.
+# Fields of a request that the client sets itself. It does not read streamed answers.
 RESERVED_PARAMETERS = ("messages", "model", "stream", "stream_options")
-# No answer takes a day.
+# Longer timeouts are mistakes, such as milliseconds.
 MAX_SECONDS = 86400.0
+# The expected values, for messages.
 SECONDS, PRICE = "a positive number of seconds, at most a day", "a number, not negative"
 
 
 def is_url(text: str) -> bool:
-    """RETURNS (bool): Whether a text is the URL of a server."""
+    """Check whether a text is the URL of a server.
+
+    text (str): The text.
+    RETURNS (bool): Whether it has a scheme of HTTP, a host, and no impossible port.
+
+    >>> is_url("http://localhost:8000/v1"), is_url("localhost:8000/v1")
+    (True, False)
+    """
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        # Its port is no number.
+        # The port is no number.
         return False
 
 
 def has_secrets(url: str) -> bool:
-    """RETURNS (bool): Whether a URL holds a user, a password or parameters."""
+    """Check whether a URL may hold a secret.
+
+    url (str): The URL.
+    RETURNS (bool): Whether it holds a user, a password or parameters.
+
+    >>> has_secrets("https://user:password@host/v1"), has_secrets("https://host/v1")
+    (True, False)
+    """
     return "@" in url or "?" in url
 
 
 def is_duration(seconds: Any) -> bool:
-    """RETURNS (bool): Whether a value is a positive number of seconds, at most a day."""
+    """Check whether a value can be a timeout.
+
+    seconds (Any): The value.
+    RETURNS (bool): Whether it is a positive number of seconds, at most a day.
+
+    >>> is_duration(0.5), is_duration(0), is_duration("60")
+    (True, False, False)
+    """
     return _is_number(seconds) and 0 < seconds <= MAX_SECONDS
 
 
 def is_price(price: Any) -> bool:
-    """RETURNS (bool): Whether a value is a finite number that is not negative."""
+    """Check whether a value can be a price.
+
+    price (Any): The value.
+    RETURNS (bool): Whether it is a finite number that is not negative.
+
+    >>> is_price(0.15), is_price(-1)
+    (True, False)
+    """
     return _is_number(price) and price >= 0
 
 
 def check_parameters(parameters: Dict[str, Any]) -> None:
-    """Check the parameters of a request, such as temperature.
+    """Check the parameters of a request.
 
-    parameters (Dict[str, Any]): The parameters.
-    RAISES (LownerError): If they replace what the client sets, or cannot be sent.
+    parameters (Dict[str, Any]): The parameters, as temperature.
+    RAISES (LownerError): If the client sets one of them itself, or they are not JSON.
+
+    >>> check_parameters({"temperature": 0})
     """
     reserved = [name for name in parameters if name in RESERVED_PARAMETERS]
     if reserved:

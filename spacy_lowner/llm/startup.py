@@ -1,4 +1,4 @@
-"""Whether a server refuses one request or all of them."""
+"""Checks whether a server refuses one request or all of them."""
 
 from threading import Condition
 from types import TracebackType
@@ -6,17 +6,29 @@ from typing import Optional, Type
 
 
 class StartupCheck:
-    """Judges by all requests that are in flight until one of them is answered, so that it does not matter which is the first.
+    """Collects the verdict of all requests in flight, until the first of them is answered.
 
-    Each request is made inside of `with`.
+    A 403 may concern one text (moderation) or all of them (a key without rights). A request that gets one waits for
+    the others in flight: if one of them is answered, only this text is refused. So the result does not depend on
+    which request comes first. Each request runs inside a `with` block.
+
+    >>> check = StartupCheck()
+    >>> with check:
+    ...     check.refuses_all()
+    True
+    >>> check.answered()
+    >>> with check:
+    ...     check.refuses_all()
+    False
     """
 
     def __init__(self) -> None:
+        # Requests in flight that do not wait for the others.
         self._open = 0
         self._answered = False
         self._changed = Condition()
 
-    def __enter__(self) -> "Trial":
+    def __enter__(self) -> "StartupCheck":
         self._change(1)
         return self
 
@@ -26,13 +38,16 @@ class StartupCheck:
         self._change(-1)
 
     def answered(self) -> None:
-        """Tell that the server has answered a request."""
+        """Note that the server has answered a request."""
         if not self._answered:
             self._answered = True
             self._change(0)
 
     def refuses_all(self) -> bool:
-        """RETURNS (bool): Whether all others in flight were refused like the one that asks, which waits for them."""
+        """Wait until a request is answered, or all other requests in flight are refused, too.
+
+        RETURNS (bool): Whether the server has refused all requests.
+        """
         self._change(-1)
         try:
             with self._changed:
@@ -41,7 +56,7 @@ class StartupCheck:
         finally:
             self._change(1)
 
-    def _change(self, opened: int) -> None:
+    def _change(self, difference: int) -> None:
         with self._changed:
-            self._open += opened
+            self._open += difference
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Prompts, as versioned templates that come with the package."""
+"""Prompts, as versioned jinja templates of the package."""
 
 import json
 from functools import partial
@@ -13,15 +13,22 @@ from ..errors import Errors, LownerError
 LANGUAGES = ("en", "zh")
 VERSION = "v1"
 _environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True)
-# jinja's own is for HTML, and would write an apostrophe as a number.
+# The filter of jinja is for HTML: it would write an apostrophe as a number.
 _environment.filters["tojson"] = partial(json.dumps, ensure_ascii=False)
 
 
 def render(package: str, name: str, language: str, **values: Any) -> str:
-    """Fill in a prompt.
+    """Fill in the template of a prompt.
 
-    package (str): Whose folder `prompts` holds it. name (str): Of the template, as "entities". language (str): One of `LANGUAGES`. values (Any): For its gaps.
+    package (str): The package whose folder `prompts` has the template.
+    name (str): The name of the template, as "entities".
+    language (str): The language of the prompt, one of `LANGUAGES`.
+    values (Any): The variables of the template.
     RETURNS (str): The prompt.
+    RAISES (LownerError): If there are no prompts in this language.
+
+    >>> render("spacy_lowner.knowledge", "entities", "en", text="Ann left Rome").endswith("Sentence: Ann left Rome")
+    True
     """
     if language not in LANGUAGES:
         raise LownerError(Errors.LN014.format(what="language of prompts", value=language, options=", ".join(LANGUAGES)))

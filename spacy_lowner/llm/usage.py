@@ -1,4 +1,4 @@
-"""What talking to a model cost."""
+"""Counts the calls, tokens and costs of a language model."""
 
 import threading
 from dataclasses import dataclass
@@ -12,9 +12,23 @@ from .messages import Reply
 class Usage(ForkSafe):
     """Counters over all requests of a client.
 
-    calls (int): Requests that a server answered. cached (int): Requests answered without it. retries (int): Further attempts.
-    failed (int): Requests without an answer; reason (Optional[str]): of the last one. truncated (int): Answers cut at the limit of tokens.
-    prompt_tokens, completion_tokens (int): Of the calls. prompt_price, completion_price (float): Of a million of them.
+    prompt_price (float): Price of a million tokens of prompts.
+    completion_price (float): Price of a million tokens of replies.
+    calls (int): Requests that the server answered.
+    cached (int): Requests that the cache answered.
+    retries (int): Attempts after the first.
+    failed (int): Requests without an answer.
+    truncated (int): Replies that were cut at the limit of tokens.
+    prompt_tokens (int): Tokens of the prompts of all calls.
+    completion_tokens (int): Tokens of the replies of all calls.
+    last_error (Optional[str]): Why the last failed request has no answer.
+
+    >>> usage = Usage(prompt_price=0.5, completion_price=1.5)
+    >>> usage.count(Reply("fine", prompt_tokens=1_000_000, completion_tokens=2_000_000))
+    >>> usage.cost
+    3.5
+    >>> usage.summary()
+    '1 calls, 0 cached, 0 retries, 0 failed, 1000000 + 2000000 tokens, cost 3.5000'
     """
 
     prompt_price: float = 0.0
@@ -26,7 +40,7 @@ class Usage(ForkSafe):
     truncated: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    reason: Optional[str] = None
+    last_error: Optional[str] = None
 
     _process_local = ("_lock",)
 
@@ -34,31 +48,33 @@ class Usage(ForkSafe):
         self.register()
 
     def _reset(self) -> None:
-        """Make the lock."""
         self._lock = threading.Lock()
 
     @property
-    def in_vain(self) -> bool:
-        """RETURNS (bool): Whether there were requests, and no answer to any."""
+    def all_failed(self) -> bool:
+        """RETURNS (bool): Whether there were requests, and none of them has an answer."""
         return self.failed > 0 and not self.calls + self.cached
 
     @property
     def cost(self) -> float:
-        """RETURNS (float): In the currency of the prices."""
+        """RETURNS (float): The cost, in the currency of the prices."""
         return (self.prompt_tokens * self.prompt_price + self.completion_tokens * self.completion_price) / 1e6
 
-    def retried(self) -> None:
-        """Count another attempt."""
+    def count_retry(self) -> None:
+        """Count an attempt after the first."""
         with self._lock:
             self.retries += 1
 
     def count(self, reply: Reply) -> None:
-        """Count a reply."""
+        """Count a reply.
+
+        reply (Reply): The reply. The tokens of a cached one were paid for before, and are not counted.
+        """
         with self._lock:
             self.truncated += reply.truncated
             if reply.error is not None:
                 self.failed += 1
-                self.reason = reply.error
+                self.last_error = reply.error
             elif reply.cached:
                 self.cached += 1
             else:
@@ -68,7 +84,7 @@ class Usage(ForkSafe):
                 self.completion_tokens += reply.completion_tokens
 
     def summary(self) -> str:
-        """RETURNS (str): One line for people."""
+        """RETURNS (str): All counters in one line."""
         cut = f"{self.truncated} cut at the limit of tokens, " if self.truncated else ""
         cost = f", cost {self.cost:.4f}" if self.cost else ""
         return (

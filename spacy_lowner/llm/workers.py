@@ -1,4 +1,4 @@
-"""Threads that do not keep an interrupted program from ending, as those of `concurrent.futures` do."""
+"""Daemon threads. Those of `concurrent.futures` keep an interrupted program from ending."""
 
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -9,9 +9,16 @@ TaskT = Tuple[Future, Callable[..., Any], Tuple[Any, ...]]
 
 
 class Workers:
-    """Runs functions in daemon threads, which the end of the program breaks off.
+    """Runs functions in daemon threads, which end with the program.
 
-    count (int): Threads at most. name (str): Of the threads.
+    count (int): The largest number of threads.
+    name (str): The name of the threads, before their number.
+
+    >>> workers = Workers(2, "example")
+    >>> futures = [workers.submit(pow, base, 2) for base in (3, 4)]
+    >>> [future.result() for future in futures]
+    [9, 16]
+    >>> workers.close()
     """
 
     def __init__(self, count: int, name: str):
@@ -21,7 +28,12 @@ class Workers:
         self._tasks: "SimpleQueue[Optional[TaskT]]" = SimpleQueue()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
-        """RETURNS (Future): Of the function's result; tasks begin in the order in which they came."""
+        """Run a function in a thread. Functions start in the order of the calls.
+
+        function (Callable[..., Any]): The function.
+        arguments (Any): Its positional arguments.
+        RETURNS (Future): The future of its result.
+        """
         future: Future = Future()
         self._tasks.put((future, function, arguments))
         if self._started < self._count:
@@ -30,7 +42,7 @@ class Workers:
         return future
 
     def close(self) -> None:
-        """Let the threads end once their tasks are done. Those of cancelled futures are not begun."""
+        """Let the threads end when all submitted functions have run. Cancelled futures are skipped."""
         for _ in range(self._started):
             self._tasks.put(None)
 

@@ -26,9 +26,9 @@ pytest.importorskip("openai")
 pytestmark = [pytest.mark.attack, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 KEY = "very-secret-key-0123456789"
-PATIENT = RetryPolicy(first=0.01, longest=0.02, deadline=20)
+PATIENT = RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=20)
 # For what is tried again until the deadline.
-SHORT = {"timeout": 0.25, "retry_policy": RetryPolicy(first=0.01, longest=0.02, deadline=0.4)}
+SHORT = {"timeout": 0.25, "retry_policy": RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=0.4)}
 # Seconds after which a test is stuck. Every attack here would last for minutes, or for ever.
 WATCHDOG = 25.0
 GOOD = json.dumps(completion("fine")).encode()
@@ -210,7 +210,7 @@ def test_hostile_server_slow_headers_on_a_connection_that_was_good():
 
     with raw_server(handle) as (url, seen):
         good, slow = ask(
-            url, "a", "b", max_concurrency=1, timeout=1, retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=1)
+            url, "a", "b", max_concurrency=1, timeout=1, retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=1)
         )
     assert good.text == "fine" and "given up" in slow.error
 
@@ -234,7 +234,7 @@ from spacy_lowner.llm.messages import Request
 from spacy_lowner.llm.retrying import RetryPolicy
 import openai, spacy_lowner.llm.bounded_http
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model = OpenAIClient("m", sys.argv[1], timeout=20, retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=0.5))
+model = OpenAIClient("m", sys.argv[1], timeout=20, retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=0.5))
 (reply,) = model.ask([Request.of("x")])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, reply.error)
 """
@@ -472,7 +472,7 @@ def test_hostile_server_messages_are_clean(name, tmp_path):
         _, reply = ask(url, "good", "bad", max_concurrency=1, cache=tmp_path / "cache.sqlite", **settings)
     assert reply.text == "" and reply.error.isprintable() and len(reply.error) <= 300
     assert KEY[:8] not in reply.error
-    assert OPENED[-1].usage.reason == reply.error
+    assert OPENED[-1].usage.last_error == reply.error
     rows = sqlite3.connect(tmp_path / "cache.sqlite").execute("SELECT reply FROM replies").fetchall()
     assert len(rows) == 1
 
@@ -630,7 +630,7 @@ def test_hostile_server_any_answer_is_a_reply_or_a_coded_error():
             # A new client for each: one that was answered once takes other errors for passing ones.
             try:
                 (reply,) = ask(
-                    url, f"{number}", timeout=0.2, retry_policy=RetryPolicy(first=0.001, longest=0.001, deadline=0.05)
+                    url, f"{number}", timeout=0.2, retry_policy=RetryPolicy(initial_delay=0.001, max_delay=0.001, deadline=0.05)
                 )
             except LownerError as error:
                 assert str(error).startswith("[LN") and str(error).isprintable()

@@ -13,7 +13,9 @@ from spacy_lowner.knowledge.explain import explain, explanation_requests
 from spacy_lowner.llm.messages import Reply
 
 SAID = {
-    "Ann left Rome": "**Ann** is a singer. She loves Rome.\n\n1. Rome: Rome is a city!\n- Ann left Rome\n## 2.\nAnd then",
+    "Ann left Rome": (
+        "**Ann** is a singer. She loves Rome.\n\n1. Rome: Rome is a city!\n- Ann left Rome\n## 2.\nAnd then"
+    ),
     "it rains": "Rain falls. Rome is wet.",
     "no reply": Reply("", error="the server is down"),
     "signs": "... !",
@@ -63,8 +65,8 @@ def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, an
     ]
     assert all([*doc.ents] == [*doc.spans["sc"]] and doc.has_annotation("ENT_IOB") for doc in made)
     assert report.used == {"sentences": 5, "target entities": 5}
-    assert report.unused == {
-        "sentence that was there before": 1,
+    assert report.rejected == {
+        "duplicate sentence": 1,
         "sentence cut at the limit of tokens": 1,
         "no answer": 1,
         "no sentence": 1,
@@ -130,7 +132,7 @@ def test_command_with_a_server(docs, annotator, tmp_path):
     paths = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy")]
     with serve(answer) as (url, server):
         arguments = [*paths, "--model", "m", "--base-url", url, "--cache", str(tmp_path / "cache.sqlite")]
-        arguments += ["--annotator", str(tmp_path / "annotator"), "--parts", "entities"]
+        arguments += ["--annotator", str(tmp_path / "annotator"), "--tasks", "entities"]
         for _ in range(2):
             done = CliRunner().invoke(lowner, ["explain", *arguments])
             assert done.exit_code == 0, done.output
@@ -193,9 +195,7 @@ def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotat
             return [Reply("Ann left Rome.\nRome (Italy) is old.\nRome ( Italy ) is old .")]
 
     made, report = explain([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
-    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.unused[
-        "sentence that was there before"
-    ] == 2
+    assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.rejected["duplicate sentence"] == 2
 
 
 def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
@@ -222,15 +222,15 @@ def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
     said = "Rome is old.\n" + "a" * 2001 + "\n" + "b" * 1_500_000 + "\n" + "c" * 2000
     made, report = explain([make_doc("a b")], Saying(said), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old.", "c" * 2000]
-    assert report.unused == {"sentence of more than 2,000 letters": 2} and all(
-        len(case["said"]) <= 2000 for case in report.cases
+    assert report.rejected == {"sentence of more than 2,000 letters": 2} and all(
+        len(case["response"]) <= 2000 for case in report.cases
     )
 
 
 def test_explain_uses_a_bounded_number_of_sentences(make_doc, annotator):
     said = "\n".join(f"Rome has {number} towers." for number in range(5000))
     made, report = explain([make_doc("a b")], Saying(said, truncated=True), annotator, model_name="m")
-    assert len(made) == 1000 and report.unused == {"more than 1,000 sentences": 1}
+    assert len(made) == 1000 and report.rejected == {"more than 1,000 sentences": 1}
 
 
 def test_explain_control_characters_are_no_text(make_doc, annotator):

@@ -56,11 +56,11 @@ def test_entities_are_aligned_and_the_rest_is_counted(make_doc):
         "Rome",
     ]
     model = Scripted({"Ann met Ann Lee in Rome": said, "no one": "None.", "a b": Reply("", error="the server is down")})
-    report = extend(docs, model, parts=["entities"])
+    report = extend(docs, model, tasks=["entities"])
     assert [ext(doc) for doc in docs] == [[("Ann", "person"), ("Ann Lee", "person")], [], [], []]
     assert report.used == {"entities": 2}
-    assert report.unused == {"item without text and label": 2, "not in the text": 1, "no JSON": 1, "no answer": 1}
-    assert {"cause": "no answer", "text": "a b", "said": "the server is down"} in report.cases
+    assert report.rejected == {"item without text and label": 2, "not in the text": 1, "no JSON": 1, "no answer": 1}
+    assert {"reason": "no answer", "text": "a b", "response": "the server is down"} in report.cases
 
 
 def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
@@ -69,33 +69,39 @@ def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
         segments={doc.text: ["we", "saw", "New York"]},
         pos={doc.text: {"items": [{"word": "we", "pos": "PRON"}, {"word": "New York", "pos": "PROPN"}]}},
     )
-    report = extend([doc], model, parts=["pos"])
-    assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and report.unused["word without a part of speech"] == 1
+    report = extend([doc], model, tasks=["pos"])
+    assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and report.rejected["word without a part of speech"] == 1
     assert '["we", "saw", "New York"]' in model.asked[1]
 
 
 def test_no_word_is_missing_from_what_parts_of_speech_are_asked_for(make_doc):
     doc = make_doc("we saw New York again")
     model = Scripted(segments={doc.text: ["saw", "New York", "York again", "Rome"]})
-    report = extend([doc], model, parts=["pos"])
+    report = extend([doc], model, tasks=["pos"])
     assert '["we", "saw", "New York", "again"]' in model.asked[1]
-    assert report.unused["segments that overlap"] == report.unused["not in the text"] == 1 and "sc_ext" not in doc.spans
+    assert (
+        report.rejected["segments that overlap"] == report.rejected["not in the text"] == 1
+        and "sc_ext" not in doc.spans
+    )
 
 
 def test_an_answer_of_none_says_that_there_is_none(make_doc):
     docs = [make_doc("Ann sang"), make_doc("no one")]
-    report = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), parts=["entities"])
-    assert "sc_ext" not in docs[0].spans and report.unused == {"not in the text": 1}
+    report = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), tasks=["entities"])
+    assert "sc_ext" not in docs[0].spans and report.rejected == {"not in the text": 1}
     assert len(docs[1].spans["sc_ext"]) == 0
 
 
 def test_all_lists_of_a_reply_are_taken_and_counted(make_doc, tmp_path):
     doc = make_doc("Ann left Rome")
-    said = 'Of sentence [1]: [{"entity": "Ann", "type": "person"}] and [{"Rome", "city"}] and [NaN], [{"entity": "Rome", "type": "city"}]'
-    report = extend([doc], Scripted({doc.text: f'{said} [{{"entity": "Ann", "type": "person"}}]'}), parts=["entities"])
+    said = (
+        'Of sentence [1]: [{"entity": "Ann", "type": "person"}] and [{"Rome", "city"}] and [NaN], '
+        '[{"entity": "Rome", "type": "city"}]'
+    )
+    report = extend([doc], Scripted({doc.text: f'{said} [{{"entity": "Ann", "type": "person"}}]'}), tasks=["entities"])
     assert ext(doc) == [("Ann", "person"), ("Rome", "city")]
-    assert report.unused == {"item without text and label": 3}
-    srsly.write_json(tmp_path / "account.json", report.as_dict())
+    assert report.rejected == {"item without text and label": 3}
+    srsly.write_json(tmp_path / "report.json", report.as_dict())
 
 
 def test_items_without_brackets_may_be_equal(make_doc):
@@ -103,9 +109,9 @@ def test_items_without_brackets_may_be_equal(make_doc):
     said = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
     lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in said)
     report = extend(
-        [doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), parts=["pos"]
+        [doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), tasks=["pos"]
     )
-    assert ext(doc) == said and not report.unused
+    assert ext(doc) == said and not report.rejected
 
 
 def test_words_in_another_case_stay_in_their_order(make_doc):
@@ -124,40 +130,40 @@ def test_words_in_another_case_stay_in_their_order(make_doc):
         "pos": {doc.text: [{"word": word, "pos": pos} for word, pos in said]},
         "segments": {doc.text: [word for word, _ in said]},
     }
-    report = extend([doc], Scripted(**answers), parts=["pos"])
-    assert [label for _, label in ext(doc)] == [label for _, label in said] and not report.unused
+    report = extend([doc], Scripted(**answers), tasks=["pos"])
+    assert [label for _, label in ext(doc)] == [label for _, label in said] and not report.rejected
     assert [span.start for span in doc.spans["sc_ext"]] == list(range(8))
 
 
 @pytest.mark.parametrize(
-    "merge, cause",
+    "merge, reason",
     [
         ("{}", None),
         ('{"town": ["city"], "city": ["town"]}', "synonym of more than one label"),
         ("[]", "no mapping of labels"),
     ],
 )
-def test_what_is_said_of_a_mapping(make_doc, merge, cause):
+def test_what_is_said_of_a_mapping(make_doc, merge, reason):
     docs = [make_doc("Rome"), make_doc("Bonn")]
     said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(said, merge=merge), parts=["entities"], embed=by_hand)
-    assert cause in report.unused if cause else not report.unused
+    report = extend(docs, Scripted(said, merge=merge), tasks=["entities"], embed=by_hand)
+    assert reason in report.rejected if reason else not report.rejected
 
 
 def test_why_a_mention_has_no_place(make_doc):
     doc = make_doc("Ann saw Boston_based Bob")
     said = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
-    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    assert report.unused == {"part of a word, or repeated too often": 2, "not in the text": 1}
+    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    assert report.rejected == {"part of a word, or repeated too often": 2, "not in the text": 1}
 
 
 def test_a_mapping_that_was_cut_is_used_up_to_there(make_doc):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
     report = extend(
-        docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), parts=["entities"], embed=by_hand
+        docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), tasks=["entities"], embed=by_hand
     )
-    assert ext(docs[1]) == [("Bonn", "town")] and report.unused == {"cut at the limit of tokens": 1}
+    assert ext(docs[1]) == [("Bonn", "town")] and report.rejected == {"cut at the limit of tokens": 1}
 
 
 def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(make_doc):
@@ -170,15 +176,15 @@ def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(mak
     }
     report = extend(docs, Scripted(said, pos=tags))
     assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
-    assert "sc_ext" not in docs[0].spans and report.unused["labels of one part, without an answer for the other"] == 1
+    assert "sc_ext" not in docs[0].spans and report.rejected["labels of one task, without an answer for the other"] == 1
 
 
 @pytest.mark.parametrize("reply", ['{"groups": {"city": ["town"]}}', '[{"city": "town"}]', "[]"])
 def test_a_mapping_of_another_shape_is_counted(make_doc, reply):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(said, merge=reply), parts=["entities"], embed=by_hand)
-    assert ext(docs[1]) == [("Bonn", "town")] and report.unused["no mapping of labels"] == 1
+    report = extend(docs, Scripted(said, merge=reply), tasks=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "town")] and report.rejected["no mapping of labels"] == 1
 
 
 def by_hand(texts):
@@ -213,11 +219,11 @@ def test_labels_merge_into_those_of_docs_that_are_known(make_doc):
     known, new = make_doc("Rome and Paris"), make_doc("Bonn")
     known.spans["sc_ext"] = [Span(known, 0, 1, label="city"), Span(known, 2, 3, label="city")]
     model = Scripted({"Bonn": [{"entity": "Bonn", "type": "town"}]}, merge='{"town": ["city"]}')
-    extend([new], model, parts=["entities"], embed=by_hand, known=[known, make_doc("Paris")])
+    extend([new], model, tasks=["entities"], embed=by_hand, known=[known, make_doc("Paris")])
     assert ext(new) == [("Bonn", "city")] and ext(known) == [("Rome", "city"), ("Paris", "city")]
     assert '["city", "town"]' in model.asked[-1]
     again = Scripted({"Bonn": [{"entity": "Bonn", "type": "city"}]})
-    extend([new], again, parts=["entities"], embed=by_hand, known=[known])
+    extend([new], again, tasks=["entities"], embed=by_hand, known=[known])
     assert ext(new) == [("Bonn", "city")] and len(again.asked) == 1
 
 
@@ -255,13 +261,13 @@ def test_merged_labels_reach_the_docs(make_doc):
         "Rome and Paris": [{"entity": "Rome", "type": "city"}, {"entity": "Paris", "type": "city"}],
         "Bonn": [{"entity": "Bonn", "type": "town"}],
     }
-    report = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), parts=["entities"], embed=by_hand)
-    assert ext(docs[1]) == [("Bonn", "city")] and report.used["merged labels"] == 1 and not report.unused
+    report = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), tasks=["entities"], embed=by_hand)
+    assert ext(docs[1]) == [("Bonn", "city")] and report.used["merged labels"] == 1 and not report.rejected
     said["Bonn"] = [{"entity": "Bonn", "type": "place"}]
     by_letters = lambda texts: numpy.asarray([[float(ord(text[0]))] for text in texts])
-    report = extend(docs, Scripted(said, merge='{"city": ["place", "town"]}'), parts=["entities"], embed=by_letters)
+    report = extend(docs, Scripted(said, merge='{"city": ["place", "town"]}'), tasks=["entities"], embed=by_letters)
     assert ext(docs[1]) == [("Bonn", "place")]
-    assert report.unused == {"synonym that is no label": 1, "synonyms that their mentions keep apart": 1}
+    assert report.rejected == {"synonym that is not a label": 1, "synonyms whose mentions are too different": 1}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -279,7 +285,7 @@ def test_tags_of_jieba():
     nlp = spacy.blank("zh")
     docs = [nlp.make_doc("我在北京大学  学习资讯智能😀\n资讯"), nlp.make_doc(""), nlp.make_doc(" ")]
     report = write_tags(docs, load_tagger("jieba"))
-    assert report.used["pos"] and report.used["entities"] and not report.unused
+    assert report.used["pos"] and report.used["entities"] and not report.rejected
     found = {(span.text, span.label_) for span in docs[0].spans["sc_ext"]}
     assert {("北京大学", "nt"), ("资讯智能", "NP"), ("资讯", "n"), ("在", "p"), ("😀", "x")} <= found
     assert (
@@ -309,12 +315,12 @@ def test_tags_of_a_pipeline(make_doc, tmp_path):
     nlp.to_disk(tmp_path / "tagger")
     tagger = load_tagger(f"spacy:{tmp_path / 'tagger'}")
     doc = make_doc("in Rome")
-    for parts, labels in ((["entities", "pos"], ["GPE", "PROPN"]), (["pos"], ["PROPN"]), (["entities"], ["GPE"])):
-        report = write_tags([doc], tagger, parts)
+    for tasks, labels in ((["entities", "pos"], ["GPE", "PROPN"]), (["pos"], ["PROPN"]), (["entities"], ["GPE"])):
+        report = write_tags([doc], tagger, tasks)
         assert [(span.start, span.end, span.label_) for span in doc.spans["sc_ext"]] == [
             (1, 2, label) for label in labels
         ]
-        assert report.unused == ({"word without a part of speech": 1} if "pos" in parts else {})
+        assert report.rejected == ({"word without a part of speech": 1} if "pos" in tasks else {})
     for name in ("spacy:none-such", "spacy:", "other"):
         with pytest.raises(LownerError):
             load_tagger(name)
@@ -330,14 +336,14 @@ def test_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
     report = write_tags([doc], load_tagger(f"spacy:{tmp_path / 'tagger'}"))
     assert ext(doc) == [("Ann Lee", "PER"), ("Rome", "LOC")]
     # Who gives no parts of speech at all has left none out.
-    assert report.used == {"entities": 2, "pos": 0} and not report.unused
+    assert report.used == {"entities": 2, "pos": 0} and not report.rejected
 
 
 def test_objects_without_a_list_are_all_taken(make_doc):
     doc = make_doc("Ann left Rome")
     said = '{"entity": "Ann", "type": "person"}\n{"entity": "Rome", "type": "city"}'
-    report = extend([doc, make_doc("")], Scripted({doc.text: said}), parts=["entities"])
-    assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not report.unused
+    report = extend([doc, make_doc("")], Scripted({doc.text: said}), tasks=["entities"])
+    assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not report.rejected
 
 
 def test_command(make_doc, tmp_path):
@@ -371,7 +377,7 @@ def test_command(make_doc, tmp_path):
     )
     assert vain.exit_code == 0 and "names no label" in vain.output
     assert CliRunner().invoke(lowner, ["extend", *paths]).exit_code == 1
-    assert CliRunner().invoke(lowner, ["extend", *paths, "--parts", "verbs"]).exit_code == 1
+    assert CliRunner().invoke(lowner, ["extend", *paths, "--tasks", "verbs"]).exit_code == 1
 
 
 def test_command_with_a_server(make_doc, tmp_path):
@@ -385,7 +391,7 @@ def test_command_with_a_server(make_doc, tmp_path):
 
     with serve(answer) as (url, server):
         arguments = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy"), "--model", "m", "--base-url", url]
-        arguments += ["--cache", str(tmp_path / "cache.sqlite"), "--parts", "entities"]
+        arguments += ["--cache", str(tmp_path / "cache.sqlite"), "--tasks", "entities"]
         for _ in range(2):
             done = CliRunner().invoke(lowner, ["extend", *arguments])
             assert done.exit_code == 0, done.output
@@ -410,7 +416,7 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
         str(tmp_path / "out.spacy"),
         "--settings",
         str(settings),
-        "--parts",
+        "--tasks",
         "entities",
     ]
     with serve(lambda prompt, attempt: "[]") as (url, server):
@@ -440,9 +446,9 @@ def test_what_is_no_text_is_refused(make_doc):
     report = extend(
         [doc],
         Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}),
-        parts=["entities"],
+        tasks=["entities"],
     )
-    assert ext(doc) == [("Rome", "city")] and report.unused == {"item without text and label": 1}
+    assert ext(doc) == [("Rome", "city")] and report.rejected == {"item without text and label": 1}
 
 
 @pytest.mark.parametrize(
@@ -450,14 +456,14 @@ def test_what_is_no_text_is_refused(make_doc):
 )
 def test_a_list_that_was_cut_says_nothing_of_what_is_missing(make_doc, said):
     doc = make_doc("Rome and France")
-    report = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), parts=["entities"])
-    assert "sc_ext" not in doc.spans and not report.used and report.unused["cut at the limit of tokens"] == 1
+    report = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), tasks=["entities"])
+    assert "sc_ext" not in doc.spans and not report.used and report.rejected["cut at the limit of tokens"] == 1
 
 
 def test_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
     doc = make_doc("Rome and France")
     model = Scripted(segments={doc.text: Reply('["Rome", "and", "Fr', truncated=True)})
-    extend([doc], model, parts=["pos"])
+    extend([doc], model, tasks=["pos"])
     assert '["Rome", "and", "France"]' in model.asked[-1]
 
 
@@ -498,8 +504,8 @@ def test_extend_nested_brackets_are_counted(make_doc, depth, beginning, opening,
     doc, other = make_doc("Ann left"), make_doc("Rome is old")
     said = f"{beginning}{opening * depth}{closing * depth}{end}"
     replies = {doc.text: said, other.text: [{"entity": "Rome", "type": "city"}]}
-    report = extend([doc, other], Scripted(replies), parts=["entities"])
-    assert report.unused == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
+    report = extend([doc, other], Scripted(replies), tasks=["entities"])
+    assert report.rejected == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
 
 
 def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
@@ -511,9 +517,9 @@ def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
         nested,
         {"entity": "Rome", "type": "city"},
     ]
-    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    assert ext(doc) == [("Rome", "city")] and report.unused == {"item without text and label": 3}
-    srsly.write_json(tmp_path / "account.json", report.as_dict())
+    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    assert ext(doc) == [("Rome", "city")] and report.rejected == {"item without text and label": 3}
+    srsly.write_json(tmp_path / "report.json", report.as_dict())
 
 
 LABELS = {
@@ -531,35 +537,35 @@ LABELS = {
 def test_extend_labels_that_a_model_invents_are_refused_and_counted(make_doc, label):
     doc = make_doc("Ann left Rome")
     said = [{"entity": "Ann", "type": label}, {"entity": "Rome", "type": "city"}]
-    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    (cause,) = report.unused
-    assert ext(doc) == [("Rome", "city")] and LABELS[label] in cause and report.cases[0]["text"] == doc.text
+    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    (reason,) = report.rejected
+    assert ext(doc) == [("Rome", "city")] and LABELS[label] in reason and report.cases[0]["text"] == doc.text
     tags = {
         "segments": {doc.text: doc.text.split()},
         "pos": {doc.text: [{"word": "Ann", "pos": label}, {"word": "left", "pos": "VERB"}]},
     }
-    report = extend([doc], Scripted(**tags), parts=["pos"])
-    assert ext(doc) == [("left", "VERB")] and report.unused == {cause: 1, "word without a part of speech": 2}
+    report = extend([doc], Scripted(**tags), tasks=["pos"])
+    assert ext(doc) == [("left", "VERB")] and report.rejected == {reason: 1, "word without a part of speech": 2}
 
 
 def test_extend_a_doc_whose_labels_are_all_refused_has_none(make_doc):
     doc = make_doc("Ann left")
-    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "O"}]}), parts=["entities"])
+    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "O"}]}), tasks=["entities"])
     assert "sc_ext" not in doc.spans
 
 
 def test_extend_a_label_of_sixty_letters_is_used(make_doc):
     doc = make_doc("Ann left")
-    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "x" * 60}]}), parts=["entities"])
+    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "x" * 60}]}), tasks=["entities"])
     assert ext(doc) == [("Ann", "x" * 60)]
 
 
 def test_extend_reads_a_bounded_number_of_items(make_doc):
     doc = make_doc("Ann left Rome")
     said = [{"entity": "Ann", "type": "person"}] + [{"entity": f"x{number}", "type": "y"} for number in range(12_000)]
-    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
+    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
     assert ext(doc) == [("Ann", "person")]
-    assert report.unused == {"more than 10,000 items": 1, "not in the text": 9999} and len(report.cases) == 1000
+    assert report.rejected == {"more than 10,000 items": 1, "not in the text": 9999} and len(report.cases) == 1000
 
 
 def test_extend_many_lists_are_compared_in_linear_time(make_doc):
@@ -568,8 +574,8 @@ def test_extend_many_lists_are_compared_in_linear_time(make_doc):
         " ".join(f'[{{"entity": "Ann", "type": "{number}"}}]' for number in range(4000))
         + ' [{"entity": "Ann", "type": "1"}]'
     )
-    report = extend([doc], Scripted({doc.text: said}), parts=["entities"])
-    assert ext(doc) == [("Ann", "0")] and report.unused == {"part of a word, or repeated too often": 3999}
+    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    assert ext(doc) == [("Ann", "0")] and report.rejected == {"part of a word, or repeated too often": 3999}
 
 
 @pytest.mark.parametrize("count", [9_999, 10_000, 50_000])
@@ -578,10 +584,10 @@ def test_extend_reads_a_bounded_mapping(make_doc, count):
     said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
     merge = json.dumps({"city": ["town"], "\u001b" * 100: [["x"]], **{f"s{number}": [] for number in range(count - 4)}})
     report = extend(
-        docs, Scripted(said, merge=merge), parts=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
+        docs, Scripted(said, merge=merge), tasks=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
     )
     assert ext(docs[1]) == [("Bonn", "city")]
-    assert report.unused["mapping of more than 10,000 labels"] == (count > 10_000)
+    assert report.rejected["mapping of more than 10,000 labels"] == (count > 10_000)
     assert all(len(case["text"]) <= 300 for case in report.cases)
 
 
@@ -592,8 +598,8 @@ def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
         {"entity": "\u0007" * 10, "type": "\u0007"},
         [float("nan")],
     ]
-    report = extend([doc], Scripted({doc.text: json.dumps(said) + " " * 5000}), parts=["entities"])
-    report.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), parts=["entities"]))
-    assert sum(report.unused.values()) == len(report.cases) == 4
+    report = extend([doc], Scripted({doc.text: json.dumps(said) + " " * 5000}), tasks=["entities"])
+    report.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), tasks=["entities"]))
+    assert sum(report.rejected.values()) == len(report.cases) == 4
     written = json.dumps(report.as_dict(), allow_nan=False)
     assert len(written) < 10_000 and not any(escape in written for escape in ("u001b", "u0007", "u202e"))

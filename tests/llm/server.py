@@ -23,8 +23,12 @@ def completion(content, *, finish="stop", **message):
 
 
 class Misbehaving:
-    """What the server saw, and does: `answer(prompt, attempt)` returns the text of an answer, a body (dict), a triple of status,
-    headers and body, or ":drop", ":half", ":drip", ":stall" or ":late", whose head comes after 0.8 seconds and whose body after 3 more."""
+    """The server's behaviour, and the requests that it received.
+
+    answer (Callable[[str, int], Any]): Maps a prompt and the number of its attempt to the text of an answer, a body
+        (dict), a triple of status, headers and body, or ":drop", ":half", ":drip", ":stall" or ":late", whose head
+        comes after 0.8 seconds and whose body after 3 more.
+    """
 
     def __init__(self, answer):
         self.answer = answer
@@ -37,12 +41,12 @@ class Misbehaving:
 
 @contextmanager
 def serve(answer):
-    """A server for the block. YIELDS (Tuple[str, Misbehaving]): Its base_url, and what it saw."""
+    """Run a server. YIELDS (Tuple[str, Misbehaving]): Its base_url, and its state."""
     state = Misbehaving(answer)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Head and body of an answer leave in one packet, or each call would wait for the system's delayed acknowledgement.
+        # Head and body of an answer leave in one packet. Otherwise each call waits for the delayed acknowledgement.
         wbufsize = -1
         disable_nagle_algorithm = True
 

@@ -196,8 +196,10 @@ def test_answers_refusals_that_openai_wraps_are_the_same(kind, monkeypatch):
             ) from cause
 
     server = Wrapping()
-    model = OpenAIClient("m", "http://127.0.0.1:9/v1", retry_policy=RetryPolicy(first=0.01, longest=0.02, deadline=0.3))
-    monkeypatch.setattr(model, "_connect", lambda: server)
+    model = OpenAIClient(
+        "m", "http://127.0.0.1:9/v1", retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=0.3)
+    )
+    monkeypatch.setattr(model._connection, "_connect", lambda: server)
     (reply,) = model.ask([Request.of("x")])
     if kind == "UnusableAnswer":
         assert reply.error == "the answer is too large" and server.posts == 1

@@ -22,9 +22,9 @@ from spacy_lowner.llm.cache import ReplyCache
 from spacy_lowner.llm.client import OpenAIClient, create_openai_client
 from spacy_lowner.llm.messages import Reply, Request, request_key
 from spacy_lowner.llm.replay import ReplayLLM
-from spacy_lowner.llm.retrying import RetryPolicy, parse_retry_after
+from spacy_lowner.llm.retrying import RetryPolicy
 
-QUICK = RetryPolicy(first=0.01, longest=0.05, deadline=20)
+QUICK = RetryPolicy(initial_delay=0.01, max_delay=0.05, deadline=20)
 pytest.importorskip("openai")
 
 
@@ -38,7 +38,7 @@ def closed_afterwards():
     yield
     while OPENED:
         OPENED.pop().close()
-    # A call that an interrupt left behind leaves its socket to the garbage collector, which must not warn in another test.
+    # An interrupted call leaves its socket to the garbage collector, which must not warn in another test.
     for thread in threading.enumerate():
         if thread.name.startswith("lowner-llm"):
             thread.join(10)
@@ -132,20 +132,11 @@ def test_retry_after_is_kept():
         started = time.monotonic()
         assert ask(client(url), "x")[0].text == "fine"
         assert time.monotonic() - started >= 0.6
-    assert parse_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, now=lambda: 20.0) == 40.0
-    assert parse_retry_after({"retry-after": "Thu, 01 Jan 1970 00:01:00 -0000"}, now=lambda: 20.0) == 40.0
-    assert parse_retry_after({"retry-after": "soon"}) is None and parse_retry_after({}) is None
-    pauses = [RetryPolicy(first=1, longest=8).pause(attempt, None, draw=lambda: 1.0) for attempt in range(1, 6)]
-    assert (
-        pauses == [1, 2, 4, 8, 8]
-        and RetryPolicy().pause(5000, None, draw=lambda: 1.0) == 60.0
-        and RetryPolicy().pause(1, None, draw=lambda: 0.0) == 0.5
-    )
 
 
 def test_the_deadline_ends_it_and_the_others_are_answered():
     with serve(lambda prompt, attempt: BUSY if prompt == "bad" else "fine") as (url, _):
-        model = client(url, retry_policy=RetryPolicy(first=0.05, longest=0.1, deadline=0.5))
+        model = client(url, retry_policy=RetryPolicy(initial_delay=0.05, max_delay=0.1, deadline=0.5))
         good, bad, last = ask(model, "good", "bad", "last")
         assert good.text == last.text == "fine" and bad.text == "" and "429" in bad.error and "attempt" in bad.error
         assert model.usage.failed == 1
@@ -188,11 +179,11 @@ def test_texts_in_parts_thoughts_and_bodies_of_another_type():
     assert texts == ["in parts", "fine", "fine", "fine", ""] and len(server.seen) == 5
 
 
-def test_a_server_that_is_lost_holds_up_each_further_request_but_shortly(monkeypatch):
-    monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
+def test_a_server_that_is_lost_holds_up_each_further_request_but_shortly():
     down = threading.Event()
     with serve(lambda prompt, attempt: (503, {}, "down") if down.is_set() else "fine") as (url, _):
-        model = client(url, max_concurrency=2, retry_policy=RetryPolicy(first=0.05, longest=0.05, deadline=1.5))
+        policy = RetryPolicy(initial_delay=0.05, max_delay=0.05, deadline=1.5, connect_timeout=0.1)
+        model = client(url, max_concurrency=2, retry_policy=policy)
         assert ask(model, "first")[0].text == "fine"
         down.set()
         started = time.monotonic()
@@ -272,7 +263,7 @@ def test_what_a_server_says_in_another_place_is_told(monkeypatch):
     with serve(lambda prompt, attempt: (422, {}, body)) as (url, server):
         assert "prompt too long for ***" in ask(client(url), "x")[0].error
     with serve(lambda prompt, attempt: {"error": {"message": "out of memory", "code": 500}}) as (url, server):
-        (reply,) = ask(client(url, retry_policy=RetryPolicy(first=0.01, longest=0.05, deadline=0.3)), "x")
+        (reply,) = ask(client(url, retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.05, deadline=0.3)), "x")
         assert "out of memory" in reply.error
 
 
@@ -467,9 +458,8 @@ def test_a_client_is_pickled_without_its_connections(tmp_path):
 
 
 def test_a_server_that_is_not_there_is_told_of(monkeypatch):
-    monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:SECRET@127.0.0.1:9/v1")
-    model = client(None, retry_policy=RetryPolicy(first=0.1, deadline=30))
+    model = client(None, retry_policy=RetryPolicy(initial_delay=0.1, deadline=30, connect_timeout=0.1))
     with pytest.raises(LownerError, match="//127.0.0.1:9/v1 cannot be reached: .*refused") as error:
         ask(model, "a")
     assert "SECRET" not in str(error.value)
@@ -576,20 +566,20 @@ def test_bad_settings_are_refused(settings):
 
 
 def test_a_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
-    monkeypatch.setattr("spacy_lowner.llm.client.FIRST_CONTACT", 0.1)
-    model = client("http://127.0.0.1:9/v1", max_concurrency=1, retry_policy=RetryPolicy(first=60, deadline=30))
-    rooms = []
+    policy = RetryPolicy(initial_delay=60, deadline=30, connect_timeout=0.1)
+    model = client("http://127.0.0.1:9/v1", max_concurrency=1, retry_policy=policy)
+    seconds_left = []
 
-    def hang(request, deadline):
-        rooms.append(deadline - time.monotonic())
+    def hang(body, seconds):
+        seconds_left.append(seconds)
         raise TimeoutError
 
-    monkeypatch.setattr(model, "_once", hang)
+    monkeypatch.setattr(model._connection, "_post", hang)
     (first,) = ask(model, "a")
     model._silent_since = time.monotonic() - 60
     (later,) = ask(model, "b")
-    assert first.timed_out and later.timed_out and rooms[0] > 20 and rooms[1] <= 0.1
+    assert first.timed_out and later.timed_out and seconds_left[0] > 20 and seconds_left[1] <= 0.1
     # A server that was slow before has as long again, and more.
-    model._slowest = 5
+    model._slowest_answer = 5
     ask(model, "c")
-    assert 9 < rooms[2] <= 10
+    assert 9 < seconds_left[2] <= 10

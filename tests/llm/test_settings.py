@@ -23,7 +23,7 @@ def extend(make_doc, tmp_path):
     def run(settings, *options):
         with serve(lambda prompt, attempt: "[]") as (url, server):
             srsly.write_json(tmp_path / "client.json", {"model": "m", "base_url": url, "cache": None, **settings})
-            done = CliRunner().invoke(lowner, ["extend", *paths, "--parts", "entities", *options])
+            done = CliRunner().invoke(lowner, ["extend", *paths, "--tasks", "entities", *options])
         return done.exit_code, " ".join(done.output.split()), server.seen
 
     return run
