@@ -1,8 +1,8 @@
-"""Prediction from several threads at once.
+"""Predictions from several threads at once.
 
-thinc's torch shim puts a module into evaluation mode before each prediction and back into training mode after it. A second
-thread that predicts meanwhile gets dropout. The shims here leave the module in evaluation mode: training mode is entered by
-`begin_update` only, so an update in the same process still has dropout.
+thinc's torch shim sets a module to evaluation mode before each prediction, and back to training mode after it. A second
+thread that predicts in between gets dropout. The shims in this package leave the module in evaluation mode. Only
+`begin_update` sets training mode, so updates still have dropout.
 """
 
 import threading
@@ -12,19 +12,24 @@ import torch
 from thinc.api import PyTorchShim
 from thinc.types import ArgsKwargs
 
-# Guards work that is done once and then shared by all threads: a change of mode, an index. It is never held during a
-# prediction by a module that is ready. It belongs to the module, so that pipes can be copied and pickled.
+# Guards preparations that threads share: a change of mode, or a new index of the support. A prediction by a module that
+# is ready does not wait for it. It is global and not an attribute of a pipe, because locks cannot be copied or pickled.
 PREPARING = threading.RLock()
 
 
 class InferenceShim(PyTorchShim):
-    """A torch shim whose `predict` is the same from any number of threads."""
+    """A torch shim that any number of threads can predict with.
+
+    >>> shim = InferenceShim(torch.nn.Dropout())
+    >>> shim.predict(ArgsKwargs((torch.ones(2),), {})).tolist()
+    [1.0, 1.0]
+    """
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """Compute outputs in evaluation mode, and stay in it.
+        """Compute outputs in evaluation mode, and leave the module in this mode.
 
         inputs (ArgsKwargs): Arguments of the module.
-        RETURNS (Any): What the module returns.
+        RETURNS (Any): The output of the module.
         """
         evaluate(self._model)
         with torch.no_grad(), torch.autocast("cuda", enabled=self._mixed_precision):
@@ -32,11 +37,19 @@ class InferenceShim(PyTorchShim):
 
 
 def evaluate(module: torch.nn.Module) -> None:
-    """Put a module into evaluation mode. It is ready when this returns, also where several threads call it.
+    """Set a module to evaluation mode.
+
+    When this returns, the whole module is in this mode, even if other threads set it at the same time.
 
     module (torch.nn.Module): The module.
+
+    >>> module = torch.nn.Sequential(torch.nn.Dropout())
+    >>> evaluate(module)
+    >>> module[0].training
+    False
     """
-    # The root of a module says "evaluation" before its parts do: one that another thread is just changing is not ready.
-    if any(part.training for part in module.modules()):
+    # `module.eval()` changes the root before its children. While another thread is in the middle of this, the root's
+    # flag is not enough to tell that the module is ready.
+    if any(child.training for child in module.modules()):
         with PREPARING:
             module.eval()

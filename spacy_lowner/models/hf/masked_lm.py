@@ -1,4 +1,4 @@
-"""Masked language models, by name; the packaged encoder becomes one with a small adapter."""
+"""Masked language models. The packaged encoder becomes one with a small adapter."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -26,11 +26,11 @@ ADAPTER_FILE = files("spacy_lowner.assets") / "minilm_mlm.safetensors"
 
 
 def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """Load a masked language model, ready to predict.
+    """Load a masked language model in evaluation mode.
 
-    name (str): "minilm", a Hugging Face name, or a path.
-    RETURNS (Tuple[PreTrainedModel, PreTrainedTokenizerFast]): The model on the CPU, and its tokenizer for words one by one.
-    RAISES (LownerError): If it is none, or its tokenizer has no mask token.
+    name (str): "minilm", a Hugging Face name or a path.
+    RETURNS (Tuple[PreTrainedModel, PreTrainedTokenizerFast]): The model on the CPU, and its tokenizer for single words.
+    RAISES (LownerError): If it is not a masked language model, or its tokenizer has no mask token.
     """
     with loading(name):
         tokenizer = load_tokenizer(encoder_path(name))
@@ -43,18 +43,20 @@ def load_masked_lm(name: str) -> Tuple[PreTrainedModel, PreTrainedTokenizerFast]
             model = load_adapter(path)
     else:
         with loading(name):
-            model, found = AutoModelForMaskedLM.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
-            if found["missing_keys"]:
-                raise ValueError(f"it has no head of a masked language model ({min(found['missing_keys'])} is missing)")
+            model, info = AutoModelForMaskedLM.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
+            if info["missing_keys"]:
+                raise ValueError(f"it has no head of a masked language model ({min(info['missing_keys'])} is missing)")
     return model.eval(), tokenizer
 
 
 def with_adapter(rank: int, **settings: Any) -> BertForMaskedLM:
-    """The packaged encoder with a new adapter, whose parts alone require gradients.
+    """Build the packaged encoder with a new adapter.
 
-    Those are low-rank updates of the encoder's linear layers, its LayerNorms, and a head tied to the embeddings.
+    The adapter has low-rank updates of the encoder's linear layers, the LayerNorms of the encoder, and a head that is
+    tied to the embeddings. Only these weights require gradients.
 
-    rank (int): Of the updates. settings (Any): Of the encoder's config, in place of its own.
+    rank (int): Rank of the updates.
+    settings (Any): Values that replace those of the encoder's config.
     RETURNS (BertForMaskedLM): The model.
     """
     path = encoder_path("minilm")
@@ -72,28 +74,47 @@ def with_adapter(rank: int, **settings: Any) -> BertForMaskedLM:
 
 
 def adapter_weights(model: BertForMaskedLM) -> Dict[str, Tensor]:
-    """RETURNS (Dict[str, Tensor]): What a model `with_adapter` has learned, by name, in half precision."""
+    """Get the weights of an adapter.
+
+    model (BertForMaskedLM): A model from `with_adapter`.
+    RETURNS (Dict[str, Tensor]): The trained weights by name, in half precision.
+    """
     return {name: w.detach().half().contiguous() for name, w in model.named_parameters() if w.requires_grad}
 
 
 def save_adapter(model: BertForMaskedLM, path: Path, provenance: Dict[str, str]) -> None:
-    """Write the adapter of a model whole or not at all. provenance (Dict[str, str]): From what and how it was made."""
+    """Save an adapter. The file is written completely or not at all.
+
+    model (BertForMaskedLM): A model from `with_adapter`.
+    path (Path): The file.
+    provenance (Dict[str, str]): The data and settings of the training, stored in the file.
+    """
     data = save(adapter_weights(model), metadata=provenance)
     with atomic_path(path) as draft:
         draft.write_bytes(data)
 
 
 def load_adapter(path: Path) -> BertForMaskedLM:
-    """RETURNS (BertForMaskedLM): The packaged encoder with an adapter merged into it."""
+    """Load the packaged encoder and merge an adapter into its weights.
+
+    path (Path): The file of the adapter.
+    RETURNS (BertForMaskedLM): The model.
+    """
     weights = read_adapter(path)
-    model = with_adapter(next(len(weight) for name, weight in weights.items() if name.endswith(".a")))
+    # The first dimension of every "a" is the rank of the updates.
+    rank = next(len(weight) for name, weight in weights.items() if name.endswith(".a"))
+    model = with_adapter(rank)
     model.load_state_dict(weights, strict=False)
     merge_updates(model)
     return model
 
 
 def read_adapter(path: Path) -> Dict[str, Tensor]:
-    """RETURNS (Dict[str, Tensor]): The weights of an adapter by name, for a model `with_adapter`."""
+    """Read the weights of an adapter.
+
+    path (Path): The file of the adapter.
+    RETURNS (Dict[str, Tensor]): The weights by name, in single precision, for a model from `with_adapter`.
+    """
     return {name: weight.float() for name, weight in load_file(path).items()}
 
 

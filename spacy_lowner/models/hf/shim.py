@@ -1,4 +1,8 @@
-"""A torch module inside a thinc node: built when shapes are known, rebuilt from safetensors when loaded."""
+"""Torch modules inside thinc layers.
+
+A module is built at initialization, when the shapes are known. At load it is built again from its `settings`, and its
+weights are read from safetensors.
+"""
 
 import json
 import struct
@@ -17,12 +21,12 @@ from .inference import InferenceShim
 
 
 class ModuleShim(InferenceShim):
-    """The shim of one of our modules, whose parameters may learn at different rates."""
+    """The shim of a module of this package, whose parameters may have different learning rates."""
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Step the weights.
+        """Update the weights.
 
-        optimizer (Optimizer): Any; one with learning rates per group gets to know the groups.
+        optimizer (Optimizer): Any optimizer of thinc. One with learning rates per group is given the groups.
         """
         if isinstance(optimizer, TakesGroups):
             optimizer.declare_groups(self.id, parameter_groups(self._model))
@@ -30,11 +34,15 @@ class ModuleShim(InferenceShim):
 
 
 def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -> PyTorchShim:
-    """A shim that has no module yet: it is given one by `set_module`, or by loading.
+    """Create a shim without a module. `set_module` or loading sets the module.
 
-    build (Callable): Makes the module from the keyword arguments in its `settings`, a dict of JSON values.
-    mixed_precision (bool): Whether to compute in half precision on GPU.
+    build (Callable[..., torch.nn.Module]): Builds the module from keyword arguments: its `settings`, a dict of JSON
+        values.
+    mixed_precision (bool): Whether to compute in half precision on a GPU.
     RETURNS (PyTorchShim): The shim.
+
+    >>> get_module(module_shim(torch.nn.Linear, mixed_precision=False)) is None
+    True
     """
     return ModuleShim(
         None,
@@ -46,23 +54,29 @@ def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool)
 
 
 def config_settings(**settings: Any) -> Dict[str, SimpleNamespace]:
-    """Attributes of a thinc model for settings of the config.
+    """Make attributes of a thinc model from settings in the config.
 
-    thinc saves attributes and restores them over those of the config, so that an override at load would have no effect.
-    It skips what it cannot serialize, such as a namespace: these settings are always those of the config.
+    thinc saves the attributes of a model. At load it restores them, so an override in the config would have no effect.
+    Attributes that it cannot serialize, such as a namespace, are skipped. So these settings are always the config's.
 
-    settings (Any): By name.
-    RETURNS (Dict[str, SimpleNamespace]): For `Model(attrs=...)`; read them with `model.attrs["settings"].name`.
+    settings (Any): Settings by name.
+    RETURNS (Dict[str, SimpleNamespace]): The value for `Model(attrs=...)`.
+
+    >>> Model("example", lambda model, X, is_train: X, attrs=config_settings(window=8)).attrs["settings"].window
+    8
     """
     return {"settings": SimpleNamespace(**settings)}
 
 
 def check_trained_settings(name: str, trained: Dict[str, Any], configured: Dict[str, Any]) -> None:
-    """Refuse weights whose shape or meaning is not that of the config.
+    """Compare the settings of trained weights with those of the config.
 
-    name (str): Of the model. trained (Dict[str, Any]): Settings saved with the weights.
-    configured (Dict[str, Any]): Settings of the config that training fixes.
-    RAISES (LownerError): For the first setting that differs.
+    name (str): Name of the model, for the message.
+    trained (Dict[str, Any]): Settings that were saved with the weights.
+    configured (Dict[str, Any]): Settings of the config that cannot change after training.
+    RAISES (LownerError): If a setting differs.
+
+    >>> check_trained_settings("KnowFREE", {"hidden_dim": 200}, {"hidden_dim": 200})
     """
     for setting, value in configured.items():
         if trained.get(setting, value) != value:
@@ -70,17 +84,43 @@ def check_trained_settings(name: str, trained: Dict[str, Any], configured: Dict[
 
 
 def set_module(shim: PyTorchShim, module: torch.nn.Module, device: torch.device) -> None:
-    """Put a freshly built module into the shim."""
+    """Set the module of a shim.
+
+    shim (PyTorchShim): The shim.
+    module (torch.nn.Module): The module.
+    device (torch.device): The device that the module is moved to.
+
+    >>> shim = module_shim(torch.nn.Linear, mixed_precision=False)
+    >>> set_module(shim, torch.nn.Linear(2, 1), torch.device("cpu"))
+    >>> get_module(shim)
+    Linear(in_features=2, out_features=1, bias=True)
+    """
     shim._model = module.to(device)
 
 
 def get_module(shim: PyTorchShim) -> Optional[torch.nn.Module]:
-    """RETURNS (Optional[torch.nn.Module]): The module of the shim, None while it has none."""
+    """Get the module of a shim.
+
+    shim (PyTorchShim): The shim.
+    RETURNS (Optional[torch.nn.Module]): The module, or None before initialization.
+
+    >>> get_module(PyTorchShim(torch.nn.Identity()))
+    Identity()
+    """
     return shim._model
 
 
-def loaded_module(model: Model) -> torch.nn.Module:
-    """RETURNS (torch.nn.Module): The module of a node. RAISES (LownerError): While it has none."""
+def loaded_module(model: Model) -> Any:
+    """Get the torch module of a thinc layer.
+
+    model (Model): A layer with one shim.
+    RETURNS (torch.nn.Module): The module. Typed as Any, because its attributes depend on the layer.
+    RAISES (LownerError): If the layer is not initialized.
+
+    >>> from thinc.api import PyTorchWrapper
+    >>> loaded_module(PyTorchWrapper(torch.nn.Identity()))
+    Identity()
+    """
     module = get_module(model.shims[0])
     if module is None:
         raise LownerError(Errors.LN042.format(name=model.name))
@@ -93,7 +133,7 @@ def _serialize(module: Optional[torch.nn.Module]) -> bytes:
     tensors = {}
     stored = set()
     for name, tensor in module.state_dict().items():
-        # Weights that are tied are stored once.
+        # Tied weights are one tensor under several names. They are saved once. Empty tensors have no address.
         if tensor.data_ptr() not in stored or not tensor.numel():
             tensors[name] = tensor.contiguous().cpu()
         stored.add(tensor.data_ptr())
@@ -101,21 +141,24 @@ def _serialize(module: Optional[torch.nn.Module]) -> bytes:
 
 
 def _deserialize(
-    build: Callable, _: Optional[torch.nn.Module], state: bytes, device: torch.device
+    build: Callable, _: Optional[torch.nn.Module], data: bytes, device: torch.device
 ) -> Optional[torch.nn.Module]:
-    if not state:
+    if not data:
         return None
-    module = build(**_metadata(state))
-    tensors = load(state)
+    module = build(**_saved_settings(data))
+    tensors = load(data)
     module.load_state_dict(tensors, strict=False)
-    own = module.state_dict()
-    loaded = {own[name].data_ptr() for name in tensors if name in own}
-    wrong = sorted(set(tensors) - set(own)) + [name for name, tensor in own.items() if tensor.data_ptr() not in loaded]
+    expected = module.state_dict()
+    # Tied weights were saved under one of their names, so tensors are compared by address and not by name.
+    loaded = {expected[name].data_ptr() for name in tensors if name in expected}
+    missing = [name for name, tensor in expected.items() if tensor.data_ptr() not in loaded]
+    wrong = sorted(set(tensors) - set(expected)) + missing
     if wrong:
         raise LownerError(Errors.LN056.format(names=", ".join(wrong[:5])))
     return module.to(device)
 
 
-def _metadata(state: bytes) -> dict:
-    (size,) = struct.unpack("<Q", state[:8])
-    return json.loads(json.loads(state[8 : 8 + size])["__metadata__"]["settings"])
+def _saved_settings(data: bytes) -> dict:
+    # A safetensors file begins with the size of its header, as an unsigned integer of 8 bytes, and a header in JSON.
+    (size,) = struct.unpack("<Q", data[:8])
+    return json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["settings"])

@@ -1,10 +1,11 @@
-"""spacy-transformers' shims, made safe for prediction from several threads and for files that somebody else wrote."""
+"""Shims of spacy-transformers that are safe for predictions from several threads, and for untrusted files."""
 
 import re
 from typing import Any, Dict, Iterable, Type
 
 import srsly
 from spacy.language import Language
+from spacy.pipeline import TrainablePipe
 from spacy_transformers.layers import TransformerListener
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
@@ -15,20 +16,20 @@ from .inference import InferenceShim
 
 
 class TransformerShim(InferenceShim, HFShim):
-    """The shim of a spacy-transformers component, whose `predict` and tokenizer can be used from any number of threads."""
+    """The shim of a spacy-transformers layer whose `predict` and tokenizer any number of threads can use."""
 
     def from_bytes(self, bytes_data: bytes) -> "TransformerShim":
         """Load weights and tokenizer.
 
-        bytes_data (bytes): From `to_bytes`, or from a file that somebody else wrote.
+        bytes_data (bytes): The output of `to_bytes`, which may come from an untrusted file.
         RETURNS (TransformerShim): This shim.
-        RAISES (LownerError): For a file or an argument that no saved tokenizer has.
+        RAISES (LownerError): If there is a file or an argument that saved tokenizers do not have.
         """
         _check_tokenizer(srsly.msgpack_loads(bytes_data)["tokenizer"])
         super().from_bytes(bytes_data)
         if self._hfmodel.tokenizer is not None:
-            # A fast tokenizer changes its padding with the first text, which raises "Already borrowed" where another
-            # thread is using it. Later calls with the same settings change nothing.
+            # The first text changes the padding of a fast tokenizer, which raises "Already borrowed" if another thread
+            # uses it at the same time. Later calls with the same settings change nothing.
             huggingface_tokenize(self._hfmodel.tokenizer, ["a"])
         return self
 
@@ -37,35 +38,49 @@ _SHIMS: Dict[Type[PyTorchShim], Type[PyTorchShim]] = {PyTorchShim: InferenceShim
 
 
 def predict_from_threads(model: Model) -> None:
-    """Let the torch modules of a model, also of one that was built by another package, predict from several threads.
+    """Make a model safe for predictions from several threads. The model may be of another package.
 
-    model (Model): The model; its shims of thinc's and spacy-transformers' own classes are replaced in place.
+    model (Model): The model. Shims of thinc and spacy-transformers are changed in place.
+
+    >>> import torch
+    >>> from thinc.api import PyTorchWrapper
+    >>> model = PyTorchWrapper(torch.nn.Identity())
+    >>> predict_from_threads(model)
+    >>> type(model.shims[0]).__name__
+    'InferenceShim'
     """
     for node in model.walk():
         for shim in node.shims:
-            # The class is replaced and not the object: listeners, optimizers and copies know a shim by its identity.
+            # The class of the shim is changed. A new object would be lost on listeners and optimizers, which refer to
+            # the old one.
             shim.__class__ = _SHIMS.get(type(shim), type(shim))
 
 
 def predict_from_threads_with(nlp: Language, model: Model) -> None:
-    """As `predict_from_threads`, for the model of a pipe and the transformers that it listens to.
+    """Make the model of a pipe safe for predictions from several threads, and the transformers that it listens to.
 
-    nlp (Language): The pipeline, with its transformers. model (Model): Of a pipe.
+    nlp (Language): The pipeline with the transformers.
+    model (Model): The model of a pipe.
+
+    >>> import spacy
+    >>> from thinc.api import Linear
+    >>> predict_from_threads_with(spacy.blank("en"), Linear(1, 1))
     """
     predict_from_threads(model)
-    heard = {node.upstream_name for node in model.walk() if isinstance(node, TransformerListener)}
-    for upstream in _models_named(nlp, heard):
-        predict_from_threads(upstream)
+    upstream = {node.upstream_name for node in model.walk() if isinstance(node, TransformerListener)}
+    for transformer in _models_named(nlp, upstream):
+        predict_from_threads(transformer)
 
 
 def _models_named(nlp: Language, names: Iterable[str]) -> Iterable[Model]:
     for name, pipe in nlp.components:
-        if isinstance(getattr(pipe, "model", None), Model) and (name in names or "*" in names):
+        # The upstream name "*" stands for any pipe.
+        if isinstance(pipe, TrainablePipe) and isinstance(pipe.model, Model) and (name in names or "*" in names):
             yield pipe.model
 
 
 def _check_tokenizer(files: Dict[str, Any]) -> None:
-    """RAISES (LownerError): If spacy-transformers would write a file outside of its folder, or run code of the tokenizer's."""
+    """RAISES (LownerError): If spacy-transformers would write a file outside of its folder, or run code from it."""
     for name, content in files.items():
         arguments = name == "kwargs" and isinstance(content, dict) and set(content) <= {"use_fast"}
         if not arguments and not (isinstance(content, bytes) and re.fullmatch(r"[\w-]+(\.[\w-]+)+", name)):
