@@ -32,8 +32,8 @@ def writer(template="is_a", max_packed_length=64, soft=(90, 91), share_positions
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_templates_of_the_paper(name):
     template = parse_template(name, lambda text: [0] * len(text.split()))
-    assert [part for part, _ in template.shared][:2] == ["text", "soft"]
-    assert {part for part, _ in template.literal} == {"text", "soft", "candidate", "mask", "hard"}
+    assert [name for name, _ in template.shared][:2] == ["text", "soft"]
+    assert {name for name, _ in template.literal} == {"text", "soft", "candidate", "mask", "hard"}
 
 
 @pytest.mark.parametrize(
