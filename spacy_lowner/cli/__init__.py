@@ -1,11 +1,9 @@
-"""`python -m spacy lowner …`: arguments and messages only."""
+"""The commands `python -m spacy lowner …`.
 
-import typer
-from spacy.cli._util import app
+They only parse arguments and print messages. Other packages do the work.
+"""
 
-lowner = typer.Typer(name="lowner", help="Low-resource named entity recognition.", no_args_is_help=True)
-app.add_typer(lowner)
-
+# Importing a module adds its commands to `lowner`.
 from . import (
     augment,
     card,
@@ -22,4 +20,24 @@ from . import (
     serve,
     split,
     threshold,
-)  # noqa: E402,F401
+)
+from ._app import lowner
+
+__all__ = [
+    "augment",
+    "card",
+    "confusion",
+    "convert",
+    "evaluate",
+    "experiment",
+    "explain",
+    "extend",
+    "inspect",
+    "lowner",
+    "plots",
+    "reason",
+    "sample",
+    "serve",
+    "split",
+    "threshold",
+]

@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Helpers for the commands."""
 
 import functools
 import inspect
@@ -12,8 +12,9 @@ from wasabi import msg
 from ..corpus.convert import ConvertReport
 from ..corpus.files import output_lock
 from ..errors import Errors, LownerError
+from ..message import Message
 
-# Settings of reading, which errors of every reader name.
+# The settings of readers. Errors of every reader can name them, but only `convert` has options for all of them.
 CONVERT_SETTINGS = {
     "encoding",
     "ends",
@@ -29,10 +30,12 @@ CONVERT_SETTINGS = {
 
 
 def friendly(command: Callable) -> Callable:
-    """Turn a `LownerError` into a message that names options, and exit status 1, without a traceback.
+    """Make a command print a `LownerError` as a message without a traceback, and exit with status 1.
 
-    command (Callable): A command.
-    RETURNS (Callable): The command that does so.
+    Settings in the message are shown as options of the command line.
+
+    command (Callable): The command.
+    RETURNS (Callable): The decorated command.
     """
     options = set(inspect.signature(command).parameters)
 
@@ -41,7 +44,7 @@ def friendly(command: Callable) -> Callable:
         try:
             return command(*args, **kwargs)
         except LownerError as error:
-            text = error.message.render(lambda setting: f"--{setting.replace('_', '-')}")
+            text = with_options(error.message)
             if CONVERT_SETTINGS & set(error.hints) - options:
                 text += " This is an option of spacy lowner convert: write the corpus with it first."
             msg.fail(text, exits=1)
@@ -49,11 +52,36 @@ def friendly(command: Callable) -> Callable:
     return run
 
 
-def exclusive(*options: str) -> Callable[[Callable], Callable]:
-    """Refuse a command while another run writes one of its outputs. A dry run writes nothing and needs no lock.
+def with_options(message: str) -> str:
+    """Render a message with settings as options of the command line.
 
-    options (str): Names of the parameters that are outputs; those that are not given are not locked.
-    RETURNS (Callable[[Callable], Callable]): A decorator, which comes below `friendly`.
+    message (str): The message.
+    RETURNS (str): The text.
+
+    >>> with_options(Errors.LN001.format(path="a.txt"))
+    '[LN001] a.txt: the file is empty. Name a file with at least one sentence.'
+    """
+    return message.render(lambda name: f"--{name.replace('_', '-')}") if isinstance(message, Message) else message
+
+
+def count_of(count: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    count (int): The number.
+    noun (str): The noun in the singular. Its plural ends with "s".
+    RETURNS (str): The text.
+
+    >>> count_of(1, "sentence"), count_of(2000, "span")
+    ('1 sentence', '2,000 spans')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def exclusive(*options: str) -> Callable[[Callable], Callable]:
+    """Make a command lock its outputs, so that no other process writes them at the same time. A dry run needs no lock.
+
+    options (str): The names of the parameters that are outputs. Outputs that the user does not name are not locked.
+    RETURNS (Callable[[Callable], Callable]): A decorator, to be applied before `friendly`.
     """
 
     def decorate(command: Callable) -> Callable:
@@ -71,10 +99,10 @@ def exclusive(*options: str) -> Callable[[Callable], Callable]:
 
 
 def use_gpu(gpu_id: int) -> None:
-    """Compute on a GPU from now on.
+    """Switch to a GPU.
 
-    gpu_id (int): Its number, or -1 for the CPU.
-    RAISES (LownerError): If it cannot be used, for instance because CuPy is not installed.
+    gpu_id (int): The number of the GPU, or -1 for the CPU.
+    RAISES (LownerError): If the GPU cannot be used, for instance because CuPy is not installed.
     """
     try:
         setup_gpu(gpu_id)
@@ -83,18 +111,22 @@ def use_gpu(gpu_id: int) -> None:
 
 
 def show_reading(report: ConvertReport, path: Path) -> None:
-    """Print what was detected in a corpus, and what was repaired, dropped and skipped."""
+    """Print the detected format of a corpus, and what was repaired, dropped and skipped.
+
+    report (ConvertReport): The report of the reader.
+    path (Path): The path of the corpus.
+    """
     reading = report.reading
     details = [f"scheme {reading.scheme}" if reading.scheme else "", reading.layout]
     msg.info(", ".join([f"{path}: {report.format}", *filter(None, details)]))
     if report.from_ents:
-        msg.info("No Doc has spans under the key: doc.ents are taken")
+        msg.info("No Doc has spans under the key, so doc.ents are used")
     if reading.repaired_tags:
-        msg.warn(f"{reading.repaired_tags} tags broke the scheme and were repaired")
+        msg.warn(f"Repaired {count_of(reading.repaired_tags, 'tag')} that the scheme does not allow")
     for change, count in reading.changes.items():
         if count:
             msg.warn(f"{count} {change}")
     if report.skipped:
-        msg.warn(f"{len(report.skipped)} skipped:")
+        msg.warn(f"Skipped {count_of(len(report.skipped), 'sentence')}:")
         for problem in report.skipped:
-            msg.text(f"  {problem}")
+            msg.text(f"  {with_options(problem)}")

@@ -1,4 +1,4 @@
-"""`spacy lowner augment`: more examples from few."""
+"""`spacy lowner augment`: create new training examples with FactMix."""
 
 import shutil
 from itertools import product
@@ -16,7 +16,7 @@ from ..corpus.files import atomic_path, report_path, write_json
 from ..errors import Errors, LownerError
 from ..report.grid import Run, pending, read_lines
 from ..report.runner import run_grid
-from . import lowner
+from ._app import lowner
 from ._util import exclusive, friendly, use_gpu
 
 CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
@@ -26,39 +26,35 @@ CONTEXT_RATIOS, ENTITY_RATIOS = (0, 1, 3, 5), (0, 1, 4, 8)
 @friendly
 @exclusive("output_path")
 def augment_cli(
-    input_path: Path = typer.Argument(..., help="A corpus of any known format"),
+    input_path: Path = typer.Argument(..., help="A corpus in any known format"),
     output_path: Path = typer.Argument(
         ...,
-        help="Where to write originals and new examples: a .spacy file, or a folder of such, which takes less memory; counts go beside it",
+        help="Output with originals and new examples: a .spacy file, or a folder of .spacy files, which needs less "
+        "memory. A report with counts is written next to it",
     ),
-    context_ratio: int = typer.Option(5, min=0, help="New examples a sentence by another word of its context"),
-    entity_ratio: int = typer.Option(8, min=0, help="New examples a sentence by another entity of the same type"),
+    context_ratio: int = typer.Option(5, min=0, help="New examples per sentence that replace a word of the context"),
+    entity_ratio: int = typer.Option(
+        8, min=0, help="New examples per sentence that replace an entity by another of its type"
+    ),
     masked_lm: str = typer.Option("minilm", help="Masked language model: minilm, a Hugging Face name, or a path"),
-    entity_base: Optional[Path] = typer.Option(None, help="JSON of mentions by type; by default those of the corpus"),
+    entity_base: Optional[Path] = typer.Option(
+        None, help="JSON file of mentions by type; by default the mentions of the corpus"
+    ),
     filter_model: Optional[str] = typer.Option(
-        None, help="Pipeline trained on the originals, which must agree with each example"
+        None, help="Pipeline trained on the originals. New examples that it annotates differently are dropped"
     ),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the entities in doc.spans"),
-    seed: int = typer.Option(0, help="Seed of all choices"),
+    seed: int = typer.Option(0, help="Seed of all random choices"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
     search: bool = typer.Option(
-        False, help="Choose both ratios on dev: train --config with each pair, write the table, take the best"
+        False, help="Choose both ratios on dev: train --config with each pair of ratios, and use the best pair"
     ),
     config: Optional[Path] = typer.Option(None, help="Training config for --search"),
     dev: Optional[Path] = typer.Option(None, help="Dev corpus (.spacy) for --search"),
-    source: str = typer.Option("", help="Trained source pipeline that the config starts from, for --search"),
+    source: str = typer.Option("", help="Trained pipeline from which the config starts, for --search"),
 ):
-    """Make semi-factual examples (FactMix). Interrupt it at any time: it goes on where it stopped."""
-    if not input_path.exists():
-        raise LownerError(Errors.LN010.format(path=input_path))
-    if (
-        output_path.suffix not in ("", ".spacy")
-        or not output_path.name
-        or (output_path.is_file() and not output_path.suffix)
-    ):
-        raise LownerError(Errors.LN072.format(path=output_path))
-    if output_path.resolve() in (input_path.resolve(), *input_path.resolve().parents):
-        raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself, or holds it"))
+    """Create new training examples with FactMix. An interrupted run continues where it stopped."""
+    _check_paths(input_path, output_path)
     use_gpu(gpu_id)
     settings: Dict[str, Any] = {
         "masked_lm": masked_lm,
@@ -70,7 +66,7 @@ def augment_cli(
         "seed": seed,
     }
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
-    # Loaded here, for it loads transformers, which takes longer than all else that the other commands do first.
+    # This imports transformers, which is slow. Importing it here keeps the other commands fast.
     from ..augment.corpus import made_with
 
     best: Optional[Path] = None
@@ -88,10 +84,25 @@ def augment_cli(
     elif not made:
         _augment(input_path, output_path, settings)
     counts = srsly.read_json(report_path(output_path))["counts"]
+    done = " is up to date" if made else ""
     msg.good(
-        f"{output_path}{' was made so already' if made else ''}: {counts['originals']} originals and {counts.get('kept', 0)} new ones "
-        f"({counts.get('made', 0)} made, {counts.get('double', 0)} double, {counts.get('filtered', 0)} filtered)"
+        f"{output_path}{done}: {counts['originals']} originals and {counts.get('kept', 0)} new examples "
+        f"({counts.get('made', 0)} created, {counts.get('double', 0)} duplicates, {counts.get('filtered', 0)} filtered)"
     )
+
+
+def _check_paths(input_path: Path, output_path: Path) -> None:
+    """RAISES (LownerError): If the input is missing, or the output is not a possible file or folder."""
+    if not input_path.exists():
+        raise LownerError(Errors.LN010.format(path=input_path))
+    if (
+        output_path.suffix not in ("", ".spacy")
+        or not output_path.name
+        or (output_path.is_file() and not output_path.suffix)
+    ):
+        raise LownerError(Errors.LN072.format(path=output_path))
+    if output_path.resolve() in (input_path.resolve(), *input_path.resolve().parents):
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it is the corpus itself, or contains it"))
 
 
 def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> None:
@@ -103,6 +114,7 @@ def _augment(input_path: Path, output_path: Path, settings: Dict[str, Any]) -> N
 
 
 def _copy(made: Path, output_path: Path) -> None:
+    """Copy a corpus and its report."""
     report_path(output_path).unlink(missing_ok=True)
     with atomic_path(output_path) as draft:
         shutil.copyfile(made, draft)
@@ -112,8 +124,9 @@ def _copy(made: Path, output_path: Path) -> None:
 def _search(
     input_path: Path, output_path: Path, settings: Dict[str, Any], config: Path, dev: Path, source: str, gpu_id: int
 ) -> Tuple[Dict[str, int], Path]:
-    """RETURNS (Tuple[Dict[str, int], Path]): The pair of ratios with the best F1 on dev, and the corpus made with it; the table is written
-    beside the output.
+    """Train with every pair of ratios. A table of the scores is written next to the output.
+
+    RETURNS (Tuple[Dict[str, int], Path]): The pair of ratios with the best F1 on dev, and the corpus made with it.
     """
     from ..augment.corpus import made_with
 

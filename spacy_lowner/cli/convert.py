@@ -1,4 +1,4 @@
-"""`spacy lowner convert`: any corpus to Docs, and back."""
+"""`spacy lowner convert`: convert a corpus between formats."""
 
 from pathlib import Path
 from typing import List, Optional
@@ -15,8 +15,8 @@ from ..corpus.schemes import SCHEMES
 from ..corpus.tokens import TOKENIZERS
 from ..corpus.writers import OVERLAPS, write_corpus
 from ..errors import Errors, LownerError
-from . import lowner
-from ._util import exclusive, friendly, show_reading
+from ._app import lowner
+from ._util import count_of, exclusive, friendly, show_reading
 
 
 @lowner.command("convert")
@@ -24,26 +24,28 @@ from ._util import exclusive, friendly, show_reading
 @exclusive("output_path")
 def convert_cli(
     input_path: Path = typer.Argument(..., help="A corpus: columns, intents, markup, JSON, JSONL or .spacy"),
-    output_path: Path = typer.Argument(..., help="Its suffix names the format: .spacy, .jsonl, .bio, .markup"),
+    output_path: Path = typer.Argument(..., help="Output. Its suffix names the format: .spacy, .jsonl, .bio, .markup"),
     format: str = typer.Option("auto", help=f"auto, {', '.join(READERS)}"),
     scheme: Optional[str] = typer.Option(None, help=f"Tag scheme, by default detected: {', '.join(SCHEMES)}"),
     word_column: Optional[int] = typer.Option(None, min=1, help="Column of the words, from 1; detected by default"),
     label_columns: Optional[str] = typer.Option(
-        None, help="Columns of the labels, from 1, with commas; several are layers of nested spans"
+        None, help="Columns of the labels, from 1, separated by commas. Several columns are layers of nested spans"
     ),
-    ends: str = typer.Option("auto", help=f"Ends of spans in JSON: {', '.join(ENDS)}"),
-    offsets: str = typer.Option("auto", help=f"What offsets of spans in JSON count: {', '.join(OFFSETS)}"),
+    ends: str = typer.Option("auto", help=f"How JSON counts the ends of spans: {', '.join(ENDS)}"),
+    offsets: str = typer.Option("auto", help=f"The unit of offsets in JSON: {', '.join(OFFSETS)}"),
     encoding: str = typer.Option("utf8", help="Encoding of the input"),
     lang: str = typer.Option("en", help="Language of the tokenizer, for texts without tokens"),
-    tokenizer: str = typer.Option("auto", help=f"For texts without tokens: {', '.join(TOKENIZERS)}"),
+    tokenizer: str = typer.Option("auto", help=f"Tokenizer for texts without tokens: {', '.join(TOKENIZERS)}"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
-    overlaps: str = typer.Option("error", help=f"For outputs that cannot overlap: {', '.join(OVERLAPS)}"),
-    unannotated: bool = typer.Option(
-        False, "--unannotated", help="The texts have no annotations, whatever other keys their records have"
+    overlaps: str = typer.Option(
+        "error", help=f"How to write overlapping spans in a format without them: {', '.join(OVERLAPS)}"
     ),
-    skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Skip what cannot be read, and list it"),
+    unannotated: bool = typer.Option(
+        False, "--unannotated", help="The texts have no annotation; ignore all other keys of their records"
+    ),
+    skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Skip invalid sentences, and list them"),
 ):
-    """Convert a corpus; print what was detected, repaired and skipped."""
+    """Convert a corpus, and print its detected format and what was repaired and skipped."""
     for what, value, options in (
         ("format", format, ("auto", *READERS)),
         ("scheme", scheme, (None, *SCHEMES)),
@@ -76,19 +78,27 @@ def convert_cli(
     dropped = write_corpus(docs, output_path, spans_key=spans_key, overlaps=overlaps)
     show_reading(report, input_path)
     if dropped:
-        msg.warn(f"{dropped} spans overlap longer ones and were dropped")
+        msg.warn(f"Dropped {count_of(dropped, 'span')} that overlap longer spans")
     nested = f", {report.nested} of them nested or crossing" if report.nested and not dropped else ""
     spans = sum(report.spans.values()) - dropped
-    msg.good(f"{output_path}: {report.sentences} sentences, {spans} spans of {len(report.spans)} types{nested}")
+    counts = (
+        f"{count_of(report.sentences, 'sentence')}, {count_of(spans, 'span')} of {count_of(len(report.spans), 'type')}"
+    )
+    msg.good(f"{output_path}: {counts}{nested}")
 
 
 def _columns(numbers: Optional[str]) -> Optional[List[int]]:
-    """RETURNS (Optional[List[int]]): Indexes of columns that a user counts from 1. RAISES (LownerError): If one is not a number."""
+    """Parse --label-columns.
+
+    numbers (Optional[str]): Numbers from 1, separated by commas.
+    RETURNS (Optional[List[int]]): Indices from 0.
+    RAISES (LownerError): If one is not a number.
+    """
     if numbers is None:
         return None
     columns = [number.strip() for number in numbers.split(",")]
     if not all(number.isdecimal() and int(number) for number in columns):
         raise LownerError(
-            Errors.LN022.format(what="--label-columns", expected="numbers from 1, with commas", value=numbers)
+            Errors.LN022.format(what="--label-columns", expected="numbers from 1, separated by commas", value=numbers)
         )
     return [int(number) - 1 for number in columns]

@@ -1,4 +1,4 @@
-"""`spacy lowner experiment` and `spacy lowner report`: grids of trainings, and their tables and plots."""
+"""`spacy lowner experiment` and `spacy lowner report`: run grids of experiments, and make tables and plots."""
 
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -14,27 +14,32 @@ from ..report.grid import Grid, append_line, latest, pending, read_grid, read_li
 from ..report.plots import plot_results
 from ..report.runner import run_grid
 from ..report.tables import describe_coverage, render_report, render_table
-from . import lowner
+from ._app import lowner
 from ._util import exclusive, friendly, use_gpu
 
-# On a page whose grid names corpora that were not there.
-UNCHECKED = "Lines are selected by the grid's title. Its corpora were not there, so the settings and data of the lines are not checked."
+# A note on the page if corpora of the grid are missing.
+UNCHECKED = (
+    "The results are selected by the title of the grid only. Its corpora were missing, so it is unknown whether the "
+    "results have its settings and data."
+)
 
 
 @lowner.command("experiment")
 @friendly
 @exclusive("output_path", "report")
 def experiment_cli(
-    grid_path: Path = typer.Argument(..., help="A grid: systems, corpora, shots or sizes, seeds (YAML or JSON)"),
-    output_path: Path = typer.Argument(..., help="Result lines (JSONL); runs that it reports are not done again"),
-    jobs: int = typer.Option(1, min=1, help="Trainings at a time, which share the processor's cores"),
+    grid_path: Path = typer.Argument(..., help="A grid of systems, corpora, shots or sizes, and seeds (YAML or JSON)"),
+    output_path: Path = typer.Argument(
+        ..., help="Output: one line of results per run (JSONL). Runs that it has already are skipped"
+    ),
+    jobs: int = typer.Option(1, min=1, help="Trainings at the same time. They share the cores of the processor"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
-    limit: Optional[int] = typer.Option(None, min=1, help="Do at most so many runs"),
+    limit: Optional[int] = typer.Option(None, min=1, help="Maximum number of runs"),
     report: Optional[Path] = typer.Option(
-        None, help="Write tables and a plot to this page in the end, as spacy lowner report does"
+        None, help="Write tables and a plot to this file at the end, as spacy lowner report does"
     ),
 ):
-    """Train and evaluate every combination of a grid. Interrupt it at any time: it goes on where it stopped."""
+    """Train and evaluate every combination of a grid. An interrupted run continues where it stopped."""
     if gpu_id >= 0:
         use_gpu(gpu_id)
     grid = read_grid(grid_path)
@@ -43,18 +48,16 @@ def experiment_cli(
     for line in renamed:
         append_line(line, output_path)
     if report is not None:
-        # What the plot needs is told of before hours of training.
+        # If matplotlib is missing, report it now and not after hours of training.
         load_pyplot()
     msg.info(f"{len(runs)} runs, {len(runs) - len(todo)} done")
     with tqdm(total=len(runs), initial=len(runs) - len(todo), unit="run") as bar:
 
         def show(line: dict) -> None:
             bar.update()
-            place = " ".join(str(line[part]) for part in ("system", "corpus", "sample", "seed"))
-            # Test scores wait for the report, so that nobody tunes on them.
-            bar.write(
-                f"{place}: dev F1 {100 * line['scores']['dev']['f']:.1f}, trained in {line['train_seconds']:.0f} s"
-            )
+            run = " ".join(str(line[field]) for field in ("system", "corpus", "sample", "seed"))
+            # Test scores are only shown in the report, so that nobody tunes on them.
+            bar.write(f"{run}: dev F1 {100 * line['scores']['dev']['f']:.1f}, trained in {line['train_seconds']:.0f} s")
 
         run_grid(todo[:limit], output_path, jobs=jobs, gpu_id=gpu_id, on_done=show)
     if report is not None:
@@ -65,29 +68,32 @@ def experiment_cli(
 @friendly
 @exclusive("output_path")
 def report_cli(
-    lines_path: Path = typer.Argument(..., help="Result lines of spacy lowner experiment"),
-    output_path: Path = typer.Argument(..., help="The page to write (Markdown); a plot is put beside it"),
+    lines_path: Path = typer.Argument(..., help="The output of spacy lowner experiment"),
+    output_path: Path = typer.Argument(..., help="Output: a page of tables (Markdown). A plot is written next to it"),
     grid: Optional[str] = typer.Option(
         None,
-        help="Title of the grid, where the lines are of several; or its file, which leaves out runs of other settings or data, and adds its notes",
+        help="Title of the grid, needed if the results are of several grids; or its file, which excludes runs with "
+        "other settings or data, and adds its notes",
     ),
     plot: bool = typer.Option(True, help="Draw the plot; needs the extra 'report'"),
 ):
-    """Write tables and a plot of a grid's results, from the lines alone."""
-    known, page = read_lines(lines_path), {}
-    lines = known
+    """Write tables and a plot of the results of a grid. This needs only the result lines, no models."""
+    all_lines, page = read_lines(lines_path), {}
+    lines = all_lines
     if grid is not None and Path(grid).is_file():
         chosen = read_grid(Path(grid), files=False)
         page, grid = _page_of(chosen), chosen.title
-        absent = next(chosen.missing(), None)
-        lines = _in_order_of(chosen, lines) if absent else _of_grid(lines, chosen)
-        if absent is not None:
-            msg.warn(f"{absent[1]} is not here: lines are taken by the grid's title, whatever their settings and data")
+        missing = next(chosen.missing(), None)
+        lines = _in_order_of(chosen, lines) if missing else _of_grid(lines, chosen)
+        if missing is not None:
+            msg.warn(
+                f"{missing[1]} is missing: results are selected by title, and their settings and data are not checked"
+            )
             page["notes"] = [*page["notes"], UNCHECKED]
     titles = sorted({line["grid"] for line in lines})
     if not lines:
         raise LownerError(
-            (Errors.LN066 if known else Errors.LN062).format(path=lines_path, count=len(known), grid=grid)
+            (Errors.LN066 if all_lines else Errors.LN062).format(path=lines_path, count=len(all_lines), grid=grid)
         )
     if grid not in titles and (grid is not None or len(titles) > 1):
         raise LownerError(Errors.LN014.format(what="--grid", value=grid, options="; ".join(titles)))
@@ -95,25 +101,26 @@ def report_cli(
 
 
 def _of_grid(lines: List[Dict[str, Any]], grid: Grid) -> List[Dict[str, Any]]:
-    """RETURNS (List[Dict[str, Any]]): Those of the grid's runs, systems and corpora in its order."""
+    """RETURNS (List[Dict[str, Any]]): The lines of the grid's runs, in its order of systems and corpora."""
     keys = {run.key for run in grid.runs()}
     return _in_order_of(grid, [line for line in lines if line["key"] in keys])
 
 
 def _in_order_of(grid: Grid, lines: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    """RETURNS (List[Dict[str, Any]]): Lines sorted by the grid's order of systems and corpora; others come last."""
+    """RETURNS (List[Dict[str, Any]]): The lines in the grid's order of systems and corpora. Unknown names come last."""
     orders = [list(grid.systems), list(grid.corpora)]
 
     def rank(line: Dict[str, Any]) -> List[int]:
         return [
-            names.index(line[part]) if line[part] in names else len(names)
-            for part, names in zip(("system", "corpus"), orders)
+            names.index(line[field]) if line[field] in names else len(names)
+            for field, names in zip(("system", "corpus"), orders)
         ]
 
     return sorted(lines, key=rank)
 
 
 def _page_of(grid: Grid) -> Dict[str, Any]:
+    """RETURNS (Dict[str, Any]): Arguments of `render_report`."""
     return {
         "notes": grid.notes,
         "by_type": grid.by_type,
@@ -127,9 +134,9 @@ def _write_report(lines: List[Dict[str, Any]], title: str, path: Path, plot: boo
     lines = latest([line for line in lines if line["grid"] == title])
     page = render_report(title, lines, **settings)
     if plot:
-        picture = path.with_suffix(".svg")
-        plot_results(lines, picture)
-        page += f"\n![{title}]({picture.name})\n"
+        plot_path = path.with_suffix(".svg")
+        plot_results(lines, plot_path)
+        page += f"\n![{title}]({plot_path.name})\n"
     with atomic_path(path) as draft:
         draft.write_text(page, encoding="utf8")
     typer.echo(render_table(lines, "f"))

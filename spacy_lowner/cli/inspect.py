@@ -1,4 +1,4 @@
-"""`spacy lowner inspect`: what is in a corpus, and what a model would lose."""
+"""`spacy lowner inspect`: statistics of a corpus."""
 
 from itertools import combinations
 from pathlib import Path
@@ -13,19 +13,19 @@ from ..corpus.files import write_json
 from ..corpus.statistics import CorpusStatistics, count_lost_subwords, count_shared, describe_corpus
 from ..errors import Errors, LownerError
 from ..models.hf.encoder import encoder_path
-from . import lowner
+from ._app import lowner
 from ._util import friendly
 
 
 @lowner.command("inspect")
 @friendly
 def inspect_cli(
-    paths: List[Path] = typer.Argument(..., help="The splits of a corpus, each of any known format"),
-    encoder: str = typer.Option("minilm", help="Count sub-words with this encoder; empty to leave it out"),
+    paths: List[Path] = typer.Argument(..., help="The splits of a corpus, each in any known format"),
+    encoder: str = typer.Option("minilm", help="Encoder whose word pieces are counted; empty to skip it"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
-    output: Optional[Path] = typer.Option(None, help="Write the numbers as JSON too"),
+    output: Optional[Path] = typer.Option(None, help="Write the numbers to this JSON file too"),
 ):
-    """Show types, span lengths, nesting, overlap between splits, and sub-words beyond the encoder's limit."""
+    """Show types, span lengths, nesting, overlap between splits, and texts too long for the encoder."""
     stems = {path.stem for path in paths}
     names = [path.stem if len(stems) == len(paths) else str(path) for path in paths]
     corpora = {name: load_corpus(path, spans_key=spans_key) for name, path in zip(names, paths)}
@@ -38,7 +38,7 @@ def inspect_cli(
         for first, second in combinations(corpora, 2)
     }
     if shared:
-        msg.divider("The same sentence in two splits")
+        msg.divider("Sentences in two splits")
         msg.table(list(shared.items()), aligns=("l", "r"))
     lost = _count_subwords(corpora, encoder) if encoder else {}
     if output is not None:
@@ -72,7 +72,7 @@ def _show_recall(statistics: Dict[str, CorpusStatistics]) -> None:
 
 
 def _count_subwords(corpora: dict, encoder: str) -> dict:
-    # transformers takes seconds to import.
+    # transformers is slow to import.
     from transformers import AutoConfig, AutoTokenizer
 
     path = encoder_path(encoder)

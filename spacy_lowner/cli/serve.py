@@ -1,4 +1,4 @@
-"""`spacy lowner serve`: a local language model."""
+"""`spacy lowner serve`: a server for a local language model."""
 
 import os
 import shlex
@@ -13,27 +13,27 @@ from wasabi import msg
 
 from ..errors import Errors, LownerError
 from ..llm.local import local_server
-from . import lowner
+from ._app import lowner
 from ._util import friendly
 
-# Seconds between looks at a command.
+# Seconds between two checks whether the command has ended or the user has interrupted.
 POLL = 0.2
 
 
 @lowner.command("serve")
 @friendly
 def serve_cli(
-    model: Optional[Path] = typer.Option(None, help="A GGUF file; by default SmolLM2 of the extra local-llm"),
-    port: int = typer.Option(0, min=0, max=65535, help="Port on loopback; 0 takes a free one"),
-    parallel: int = typer.Option(2, min=1, help="Requests at once"),
-    context: int = typer.Option(16384, min=256, help="Tokens that they share"),
-    gpu_layers: int = typer.Option(0, min=0, help="Layers of the model on a GPU"),
+    model: Optional[Path] = typer.Option(None, help="A GGUF file; by default SmolLM2 from the extra local-llm"),
+    port: int = typer.Option(0, min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free port"),
+    parallel: int = typer.Option(2, min=1, help="Requests at the same time"),
+    context: int = typer.Option(16384, min=256, help="Size of the context in tokens, shared by the parallel requests"),
+    gpu_layers: int = typer.Option(0, min=0, help="Number of layers of the model on the GPU"),
     run: Optional[str] = typer.Option(
         None,
-        help="Serve while this command runs, with LOWNER_LLM_URL set and {url} in it replaced, and end with its status",
+        help="Run this command with LOWNER_LLM_URL set and {url} replaced, then stop and exit with its status",
     ),
 ):
-    """Serve a language model on loopback behind an OpenAI-compatible endpoint, until interrupted."""
+    """Serve a language model at an OpenAI-compatible endpoint on this machine, until interrupted."""
     stopped = threading.Event()
     if run is not None and not run.strip():
         raise LownerError(Errors.LN028.format(command=run, reason="it is empty"))
@@ -46,7 +46,7 @@ def serve_cli(
             stopped.wait()
         else:
             try:
-                command = [part.replace("{url}", url) for part in shlex.split(run)]
+                command = [word.replace("{url}", url) for word in shlex.split(run)]
                 process = subprocess.Popen(command, env={**os.environ, "LOWNER_LLM_URL": url})
             except (OSError, ValueError) as error:
                 raise LownerError(Errors.LN028.format(command=run, reason=error)) from None
@@ -56,7 +56,7 @@ def serve_cli(
 
 
 def _wait(process: subprocess.Popen, stopped: threading.Event) -> int:
-    """RETURNS (int): Status of a command, which is told to end when the server is."""
+    """RETURNS (int): The exit status of a command. It is terminated when the server is stopped."""
     while True:
         try:
             return process.wait(POLL)

@@ -65,14 +65,15 @@ def load_corpus(
     RAISES (LownerError): If the file cannot be read; the message has the line and the fix.
     """
     report = report if report is not None else ConvertReport()
+    on_error = _skip(report) if skip_invalid else raise_error
     if path.suffix == ".spacy":
-        report.format = "DocBin"
-        docs = [_clean(path, f"Doc {number}", doc, spans_key, report) for number, doc in enumerate(read_docs(path), 1)]
+        docs = _read_docbin(path, spans_key, on_error, report)
     else:
-        docs = _read_text_file(path, format, spans_key, skip_invalid, report, options)
+        docs = _read_text_file(path, format, spans_key, on_error, report, options)
+    if not docs and report.skipped:
+        raise LownerError(Errors.LN012.format(path=path, count=len(report.skipped), first=report.skipped[0]))
     if not docs:
         raise LownerError(Errors.LN001.format(path=path))
-    _complete_spans(path, docs, spans_key, report)
     report.sentences = len(docs)
     for doc in docs:
         spans = list(doc.spans.get(spans_key, []))
@@ -81,24 +82,27 @@ def load_corpus(
     return docs
 
 
+def _read_docbin(path: Path, spans_key: str, on_error: OnErrorT, report: ConvertReport) -> List[Doc]:
+    report.format = "DocBin"
+    docs = list(read_docs(path))
+    _complete_spans(path, docs, spans_key, report)
+    return [doc for number, doc in enumerate(docs, 1) if _clean(path, number, doc, spans_key, on_error, report)]
+
+
 def _read_text_file(
-    path: Path, format: str, spans_key: str, skip_invalid: bool, report: ConvertReport, options: Dict[str, Any]
+    path: Path, format: str, spans_key: str, on_error: OnErrorT, report: ConvertReport, options: Dict[str, Any]
 ) -> List[Doc]:
-    on_error = _skip(report) if skip_invalid else raise_error
     if format == "auto":
         # The reader reports lines that cannot be decoded, so that each one is reported once.
-        on_bad_line = _ignore if skip_invalid else raise_error
+        on_bad_line = raise_error if on_error is raise_error else _ignore
         format = detect_format(path, options.get("encoding", "utf8"), on_bad_line)
     report.format = format
-    sentences = read_corpus(path, format, on_error=on_error, report=report.reading, **options)
-    docs = to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
-    if not docs and report.skipped:
-        raise LownerError(Errors.LN012.format(path=path, count=len(report.skipped), first=report.skipped[0]))
-    return docs
+    sentences = read_corpus(path, format, on_error=on_error, report=report.reading, spans_key=spans_key, **options)
+    return to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
 
 
 def _skip(report: ConvertReport) -> OnErrorT:
-    return lambda error: report.skipped.append(str(error))
+    return lambda error: report.skipped.append(error.message)
 
 
 def _ignore(error: LownerError) -> None:
@@ -107,19 +111,28 @@ def _ignore(error: LownerError) -> None:
 
 def _complete_spans(path: Path, docs: List[Doc], spans_key: str, report: ConvertReport) -> None:
     """Give all Docs the key. If no Doc has it, the spans are those of `doc.ents`."""
+    keys = sorted({key for doc in docs for key in _other_keys(doc, spans_key)})
+    others = ", ".join(keys)
     if not any(spans_key in doc.spans for doc in docs):
+        if keys and not any(doc.ents for doc in docs):
+            raise LownerError(Errors.LN173.format(path=path, spans_key=spans_key, others=others))
         report.from_ents = True
-        others = {key for doc in docs for key in doc.spans if key != EXTENSION_KEY}
-        if others:
-            warnings.warn(Warnings.LN113.format(path=path, spans_key=spans_key, others=", ".join(sorted(others))))
+        if keys:
+            warnings.warn(Warnings.LN113.format(path=path, spans_key=spans_key, others=others))
         for doc in docs:
             doc.spans[spans_key] = list(doc.ents)
-    without = sum(spans_key not in doc.spans and bool(doc.ents) for doc in docs)
+    without = [doc for doc in docs if not doc.spans.get(spans_key) and (doc.ents or _other_keys(doc, spans_key))]
     if without:
-        warnings.warn(Warnings.LN116.format(path=path, spans_key=spans_key, count=without))
+        found = ", ".join([*(["doc.ents"] if any(doc.ents for doc in without) else []), *keys])
+        warnings.warn(Warnings.LN116.format(path=path, spans_key=spans_key, count=len(without), others=found))
     for doc in docs:
         # Training treats a Doc without the group as one without spans, too.
         doc.spans.setdefault(spans_key, [])
+
+
+def _other_keys(doc: Doc, spans_key: str) -> List[str]:
+    """RETURNS (List[str]): The other keys under which a Doc has gold spans."""
+    return [key for key, group in doc.spans.items() if len(group) and key not in (spans_key, EXTENSION_KEY)]
 
 
 def _cleaned(
@@ -133,11 +146,15 @@ def _cleaned(
             on_error(LownerError(message))
 
 
-def _clean(path: Path, where: str, doc: Doc, spans_key: str, report: ConvertReport) -> Doc:
+def _clean(
+    path: Path, number: int, doc: Doc, spans_key: str, on_error: OnErrorT, report: ConvertReport
+) -> Optional[Doc]:
+    """RETURNS (Optional[Doc]): The cleaned Doc; None if it is skipped."""
     try:
         return clean_doc(doc, spans_key, report.reading.changes)
     except ValueError as error:
-        raise LownerError(Errors.LN169.format(path=path, problem=f"{where}: {error}")) from None
+        on_error(LownerError(Errors.LN169.format(path=path, problem=f"Doc {number}: {error}")))
+        return None
 
 
 def content_digest(path: Path, spans_key: str = SPANS_KEY) -> bytes:

@@ -9,7 +9,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
-from spacy_lowner.confusion.counting import EntityMatch, match_entities, shares
+from spacy_lowner.confusion.counting import EntityMatch, label_fractions, match_entities
 from spacy_lowner.confusion.glosses import load_wordnet
 from spacy_lowner.confusion.measure import measure
 from spacy_lowner.confusion.quantify import quantify
@@ -68,7 +68,7 @@ def test_equal_overlaps_are_settled_by_score(docs):
     assert match_entities(nlp, docs[:1]) == [EntityMatch("b", "b"), EntityMatch("a", "a")]
 
 
-def test_shares_of_types():
+def test_label_fractions_of_types():
     matches = [
         EntityMatch("a", "x"),
         EntityMatch("a", "y"),
@@ -77,20 +77,20 @@ def test_shares_of_types():
         EntityMatch("b", "y"),
     ]
     expected = [[0.5, 0.25], [0.0, 1.0], [0.0, 0.0]]
-    assert shares(matches, ["a", "b", "c"], ["x", "y"]).tolist() == expected
-    assert shares([], ["a"], []).shape == (1, 0)
+    assert label_fractions(matches, ["a", "b", "c"], ["x", "y"]).tolist() == expected
+    assert label_fractions([], ["a"], []).shape == (1, 0)
 
 
 def test_equations_by_hand():
-    source_shares = numpy.asarray([[0.8, 0.1], [0.6, 0.4], [0.0, 1.0]])
+    source_fractions = numpy.asarray([[0.8, 0.1], [0.6, 0.4], [0.0, 1.0]])
     similarity = numpy.asarray([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
-    misread = numpy.asarray([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.0, 0.0, 0.0]])
+    mistakes = numpy.asarray([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.0, 0.0, 0.0]])
     found = quantify(
         ["singer", "writer", "song"],
         ["PER", "MISC"],
-        source_shares=source_shares,
+        source_fractions=source_fractions,
         similarity=similarity,
-        misread=misread,
+        mistakes=mistakes,
     )
     assert found.prefixes == ["PER", "PER", "MISC"] and found.named("song") == "MISC->song"
     # eq. 4: u_hie(i, j) = R_H(i -> prefix(j))
@@ -110,9 +110,9 @@ def test_equations_by_hand():
 
 def test_weights_count():
     arguments = {
-        "source_shares": numpy.asarray([[1.0], [0.0], [1.0]]),
+        "source_fractions": numpy.asarray([[1.0], [0.0], [1.0]]),
         "similarity": numpy.asarray([[1.0, 0.9, 0.1], [0.9, 1.0, 0.1], [0.1, 0.1, 1.0]]),
-        "misread": numpy.zeros((3, 3)),
+        "mistakes": numpy.zeros((3, 3)),
     }
     by_meaning = quantify("abc", ["PER"], alpha=0.0, beta=1.0, **arguments)
     by_hierarchy = quantify("abc", ["PER"], alpha=1.0, beta=0.0, **arguments)
@@ -125,11 +125,11 @@ def test_weights_count():
 
 def test_one_type_or_none():
     alone = quantify(
-        ["a"], [], source_shares=numpy.zeros((1, 0)), similarity=numpy.ones((1, 1)), misread=numpy.ones((1, 1))
+        ["a"], [], source_fractions=numpy.zeros((1, 0)), similarity=numpy.ones((1, 1)), mistakes=numpy.ones((1, 1))
     )
     assert alone.most_confused == [None] and alone.total.tolist() == [[0.0]] and alone.prefixes == [None]
     nothing = quantify(
-        [], [], source_shares=numpy.zeros((0, 0)), similarity=numpy.zeros((0, 0)), misread=numpy.zeros((0, 0))
+        [], [], source_fractions=numpy.zeros((0, 0)), similarity=numpy.zeros((0, 0)), mistakes=numpy.zeros((0, 0))
     )
     assert nothing.most_confused == []
 
@@ -140,7 +140,7 @@ def test_measures_of_pipelines(docs):
     source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"], LOC=["Rome"])
     found, matches = measure(target, docs, types, numpy.eye(4), source=source, train=docs)
     assert found.prefixes == [None, "PER", "MISC", "PER"] and found.sources == ["LOC", "MISC", "PER"]
-    assert found.misread[0].tolist() == [0.0, 0.0, 1.0, 0.0] and found.misread[3].tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert found.mistakes[0].tolist() == [0.0, 0.0, 1.0, 0.0] and found.mistakes[3].tolist() == [0.0, 1.0, 0.0, 0.0]
     assert found.most_confused[0] == "song" and found.most_confused[3] == "singer" and len(matches) == 6
 
 
@@ -216,7 +216,7 @@ def test_command(docs, tmp_path, wordnet):
     assert "PER->singer" in done.output and "MISC->song" in done.output
     written = srsly.read_json(tmp_path / "c.json")
     assert written["most_confused"] == ["song", "writer", written["most_confused"][2], "singer"]
-    assert written["descriptions"]["song"] == "a song" and ["album", "song", 1] in written["readings"]
+    assert written["descriptions"]["song"] == "a song" and ["album", "song", 1] in written["matches"]
     assert "PER-&gt;writer" in (tmp_path / "c.svg").read_text()
     # Without a source it still says what the pipeline mixes up.
     alone = CliRunner().invoke(lowner, [*arguments, "--wordnet", str(wordnet.folder)])

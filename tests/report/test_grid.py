@@ -388,11 +388,11 @@ def test_a_report_needs_no_corpora(grid_path, tmp_path):
         "--no-plot",
     ]
     done = CliRunner().invoke(lowner, command)
-    assert done.exit_code == 0 and "train.txt is not here" in " ".join(done.output.split())
+    assert done.exit_code == 0 and "train.txt is missing" in " ".join(done.output.split())
     page = (tmp_path / "page.md").read_text()
     assert (
         "- Read this." in page
-        and "settings and data of the lines are not checked" in page
+        and "it is unknown whether the results have its settings" in page
         and "Missing: 15 of 16 runs." in page
     )
 
