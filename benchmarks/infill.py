@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the table as a page")
     arguments = parser.parse_args()
     docs = list(read_docs(arguments.corpus))
-    infill, alone = Infill(arguments.masked_lm), Infill(arguments.masked_lm, masked=0.0)
+    infill, alone = Infill(arguments.masked_lm), Infill(arguments.masked_lm, max_masked=0.0)
     loop = pipeline("fill-mask", model=infill.model, tokenizer=infill.tokenizer, device="cpu", top_k=8)
     mask = infill.tokenizer.mask_token
     gaps = [
@@ -43,7 +43,7 @@ def main() -> None:
     texts = [" ".join([*gap.words[: gap.start], mask, *gap.words[gap.end :]]) for gap in gaps]
 
     def made(filler: Infill) -> int:
-        filler._remembered.clear()
+        filler._cache.clear()
         return sum(map(len, FactMix(filler, MentionBase(), entity_ratio=0).make(docs)))
 
     def theirs() -> int:

@@ -1,25 +1,26 @@
-"""FactMix for `[corpora.train.augmenter]`."""
+"""FactMix for `[corpora.train.augmenter]` of a config."""
 
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Callable, DefaultDict, Dict, Iterator, List, Optional
+from typing import Any, Callable, DefaultDict, Dict, Iterator, List, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import logger, minibatch
+from spacy.vocab import Vocab
 
 from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc, other_span_keys, read_docs
 from ..errors import Errors, LownerError, Warnings, check_settings
 from .denoising import Denoiser
-from .factmix import FactMix, digest_of
+from .factmix import FactMix, digest_doc
 from .infill import Infill
 from .mentions import MentionBase
 
 # Docs whose examples are made together.
-PART = 20
+DOCS_PER_PART = 20
 
 
 def build_factmix(
@@ -35,26 +36,30 @@ def build_factmix(
 ) -> FactMix:
     """Set up FactMix for a corpus.
 
-    originals (Path): The corpus, a DocBin. masked_lm (str): "minilm", a Hugging Face name, or a path.
-    context_ratio (int), entity_ratio (int): New examples for each Doc, at most.
+    originals (Path): The corpus, a DocBin.
+    masked_lm (str): Masked language model: "minilm", a name of Hugging Face, or a path.
+    context_ratio (int): Largest number of new examples per Doc of the context level.
+    entity_ratio (int): Largest number of new examples per Doc of the entity level.
     entity_base (Optional[Path]): JSON of mentions by type; by default those of the corpus.
-    filter_model (Optional[str]): A pipeline trained on the originals, that must label each example as it is labelled.
-    spans_key (str): Of the entities. seed (int): Of all choices.
-    RETURNS (FactMix): It knows the originals and makes none of them.
+    filter_model (Optional[str]): A pipeline trained on the originals, which must predict each example as it is
+        labelled.
+    spans_key (str): Key of the entities.
+    seed (int): Seed of all choices.
+    RETURNS (FactMix): FactMix, which does not make any of the originals.
+    RAISES (LownerError): If a setting is out of range, or the corpus has its spans under other keys.
     """
     check_settings(
         "FactMix",
         ("context_ratio", context_ratio, context_ratio >= 0, "at least 0"),
         ("entity_ratio", entity_ratio, entity_ratio >= 0, "at least 0"),
     )
-    base = (
-        MentionBase.from_docs(read_docs(originals), spans_key)
-        if entity_base is None
-        else MentionBase.from_file(entity_base)
-    )
-    elsewhere = other_span_keys(read_docs(originals), spans_key)
-    if elsewhere:
-        raise LownerError(Errors.LN068.format(path=originals, spans_key=spans_key, keys=", ".join(elsewhere)))
+    if entity_base is None:
+        base = MentionBase.from_docs(read_docs(originals), spans_key)
+    else:
+        base = MentionBase.from_file(entity_base)
+    other_keys = other_span_keys(read_docs(originals), spans_key)
+    if other_keys:
+        raise LownerError(Errors.LN068.format(path=originals, spans_key=spans_key, keys=", ".join(other_keys)))
     if not filter_model:
         warnings.warn(Warnings.LN105)
     factmix = FactMix(
@@ -66,7 +71,7 @@ def build_factmix(
         spans_key=spans_key,
         seed=seed,
     )
-    factmix.know(read_docs(originals))
+    factmix.add_known(read_docs(originals))
     return factmix
 
 
@@ -80,79 +85,128 @@ def create_factmix_augmenter(
     spans_key: str = SPANS_KEY,
     seed: int = 0,
 ) -> Callable[[Language, Example], Iterator[Example]]:
-    """Yield each example and what FactMix makes of it, which is made once, with that of the next sentences, and remembered.
+    """Create the augmenter `spacy-lowner.FactMix.v1`: it yields each example and the new examples of FactMix.
 
-    Arguments as for `build_factmix`.
+    The new examples are made in the first epoch, for `DOCS_PER_PART` sentences at a time, and kept for the next ones.
 
-    RETURNS (Callable): An augmenter of spaCy.
+    originals (Optional[Path]): The corpus, a DocBin. None, as in a config without a path, is an error when it is used.
+    masked_lm (str): Masked language model: "minilm", a name of Hugging Face, or a path.
+    context_ratio (int): Largest number of new examples per Doc of the context level.
+    entity_ratio (int): Largest number of new examples per Doc of the entity level.
+    entity_base (Optional[Path]): JSON of mentions by type; by default those of the corpus.
+    filter_model (Optional[str]): A pipeline trained on the originals, which must predict each example as it is
+        labelled.
+    spans_key (str): Key of the entities.
+    seed (int): Seed of all choices.
+    RETURNS (Callable[[Language, Example], Iterator[Example]]): An augmenter of spaCy.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> augment = create_factmix_augmenter(Path("train.spacy"))
+    >>> next(augment(nlp, Example(nlp("Ann sang"), nlp("Ann sang")))).reference
+    Ann sang
     """
-    # What was made of equal sentences, in the order of the corpus; how many copies it has of each, and how many were asked for.
-    made: DefaultDict[bytes, List[List[Doc]]] = defaultdict(list)
-    copies: Counter = Counter()
-    asked: Counter = Counter()
-    parts: Iterator[List[Doc]] = iter(())
-    factmix: Optional[FactMix] = None
-    left = 0
-
-    def make(docs: List[Doc]) -> List[List[Doc]]:
-        nonlocal factmix
-        if factmix is None:
-            factmix = build_factmix(
-                Path(originals),
-                masked_lm=masked_lm,
-                context_ratio=context_ratio,
-                entity_ratio=entity_ratio,
-                entity_base=entity_base and Path(entity_base),
-                filter_model=filter_model,
-                spans_key=spans_key,
-                seed=seed,
-            )
-        return factmix.make(docs)
+    made = _NewExamples(
+        None if originals is None else Path(originals),
+        {
+            "masked_lm": masked_lm,
+            "context_ratio": context_ratio,
+            "entity_ratio": entity_ratio,
+            "entity_base": entity_base and Path(entity_base),
+            "filter_model": filter_model,
+            "spans_key": spans_key,
+            "seed": seed,
+        },
+    )
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
-        nonlocal parts, factmix, left
         yield example
-        if originals is None:
-            raise LownerError(Errors.LN075)
-        if not copies:
-            docs = list(read_docs(Path(originals), nlp.vocab))
-            copies.update(map(digest_of, docs))
-            left, parts = len(docs), minibatch(docs, PART)
-        reference = example.reference
-        key = digest_of(reference)
-        if key not in copies:
-            # A sentence that is not in the corpus is made of by itself.
-            copies[key], made[key] = 1, make([reference])
-        turn = asked[key] % copies[key]
-        asked[key] += 1
-        while len(made[key]) <= turn:
-            docs = next(parts)
-            for doc, own in zip(docs, make(docs)):
-                made[digest_of(doc)].append(own)
-            left -= len(docs)
-            if not left and factmix is not None:
-                _report(factmix)
-                # Its models give their memory back.
-                factmix = None
-        for doc in made[key][turn]:
-            # As spaCy's reader does it with the originals.
+        for doc in made.of(example.reference, nlp.vocab):
+            # spaCy's corpus reader makes the predicted Docs of the originals in the same way.
             yield Example(bare_doc(doc, nlp.vocab) if doc.has_unknown_spaces else nlp.make_doc(doc.text), doc)
 
     return augment
 
 
-def _report(factmix: FactMix) -> None:
-    """Say what became of the examples of a whole corpus."""
+class _NewExamples:
+    """The new examples of each sentence of a corpus.
+
+    A corpus may have equal sentences. FactMix makes other examples of the second one than of the first, since it makes
+    none twice. So the examples of equal sentences are stored in the order of the corpus, and used in turn:
+
+        corpus       A  B  A        examples of A:  [first list, second list]
+        requests     A  B  A  A     results for A:   first list, second list, first list again
+
+    originals (Optional[Path]): The corpus.
+    settings (Dict[str, Any]): Other arguments of `build_factmix`.
+    """
+
+    def __init__(self, originals: Optional[Path], settings: Dict[str, Any]):
+        self.originals = originals
+        self.settings = settings
+        # By digest of a sentence: its examples, the number of equal sentences in the corpus, and that of requests.
+        self._made: DefaultDict[bytes, List[List[Doc]]] = defaultdict(list)
+        self._copies: Counter = Counter()
+        self._requests: Counter = Counter()
+        self._parts: Iterator[List[Doc]] = iter(())
+        self._n_left = 0
+        self._factmix: Optional[FactMix] = None
+
+    def of(self, doc: Doc, vocab: Vocab) -> List[Doc]:
+        """RETURNS (List[Doc]): The new examples of a sentence. RAISES (LownerError): If there is no corpus."""
+        if not self._copies:
+            self._open(vocab)
+        key = digest_doc(doc)
+        if key not in self._copies:
+            # The sentence is not in the corpus. Its examples are made at once, and the corpus is not read further.
+            self._copies[key], self._made[key] = 1, self._make([doc])
+        turn = self._requests[key] % self._copies[key]
+        self._requests[key] += 1
+        while len(self._made[key]) <= turn:
+            self._make_next_part()
+        return self._made[key][turn]
+
+    def _open(self, vocab: Vocab) -> None:
+        if self.originals is None:
+            raise LownerError(Errors.LN075)
+        docs = list(read_docs(self.originals, vocab))
+        self._copies.update(map(digest_doc, docs))
+        self._n_left, self._parts = len(docs), minibatch(docs, DOCS_PER_PART)
+
+    def _make(self, docs: List[Doc]) -> List[List[Doc]]:
+        if self._factmix is None:
+            self._factmix = build_factmix(self.originals, **self.settings)
+        return self._factmix.make(docs)
+
+    def _make_next_part(self) -> None:
+        docs = next(self._parts)
+        for doc, new_docs in zip(docs, self._make(docs)):
+            self._made[digest_doc(doc)].append(new_docs)
+        self._n_left -= len(docs)
+        if not self._n_left and self._factmix is not None:
+            _log_counts(self._factmix)
+            # The models of FactMix are not needed any more. This frees their memory.
+            self._factmix = None
+
+
+def _log_counts(factmix: FactMix) -> None:
+    """Log the number of new examples of a whole corpus."""
     counts = factmix.counts
     logger.info(
-        "FactMix: %d new examples (%d made, %d double, %d filtered)",
-        *map(counts.__getitem__, ("kept", "made", "double", "filtered")),
+        "FactMix: %d new examples (%d made, %d duplicates, %d filtered)",
+        *map(counts.__getitem__, ("kept", "made", "duplicates", "filtered")),
     )
-    warn_of_none(factmix, counts)
+    warn_if_empty(factmix, counts)
 
 
-def warn_of_none(factmix: FactMix, counts: Dict[str, int]) -> None:
-    """Warn where it was asked for examples of a whole corpus and none is left."""
+def warn_if_empty(factmix: FactMix, counts: Dict[str, int]) -> None:
+    """Warn if FactMix kept no example of a whole corpus.
+
+    factmix (FactMix): FactMix with its settings; no warning is shown if both ratios are 0.
+    counts (Dict[str, int]): Number of examples that were "made", "filtered" and "kept".
+
+    >>> warn_if_empty(FactMix(None, MentionBase(), context_ratio=0), {"made": 3, "kept": 2})
+    """
     if (factmix.context_ratio or factmix.entity_ratio) and not counts.get("kept"):
         made = counts.get("made", 0)
         warnings.warn(Warnings.LN117.format(made=made, filtered=counts.get("filtered", 0)) if made else Warnings.LN118)

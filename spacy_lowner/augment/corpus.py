@@ -1,4 +1,11 @@
-"""A whole corpus through FactMix, part by part: an interrupted run goes on where it stopped."""
+"""Make the examples of a whole corpus part by part, so that an interrupted run continues where it stopped.
+
+While an output is made, a folder next to it holds its parts:
+
+    more.spacy.parts/settings.json        settings of the run; parts without this file are left-overs
+    more.spacy.parts/docs/00001.spacy     originals and new examples of the first part, mixed
+    more.spacy.parts/00001.json           their counts, written last: a part without counts is made anew
+"""
 
 import hashlib
 import json
@@ -13,7 +20,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Sequence
 
 import srsly
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.util import minibatch
 
 from ..annotations import ORIGIN_KEY
@@ -22,41 +29,51 @@ from ..corpus.docs import is_docbin, read_docs, write_docs
 from ..corpus.files import atomic_path, output_lock, report_path, write_json
 from ..errors import Errors, LownerError
 from ..models.hf.masked_lm import ADAPTER_FILE
-from .augmenter import PART, build_factmix, warn_of_none
+from .augmenter import DOCS_PER_PART, build_factmix, warn_if_empty
+from .factmix import FactMix
 
-# Of the parts' folder.
+# Folder of the Docs in the folder of the parts.
 DOCS = "docs"
 PART_NAME = re.compile(r"\d{5,}\.spacy")
 # Settings that may be paths.
-FILES = ("entity_base", "filter_model", "masked_lm")
+PATH_SETTINGS = ("entity_base", "filter_model", "masked_lm")
 
 
 @dataclass
 class PartFiles:
-    """Where the parts of an output are while it is made.
+    """The files of the parts of an output while it is made.
 
-    folder (Path): Beside the output.
+    folder (Path): Folder of the parts, next to the output.
+
+    >>> PartFiles.of_output(Path("more.spacy")).docs(1).as_posix()
+    'more.spacy.parts/docs/00001.spacy'
     """
 
     folder: Path
 
     @classmethod
-    def beside(cls, output: Path) -> "PartFiles":
+    def of_output(cls, output: Path) -> "PartFiles":
         """RETURNS (PartFiles): The parts of an output, which need not exist."""
         return cls(output.with_name(f"{output.name}.parts"))
 
     @property
     def manifest(self) -> Path:
-        """RETURNS (Path): The settings of the parts. Parts without it are no longer needed."""
+        """RETURNS (Path): The file with the settings of the parts. Parts without it are no longer needed."""
         return self.folder / "settings.json"
 
     @classmethod
     def open(cls, output: Path, settings: Dict[str, Any]) -> "PartFiles":
-        """RETURNS (PartFiles): Old ones of the same settings, or new ones. RAISES (LownerError): If there are others."""
-        parts = cls.beside(output)
+        """Open the parts of an output: those of an interrupted run with the same settings, or new ones.
+
+        output (Path): The output.
+        settings (Dict[str, Any]): Settings of the run.
+        RETURNS (PartFiles): The parts.
+        RAISES (LownerError): If an interrupted run with other settings has left finished parts.
+        """
+        parts = cls.of_output(output)
         settings = json.loads(json.dumps(settings, default=str))
         if not parts.manifest.exists():
-            # A run was killed while it cleared up.
+            # A run was killed while it deleted its parts.
             parts.delete()
         elif srsly.read_json(parts.manifest) != settings:
             if any(parts.folder.glob("[0-9]*.json")):
@@ -74,21 +91,26 @@ class PartFiles:
             shutil.rmtree(self.folder)
 
     def _delete_drafts(self) -> None:
-        """Delete what a killed run was writing: all but whole parts would end up in the output."""
+        """Delete unfinished files of a killed run, which would otherwise be moved to the output with the parts."""
         for path in (self.folder / DOCS).iterdir():
             if not PART_NAME.fullmatch(path.name):
                 path.unlink()
 
     def docs(self, number: int) -> Path:
-        """RETURNS (Path): Docs of a part."""
+        """RETURNS (Path): The DocBin of a part."""
         return self.folder / DOCS / f"{number:05}.spacy"
 
     def counts(self, number: int) -> Path:
-        """RETURNS (Path): Counts of a part, written last."""
+        """RETURNS (Path): The counts of a part, which are written last."""
         return self.folder / f"{number:05}.json"
 
     def read(self, number: int) -> DocBin:
-        """RETURNS (DocBin): Docs of a part. RAISES (LownerError): If they are not as many as its counts say."""
+        """Read the Docs of a part.
+
+        number (int): Number of the part, from 1.
+        RETURNS (DocBin): The Docs.
+        RAISES (LownerError): If their number differs from the counts of the part.
+        """
         docs = DocBin(store_user_data=True).from_disk(self.docs(number))
         counts = srsly.read_json(self.counts(number))
         expected = counts["originals"] + counts.get("kept", 0)
@@ -100,21 +122,21 @@ class PartFiles:
         return LownerError(Errors.LN152.format(path=path, found=found, expected=expected, folder=self.folder))
 
     def finish(self, output: Path, numbers: Sequence[int], expected: int) -> None:
-        """Make the output of all parts: a DocBin of them, or their folder.
+        """Make the output from all parts: a DocBin with all Docs, or a folder with the DocBins of the parts.
 
         output (Path): A `.spacy` file, or a folder.
-        numbers (Sequence[int]): Of all parts.
-        expected (int): Docs in all of them, as the report counts them.
+        numbers (Sequence[int]): Numbers of all parts.
+        expected (int): Number of Docs in all parts, as the report counts them.
         RAISES (LownerError): If the parts have another number of Docs.
         """
-        found, merged = 0, DocBin(store_user_data=True)
+        count, merged = 0, DocBin(store_user_data=True)
         for number in numbers:
             part = self.read(number)
-            found += len(part)
+            count += len(part)
             if output.suffix == ".spacy":
                 merged.merge(part)
-        if found != expected or len(list((self.folder / DOCS).iterdir())) != len(numbers):
-            raise self._wrong_count(self.folder / DOCS, found, expected)
+        if count != expected or len(list((self.folder / DOCS).iterdir())) != len(numbers):
+            raise self._wrong_count(self.folder / DOCS, count, expected)
         if output.suffix == ".spacy":
             with atomic_path(output) as draft:
                 draft.write_bytes(merged.to_bytes())
@@ -127,15 +149,16 @@ class PartFiles:
 def augment_corpus(
     source: Path, output: Path, settings: Dict[str, Any], *, on_part: Callable[[int], None] = lambda docs: None
 ) -> Dict[str, Any]:
-    """Write a corpus with what FactMix makes of it, mixed, and counts beside it as JSON.
+    """Write a corpus and its new examples, mixed, and a report next to it.
 
-    source (Path): A corpus of any known format. output (Path): A `.spacy` file, which is put together in memory, or a folder of such
-        files, where no more than a part is in memory at once. `spacy.Corpus.v1` reads both.
-    settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus.
-    on_part (Callable): Told the number of originals each time that a part is done.
-    RETURNS (Dict[str, Any]): What was written beside the output: counts and settings.
-    RAISES (LownerError): If another run makes this output, an interrupted run with other settings left its parts, a folder of
-        other files is in the way, or the parts are not what their counts say.
+    source (Path): A corpus of any known format.
+    output (Path): A `.spacy` file, which is merged in memory; or a folder of such files, with one part in memory at a
+        time. `spacy.Corpus.v1` reads both.
+    settings (Dict[str, Any]): Arguments of `build_factmix`, except the corpus.
+    on_part (Callable[[int], None]): Called with the number of originals of each part when it is finished.
+    RETURNS (Dict[str, Any]): The report: the counts and the settings of the run.
+    RAISES (LownerError): If another run makes this output, an interrupted run with other settings has left parts, the
+        output is a folder with other files, or the parts do not match their counts.
     """
     with output_lock(output):
         return _augment(source, output, settings, on_part)
@@ -145,62 +168,81 @@ def _augment(source: Path, output: Path, settings: Dict[str, Any], on_part: Call
     others = [] if not output.is_dir() else [path for path in output.iterdir() if not PART_NAME.fullmatch(path.name)]
     if others:
         raise LownerError(Errors.LN029.format(path=output, reason=f"it holds {others[0].name}"))
-    asked = asked_of(settings, source)
-    parts = PartFiles.open(output, asked)
+    all_settings = run_settings(settings, source)
+    parts = PartFiles.open(output, all_settings)
     originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
     factmix = build_factmix(originals, **settings)
     counts: Counter = Counter(originals=0)
     number = 0
-    for number, docs in enumerate(minibatch(read_docs(originals), PART), start=1):
+    for number, docs in enumerate(minibatch(read_docs(originals), DOCS_PER_PART), start=1):
         if parts.counts(number).exists() and parts.docs(number).exists():
-            factmix.know(read_docs(parts.docs(number)))
+            factmix.add_known(read_docs(parts.docs(number)))
             counts.update(srsly.read_json(parts.counts(number)))
         else:
-            factmix.counts.clear()
-            made = [doc for own in factmix.make(docs) for doc in own]
-            mixed = [*docs, *made]
-            random.Random(number).shuffle(mixed)
-            write_docs(mixed, parts.docs(number))
-            own = {**factmix.counts, "originals": len(docs), **Counter(doc.user_data[ORIGIN_KEY] for doc in made)}
-            write_json(parts.counts(number), own)
-            counts.update(own)
+            part_counts = _make_part(factmix, docs, number, parts)
+            counts.update(part_counts)
         on_part(len(docs))
     report_path(output).unlink(missing_ok=True)
     parts.finish(output, range(1, number + 1), counts["originals"] + counts["kept"])
-    warn_of_none(factmix, counts)
-    report = {"output": output.name, "counts": dict(counts), "settings": asked}
+    warn_if_empty(factmix, counts)
+    report = {"output": output.name, "counts": dict(counts), "settings": all_settings}
     write_json(report_path(output), report)
     parts.delete()
     return report
 
 
-def made_with(path: Path, settings: Dict[str, Any], source: Path) -> bool:
-    """Whether a corpus has been made, of the same source with the same settings.
+def _make_part(factmix: FactMix, docs: Sequence[Doc], number: int, parts: PartFiles) -> Dict[str, int]:
+    """RETURNS (Dict[str, int]): The counts of the part."""
+    factmix.counts.clear()
+    made = [doc for new_docs in factmix.make(docs) for doc in new_docs]
+    mixed = [*docs, *made]
+    random.Random(number).shuffle(mixed)
+    write_docs(mixed, parts.docs(number))
+    counts = {**factmix.counts, "originals": len(docs), **Counter(doc.user_data[ORIGIN_KEY] for doc in made)}
+    write_json(parts.counts(number), counts)
+    return counts
+
+
+def is_up_to_date(path: Path, settings: Dict[str, Any], source: Path) -> bool:
+    """Check whether a corpus has been made from the same source with the same settings.
+
+    If it has, parts that a run has left which was killed at its end are deleted.
 
     path (Path): The corpus.
-    settings (Dict[str, Any]): Arguments of `build_factmix`, beside the corpus.
+    settings (Dict[str, Any]): Arguments of `build_factmix`, except the corpus.
     source (Path): The originals.
-    RETURNS (bool): Whether it is there. What a run that was killed in the end left of its parts is deleted then.
+    RETURNS (bool): Whether it has.
+
+    >>> is_up_to_date(Path("no/more.spacy"), {}, Path("no/train.spacy"))
+    False
     """
     if not (path.exists() and report_path(path).exists()):
         return False
-    # A file and a folder of one name have one report, and so has what another command made.
+    # A file and a folder of the same name share the name of their report, so it must name this output.
     report = srsly.read_json(report_path(path))
-    made = report.get("output", path.name) == path.name and report.get("settings") == asked_of(settings, source)
-    parts = PartFiles.beside(path)
+    made = report.get("output", path.name) == path.name and report.get("settings") == run_settings(settings, source)
+    parts = PartFiles.of_output(path)
     if made and parts.folder.exists():
         with output_lock(path):
             parts.delete()
     return made
 
 
-def asked_of(settings: Dict[str, Any], source: Path) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): What decides the output: settings, and digests of the source and of all files that they name."""
-    named = {"source": source, **{name: Path(settings[name]) for name in FILES if settings.get(name)}}
+def run_settings(settings: Dict[str, Any], source: Path) -> Dict[str, Any]:
+    """Collect all that determines the output of a run.
+
+    settings (Dict[str, Any]): Arguments of `build_factmix`, except the corpus.
+    source (Path): The originals.
+    RETURNS (Dict[str, Any]): The settings, and under "digests" SHA-256 of the source and of all files that they name.
+
+    >>> run_settings({"masked_lm": "a name of Hugging Face", "seed": 0}, Path("no/train.spacy"))
+    {'masked_lm': 'a name of Hugging Face', 'seed': 0, 'digests': {}}
+    """
+    paths = {"source": source, **{name: Path(settings[name]) for name in PATH_SETTINGS if settings.get(name)}}
     with as_file(ADAPTER_FILE) as adapter:
         if settings.get("masked_lm", "minilm") == "minilm":
-            named["adapter"] = adapter
-        return {**settings, "digests": {name: _digest(path) for name, path in named.items() if path.exists()}}
+            paths["adapter"] = adapter
+        return {**settings, "digests": {name: _digest(path) for name, path in paths.items() if path.exists()}}
 
 
 def _digest(path: Path) -> str:

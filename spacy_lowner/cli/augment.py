@@ -67,7 +67,7 @@ def augment_cli(
     }
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
     # This imports transformers, which is slow. Importing it here keeps the other commands fast.
-    from ..augment.corpus import made_with
+    from ..augment.corpus import is_up_to_date
 
     best: Optional[Path] = None
     if search:
@@ -78,7 +78,7 @@ def augment_cli(
                 raise LownerError(Errors.LN010.format(path=path))
         ratios, best = _search(input_path, output_path, settings, config, dev, source, gpu_id)
         settings.update(ratios)
-    made = made_with(output_path, settings, input_path)
+    made = is_up_to_date(output_path, settings, input_path)
     if not made and best and output_path.suffix:
         _copy(best, output_path)
     elif not made:
@@ -87,7 +87,8 @@ def augment_cli(
     done = " is up to date" if made else ""
     msg.good(
         f"{output_path}{done}: {counts['originals']} originals and {counts.get('kept', 0)} new examples "
-        f"({counts.get('made', 0)} created, {counts.get('double', 0)} duplicates, {counts.get('filtered', 0)} filtered)"
+        f"({counts.get('made', 0)} created, {counts.get('duplicates', 0)} duplicates, "
+        f"{counts.get('filtered', 0)} filtered)"
     )
 
 
@@ -128,7 +129,7 @@ def _search(
 
     RETURNS (Tuple[Dict[str, int], Path]): The pair of ratios with the best F1 on dev, and the corpus made with it.
     """
-    from ..augment.corpus import made_with
+    from ..augment.corpus import is_up_to_date
 
     folder = output_path.with_name(f"{output_path.stem}.search")
     lines_path = folder / "lines.jsonl"
@@ -136,7 +137,7 @@ def _search(
     for context_ratio, entity_ratio in product(CONTEXT_RATIOS, ENTITY_RATIOS):
         pair = {"context_ratio": context_ratio, "entity_ratio": entity_ratio}
         train = folder / f"context{context_ratio}_entity{entity_ratio}.spacy"
-        if not made_with(train, {**settings, **pair}, input_path):
+        if not is_up_to_date(train, {**settings, **pair}, input_path):
             _augment(input_path, train, {**settings, **pair})
         run = Run(
             grid="FactMix ratios",

@@ -110,7 +110,7 @@ def work(order, answer):
     log = os.open(folder / "tmp" / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    augmenting.PART = 2
+    augmenting.DOCS_PER_PART = 2
     killer = Killer(folder, order["kill_at"])
     killer.install()
     name, *arguments = order["command"]

@@ -22,7 +22,7 @@ SETTINGS = {"context_ratio": 0, "entity_ratio": 2}
 
 @pytest.fixture
 def source(make_doc, tmp_path, monkeypatch):
-    monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
+    monkeypatch.setattr("spacy_lowner.augment.corpus.DOCS_PER_PART", 1)
     texts = ("Ann sings", "Bob dances", "Eve walks")
     write_docs([make_doc(text, (0, 1, "PER")) for text in texts], tmp_path / "train.spacy")
     return tmp_path / "train.spacy"
@@ -58,7 +58,7 @@ def interrupt(source, output, after):
 
     with pytest.raises(KeyboardInterrupt):
         augment_corpus(source, output, SETTINGS, on_part=stop)
-    return PartFiles.beside(output)
+    return PartFiles.of_output(output)
 
 
 @pytest.mark.parametrize("name", ["more.spacy", "more"])
@@ -69,7 +69,7 @@ def test_corpus_is_made_by_one_run_at_a_time(source, name):
             augment_corpus(source, output, SETTINGS)
         result = CliRunner().invoke(lowner, ["augment", str(source), str(output), "--context-ratio", "0"])
         assert result.exit_code == 1 and "LN151" in result.output
-    assert not output.exists() and not PartFiles.beside(output).folder.exists()
+    assert not output.exists() and not PartFiles.of_output(output).folder.exists()
     report = augment_corpus(source, output, SETTINGS)
     assert (
         len(list(read_docs(output)))
@@ -117,7 +117,7 @@ def test_corpus_that_is_done_clears_up_after_a_killed_run(source):
     parts = PartFiles.open(output, settings)
     srsly.write_json(parts.counts(1), {})
     again = CliRunner().invoke(lowner, [*command, "2"])
-    assert again.exit_code == 0 and "already" in again.output and output.read_bytes() == before
+    assert again.exit_code == 0 and "up to date" in " ".join(again.output.split()) and output.read_bytes() == before
     assert not parts.folder.exists()
     assert CliRunner().invoke(lowner, [*command, "1"]).exit_code == 0
 

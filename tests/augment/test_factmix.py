@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 from spacy_lowner.augment import infill as infill_module
 from spacy_lowner.augment.augmenter import build_factmix, create_factmix_augmenter
-from spacy_lowner.augment.corpus import asked_of, augment_corpus
+from spacy_lowner.augment.corpus import augment_corpus, run_settings
 from spacy_lowner.augment.denoising import Denoiser
 from spacy_lowner.augment.factmix import CONTEXT, ENTITY, FactMix
-from spacy_lowner.augment.infill import Gap, Infill, fit
+from spacy_lowner.augment.infill import Gap, Infill, copy_case
 from spacy_lowner.augment.mentions import Mention, MentionBase, fit_case
 from spacy_lowner.augment.rewrite import Edit, rewrite
 from spacy_lowner.cli import lowner
@@ -100,7 +100,7 @@ def test_neither_originals_nor_doubles_are_made(corpus, make_doc):
     mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0)
     made = [new.text for own in mix.make([*corpus, twin, corpus[0]]) for new in own]
     assert "Bob met Bob in Rome ." not in made and len(made) == len(set(made))
-    assert mix.counts["made"] == mix.counts["double"] + mix.counts["kept"] and mix.counts["double"] > 5
+    assert mix.counts["made"] == mix.counts["duplicates"] + mix.counts["kept"] and mix.counts["duplicates"] > 5
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,11 @@ def test_words_without_annotation_are_left_alone(nlp, filler):
 def test_case_fits_the_place(words, place, mention, expected, make_doc):
     doc = make_doc(words, (*place, "X"))
     assert fit_case(mention, doc, doc.spans["sc"][0]) == expected
-    assert (fit("coffee", "SHEEP"), fit("coffee", "Sheep"), fit("coffee", "sheep")) == ("COFFEE", "Coffee", "coffee")
+    assert (copy_case("coffee", "SHEEP"), copy_case("coffee", "Sheep"), copy_case("coffee", "sheep")) == (
+        "COFFEE",
+        "Coffee",
+        "coffee",
+    )
 
 
 def test_nested_mentions_bring_what_is_inside_them(make_doc):
@@ -187,7 +191,7 @@ def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
     )
     assert again.fill(gaps) == alone and calls == [4]
     assert again.fill(gaps[::-1]) == alone[::-1] and calls == [4]
-    assert len(alone[3]) == 2 and all(len(words) == infill_module.TOP for words in alone[3])
+    assert len(alone[3]) == 2 and all(len(words) == infill_module.N_BEST for words in alone[3])
     assert "a" not in alone[3][0] and "##a" not in alone[0][0]
     # Padding a short text to a long one would cost more than another batch.
     again.fill([Gap(("a", "b"), 0, 1), Gap(tuple("abcdeabcde"), 0, 1)])
@@ -199,7 +203,7 @@ def test_a_gap_of_a_long_text_is_seen_with_what_is_around_it(filler):
     near = words[150:250]
     assert filler.fill([Gap(words, 200, 201)]) == filler.fill([Gap(near, 50, 51)])
     for start in (0, 399):
-        assert len(filler.fill([Gap(words, start, start + 1)])[0][0]) == infill_module.TOP
+        assert len(filler.fill([Gap(words, start, start + 1)])[0][0]) == infill_module.N_BEST
 
 
 class Picky:
@@ -214,7 +218,7 @@ def test_denoising_counts(corpus):
     made = [new.text for own in mix.make(corpus) for new in own]
     assert made and not any("Ada" in text and text.startswith("Ann") for text in made)
     assert (
-        mix.counts["made"] == mix.counts["kept"] + mix.counts["filtered"] + mix.counts["double"]
+        mix.counts["made"] == mix.counts["kept"] + mix.counts["filtered"] + mix.counts["duplicates"]
         and mix.counts["filtered"]
     )
 
@@ -406,7 +410,7 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
     assert not (tmp_path / "more.spacy.parts").exists()
     before = out.stat().st_mtime_ns
     again = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(out), *options])
-    assert again.exit_code == 0 and "already" in again.output and out.stat().st_mtime_ns == before
+    assert again.exit_code == 0 and "up to date" in " ".join(again.output.split()) and out.stat().st_mtime_ns == before
     other = CliRunner().invoke(lowner, ["augment", str(tmp_path / "train.spacy"), str(out), *options, "--seed", "1"])
     assert other.exit_code == 0 and "already" not in other.output and out.stat().st_mtime_ns > before
     for name in ("x.jsonl", "train.spacy"):
@@ -480,7 +484,7 @@ def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
     seen = []
     for changed in (base, weights, source, source):
         changed.write_text(f"{len(seen)}" if len(seen) < 3 else source.read_text())
-        seen.append(asked_of(settings, source))
+        seen.append(run_settings(settings, source))
     assert seen[2] == seen[3] and all(seen[i] != seen[i + 1] for i in range(2))
     assert {**seen[0], "digests": None} == {**settings, "digests": None} and "masked_lm" not in seen[3]["digests"]
 
@@ -488,7 +492,7 @@ def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
 @pytest.mark.parametrize("name", ["out.spacy", "out"])
 def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkeypatch):
     output = tmp_path / name
-    monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
+    monkeypatch.setattr("spacy_lowner.augment.corpus.DOCS_PER_PART", 1)
     write_docs(corpus, tmp_path / "train.spacy")
     options = {"masked_lm": tiny_encoder, "context_ratio": 2, "entity_ratio": 2}
     augment_corpus(tmp_path / "train.spacy", tmp_path / "whole.spacy", options)
@@ -514,7 +518,7 @@ def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkey
 
 
 def test_a_folder_takes_parts_and_nothing_else(corpus, tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr("spacy_lowner.augment.corpus.PART", 1)
+    monkeypatch.setattr("spacy_lowner.augment.corpus.DOCS_PER_PART", 1)
     write_docs(corpus, tmp_path / "train.spacy")
     command = [
         "augment",
@@ -576,7 +580,7 @@ def test_places_of_a_text_are_masked_together_where_they_are_few_and_apart(fille
 
 
 def test_a_row_of_its_own_is_what_the_model_says_of_it(tiny_encoder):
-    together, alone = Infill(tiny_encoder), Infill(tiny_encoder, masked=0.0)
+    together, alone = Infill(tiny_encoder), Infill(tiny_encoder, max_masked=0.0)
     words = tuple("abcdefghijklmnopqrst")
     gaps = [Gap(words, 3, 4), Gap(words, 12, 13)]
     assert alone.fill(gaps) == [alone.fill([gap])[0] for gap in gaps]
@@ -696,8 +700,8 @@ def test_examples_that_differ_in_extension_labels_alone_are_double(make_doc):
     docs = [make_doc("Ann ran", (0, 1, "PER")), make_doc("Bob ran", (0, 1, "PER"))]
     docs[0].spans["sc_ext"] = [Span(docs[0], 1, 2, "VERB")]
     mix = FactMix(None, MentionBase.from_docs(docs), context_ratio=0)
-    mix.know(docs)
-    assert mix.make(docs) == [[], []] and mix.counts["double"] == 2
+    mix.add_known(docs)
+    assert mix.make(docs) == [[], []] and mix.counts["duplicates"] == 2
 
 
 def test_capitals_of_what_begins_a_sentence_give_way(make_doc):

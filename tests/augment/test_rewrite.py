@@ -115,7 +115,7 @@ def docs_and_edits(draw):
 
 @given(docs_and_edits())
 def test_labels_cover_the_words_they_should(case):
-    """A span that does not touch the edit covers the very same words; one around it covers the new words in the old ones' place."""
+    """A span outside of the edit keeps its words; a span around it covers the new words in place of the old ones."""
     doc, edit = case
     if crosses(doc, edit.start, edit.end):
         return
