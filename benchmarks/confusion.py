@@ -15,7 +15,7 @@ import srsly
 from report_page import publish
 from scipy.stats import spearmanr
 
-from spacy_lowner.confusion.counting import match_entities, shares
+from spacy_lowner.confusion.counting import label_fractions, match_entities
 from spacy_lowner.confusion.glosses import load_wordnet
 from spacy_lowner.confusion.measure import measure, types_of
 from spacy_lowner.confusion.quantify import Confusion
@@ -54,7 +54,7 @@ def main() -> None:
         similarity = similarities(list(texts.values()), embed_texts)
         target = load_pipeline(folder / "model-best")
         confusion, _ = measure(target, splits["dev"], types, similarity, source=source, train=splits["train"])
-        test = shares(match_entities(target, splits["test"]), types, types)
+        test = label_fractions(match_entities(target, splits["test"]), types, types)
         rows.append((folder.name, *(f"{value:.2f}" for value in correlations(confusion, test).values())))
         pairs.append(f"{folder.name}: {', '.join(most_confused(confusion, test))}")
         if arguments.output:
@@ -76,7 +76,7 @@ def correlations(confusion: Confusion, test: numpy.ndarray) -> Dict[str, float]:
     """RETURNS (Dict[str, float]): Of each measure with the shares of mistakes on test."""
     others = ~numpy.eye(len(test), dtype=bool)
     measures = {
-        "mistakes": confusion.misread,
+        "mistakes": confusion.mistakes,
         "hierarchy": confusion.hierarchy,
         "meaning": confusion.similarity,
         "implicit": confusion.implicit,

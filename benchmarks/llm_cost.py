@@ -67,7 +67,7 @@ def main() -> None:
             thousand = 1000 / len(docs)
             numbers = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
             costs = (f"{usage.cost * thousand:.2f}", f"{seconds * thousand:,.0f}")
-            read = f"{100 * reasoned.whole / len(docs):.0f}%"
+            read = f"{100 * reasoned.complete / len(docs):.0f}%"
             rows.append(
                 (ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, read)
             )

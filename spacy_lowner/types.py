@@ -41,6 +41,23 @@ class TakesGroups(Protocol):
 
 
 @runtime_checkable
+class StartsFrom(Protocol):
+    """A trainable pipe that can start from the weights of a trained one: the pipes of this package."""
+
+    model: Model
+
+    def start_from(self, other: Any) -> bool:
+        """Copy the weights of a trained pipe; see `pipeline.base.LabelledPipe.start_from`.
+
+        other (StartsFrom): The trained pipe.
+        RETURNS (bool): Whether all weights were copied.
+        """
+
+    def weights_changed(self) -> None:
+        """Discard results that were computed with the old weights."""
+
+
+@runtime_checkable
 class HasListeners(Protocol):
     """An encoder pipe, such as `transformer` or `tok2vec`, that shares its output with other pipes."""
 
@@ -78,6 +95,13 @@ class UsesLanguageModel(Protocol):
     """A pipe that sends requests to a language model. `llm` is None if no model is configured."""
 
     llm: Any
+
+
+@runtime_checkable
+class NamedModel(Protocol):
+    """A language model that knows its name, as its server does."""
+
+    model: str
 
 
 @runtime_checkable
@@ -219,6 +243,8 @@ CandidateT = Tuple[int, int]
 CandidateKindT = Literal["words", "spans"]
 # Which of the overlapping spans a span pipe keeps.
 DecodingT = Literal["nested", "flat", "all"]
+# What `llm_reasoner` does with Docs for which there is no reply.
+OnFailureT = Literal["warn", "raise"]
 # Forms of prompts (`models.prompts.packing`), and the state that stands for a candidate (`nn.prompts`).
 PackingT = Literal["packed", "paper"]
 CandidateStateT = Literal["mask", "mask_and_word"]

@@ -1,1 +1,1 @@
-"""MCQM: which types a model takes for each other, and why."""
+"""MCQM: measures which types a pipeline confuses, and why."""

@@ -1,4 +1,4 @@
-"""What types mean, and how near their meanings are (eq. 5-8)."""
+"""The descriptions of types, and the similarity of their meanings (eq. 5-8)."""
 
 import warnings
 from typing import Dict, Mapping, Optional, Sequence
@@ -12,7 +12,7 @@ from ..llm.templates import render
 from ..types import EmbedT
 from .glosses import WordNet
 
-# The types of CoNLL-2003, which are no words.
+# Descriptions of the types of CoNLL-2003, whose names are not words.
 COARSE = {
     "PER": "a person",
     "ORG": "an organisation, such as a company, party, team or institution",
@@ -23,42 +23,61 @@ COARSE = {
 
 def describe_types(
     types: Sequence[str],
-    own: Mapping[str, str],
+    custom_descriptions: Mapping[str, str],
     wordnet: Optional[WordNet],
     model: Optional[LanguageModel] = None,
 ) -> Dict[str, str]:
-    """Describe types: by the user's words, else, but for CoNLL's, by WordNet's (C_s), else by their names.
+    """Describe types.
 
-    types (Sequence[str]): The types. own (Mapping[str, str]): The user's descriptions. wordnet (Optional[WordNet]): Glosses.
-    model (Optional[LanguageModel]): Says more of each that is not the user's (C_e); where it has no whole answer, C_s stays, and a warning says so.
-    RETURNS (Dict[str, str]): A text a type, in their order.
+    The first available description is used: that of the user, ours for the types of CoNLL-2003, the gloss of WordNet
+    (C_s), and the readable name.
+
+    types (Sequence[str]): The types.
+    custom_descriptions (Mapping[str, str]): The descriptions of the user, by type.
+    wordnet (Optional[WordNet]): The glosses.
+    model (Optional[LanguageModel]): Extends each description that is not the user's (C_e). Without a complete answer,
+        the description does not change, and a warning names the type.
+    RETURNS (Dict[str, str]): One description per type, in the order of the types.
+
+    >>> describe_types(["PER", "song", "musicalArtist"], {"song": "a piece of music"}, wordnet=None)
+    {'PER': 'a person', 'song': 'a piece of music', 'musicalArtist': 'musical artist'}
     """
     texts = {}
     for name in types:
         readable = readable_name(name)
-        texts[name] = (
-            own.get(name) or COARSE.get(name) or (wordnet.gloss(readable) if wordnet is not None else None) or readable
-        )
-    asked = [name for name in types if name not in own]
-    if model is not None and asked:
+        gloss = wordnet.gloss(readable) if wordnet is not None else None
+        texts[name] = custom_descriptions.get(name) or COARSE.get(name) or gloss or readable
+    extensible = [name for name in types if name not in custom_descriptions]
+    if model is not None and extensible:
         requests = [
             Request.of(render(__package__, "describe_type", "en", type=readable_name(name), definition=texts[name]))
-            for name in asked
+            for name in extensible
         ]
-        replies = dict(zip(asked, model.ask(requests, description="descriptions")))
-        said = {
+        replies = dict(zip(extensible, model.ask(requests, description="descriptions")))
+        extended = {
             name: reply.text.strip()
             for name, reply in replies.items()
             if not (reply.error or reply.truncated) and reply.text.strip()
         }
-        texts.update(said)
-        if len(said) < len(asked):
-            warnings.warn(Warnings.LN120.format(types=", ".join(name for name in asked if name not in said)))
+        texts.update(extended)
+        unchanged = [name for name in extensible if name not in extended]
+        if unchanged:
+            warnings.warn(Warnings.LN120.format(types=", ".join(unchanged)))
     return texts
 
 
 def similarities(texts: Sequence[str], embed: EmbedT) -> numpy.ndarray:
-    """RETURNS (numpy.ndarray): Cosines of the mean-pooled states of the texts (eq. 6-8). Shape: (texts, texts)"""
+    """Compute the similarity of texts: the cosine of their embeddings (eq. 6-8).
+
+    texts (Sequence[str]): The texts.
+    embed (EmbedT): The sentence embedding.
+    RETURNS (numpy.ndarray): The cosines. Shape: (texts, texts)
+
+    >>> vectors = {"a": [2.0, 0.0], "b": [0.0, 1.0]}
+    >>> similarities(["a", "b"], lambda texts: numpy.asarray([vectors[text] for text in texts])).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     vectors = numpy.asarray(embed(list(texts)), dtype=float).reshape(len(texts), -1)
+    # The smallest positive number keeps a vector of zeros from dividing by zero.
     vectors = vectors / numpy.maximum(numpy.linalg.norm(vectors, axis=1, keepdims=True), numpy.finfo(float).tiny)
     return vectors @ vectors.T

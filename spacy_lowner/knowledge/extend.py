@@ -1,6 +1,6 @@
 """Pipeline 1 of KnowFREE: extension labels from a language model (section 3.1)."""
 
-from typing import Any, Dict, Iterator, List, Literal, Optional, Sequence, Set
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
 from spacy.tokens import Doc
 
@@ -19,7 +19,6 @@ from .synonyms import merge_synonyms
 # Name of a language model as an annotator, before the name of the model.
 LANGUAGE_MODEL = "llm"
 TEXT = {"type": "string"}
-TaskT = Literal["entities", "pos"]
 # The labelled spans of each Doc. None for a Doc without an answer.
 SpansT = List[Optional[List[LabeledSpan]]]
 
@@ -43,11 +42,11 @@ def list_schema(*names: str) -> Dict[str, Any]:
     return {"type": "object", "properties": {"items": items}, "required": ["items"], "additionalProperties": False}
 
 
-def extension_requests(texts: Sequence[str], task: TaskT, language: str) -> List[Request]:
+def extension_requests(texts: Sequence[str], task: str, language: str) -> List[Request]:
     """Make the first request of a task for each text.
 
     texts (Sequence[str]): The texts.
-    task (TaskT): "entities" requests entities. "pos" requests the segmentation whose words are tagged next.
+    task (str): "entities" requests entities. "pos" requests the segmentation whose words are tagged next.
     language (str): The language of the prompts, "en" or "zh".
     RETURNS (List[Request]): One request per text.
 

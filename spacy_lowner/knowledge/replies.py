@@ -141,7 +141,7 @@ def read_segmentation(doc: Doc, reply: Reply, report: Report) -> List[str]:
 def _align(
     doc: Doc, mentions: Sequence[str], responses: Sequence[Any], report: Report, *, consecutive: bool
 ) -> List[Optional[Tuple[int, int]]]:
-    """RETURNS (List[Optional[Tuple[int, int]]]): The position of each mention. None, and a rejected response, without."""
+    """RETURNS (List[Optional[Tuple[int, int]]]): The position of each mention. None for a rejected response."""
     positions = align_mentions([token.text for token in doc], mentions, consecutive=consecutive)
     for mention, response, position in zip(mentions, responses, positions):
         if position is None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Reply:
     timed_out: bool = False
 
 
+@runtime_checkable
 class LanguageModel(Protocol):
     """A language model: `OpenAIClient`, `ReplayLLM`, or an object of yours."""
 

@@ -1,4 +1,4 @@
-"""The pipe `llm_reasoner`: a language model's reasoning on each Doc (PBRC)."""
+"""The pipe `llm_reasoner`: writes the reasoning of a language model to each Doc (PBRC)."""
 
 import time
 from pathlib import Path
@@ -19,11 +19,13 @@ from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
 from ..reasoning.examples import examples_from, load_examples
 from ..reasoning.reason import reason
+from ..types import NamedModel, OnFailureT
 
 register(REASONING_KEY)
-# What to do where no language model answers.
+# The values of `on_failure`.
 ON_FAILURE = ("warn", "raise")
-# Seconds in which a language model is not asked after a batch that it gave no answer to.
+# After a batch without any answer, no requests are sent for this time. Otherwise each batch would wait for the deadline
+# of a server that is down.
 COOLDOWN_SECONDS = 300.0
 
 
@@ -33,16 +35,29 @@ COOLDOWN_SECONDS = 300.0
     default_config={"llm": None, "on_failure": "warn", "initial": True, "backward": True, "spans_key": SPANS_KEY},
 )
 def make_llm_reasoner(
-    nlp: Language, name: str, llm: Optional[Any], on_failure: str, initial: bool, backward: bool, spans_key: str
+    nlp: Language,
+    name: str,
+    llm: Optional[LanguageModel],
+    on_failure: OnFailureT,
+    initial: bool,
+    backward: bool,
+    spans_key: str,
 ) -> "LLMReasoner":
-    """Create an `llm_reasoner`; the arguments are those of `LLMReasoner`."""
+    """Create an `llm_reasoner`. For the arguments see `LLMReasoner`."""
     return LLMReasoner(
         nlp.vocab, llm, name, on_failure=on_failure, initial=initial, backward=backward, spans_key=spans_key
     )
 
 
 class LLMReasoner(Pipe):
-    """Asks a language model to reason about the entities of a text; it decides nothing."""
+    """Let a language model reason about the entities of a text. A later pipe predicts them.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> reasoner = nlp.add_pipe("llm_reasoner", config={"on_failure": "raise"})
+    >>> reasoner.cfg["initial"], reasoner.llm
+    (True, None)
+    """
 
     def __init__(
         self,
@@ -50,19 +65,22 @@ class LLMReasoner(Pipe):
         llm: Optional[LanguageModel] = None,
         name: str = "llm_reasoner",
         *,
-        on_failure: str = "warn",
+        on_failure: OnFailureT = "warn",
         initial: bool = True,
         backward: bool = True,
         spans_key: str = SPANS_KEY,
     ):
         """Create the pipe.
 
-        vocab (Vocab): The shared vocabulary. llm (Optional[LanguageModel]): From `spacy-lowner.OpenAI.v1` or
-            `spacy-lowner.ReplayLLM.v1`; null is none. name (str): Its name.
-        on_failure (str): Without a language model, or where it has no answer: "warn" says so once and lets Docs pass without
-            reasoning, "raise" stops.
-        initial (bool), backward (bool): Steps 2 and 3, and the confusions of step 5 (Table 2).
-        spans_key (str): Of the entities of training data that become examples.
+        vocab (Vocab): The shared vocabulary.
+        llm (Optional[LanguageModel]): From `spacy-lowner.OpenAI.v1` or `spacy-lowner.ReplayLLM.v1`. None: no model.
+        name (str): The name of the pipe.
+        on_failure (OnFailureT): If there is no model or no answer, "warn" warns once and passes Docs on without
+            reasoning, and "raise" raises an error.
+        initial (bool): Whether to reason by coarse types first: steps 2 and 3 of the prompt (Table 2).
+        backward (bool): Whether to reason against confused types in step 5.
+        spans_key (str): The key of the gold entities from which examples are made.
+        RAISES (LownerError): If `on_failure` is unknown.
         """
         check_settings(name, ("on_failure", on_failure, on_failure in ON_FAILURE, f"one of {', '.join(ON_FAILURE)}"))
         self.vocab = vocab
@@ -88,10 +106,13 @@ class LLMReasoner(Pipe):
     ) -> None:
         """Set up the prompt.
 
-        get_examples (Callable): Returns the training examples. nlp (Optional[Language]): The pipeline.
-        confusion (Optional[Dict[str, Any]]): What `spacy lowner confusion` wrote. descriptions (Optional[Dict[str, str]]): What the
-            types mean. examples (Optional[Union[str, List[Dict[str, str]]]]): For learning in context, "ai" for those that ship, or a
-            JSON file; by default made of the training examples.
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        confusion (Optional[Dict[str, Any]]): The output of `spacy lowner confusion`. It is required.
+        descriptions (Optional[Dict[str, str]]): Descriptions of types, which replace those of `confusion`.
+        examples (Optional[Union[str, List[Dict[str, str]]]]): Examples for learning in context: "ai" for the packaged
+            ones, a JSON file, or a list. None makes them of the training examples.
+        RAISES (LownerError): If `confusion` is missing or no such output, or an example is incomplete.
         """
         if confusion is None:
             raise LownerError(Errors.LN094.format(name=self.name))
@@ -105,12 +126,21 @@ class LLMReasoner(Pipe):
             self.chain.examples = examples_from(docs, self.chain, self.cfg["spans_key"])
 
     def __call__(self, doc: Doc) -> Doc:
-        """Reason about one Doc. RETURNS (Doc): The Doc."""
+        """Write the reasoning on one Doc.
+
+        doc (Doc): The Doc.
+        RETURNS (Doc): The same Doc.
+        """
         self._reason([doc])
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 64) -> Iterator[Doc]:
-        """Reason about Docs, as many at once as the client has in flight. YIELDS (Doc): The Docs, in order."""
+        """Write the reasoning on Docs. The requests of a batch are concurrent, up to the limit of the client.
+
+        stream (Iterable[Doc]): The Docs.
+        batch_size (int): Docs per batch.
+        YIELDS (Doc): The same Docs, in order.
+        """
         for batch in util.minibatch(stream, batch_size):
             try:
                 self._reason(batch)
@@ -120,19 +150,37 @@ class LLMReasoner(Pipe):
                 yield from batch
 
     def to_bytes(self, *, exclude: Iterable[str] = tuple()) -> bytes:
-        """RETURNS (bytes): The prompt; no language model and no key."""
+        """Save the prompt to bytes. Language model and key are not saved.
+
+        exclude (Iterable[str]): Is ignored.
+        RETURNS (bytes): The prompt.
+        """
         return srsly.msgpack_dumps(self._state())
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
-        """Load what `to_bytes` gave. RETURNS (LLMReasoner): This one."""
+        """Load the prompt from bytes.
+
+        bytes_data (bytes): The bytes of `to_bytes`.
+        exclude (Iterable[str]): Is ignored.
+        RETURNS (LLMReasoner): This pipe.
+        """
         return self._load(srsly.msgpack_loads(bytes_data))
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> None:
-        """Save the prompt; no language model and no key."""
+        """Save the prompt to a folder. Language model and key are not saved.
+
+        path (Union[str, Path]): The folder.
+        exclude (Iterable[str]): Is ignored.
+        """
         write_json(util.ensure_path(path) / "reasoner.json", self._state())
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()) -> "LLMReasoner":
-        """Load what `to_disk` saved. RETURNS (LLMReasoner): This one."""
+        """Load the prompt from a folder.
+
+        path (Union[str, Path]): The folder of `to_disk`.
+        exclude (Iterable[str]): Is ignored.
+        RETURNS (LLMReasoner): This pipe.
+        """
         return self._load(srsly.read_json(util.ensure_path(path) / "reasoner.json"))
 
     @property
@@ -140,6 +188,7 @@ class LLMReasoner(Pipe):
         return {key: self.cfg[key] for key in ("initial", "backward")}
 
     def _reason(self, docs: List[Doc]) -> None:
+        # A Doc from an annotated corpus keeps its reasoning.
         docs = [doc for doc in docs if doc._.get(REASONING_KEY) is None]
         if not docs:
             return
@@ -149,20 +198,19 @@ class LLMReasoner(Pipe):
             self._fail(len(docs), "no language model is configured")
             return
         if time.monotonic() < self._cooldown_until:
-            self._fail(len(docs), "the language model gave no answer a while ago")
+            self._fail(len(docs), "the language model did not answer recently")
             return
+        model_name = self.llm.model if isinstance(self.llm, NamedModel) else type(self.llm).__name__
         try:
-            reasoned = reason(
-                docs, self.llm, self.chain, model_name=getattr(self.llm, "model", type(self.llm).__name__)
-            )
+            reasoned = reason(docs, self.llm, self.chain, model_name=model_name)
         except LownerError as error:
             self._start_cooldown()
             self._fail(len(docs), str(error))
             return
         if reasoned.timed_out:
             self._start_cooldown()
-        for cause, count in sorted(reasoned.missing.items()):
-            self._fail(count, cause)
+        for failure, count in sorted(reasoned.missing.items()):
+            self._fail(count, failure)
         if reasoned.partial:
             warn_once(self, Warnings.LN119, name=self.name, count=reasoned.partial)
 
@@ -180,6 +228,6 @@ class LLMReasoner(Pipe):
 
     def _load(self, state: Dict[str, Any]) -> "LLMReasoner":
         chain = state["chain"]
-        # Switches are the config's, which can be loaded with others.
+        # The switches are settings of the config, which may be overridden at load.
         self.chain = None if chain is None else ReasoningChain.from_dict({**chain, **self._switches})
         return self

@@ -1,1 +1,1 @@
-"""PBRC: a language model reasons about the entities of a text before a trained pipe decides."""
+"""PBRC: a language model reasons about the entities of a text before a trained pipe predicts them."""

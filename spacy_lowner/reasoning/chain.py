@@ -1,4 +1,4 @@
-"""The reasoning chain as a prompt (Figure 3), and the reasoning in a reply."""
+"""Writes the prompt of the reasoning chain (Figure 3 of PBRC), and reads the reasoning in a reply."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -11,13 +11,20 @@ from ..llm.json_reader import read_json_values
 from ..llm.messages import Reply, Request
 from ..llm.templates import render
 
-# Letters of a part of a reasoning at most; a longer one is not read.
+# The largest number of characters of a field of the reasoning. Longer ones are ignored.
 MAX_LENGTH = 20_000
 
 
 class Example(NamedTuple):
-    """A text with its reasoning, to learn from in context: by coarse types, for the fine types, and against those they are
-    taken for.
+    """A text with its reasoning, for learning in context.
+
+    text (str): The text.
+    initial (str): Reasoning by coarse types.
+    forward (str): Reasons for the fine types.
+    backward (str): Reasons against the types with which these are confused.
+
+    >>> Example("Ann sang", "Ann is a person.", "Ann is a singer: she sang.", "Ann is no song.").initial
+    'Ann is a person.'
     """
 
     text: str
@@ -28,20 +35,27 @@ class Example(NamedTuple):
 
 @dataclass
 class ReasoningChain:
-    """The five steps for a set of types.
+    """The five steps of the prompt for a set of types.
 
-    types (Dict[str, str]): What the fine types mean. sources (Dict[str, str]): What the coarse types mean.
-    prefixes (Dict[str, Optional[str]]): The coarse type of each fine one. confused (Dict[str, Optional[str]]): The type that each
-        fine one is most easily taken for.
-    examples (List[Example]): For learning in context.
-    initial (bool): Whether to reason by coarse types first. backward (bool): Whether to reason against the type that each is taken
-        for. Without both, the forward reasoning is left (Table 2).
+    types (Dict[str, str]): Descriptions of the fine types.
+    sources (Dict[str, str]): Descriptions of the coarse types.
+    prefixes (Dict[str, Optional[str]]): The coarse type of each fine type.
+    most_confused (Dict[str, Optional[str]]): The type with which each fine type is confused most.
+    examples (List[Example]): Examples for learning in context.
+    initial (bool): Whether to reason by coarse types first.
+    backward (bool): Whether to reason against the most confused type. Without both, there is only forward reasoning
+        (Table 2).
+
+    >>> types = {"singer": "a person who sings", "song": "a piece of music"}
+    >>> chain = ReasoningChain(types, {}, {"singer": None, "song": None}, {"singer": "song", "song": "singer"})
+    >>> chain.read(Reply('{"bidirectional": "Ann is a singer."}'))
+    {'bidirectional': 'Ann is a singer.'}
     """
 
     types: Dict[str, str]
     sources: Dict[str, str]
     prefixes: Dict[str, Optional[str]]
-    confused: Dict[str, Optional[str]]
+    most_confused: Dict[str, Optional[str]]
     examples: List[Example] = field(default_factory=list)
     initial: bool = True
     backward: bool = True
@@ -50,11 +64,17 @@ class ReasoningChain:
     def from_confusion(
         cls, confusion: Mapping[str, Any], descriptions: Optional[Mapping[str, str]] = None, **settings: Any
     ) -> "ReasoningChain":
-        """Set up the chain from what `spacy lowner confusion` wrote.
+        """Create the chain from the output of `spacy lowner confusion`.
 
-        confusion (Mapping[str, Any]): Its JSON. descriptions (Optional[Mapping[str, str]]): What types mean, in place of its words.
-        settings (Any): The other fields.
-        RETURNS (ReasoningChain): The chain. RAISES (LownerError): If the JSON is of something else.
+        confusion (Mapping[str, Any]): The JSON of the output.
+        descriptions (Optional[Mapping[str, str]]): Descriptions of types, which replace those of the output.
+        settings (Any): The fields `examples`, `initial` and `backward`.
+        RETURNS (ReasoningChain): The chain.
+        RAISES (LownerError): If the JSON is no such output.
+
+        >>> confusion = {"types": ["song"], "sources": ["MISC"], "prefixes": ["MISC"], "most_confused": [None]}
+        >>> ReasoningChain.from_confusion(confusion).prefixes
+        {'song': 'MISC'}
         """
         lists = ("types", "sources", "prefixes", "most_confused")
         missing = [key for key in lists if not isinstance(confusion.get(key), list)]
@@ -76,13 +96,13 @@ class ReasoningChain:
             types={name: meanings.get(name, readable_name(name)) for name in types},
             sources={name: coarse.get(name, readable_name(name)) for name in sources},
             prefixes=dict(zip(types, confusion["prefixes"])),
-            confused=dict(zip(types, confusion["most_confused"])),
+            most_confused=dict(zip(types, confusion["most_confused"])),
             **settings,
         )
 
     @property
-    def parts(self) -> List[str]:
-        """RETURNS (List[str]): What a reply has: "initial" and "bidirectional", or the latter alone."""
+    def fields(self) -> List[str]:
+        """RETURNS (List[str]): The fields of a reply: "initial" and "bidirectional", or only the latter."""
         return (["initial"] if self._by_coarse_types else []) + ["bidirectional"]
 
     @property
@@ -90,7 +110,11 @@ class ReasoningChain:
         return self.initial and bool(self.sources)
 
     def request(self, text: str) -> Request:
-        """RETURNS (Request): The prompt for a text. An example that is that text would give its answer away, and is left out."""
+        """Write the prompt for a text.
+
+        text (str): The text. An example with the same text is skipped, because it contains the answer.
+        RETURNS (Request): The request.
+        """
         prompt = render(
             __package__,
             "pbrc",
@@ -99,47 +123,62 @@ class ReasoningChain:
             types=self.types,
             sources=self.sources,
             prefixes=self.prefixes,
-            confused=self.confused,
+            confused=self.most_confused,
             initial=self._by_coarse_types,
             backward=self.backward,
-            examples=[{"text": one.text, "answer": self._answer(one)} for one in self.examples if one.text != text],
-            shape=json.dumps({part: "…" for part in self.parts}, ensure_ascii=False),
+            examples=[
+                {"text": example.text, "answer": self._answer(example)}
+                for example in self.examples
+                if example.text != text
+            ],
+            shape=json.dumps({name: "…" for name in self.fields}, ensure_ascii=False),
         )
-        properties = {part: {"type": "string"} for part in self.parts}
-        schema = {"type": "object", "properties": properties, "required": self.parts, "additionalProperties": False}
+        properties = {name: {"type": "string"} for name in self.fields}
+        schema = {"type": "object", "properties": properties, "required": self.fields, "additionalProperties": False}
         return Request.of(prompt, schema=schema)
 
     def read(self, reply: Reply) -> Optional[Dict[str, str]]:
-        """RETURNS (Optional[Dict[str, str]]): The reasoning in a reply by part; None if there is none that can be read. Of a reply that was
-        cut at the limit of tokens the last part is not taken.
+        """Read the reasoning in a reply.
+
+        reply (Reply): The reply. If it was cut at the limit of tokens, its last field is ignored.
+        RETURNS (Optional[Dict[str, str]]): The reasoning by field. None if there is none.
         """
         if reply.error is not None:
             return None
         values = [
             inner for value in read_json_values(reply.text) for inner in (value if isinstance(value, list) else [value])
         ]
-        said = next(
-            (value for value in values if isinstance(value, dict) and not value.keys().isdisjoint(self.parts)), {}
+        answer = next(
+            (value for value in values if isinstance(value, dict) and not value.keys().isdisjoint(self.fields)), {}
         )
-        if reply.truncated and said:
-            said.popitem()
-        texts = {part: said.get(part) for part in self.parts}
-        texts = {part: " ".join(text) if _are_texts(text) else text for part, text in texts.items()}
-        return {part: " ".join(clean_text(text).split()) for part, text in texts.items() if _is_reasoning(text)} or None
+        if reply.truncated and answer:
+            answer.popitem()
+        texts = {name: answer.get(name) for name in self.fields}
+        # Some models write a list of sentences.
+        texts = {name: " ".join(text) if _are_texts(text) else text for name, text in texts.items()}
+        return {name: " ".join(clean_text(text).split()) for name, text in texts.items() if _is_reasoning(text)} or None
 
     def as_dict(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): JSON-ready."""
+        """RETURNS (Dict[str, Any]): The chain as JSON."""
         return {**asdict(self), "examples": [example._asdict() for example in self.examples]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ReasoningChain":
-        """RETURNS (ReasoningChain): The inverse of `as_dict`."""
+        """Create the chain from the JSON of `as_dict`.
+
+        data (Mapping[str, Any]): The JSON.
+        RETURNS (ReasoningChain): The chain.
+
+        >>> chain = ReasoningChain({"song": "a piece"}, {}, {"song": None}, {"song": None})
+        >>> ReasoningChain.from_dict(chain.as_dict()) == chain
+        True
+        """
         return cls(**{**data, "examples": [Example(**example) for example in data["examples"]]})
 
     def _answer(self, example: Example) -> str:
         reasoning = f"{example.forward} {example.backward}" if self.backward and example.backward else example.forward
-        said = {"initial": example.initial, "bidirectional": reasoning}
-        return json.dumps({part: said[part] for part in self.parts}, ensure_ascii=False)
+        answer = {"initial": example.initial, "bidirectional": reasoning}
+        return json.dumps({name: answer[name] for name in self.fields}, ensure_ascii=False)
 
 
 def _is_reasoning(text: Any) -> bool:
@@ -151,9 +190,19 @@ def _are_texts(value: Any) -> bool:
 
 
 def check_examples(records: Sequence[Mapping[str, str]], where: str) -> List[Example]:
-    """RETURNS (List[Example]): From JSON. RAISES (LownerError): If one lacks a part, or has one that is no text."""
+    """Read examples from JSON.
+
+    records (Sequence[Mapping[str, str]]): Objects of the fields of `Example`.
+    where (str): The file or setting, for messages.
+    RETURNS (List[Example]): The examples.
+    RAISES (LownerError): If a field of an example is missing, unknown, or not a text.
+
+    >>> record = {"text": "Ann sang", "initial": "", "forward": "Ann is a singer.", "backward": ""}
+    >>> check_examples([record], "examples.json")[0].text
+    'Ann sang'
+    """
     for number, record in enumerate(records, start=1):
-        whole = isinstance(record, Mapping) and set(record) == set(Example._fields)
-        if not whole or not all(isinstance(text, str) for text in record.values()):
+        is_complete = isinstance(record, Mapping) and set(record) == set(Example._fields)
+        if not is_complete or not all(isinstance(text, str) for text in record.values()):
             raise LownerError(Errors.LN093.format(path=where, number=number, fields=", ".join(Example._fields)))
     return [Example(**record) for record in records]

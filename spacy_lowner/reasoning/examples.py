@@ -13,41 +13,57 @@ from ..corpus.files import read_json_file
 from ..corpus.names import readable_name
 from .chain import Example, ReasoningChain, check_examples
 
-# Written by hand, for the types of CrossNER's domain of that name.
-SHIPPED = ("ai",)
-COUNT = 10
+# Packaged examples, written by hand for the types of the CrossNER domain of that name.
+PACKAGED = ("ai",)
+# The largest number of examples that are made.
+MAX_EXAMPLES = 10
 
 
 def load_examples(name: str) -> List[Example]:
     """Load examples.
 
-    name (str): "ai" for those that ship, or a JSON file: a list of {"text", "initial", "forward", "backward"}.
-    RETURNS (List[Example]): The examples. RAISES (LownerError): If there are none, or one lacks a part.
+    name (str): "ai" for the packaged ones, or a JSON file: a list of {"text", "initial", "forward", "backward"}.
+    RETURNS (List[Example]): The examples.
+    RAISES (LownerError): If there is no such file, or an example is incomplete.
+
+    >>> len(load_examples("ai"))
+    10
     """
-    shipped = files("spacy_lowner.assets") / f"reasoning_{name}.json"
-    with as_file(shipped) if name in SHIPPED else nullcontext(Path(name)) as path:
+    packaged = files("spacy_lowner.assets") / f"reasoning_{name}.json"
+    with as_file(packaged) if name in PACKAGED else nullcontext(Path(name)) as path:
         return check_examples(read_json_file(path, list, "a JSON list of examples"), name)
 
 
 def examples_from(
-    docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = SPANS_KEY, count: int = COUNT
+    docs: Iterable[Doc], chain: ReasoningChain, spans_key: str = SPANS_KEY, max_examples: int = MAX_EXAMPLES
 ) -> List[Example]:
-    """Make examples of annotated Docs, those first that bring most types that no earlier one has.
+    """Make examples of annotated Docs. The Doc with the most new types is used first.
 
-    docs (Iterable[Doc]): With gold entities. chain (ReasoningChain): Of their types. spans_key (str): Of the entities.
-    count (int): Examples to make at most.
+    docs (Iterable[Doc]): Docs with gold entities.
+    chain (ReasoningChain): The chain, whose types the entities have. Other entities are ignored.
+    spans_key (str): The key of the entities.
+    max_examples (int): The largest number of examples.
     RETURNS (List[Example]): The examples.
+
+    >>> import spacy
+    >>> from spacy.tokens import Span
+    >>> doc = spacy.blank("en")("Hurt")
+    >>> doc.spans["sc"] = [Span(doc, 0, 1, "song")]
+    >>> chain = ReasoningChain({"song": "a piece of music"}, {}, {"song": None}, {"song": None})
+    >>> examples_from([doc], chain)[0].forward
+    'Hurt is of the type song: a piece of music.'
     """
-    rest = [(doc, [span for span in entity_spans(doc, spans_key) if span.label_ in chain.types]) for doc in docs]
-    rest = [(doc, spans) for doc, spans in rest if spans]
-    chosen: List[Example] = []
-    seen: Set[str] = set()
-    while rest and len(chosen) < count:
-        place = max(range(len(rest)), key=lambda i: (len(_types(rest[i][1]) - seen), -i))
-        doc, spans = rest.pop(place)
-        seen |= _types(spans)
-        chosen.append(_example(doc, spans, chain))
-    return chosen
+    known = [(doc, [span for span in entity_spans(doc, spans_key) if span.label_ in chain.types]) for doc in docs]
+    remaining = [(doc, spans) for doc, spans in known if spans]
+    examples: List[Example] = []
+    covered: Set[str] = set()
+    while remaining and len(examples) < max_examples:
+        # Of Docs with equally many new types, the first is used.
+        best = max(range(len(remaining)), key=lambda i: (len(_types(remaining[i][1]) - covered), -i))
+        doc, spans = remaining.pop(best)
+        covered |= _types(spans)
+        examples.append(_example(doc, spans, chain))
+    return examples
 
 
 def _types(spans: list) -> Set[str]:
@@ -58,7 +74,7 @@ def _example(doc: Doc, spans: list, chain: ReasoningChain) -> Example:
     coarse, forward, backward = [], [], []
     for span in dict.fromkeys((span.text, span.label_) for span in spans):
         text, label = span
-        prefix, other = chain.prefixes.get(label), chain.confused.get(label)
+        prefix, other = chain.prefixes.get(label), chain.most_confused.get(label)
         if prefix:
             coarse.append(f"{text} is {prefix}: {chain.sources[prefix]}.")
         forward.append(f"{text} is of the type {readable_name(label)}: {chain.types[label]}.")

@@ -1,4 +1,4 @@
-"""Asking a language model to reason about Docs."""
+"""Lets a language model reason about Docs."""
 
 from collections import Counter
 from typing import NamedTuple, Optional, Sequence
@@ -12,11 +12,18 @@ from .chain import ReasoningChain
 
 
 class Reasoned(NamedTuple):
-    """whole (int): Docs with all parts of the reasoning that were asked for. partial (int): With one of them.
-    missing (Counter): Docs without, by cause. timed_out (bool): Whether the server gave no answer at all.
+    """Counts of Docs by their reasoning.
+
+    complete (int): Docs with all fields of the reasoning.
+    partial (int): Docs with only one of two fields.
+    missing (Counter): Docs without reasoning, by reason.
+    timed_out (bool): Whether the deadline ended before the server answered any request.
+
+    >>> Reasoned(complete=3, partial=0, missing=Counter({"no reasoning in the reply": 1}), timed_out=False).complete
+    3
     """
 
-    whole: int
+    complete: int
     partial: int
     missing: Counter
     timed_out: bool
@@ -30,28 +37,41 @@ def reason(
     model_name: str,
     description: Optional[str] = None,
 ) -> Reasoned:
-    """Write `doc._.lowner_reasoning` of Docs, in place of what is there: a dict of the reasoning's parts, the model, and a digest of the prompt.
+    """Write `doc._.lowner_reasoning`: a dict of the fields of the reasoning, the model, and a digest of the prompt.
 
-    docs (Sequence[Doc]): The Docs; one without words is not asked about. model (LanguageModel): Reasons.
-    chain (ReasoningChain): How. model_name (str): For the record. description (Optional[str]): Of a progress bar; None shows none.
-    RETURNS (Reasoned): What came of it. Docs without a reasoning have None.
+    docs (Sequence[Doc]): The Docs. Older reasoning is replaced. It is None for blank Docs and those without an answer.
+    model (LanguageModel): The language model.
+    chain (ReasoningChain): Writes the prompts and reads the replies.
+    model_name (str): The name of the model, for the record.
+    description (Optional[str]): The text of a progress bar. None shows no bar.
+    RETURNS (Reasoned): The counts.
+
+    >>> import spacy
+    >>> from spacy_lowner.llm.messages import Reply
+    >>> class Model:
+    ...     def ask(self, requests, *, description=None):
+    ...         return [Reply('{"bidirectional": "Hurt is a song."}') for request in requests]
+    >>> doc = spacy.blank("en")("Ann sang Hurt")
+    >>> chain = ReasoningChain({"song": "a piece of music"}, {}, {"song": None}, {"song": None})
+    >>> reason([doc], Model(), chain, model_name="qwen2.5").complete, doc._.lowner_reasoning["bidirectional"]
+    (1, 'Hurt is a song.')
     """
     register(REASONING_KEY)
-    whole = partial = 0
+    complete = partial = 0
     missing: Counter = Counter()
     for doc in docs:
         doc._.set(REASONING_KEY, None)
-    asked = drop_blank_docs(docs)
-    requests = [chain.request(doc.text) for doc in asked]
+    selected = drop_blank_docs(docs)
+    requests = [chain.request(doc.text) for doc in selected]
     replies = model.ask(requests, description=description)
-    for doc, request, reply in zip(asked, requests, replies):
-        found = chain.read(reply)
-        if found is None:
-            unread = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
-            missing[reply.error or unread] += 1
+    for doc, request, reply in zip(selected, requests, replies):
+        reasoning = chain.read(reply)
+        if reasoning is None:
+            unreadable = "the reply was cut at the limit of tokens" if reply.truncated else "no reasoning in the reply"
+            missing[reply.error or unreadable] += 1
             continue
         digest = request_key(request.body(model_name, {}))[:16]
-        doc._.set(REASONING_KEY, {**found, "model": model_name, "prompt_hash": digest})
-        whole += len(found) == len(chain.parts)
-        partial += len(found) < len(chain.parts)
-    return Reasoned(whole, partial, missing, bool(replies) and all(reply.timed_out for reply in replies))
+        doc._.set(REASONING_KEY, {**reasoning, "model": model_name, "prompt_hash": digest})
+        complete += len(reasoning) == len(chain.fields)
+        partial += len(reasoning) < len(chain.fields)
+    return Reasoned(complete, partial, missing, bool(replies) and all(reply.timed_out for reply in replies))

@@ -185,7 +185,7 @@ def test_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
             return [Reply("They sing."), Reply("", error="down"), Reply("An album is a", truncated=True)]
 
     model = Model()
-    with pytest.warns(UserWarning, match="LN120.* misc, album:"):
+    with pytest.warns(UserWarning, match="LN120.* misc, album;"):
         texts = describe_types(["song", "popSinger", "misc", "album"], {"song": "a song"}, None, model)
     assert texts == {"song": "a song", "popSinger": "They sing.", "misc": "misc", "album": "album"}
     model.ask = lambda requests, description: [

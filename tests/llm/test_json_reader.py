@@ -206,6 +206,10 @@ def test_json_reader_work_grows_with_the_length(name, prefix):
 @pytest.mark.parametrize("name", HARD)
 def test_json_reader_time_grows_with_the_length(name):
     unit = HARD[name]
-    small, large = (seconds_of(lambda: read(unit * (length // len(unit)))) for length in (8000, 96_000))
+
+    def seconds(length):
+        return seconds_of(lambda: read(unit * (length // len(unit))))
+
+    small, large = seconds(8000), seconds(96_000)
     # Twelve times the length: quadratic time would be 144 times as long. What is too short to be measured is linear.
     assert large < 60 * max(small, 1e-4)

@@ -7,6 +7,7 @@ import spacy
 import srsly
 from small_models import TOK2VEC
 from spacy.training import Example as TrainingExample
+from thinc.api import ConfigValidationError
 from typer.testing import CliRunner
 
 from spacy_lowner.annotations import context_of
@@ -14,6 +15,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.messages import Reply
+from spacy_lowner.pipeline.llm_reasoner import LLMReasoner
 from spacy_lowner.reasoning.chain import ReasoningChain
 from spacy_lowner.reasoning.examples import examples_from, load_examples
 from spacy_lowner.reasoning.reason import reason
@@ -106,13 +108,16 @@ def test_the_shipped_examples_cover_the_types_of_ai():
     examples = load_examples("ai")
     assert len(examples) == 10 and all(all(example) for example in examples)
     said = " ".join(example.forward for example in examples)
-    types = "researcher university algorithm programming language field metric product conference location task organisation person misc country"
+    types = (
+        "researcher university algorithm programming language field metric product conference location task "
+        "organisation person misc country"
+    )
     assert all(word in said for word in types.split())
 
 
 def test_examples_are_made_of_sentences_that_bring_most_types(docs):
     chain = ReasoningChain.from_confusion(CONFUSION)
-    made = examples_from(docs, chain, count=2)
+    made = examples_from(docs, chain, max_examples=2)
     assert [example.text for example in made] == ["Bob sang Hurt", "Thriller"]
     assert made[0].initial == "Bob is PER: per." and "Hurt is not of the type album: a record." in made[0].backward
     assert len(examples_from(docs, chain)) == 3
@@ -308,8 +313,10 @@ def test_what_the_pipe_needs(docs):
         pipe.initialize(lambda: [])
     with pytest.raises(LownerError, match="lacks types"):
         pipe.initialize(lambda: [], confusion={"sources": [], "prefixes": [], "most_confused": []})
-    with pytest.raises(LownerError, match="on_failure"):
+    with pytest.raises(ConfigValidationError, match="on_failure"):
         build(on_failure="cry")
+    with pytest.raises(LownerError, match="on_failure"):
+        LLMReasoner(nlp.vocab, on_failure="cry")
 
 
 def test_a_config_can_name_replies_that_were_written_down(docs, tmp_path):
