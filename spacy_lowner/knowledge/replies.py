@@ -95,7 +95,7 @@ def read_spans(
         return None
     pairs: List[Tuple[str, str]] = []
     for item in items:
-        values = [item.get(mention_name), item.get(label_name)] if isinstance(item, dict) else []
+        values: List[Any] = [item.get(mention_name), item.get(label_name)] if isinstance(item, dict) else []
         if not values or not all(isinstance(value, str) and value.strip() for value in values):
             report.reject("item without text and label", doc.text, item)
         elif problem := label_problem(values[1].strip()):

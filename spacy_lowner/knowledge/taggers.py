@@ -146,12 +146,10 @@ def _of_jieba() -> TagT:
     def tag(docs: Sequence[Doc]) -> Iterator[TaggedT]:
         for doc in docs:
             words = list(_words(doc, posseg.cut(doc.text)))
-            runs = (
-                list(run)
-                for noun, run in groupby(words, key=lambda word: word is not None and word.label.startswith(NOUN))
-                if noun
-            )
-            phrases = [LabeledSpan(run[0].start, run[-1].end, "NP") for run in runs]
+            # A noun phrase is a run of nouns. White space and parts of tokens (None) end a run.
+            runs = groupby(words, key=lambda word: word is not None and word.label.startswith(NOUN))
+            nouns = [[word for word in run if word is not None] for is_noun, run in runs if is_noun]
+            phrases = [LabeledSpan(run[0].start, run[-1].end, "NP") for run in nouns]
             yield {"entities": phrases, "pos": [word for word in words if word is not None]}
 
     return tag

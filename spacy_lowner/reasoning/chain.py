@@ -153,7 +153,7 @@ class ReasoningChain:
         )
         if reply.truncated and answer:
             answer.popitem()
-        texts = {name: answer.get(name) for name in self.fields}
+        texts: Dict[str, Any] = {name: answer.get(name) for name in self.fields}
         # Some models write a list of sentences.
         texts = {name: " ".join(text) if _are_texts(text) else text for name, text in texts.items()}
         return {name: " ".join(clean_text(text).split()) for name, text in texts.items() if _is_reasoning(text)} or None

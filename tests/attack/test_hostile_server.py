@@ -210,7 +210,12 @@ def test_hostile_server_slow_headers_on_a_connection_that_was_good():
 
     with raw_server(handle) as (url, seen):
         good, slow = ask(
-            url, "a", "b", max_concurrency=1, timeout=1, retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=1)
+            url,
+            "a",
+            "b",
+            max_concurrency=1,
+            timeout=1,
+            retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=1),
         )
     assert good.text == "fine" and "given up" in slow.error
 
@@ -234,7 +239,8 @@ from spacy_lowner.llm.messages import Request
 from spacy_lowner.llm.retrying import RetryPolicy
 import openai, spacy_lowner.llm.bounded_http
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model = OpenAIClient("m", sys.argv[1], timeout=20, retry_policy=RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=0.5))
+policy = RetryPolicy(initial_delay=0.01, max_delay=0.02, deadline=0.5)
+model = OpenAIClient("m", sys.argv[1], timeout=20, retry_policy=policy)
 (reply,) = model.ask([Request.of("x")])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, reply.error)
 """
@@ -630,7 +636,10 @@ def test_hostile_server_any_answer_is_a_reply_or_a_coded_error():
             # A new client for each: one that was answered once takes other errors for passing ones.
             try:
                 (reply,) = ask(
-                    url, f"{number}", timeout=0.2, retry_policy=RetryPolicy(initial_delay=0.001, max_delay=0.001, deadline=0.05)
+                    url,
+                    f"{number}",
+                    timeout=0.2,
+                    retry_policy=RetryPolicy(initial_delay=0.001, max_delay=0.001, deadline=0.05),
                 )
             except LownerError as error:
                 assert str(error).startswith("[LN") and str(error).isprintable()
