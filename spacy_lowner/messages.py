@@ -78,8 +78,8 @@ class Errors(metaclass=MessageCatalogue):
         "tells which. Set <offsets> to tokens or to characters."
     )
     LN166 = (
-        "{path}: none of its {count} records has a span, but they have the unknown keys {keys}, which may hold "
-        "annotations. Write spans under one of {known}, or set <unannotated> if the texts are not annotated."
+        "{path}, {where}: {count} record(s) without spans have the unknown keys {keys}, which may hold annotations. Write spans "
+        "under one of {known}, or set <unannotated> if these texts are not annotated."
     )
     LN167 = (
         "{path}, line {line}: {found} columns ({text!r}), but most lines have {size}. Correct the line, or skip the "
@@ -88,6 +88,14 @@ class Errors(metaclass=MessageCatalogue):
     LN168 = (
         "{path} has {size} columns. Name existing ones with <word_column> and <label_columns>; the words cannot be in a "
         "column of labels."
+    )
+    LN171 = "{path}: the answer of all {count} records is reject or ignore, so there is no gold data. Export accepted ones."
+    LN172 = (
+        "{path}: columns {columns} hold tags, but their spans do not nest as layers of one annotation do. "
+        "Name those to read with <label_columns>."
+    )
+    LN173 = (
+        "{path}: no Doc has spans under the key {spans_key!r}, nor doc.ents (keys: {others}). Name the key with <spans_key>."
     )
     LN169 = "{path}: {problem}. Correct the Doc, or make the file again with: python -m spacy lowner convert."
 
@@ -367,8 +375,8 @@ class Warnings(metaclass=MessageCatalogue):
     LN114 = "{path} cannot be written any more ({reason}): new replies are used, but the next run requests them again."
     LN115 = "{count} text(s) of more than {limit} bytes are read without their context, because they may fill the encoder."
     LN116 = (
-        "{path}: {count} Doc(s) have doc.ents but no spans under the key {spans_key!r}, which other Docs have. They count as "
-        "Docs without entities."
+        "{path}: {count} Doc(s) have spans under {others}, but none under the key {spans_key!r}, which other Docs have. They "
+        "count as Docs without entities."
     )
     LN117 = (
         "FactMix adds nothing: of {made} examples {filtered} were rejected by the filter, and the others exist already. Use "

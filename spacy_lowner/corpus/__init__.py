@@ -1,1 +1,1 @@
-"""Text in, Docs out: readers of every common format, writers, samplers, and a look at what a corpus holds."""
+"""Read corpora of all common formats as Docs, clean, describe, sample and write them."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, TypeVar
 
@@ -13,11 +14,14 @@ from .sentence import LabeledSpan, Sentence
 # Names of changes in `ReadingReport.changes`.
 TRIMMED = "spans trimmed of white space"
 BLANK = "spans of only white space dropped"
+EMPTY = "empty spans dropped"
 REPEATED = "repeated spans dropped"
 LABELS_TRIMMED = "labels trimmed of white space"
 # Longest value that is printed whole in a message.
 MAX_SHOWN = 40
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+# The label of words outside all spans in tagged formats. A span with it could not be told from no span.
+OUTSIDE = "O"
 SpanT = TypeVar("SpanT")
 
 
@@ -27,14 +31,16 @@ def clean_label(label: str, changes: Counter) -> str:
     label (str): The label in a file.
     changes (Counter): Counts trimmed labels.
     RETURNS (str): The trimmed label.
-    RAISES (ValueError): If it is blank or has a control character, such as a tab or a line end.
+    RAISES (ValueError): If it is invisible, is "O", or has a control character, such as a tab or a line end.
 
     >>> clean_label(" PER ", Counter())
     'PER'
     """
     trimmed = label.strip()
-    if not trimmed:
+    if all(unicodedata.category(char) in ("Cf", "Zs") for char in trimmed):
         raise ValueError(f"the label {label!r} is blank")
+    if trimmed == OUTSIDE:
+        raise ValueError(f"the label {label!r} means that words are outside all spans")
     if _CONTROL.search(trimmed):
         raise ValueError(f"the label {label!r} has a control character")
     changes[LABELS_TRIMMED] += trimmed != label
@@ -160,7 +166,7 @@ def _clean(spans: Iterable[LabeledSpan], words: Sequence[str], changes: Counter)
     kept: List[LabeledSpan] = []
     for span in spans:
         start, end = _trim(span.start, span.end, lambda i: words[i].isspace())
-        changes[BLANK] += start == end
+        changes[EMPTY if span.start == span.end else BLANK] += start == end
         changes[TRIMMED] += start < end and (start, end) != (span.start, span.end)
         if start < end:
             kept.append(LabeledSpan(start, end, clean_label(span.label, changes)))

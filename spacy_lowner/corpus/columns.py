@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import Errors, LownerError
-from .column_layout import Layout, Row, find_layout, split_columns
+from .column_layout import Layout, Row, count_columns, drop_combined, find_layout, is_comment, split_columns
 from .files import read_lines
-from .schemes import SCHEMES, decode_tags, detect_scheme, parse_tag
+from .schemes import SCHEMES, decode_tags, detect_scheme
 from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 
 # Lines that hold no token: starts of documents and identifiers of images.
@@ -32,8 +32,8 @@ def read_columns(
 
     Columns are separated by a TAB if the line has one, else by spaces. All lines have the same number of columns. The
     columns of words and labels are detected (`corpus.column_layout`) or set; several columns of labels are layers of
-    nested spans. `-DOCSTART-` and `IMGID:` lines and comments (lines that begin with "#" and end in no label) are
-    skipped. Spaces and TABs at the end of a line are ignored.
+    nested spans. `-DOCSTART-` and `IMGID:` lines, comments (lines that begin with "# " and are no token) and rows of
+    CoNLL-U that repeat the next words are skipped. Spaces and TABs at the end of a line are ignored.
 
     path (Path): The file.
     scheme (Optional[str]): One of `SCHEMES`; detected by default.
@@ -47,16 +47,23 @@ def read_columns(
     RAISES (LownerError): If no line has a label, or there is no such column.
     """
     report = report if report is not None else ReadingReport()
-    sentences = [rows for rows in _sentences(path, encoding, on_error) if rows]
+    sentences = _tokens(_sentences(path, encoding, on_error))
     if not sentences:
         raise LownerError(Errors.LN001.format(path=path))
     try:
         layout = find_layout(sentences, word_column, label_columns)
     except IndexError as error:
         raise LownerError(Errors.LN168.format(path=path, size=error)) from None
+    except ValueError as error:
+        raise LownerError(Errors.LN172.format(path=path, columns=error)) from None
     schemes = [scheme or _detect(path, sentences, column) for column in layout.labels]
+    words = [row.cells[layout.word] for rows in sentences for row in rows if layout.word < len(row.cells)]
+    if not any(word.strip() for word in words):
+        first = sentences[0][0]
+        raise LownerError(Errors.LN004.format(path=path, line=first.line, text=first.text[:60]))
     report.scheme = "/".join(dict.fromkeys(schemes))
-    report.layout = "" if layout.is_usual else str(layout)
+    # Numbers may be the words or an index of unknown kind, so the user should see what was read.
+    report.layout = "" if layout.is_usual and any(not word.isdecimal() for word in words) else str(layout)
     for rows in sentences:
         try:
             spans = _decode(path, rows, layout, schemes, report)
@@ -99,6 +106,14 @@ def _detect(path: Path, sentences: List[List[Row]], column: int) -> str:
     return scheme
 
 
+def _tokens(sentences: Iterator[List[Row]]) -> List[List[Row]]:
+    """RETURNS (List[List[Row]]): The rows of each sentence that are tokens; sentences without tokens are left out."""
+    rows_by_sentence = list(sentences)
+    size = count_columns(rows_by_sentence)
+    tokens = [drop_combined([row for row in rows if not is_comment(row, size)]) for rows in rows_by_sentence]
+    return [rows for rows in tokens if rows]
+
+
 def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[Row]]:
     """YIELDS (List[Row]): The rows of each sentence without a line that cannot be decoded."""
     rows: List[Row] = []
@@ -110,7 +125,7 @@ def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[R
             if not has_bad_line:
                 yield rows
             rows, has_bad_line = [], False
-        elif not SKIPPED.match(line) and not _is_comment(line):
+        elif not SKIPPED.match(line):
             rows.append(Row(number, line, split_columns(line)))
     if not has_bad_line:
         yield rows
@@ -119,7 +134,3 @@ def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[R
 def _numbered(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[Tuple[int, Optional[str]]]:
     lines = read_lines(path, encoding, on_error)
     return enumerate((line and line.rstrip(" \t") for line in lines), 1)
-
-
-def _is_comment(line: str) -> bool:
-    return (line == "#" or line.startswith("# ")) and parse_tag(split_columns(line)[-1]) is None

@@ -1,7 +1,7 @@
 """Convert sentences to Docs and back, and read and write DocBins."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
 
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.util import filter_spans
@@ -162,7 +162,7 @@ def other_span_keys(docs: Iterable[Doc], spans_key: str = SPANS_KEY) -> List[str
     >>> other_span_keys([doc], "sc"), other_span_keys([doc], "mine")
     (['mine'], [])
     """
-    keys = set()
+    keys: Set[str] = set()
     for doc in docs:
         if spans_key in doc.spans or doc.ents:
             return []

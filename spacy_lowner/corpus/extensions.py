@@ -157,7 +157,9 @@ def entity_mentions(docs: Iterable[Doc]) -> List[Tuple[str, str]]:
     """
     mentions = []
     for doc in docs:
-        group = doc.spans[EXTENSION_KEY] if EXTENSION_KEY in doc.spans else []
+        if EXTENSION_KEY not in doc.spans:
+            continue
+        group = doc.spans[EXTENSION_KEY]
         entities = group.attrs[SOURCE_LABELS].get("entities", []) if LabelSource.of(doc) else None
         mentions += [(span.text, span.label_) for span in group if entities is None or span.label_ in entities]
     return mentions

@@ -66,7 +66,7 @@ def _target_of(path: Path) -> Path:
 def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> List[Optional[str]]:
     """Read the lines of a text file, without a byte order mark.
 
-    Only LF and CRLF end a line, because other separators may be tokens.
+    Only LF and CRLF end a line, because other separators may be tokens. In a file without LF, CR does, too.
 
     path (Path): The file.
     encoding (str): Encoding of the file.
@@ -75,10 +75,15 @@ def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_er
     RAISES (LownerError): If the file is missing or empty, or the encoding is unknown.
     """
     try:
+        # A pipe could be read only once, but the format is detected before the file is read.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise LownerError(Errors.LN019.format(path=path, reason="it is a pipe or device"))
         data = path.read_bytes()
     except OSError as error:
         message = Errors.LN010 if isinstance(error, FileNotFoundError) else Errors.LN019
         raise LownerError(message.format(path=path, reason=error.strerror)) from None
+    if b"\n" not in data and b"\r" in data:
+        data = data.replace(b"\r", b"\n")
     lines: List[Optional[str]]
     if not _is_text_encoding(encoding):
         raise LownerError(Errors.LN014.format(what="encoding", value=encoding, options="utf8, gb18030, …"))

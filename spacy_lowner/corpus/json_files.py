@@ -1,4 +1,4 @@
-"""JSON and JSON lines of any layout to records, whatever the file holds."""
+"""Read the records of JSON and JSONL files of any layout."""
 
 import json
 import re
@@ -8,24 +8,30 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import Errors, LownerError
 from .files import read_lines
+from .keys import TEXT_KEYS, TOKEN_KEYS
 from .sentence import OnErrorT
 
-# Python's reader, and all that later walks through a value, fails in many ways on deeper ones.
+# Python's JSON reader and all recursive functions fail in many ways on deeper values.
 MAX_DEPTH = 100
-# Lines of which one that is a JSON value by itself shows that the file has one per line.
-PEEKED = 100
+# A file has one value per line if one of its first lines is a complete object or array. So many lines are tried.
+TRIED_LINES = 100
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])')
-# JSON can escape halves of a surrogate pair, and no file can hold them.
+# White space and commas between two values.
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
+# JSON can escape half of a surrogate pair, which no encoded text can hold.
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 RecordT = Tuple[str, Any]
 
 
 class JSONProblem(ValueError):
-    """Why a text is not JSON that can be used.
+    """The reason why a text is not JSON that can be used.
 
-    problem (str): In words.
+    problem (str): The reason.
     line (int): Line of the text, from 1.
+
+    >>> JSONProblem("nested too deep", line=3).line
+    3
     """
 
     def __init__(self, problem: str, line: int = 1):
@@ -36,10 +42,13 @@ class JSONProblem(ValueError):
 def parse_json(text: str) -> Any:
     """Read one JSON value.
 
-    text (str): The value, with white space around it at most.
+    text (str): The value, which may have white space around it.
     RETURNS (Any): The value.
-    RAISES (JSONProblem): If it is not JSON, names a key twice, nests deeper than `MAX_DEPTH`, or has a number of thousands
-        of digits or half of a surrogate pair.
+    RAISES (JSONProblem): If it is not JSON, has a key twice, nests deeper than `MAX_DEPTH`, or has a number of
+        thousands of digits or half of a surrogate pair.
+
+    >>> parse_json('{"text": "Ada"}')
+    {'text': 'Ada'}
     """
     _check_depth(text)
     try:
@@ -56,7 +65,14 @@ def parse_json(text: str) -> Any:
 
 
 def is_json(text: str) -> bool:
-    """RETURNS (bool): Whether a text is a JSON object or array."""
+    """Check whether a text is a JSON object or array.
+
+    text (str): The text.
+    RETURNS (bool): Whether it is.
+
+    >>> is_json("[1]"), is_json("1")
+    (True, False)
+    """
     try:
         return isinstance(parse_json(text), (dict, list))
     except JSONProblem:
@@ -64,20 +80,29 @@ def is_json(text: str) -> bool:
 
 
 def load_items(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
-    """Read a JSON list, an object that wraps one, one value per line, or values one after another over several lines.
+    """Read the records of a file.
+
+    The file holds a list, an object with a list, one value per line, or values after each other over several lines.
 
     path (Path): The file.
-    encoding (str): Of the file.
-    on_error (OnErrorT): What to do about a line that is not JSON.
-    YIELDS (RecordT): Where each item is, and the item.
-    RAISES (LownerError): If a file with one value is not JSON.
+    encoding (str): Encoding of the file.
+    on_error (OnErrorT): Called with the error of each line that is not JSON.
+    YIELDS (RecordT): The position of each record, for messages, and the record.
+    RAISES (LownerError): If the file does not have one value per line, and is not JSON, or has several lists.
     """
     lines = read_lines(path, encoding, on_error)
-    if any(line and line[0] in "{[" and is_json(line) for line in islice(filter(None, lines), PEEKED)):
+    written = [line for line in lines if line and line.strip()]
+    # A list may have one record per line too, so a line that is a list does not show that each line is a record.
+    if written and written[0].startswith("{") and is_json(written[0]):
         items = list(_by_line(path, lines, on_error))
     else:
-        items = _values(path, "\n".join(line or "" for line in lines))
-    yield from _unwrapped(items)
+        try:
+            items = _values(path, "\n".join(line or "" for line in lines))
+        except LownerError:
+            if not any(line[0] in "{[" and is_json(line) for line in islice(written, TRIED_LINES)):
+                raise
+            items = list(_by_line(path, lines, on_error))
+    yield from _unwrapped(path, items)
 
 
 def _by_line(path: Path, lines: List[Optional[str]], on_error: OnErrorT) -> Iterator[RecordT]:
@@ -90,24 +115,26 @@ def _by_line(path: Path, lines: List[Optional[str]], on_error: OnErrorT) -> Iter
 
 
 def _values(path: Path, text: str) -> List[RecordT]:
-    """RETURNS (List[RecordT]): All values of a file. RAISES (LownerError): If it is not JSON to its end."""
+    """RETURNS (List[RecordT]): All values of a file. RAISES (LownerError): If any of it is not JSON."""
     items: List[RecordT] = []
-    start = 0
+    start, line = 0, 1
     while start < len(text):
         end = _end_of_value(text, start)
-        line = text.count("\n", 0, start) + 1
         try:
             value = parse_json(text[start:end])
         except JSONProblem as error:
             where = f"line {line + error.line - 1}"
             raise LownerError(_bad(path, where, str(error), "Correct the syntax")) from None
         items.append((f"record {len(items) + 1}", value))
-        start = end + len(text[end:]) - len(text[end:].lstrip(" \t\r\n,"))
+        following = _BETWEEN.match(text, end)
+        following_start = following.end() if following else end
+        line += text.count("\n", start, following_start)
+        start = following_start
     return items
 
 
 def _end_of_value(text: str, start: int) -> int:
-    """RETURNS (int): Where the brackets that open at `start` are closed; the end of the text if they never are."""
+    """RETURNS (int): The position after the bracket that closes the one at `start`, or the end of the text."""
     depth = 0
     for match in _BRACKETS.finditer(text, start):
         depth += (match.group(1) is not None) - (match.group(2) is not None)
@@ -116,18 +143,29 @@ def _end_of_value(text: str, start: int) -> int:
     return len(text)
 
 
-def _unwrapped(items: List[RecordT]) -> Iterator[RecordT]:
-    """YIELDS (RecordT): The items of the only list, or of the only list inside the only object; else all as they are."""
+def _unwrapped(path: Path, items: List[RecordT]) -> Iterator[RecordT]:
+    """YIELDS (RecordT): The items of the only list, or of the only list inside the only object; else all as they are.
+    RAISES (LownerError): If the object has several lists of records.
+    """
     if len(items) == 1:
         where, value = items[0]
-        lists = [inner for inner in value.values() if _has_texts(inner)] if isinstance(value, dict) else []
-        alone = len(lists) == 1 and not {"text", "sentence", "tokens", "words"} & set(value)
-        whole = value if _is_record_list(value) else lists[0] if alone else None
         # A pair of a text and its annotations is a list too, but its first item is a text.
-        if whole is not None or value == []:
-            yield from ((f"record {number}", item) for number, item in enumerate(whole or [], 1))
+        if value == [] or _is_record_list(value):
+            yield from _numbered(value)
             return
+        if isinstance(value, dict) and not {*TEXT_KEYS, *TOKEN_KEYS} & set(value):
+            lists = {name: inner for name, inner in value.items() if _has_texts(inner)}
+            if len(lists) > 1:
+                problem = f"lists of records under {', '.join(map(repr, lists))}"
+                raise LownerError(_bad(path, where, problem, "Write one file per list"))
+            if lists:
+                yield from _numbered(next(iter(lists.values())))
+                return
     yield from items
+
+
+def _numbered(records: List[Any]) -> Iterator[RecordT]:
+    yield from ((f"record {number}", record) for number, record in enumerate(records, 1))
 
 
 def _is_record_list(value: Any) -> bool:
@@ -135,15 +173,16 @@ def _is_record_list(value: Any) -> bool:
 
 
 def _has_texts(value: Any) -> bool:
-    return _is_record_list(value) and all(isinstance(item, dict) and {"text", "tokens"} & set(item) for item in value)
+    known = {*TEXT_KEYS, *TOKEN_KEYS}
+    return _is_record_list(value) and any(isinstance(item, dict) and known & set(item) for item in value)
 
 
 def _unique_keys(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in value if names.count(name) > 1)
-        raise JSONProblem(f"the key {twice!r} twice in one object")
+        repeated = next(name for name in value if names.count(name) > 1)
+        raise JSONProblem(f"the key {repeated!r} twice in one object")
     return value
 
 

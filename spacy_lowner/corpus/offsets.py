@@ -1,7 +1,8 @@
-"""How a file counts the offsets of its spans.
+"""Detect how a file counts the offsets of its spans.
 
-Annotation tools count characters, UTF-16 code units (JavaScript), bytes or tokens, include the last one or not, and count a
-CRLF as one or two. Where spans carry their own text, one way of counting fits all of them, and is found by trying.
+Annotation tools count characters, UTF-16 code units (JavaScript), bytes or tokens; their ends are included or excluded;
+and they count a CRLF as one or two. If spans carry their text, all ways of counting are tried, and the one is chosen
+under which all texts agree.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequenc
 
 ENDS = ("auto", "inclusive", "exclusive")
 TOKENS, CHARACTERS = "tokens", "characters"
-# Sizes of one character, given the one after it.
+# Size of a character in each unit. The functions get the character and the next one.
 _SIZES: Dict[str, Callable[[str, str], int]] = {
     "UTF-16 code units": lambda char, _: 1 + (ord(char) > 0xFFFF),
     "UTF-8 bytes": lambda char, _: len(char.encode("utf8", "surrogatepass")),
@@ -23,30 +24,38 @@ UNITS = {
     "crlf": "characters, CRLF as one",
     "lf": "characters, LF as two",
 }
-# Names of units for users: of an option.
+# Names of the units in the option `--offsets`.
 OFFSETS = ("auto", TOKENS, CHARACTERS, *UNITS)
 
 
 class RawSpan(NamedTuple):
-    """A span as a file has it.
+    """A span as it is written in a file.
 
-    start, end (int): In the file's way of counting.
+    start (int): First offset, in the way of counting of the file.
+    end (int): Last offset.
     label (str): Its label.
-    mention (Optional[str]): Its text, if the file says so. mention_key (str): The field that does.
+    mention (Optional[str]): Its text; None if the file does not have it.
+    others (Tuple[Tuple[str, str], ...]): Other texts of the span, by field, any of which may be the text of the span.
+
+    >>> RawSpan(0, 3, "PER", "Ada").mention
+    'Ada'
     """
 
     start: int
     end: int
     label: str
     mention: Optional[str] = None
-    mention_key: str = ""
+    others: Tuple[Tuple[str, str], ...] = ()
 
 
 class Counting(NamedTuple):
-    """A way of counting.
+    """A way of counting offsets.
 
     unit (str): `TOKENS`, `CHARACTERS` or a value of `UNITS`.
     inclusive (bool): Whether the end belongs to the span.
+
+    >>> print(Counting(CHARACTERS, True))
+    characters, ends included
     """
 
     unit: str
@@ -58,11 +67,15 @@ class Counting(NamedTuple):
 
 @dataclass
 class SpanText:
-    """What the spans of one record point into.
+    """A text or tokens, and the spans of one record whose offsets point into it.
 
-    text (Optional[str]): The text; None where there are tokens only.
-    words (Optional[List[str]]): Its tokens, if the record has some.
+    text (Optional[str]): The text; None if there are only tokens.
+    words (Optional[List[str]]): The tokens; None if there is only a text.
     spans (List[RawSpan]): The spans.
+
+    >>> record = SpanText("Ada sang", None, [RawSpan(0, 2, "PER", "Ada")])
+    >>> record.resolve(Counting(CHARACTERS, inclusive=True))
+    [(0, 3)]
     """
 
     text: Optional[str]
@@ -70,86 +83,151 @@ class SpanText:
     spans: List[RawSpan]
 
     def resolve(self, counting: Counting) -> List[Optional[Tuple[int, int]]]:
-        """Read all spans in one way of counting.
+        """Convert the offsets of all spans.
 
-        RETURNS (List[Optional[Tuple[int, int]]]): First and last excluded, of words for `TOKENS` and else of characters; None
-            for a span that lies outside or divides a character.
+        counting (Counting): The way of counting.
+        RETURNS (List[Optional[Tuple[int, int]]]): Start and end (excluded) per span, in words for `TOKENS` and else in
+            characters; None for a span that lies outside, is empty, or begins or ends inside a character.
+
+        >>> SpanText("🙂 Ada", None, [RawSpan(3, 6, "PER")]).resolve(Counting(UNITS["utf16"], False))
+        [(2, 5)]
         """
         if counting.unit == TOKENS:
             if self.words is None:
                 return [None] * len(self.spans)
-            positions: Optional[List[int]] = list(range(len(self.words) + 1))
+            positions = list(range(len(self.words) + 1))
         elif self.text is None:
             return [None] * len(self.spans)
         else:
             positions = _positions(self.text, counting.unit)
-        return [_place(span.start, span.end + counting.inclusive, positions) for span in self.spans]
+        return [_resolve(span.start, span.end + counting.inclusive, positions) for span in self.spans]
 
-    def agrees(self, place: Optional[Tuple[int, int]], mention: str, unit: str) -> bool:
-        """RETURNS (bool): Whether the words or characters of a place are those of the mention; white space may differ."""
-        if place is None:
+    def matches(self, position: Optional[Tuple[int, int]], mention: str, unit: str) -> bool:
+        """Compare the words or characters at a position with the text of a span. White space may differ.
+
+        position (Optional[Tuple[int, int]]): Start and end (excluded), as of `resolve`.
+        mention (str): The text of the span.
+        unit (str): The unit of the way of counting.
+        RETURNS (bool): Whether they are the same; False for None.
+
+        >>> SpanText("Ada sang", None, []).matches((0, 3), "Ada", CHARACTERS)
+        True
+        """
+        if position is None:
             return False
         if unit == TOKENS:
-            # A token may have white space inside.
-            return "".join("".join((self.words or [])[slice(*place)]).split()) == "".join(mention.split())
-        return " ".join((self.text or "")[slice(*place)].split()) == " ".join(mention.split())
+            # Tokens can contain white space, and the spaces between tokens are not known.
+            return "".join("".join((self.words or [])[slice(*position)]).split()) == "".join(mention.split())
+        return " ".join((self.text or "")[slice(*position)].split()) == " ".join(mention.split())
+
+    def is_exact(self, position: Optional[Tuple[int, int]], mention: str, unit: str) -> bool:
+        """Compare the characters at a position with the text of a span, white space included.
+
+        position (Optional[Tuple[int, int]]): Start and end (excluded), as of `resolve`.
+        mention (str): The text of the span.
+        unit (str): The unit of the way of counting.
+        RETURNS (bool): Whether they are the same; True for tokens, whose white space is not known.
+
+        >>> SpanText("Ada, sang", None, []).is_exact((0, 4), "Ada,", CHARACTERS)
+        True
+        """
+        return position is not None and (unit == TOKENS or (self.text or "")[slice(*position)] == mention)
+
+
+class Score(NamedTuple):
+    """How well a way of counting fits.
+
+    fitting (int): Number of spans that lie inside and whose texts match.
+    exact (int): Number of those whose white space matches too.
+    total (int): Number of all spans.
+    """
+
+    fitting: int
+    exact: int
+    total: int
 
 
 def choose_counting(records: Sequence[SpanText], offsets: str = "auto", ends: str = "auto") -> Counting:
-    """Find the way of counting that fits the texts of all spans.
+    """Choose the way of counting that fits the texts of all spans.
 
-    records (Sequence[SpanText]): Of one file.
-    offsets (str): One of `OFFSETS`. ends (str): One of `ENDS`.
-    RETURNS (Counting): The first in the order of `candidates` under which all texts agree and all spans lie inside; else the
-        one under which most do.
+    records (Sequence[SpanText]): The records of one file.
+    offsets (str): One of `OFFSETS`.
+    ends (str): One of `ENDS`.
+    RETURNS (Counting): The one under which most spans lie inside and most texts match; of several such ones the one
+        under which most white space matches too; of these the first one in the order of `candidates`.
+
+    >>> print(choose_counting([SpanText("Ada sang", None, [RawSpan(0, 2, "PER", "Ada")])]))
+    characters, ends included
     """
-    ways = candidates(records, offsets, ends)
-    best, best_score = ways[0], -1
-    for way in ways:
-        score, total = _score(records, way)
-        if score == total:
-            return way
-        if score > best_score:
-            best, best_score = way, score
-    return best
+    countings = candidates(records, offsets, ends)
+    scores = [score_counting(records, counting) for counting in countings]
+    return countings[max(range(len(countings)), key=lambda i: (scores[i].fitting, scores[i].exact, -i))]
 
 
 def candidates(records: Iterable[SpanText], offsets: str = "auto", ends: str = "auto") -> List[Counting]:
-    """RETURNS (List[Counting]): The ways of counting to try, the most usual one first. Without texts of spans there is nothing to
-    tell one from another, and only the usual one is left.
+    """List the ways of counting to try.
+
+    Without texts of spans nothing distinguishes the rarer ways, so that only the usual ones are listed.
+
+    records (Iterable[SpanText]): The records of one file.
+    offsets (str): One of `OFFSETS`.
+    ends (str): One of `ENDS`.
+    RETURNS (List[Counting]): The ways of counting, the most usual one first.
+
+    >>> [str(counting) for counting in candidates([SpanText("Ada sang", None, [RawSpan(0, 3, "PER")])])]
+    ['characters, ends excluded']
     """
     records = list(records)
     has_words = any(record.words is not None for record in records)
     has_text = any(record.text is not None for record in records)
-    said = any(span.mention is not None for record in records for span in record.spans)
-    units = [TOKENS] * has_words + [CHARACTERS] * has_text + list(UNITS.values()) * (has_text and said)
+    has_mentions = any(span.mention is not None for record in records for span in record.spans)
+    units = [TOKENS] * has_words + [CHARACTERS] * has_text + list(UNITS.values()) * (has_text and has_mentions)
     if offsets != "auto":
         units = [UNITS.get(offsets, offsets)]
     kinds = [False, True] if ends == "auto" else [ends == "inclusive"]
-    if ends == "auto" and not said:
+    if ends == "auto" and not has_mentions:
         kinds = [False]
     return [Counting(unit, inclusive) for unit, inclusive in product(units, kinds)]
 
 
-def _score(records: Sequence[SpanText], way: Counting) -> Tuple[int, int]:
-    """RETURNS (Tuple[int, int]): Spans that fit, and all."""
-    fitting = total = 0
+def score_counting(records: Sequence[SpanText], counting: Counting) -> Score:
+    """Count the spans that a way of counting fits.
+
+    records (Sequence[SpanText]): The records.
+    counting (Counting): The way of counting.
+    RETURNS (Score): The numbers of spans.
+
+    >>> score_counting([SpanText("Ada sang", None, [RawSpan(0, 2, "PER", "Ada")])], Counting(CHARACTERS, True))
+    Score(fitting=1, exact=1, total=1)
+    """
+    fitting = exact = total = 0
     for record in records:
-        for span, place in zip(record.spans, record.resolve(way)):
+        for span, position in zip(record.spans, record.resolve(counting)):
             total += 1
-            fitting += place is not None if span.mention is None else record.agrees(place, span.mention, way.unit)
-    return fitting, total
+            if span.mention is None:
+                fitting += position is not None
+            else:
+                fitting += record.matches(position, span.mention, counting.unit)
+                exact += record.is_exact(position, span.mention, counting.unit)
+    return Score(fitting, exact, total)
 
 
-def _place(start: int, end: int, positions: Optional[List[int]]) -> Optional[Tuple[int, int]]:
-    if positions is None or not 0 <= start < end < len(positions):
+def _resolve(start: int, end: int, positions: List[int]) -> Optional[Tuple[int, int]]:
+    if not 0 <= start < end < len(positions):
         return None
-    place = positions[start], positions[end]
-    return place if -1 not in place and place[0] < place[1] else None
+    position = positions[start], positions[end]
+    return position if -1 not in position and position[0] < position[1] else None
 
 
 def _positions(text: str, unit: str) -> List[int]:
-    """RETURNS (List[int]): The character at each offset, -1 inside of one; for the end of the text too."""
+    """RETURNS (List[int]): The character at each offset, and the end of the text. An offset inside a character has -1.
+
+    In UTF-16 code units, a character outside of the basic plane takes two offsets:
+
+        text        🙂       a
+        offsets     0   1   2   3
+        positions   0  -1   1   2
+    """
     if unit == CHARACTERS:
         return list(range(len(text) + 1))
     size = _SIZES[unit]

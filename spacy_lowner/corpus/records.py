@@ -1,51 +1,80 @@
-"""JSON and JSONL: texts with character spans, or tokens with token spans; any way of counting offsets; nesting."""
+"""Read JSON and JSONL: texts with character spans, or tokens with token spans, which may nest.
+
+Offsets are read in any way of counting (`corpus.offsets`).
+"""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
-from ..annotations import USER_KEYS
+from ..annotations import SPANS_KEY, USER_KEYS
 from ..errors import Errors, LownerError
 from .json_files import load_items
-from .offsets import CHARACTERS, TOKENS, Counting, RawSpan, SpanText, candidates, choose_counting
-from .record_fields import (
+from .keys import (
     ANSWER,
-    ASKED,
+    CATEGORY_KEYS,
     EXTENSIONS,
+    EXTENSIONS_SOURCE,
     HARMLESS,
     KNOWN,
-    PERHAPS_MENTION,
     SPAN_KEYS,
     TEXT_KEYS,
     TOKEN_KEYS,
-    annotations_of,
-    are,
-    bad_record,
-    check_fields,
-    first_of,
-    spans_of,
 )
+from .offsets import CHARACTERS, TOKENS, Counting, RawSpan, SpanText, choose_counting, score_counting
+from .record_annotations import annotations_of, spans_of
+from .record_fields import are, bad_record, check_fields, first_of
 from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 from .tokens import align_tokens, choose_tokenizer, sentence_from_text
 
+# Values of the field `ANSWER` in Prodigy's records that are not gold.
 _NOT_GOLD = ("reject", "ignore")
-SKIPPED = "records skipped whose answer is reject or ignore"
+# Fields of spans that hold their text in some tools, and a name or an identifier in others.
+_MAYBE_MENTION_KEYS = ("entity", "name", "word")
+# Names of changes in `ReadingReport.changes`.
+SKIPPED = "records skipped because their answer is reject or ignore"
+IGNORED_TEXTS = "names of entities ignored that differ from the text"
+MISALIGNED = "texts ignored that do not consist of their tokens"
+# Type of a record: whether it has tokens, and whether it has a text.
+KindT = Tuple[bool, bool]
+# Start and end (excluded) of a span in tokens or characters; None if its offsets do not fit.
+PositionT = Optional[Tuple[int, int]]
 
 
 @dataclass
 class _Record:
-    """One record: where it is, its fields, and what its spans point into."""
+    """A record.
+
+    where (str): Its position in the file, for messages.
+    fields (Dict[str, Any]): Its fields.
+    content (SpanText): Its text or tokens, and its spans.
+    spaces (Optional[List[bool]]): Whether a space follows each token, if the record has such a field.
+    group (Optional[str]): The key of its spans, if it has groups of spans by key.
+    """
 
     where: str
     fields: Dict[str, Any]
     content: SpanText
     spaces: Optional[List[bool]] = None
+    group: Optional[str] = None
 
     @property
-    def kind(self) -> Tuple[bool, bool]:
-        """RETURNS (Tuple[bool, bool]): Whether it has tokens, and a text. Tools write records of one kind in one way."""
+    def kind(self) -> KindT:
+        """RETURNS (KindT): Whether it has tokens, and whether it has a text. Tools count in one way per kind."""
         return self.content.words is not None, self.content.text is not None
+
+    @cached_property
+    def bounds(self) -> Optional[List[Tuple[int, int]]]:
+        """RETURNS (Optional[List[Tuple[int, int]]]): Start and end of each token in the text, as of `align_tokens`."""
+        return align_tokens(self.content.text or "", self.content.words or [])
+
+    @cached_property
+    def token_edges(self) -> Tuple[Dict[int, int], Dict[int, int]]:
+        """RETURNS (Tuple[Dict[int, int], Dict[int, int]]): The token that starts and that ends at a character."""
+        bounds = self.bounds or []
+        return {start: i for i, (start, _) in enumerate(bounds)}, {end: i for i, (_, end) in enumerate(bounds)}
 
 
 def read_records(
@@ -56,53 +85,70 @@ def read_records(
     encoding: str = "utf8",
     lang: str = "en",
     tokenizer: str = "auto",
+    spans_key: str = SPANS_KEY,
     unannotated: bool = False,
     on_error: OnErrorT = raise_error,
     report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
-    """Read a JSON list of records or one JSON record per line; spaCy's `[text, {"entities": […]}]` pairs too.
+    """Read a JSON list of records, one JSON record per line, or spaCy's `[text, {"entities": […]}]` pairs.
 
-    A record holds "tokens" (or "words") with spans of tokens, or "text" with spans of characters; spans are objects or
-    `[start, end, label]`. Where spans carry their own text, it tells how the file counts (`corpus.offsets`), and a span whose
-    text disagrees is an error.
+    A record holds "tokens" (or "words") with spans of tokens, or "text" with spans of characters. Spans are objects or
+    `[start, end, label]`. If spans carry their text, it shows how the file counts (`corpus.offsets`), and a span whose
+    text differs is an error.
 
     path (Path): The file.
-    ends (str): One of `ENDS`. offsets (str): One of `OFFSETS`.
-    encoding (str): Of the file.
-    lang (str), tokenizer (str): For texts without tokens.
-    unannotated (bool): Whether a file without spans may have keys that are not known, which could hold its annotations.
-    on_error (OnErrorT): What to do about a bad record.
+    ends (str): One of `ENDS`.
+    offsets (str): One of `OFFSETS`.
+    encoding (str): Encoding of the file.
+    lang (str): Language of the tokenizer, for texts without tokens.
+    tokenizer (str): "spacy", "characters" or "auto", for texts without tokens.
+    spans_key (str): Key of the gold spans, if records have groups of spans by key.
+    unannotated (bool): Whether a record without spans may have unknown keys, which could hold annotations.
+    on_error (OnErrorT): Called with the error of each bad record.
     report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
-    RAISES (LownerError): If no way of counting fits, two do and nothing tells them apart, or all annotations may be under unknown keys.
+    RAISES (LownerError): If tokens and characters fit and differ, or unknown keys may hold all annotations.
     """
     report = report if report is not None else ReadingReport()
-    records = []
-    for where, item in load_items(path, encoding, on_error):
-        try:
-            records.append(_record(path, where, item, report.changes))
-        except LownerError as error:
-            on_error(error)
-    if not unannotated:
-        _check_keys(path, records)
-    kept = [record for record in records if record.fields.get(ANSWER) not in _NOT_GOLD]
-    report.changes[SKIPPED] += len(records) - len(kept)
+    kept = _gold_records(path, encoding, spans_key, on_error, report)
     if not kept:
         return
-    ways = _countings(path, kept, offsets, ends)
-    unusual = [way for way in ways.values() if way.unit not in (TOKENS, CHARACTERS) or way.inclusive]
+    if not unannotated:
+        _check_keys(path, kept)
+    _check_groups(path, kept)
+    countings = _countings(path, kept, offsets, ends, report.changes)
+    unusual = [one for one in countings.values() if one.unit not in (TOKENS, CHARACTERS) or one.inclusive]
     report.layout = f"offsets count {' and '.join(map(str, unusual))}" if unusual else ""
     if tokenizer == "auto":
         tokenizer = choose_tokenizer(record.content.text or "" for record in kept[:200])
     for record in kept:
         try:
-            yield _sentence(path, record, ways[record.kind], tokenizer, lang, report.changes)
+            yield _sentence(path, record, countings[record.kind], tokenizer, lang, report.changes)
         except LownerError as error:
             on_error(error)
 
 
-def _record(path: Path, where: str, item: Any, changes: Counter) -> _Record:
-    """RAISES (LownerError): If a field is not of its kind."""
+def _gold_records(
+    path: Path, encoding: str, spans_key: str, on_error: OnErrorT, report: ReadingReport
+) -> List[_Record]:
+    """RETURNS (List[_Record]): The valid records, without rejected ones. RAISES (LownerError): If all are rejected."""
+    records, skipped = [], 0
+    for where, item in load_items(path, encoding, on_error):
+        if isinstance(item, dict) and str(item.get(ANSWER)).lower() in _NOT_GOLD:
+            skipped += 1
+            continue
+        try:
+            records.append(_record(path, where, item, spans_key, report.changes))
+        except LownerError as error:
+            on_error(error)
+    if skipped and not records:
+        raise LownerError(Errors.LN171.format(path=path, count=skipped))
+    report.changes[SKIPPED] += skipped
+    return records
+
+
+def _record(path: Path, where: str, item: Any, spans_key: str, changes: Counter) -> _Record:
+    """RETURNS (_Record): The record of an item. RAISES (LownerError): If a field has a wrong type."""
     if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict):
         item = {"text": item[0], **item[1]}
     if not isinstance(item, dict) or (first_of(item, TOKEN_KEYS) is None and first_of(item, TEXT_KEYS) is None):
@@ -112,45 +158,58 @@ def _record(path: Path, where: str, item: Any, changes: Counter) -> _Record:
         raise LownerError(bad_record(path, where, problem, fix))
     text, words, spaces = first_of(item, TEXT_KEYS), first_of(item, TOKEN_KEYS), item.get("spaces")
     if are(words, dict) and isinstance(text, str):
-        # Prodigy's. Without the words of the whole text they are of no use.
+        # Prodigy writes tokens as objects. They are only used if they cover the whole text.
         words, spaces = [word.get("text") for word in words], None
         if not are(words, str) or not all(words) or align_tokens(text, words) is None:
             words = None
     check_fields(path, where, {**item, "tokens": words, "spaces": spaces}, text)
-    spans = spans_of(path, where, annotations_of(path, where, item), changes)
-    return _Record(where, item, SpanText(text, words, spans), spaces)
+    if words is None and item.get(EXTENSIONS):
+        problem = f"'{EXTENSIONS}' count tokens, and there are none"
+        raise LownerError(bad_record(path, where, problem, "Give the record 'tokens'"))
+    annotations = annotations_of(path, where, item, spans_key)
+    spans = spans_of(path, where, annotations.values, changes)
+    return _Record(where, item, SpanText(text, words, spans), spaces, annotations.group)
 
 
-def _countings(path: Path, records: List[_Record], offsets: str, ends: str) -> Dict[Tuple[bool, bool], Counting]:
-    """RETURNS (Dict[Tuple[bool, bool], Counting]): How the records of each kind count."""
-    groups: Dict[Tuple[bool, bool], List[_Record]] = {}
+def _countings(path: Path, records: List[_Record], offsets: str, ends: str, changes: Counter) -> Dict[KindT, Counting]:
+    """RETURNS (Dict[KindT, Counting]): The way of counting of each kind of records."""
+    groups: Dict[KindT, List[_Record]] = {}
     for record in records:
         groups.setdefault(record.kind, []).append(record)
-    return {kind: _counting(path, group, offsets, ends) for kind, group in groups.items()}
+    countings = {}
+    for kind, group in groups.items():
+        contents = [record.content for record in group]
+        _find_mentions(contents, offsets, ends, changes)
+        if offsets == "auto":
+            _check_ambiguity(path, group, ends)
+        countings[kind] = choose_counting(contents, offsets, ends)
+    return countings
 
 
-def _counting(path: Path, records: List[_Record], offsets: str, ends: str) -> Counting:
-    contents = [record.content for record in records]
-    keys = {span.mention_key for content in contents for span in content.spans} - {""}
-    if keys and keys <= PERHAPS_MENTION:
-        fits = (
-            content.agrees(place, span.mention, way.unit)
-            for way in candidates(contents, offsets, ends)
+def _find_mentions(contents: List[SpanText], offsets: str, ends: str, changes: Counter) -> None:
+    """Use a field of the spans as their text, if it fits the text of all records in one way of counting.
+
+    The fields "text" and "mention" hold the text of a span in all tools. Where they are missing, another field may.
+    """
+    spans = [span for content in contents for span in content.spans]
+    if any(span.mention is not None for span in spans):
+        return
+    fields = Counter(name for span in spans for name, _ in span.others)
+    for name, _ in fields.most_common():
+        filled = [
+            replace(content, spans=[span._replace(mention=dict(span.others).get(name)) for span in content.spans])
             for content in contents
-            for span, place in zip(content.spans, content.resolve(way))
-            if span.mention is not None
-        )
-        if not any(fits):
-            # The key holds something else.
-            for content in contents:
-                content.spans = [span._replace(mention=None) for span in content.spans]
-    if offsets == "auto":
-        _check_ambiguity(path, records, ends)
-    return choose_counting(contents, offsets, ends)
+        ]
+        score = score_counting(filled, choose_counting(filled, offsets, ends))
+        if score.fitting == score.total:
+            for content, one in zip(contents, filled):
+                content.spans = one.spans
+            return
+    changes[IGNORED_TEXTS] += sum(fields[name] for name in _MAYBE_MENTION_KEYS)
 
 
 def _check_ambiguity(path: Path, records: List[_Record], ends: str) -> None:
-    """RAISES (LownerError): If spans next to a text and tokens can be of either, and say nothing of their own."""
+    """RAISES (LownerError): If spans without texts fit both the text and the tokens of their records, and differ."""
     both = [
         record
         for record in records
@@ -158,11 +217,11 @@ def _check_ambiguity(path: Path, records: List[_Record], ends: str) -> None:
     ]
     if not both or any(span.mention is not None for record in both for span in record.content.spans):
         return
-    ways = [Counting(unit, ends == "inclusive") for unit in (TOKENS, CHARACTERS)]
+    tokens, characters = (Counting(unit, ends == "inclusive") for unit in (TOKENS, CHARACTERS))
     different = None
     for record in both:
-        by_token = record.content.resolve(ways[0])
-        by_character = [_tokens_of(path, record, place) for place in record.content.resolve(ways[1])]
+        by_token = record.content.resolve(tokens)
+        by_character = [_tokens_of(record, position) for position in record.content.resolve(characters)]
         if None in by_token or None in by_character:
             return
         if by_token != by_character and different is None:
@@ -172,79 +231,73 @@ def _check_ambiguity(path: Path, records: List[_Record], ends: str) -> None:
         raise LownerError(Errors.LN165.format(path=path, where=different.where, start=span.start, end=span.end))
 
 
-def _tokens_of(path: Path, record: _Record, place: Optional[Tuple[int, int]]) -> Optional[Tuple[int, int]]:
-    """RETURNS (Optional[Tuple[int, int]]): The tokens of characters; None where they begin or end inside of one."""
-    bounds = align_tokens(record.content.text or "", record.content.words or [])
-    if place is None or bounds is None:
+def _tokens_of(record: _Record, characters: PositionT) -> PositionT:
+    """RETURNS (PositionT): The tokens of a span of characters; None if it begins or ends inside a token."""
+    starts, ends = record.token_edges
+    if characters is None or characters[0] not in starts or characters[1] not in ends:
         return None
-    starts, ends = ({position: i for i, position in enumerate(side)} for side in zip(*bounds))
-    if place[0] not in starts or place[1] not in ends:
-        return None
-    return starts[place[0]], ends[place[1]] + 1
+    return starts[characters[0]], ends[characters[1]] + 1
 
 
-def _sentence(path: Path, record: _Record, way: Counting, tokenizer: str, lang: str, changes: Counter) -> Sentence:
+def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, lang: str, changes: Counter) -> Sentence:
     content, fields = record.content, record.fields
-    places = content.resolve(way)
-    for span, place in zip(content.spans, places):
-        _check_span(path, record, span, place, way)
-    spans = [(*place, span.label) for span, place in zip(content.spans, places) if place is not None]
+    positions = content.resolve(counting)
+    for span, position in zip(content.spans, positions):
+        _check_span(path, record, span, position, counting)
+    spans = [(*position, span.label) for span, position in zip(content.spans, positions) if position is not None]
     if content.words is None:
         sentence = sentence_from_text(
             path, record.where, content.text or "", spans, tokenizer=tokenizer, lang=lang, changes=changes
         )
     else:
-        if way.unit != TOKENS:
+        if counting.unit != TOKENS:
             spans = [(*_on_tokens(path, record, span), span[2]) for span in spans]
         words, spaces = content.words, record.spaces
         if spaces is None and content.text is not None:
-            bounds = align_tokens(content.text, words)
-            spaces = bounds and [content.text[end : end + 1].isspace() for _, end in bounds]
+            changes[MISALIGNED] += record.bounds is None
+            spaces = record.bounds and [content.text[end : end + 1].isspace() for _, end in record.bounds]
         sentence = Sentence(words, [LabeledSpan(*span) for span in spans], where=record.where, spaces=spaces)
         if fields.get(EXTENSIONS) is not None:
-            extensions = spans_of(path, record.where, fields[EXTENSIONS])
-            for span in extensions:
-                _check_range(
-                    path,
-                    record,
-                    span,
-                    SpanText(None, words, [span]).resolve(Counting(TOKENS, False))[0],
-                    len(words),
-                    TOKENS,
-                )
-            sentence.extensions = [LabeledSpan(span.start, span.end, span.label) for span in extensions]
-            sentence.asked = dict(fields.get(ASKED) or {})
+            sentence.extensions = _extensions(path, record, words)
+            sentence.source_record = dict(fields.get(EXTENSIONS_SOURCE) or {})
     sentence.user_data = {key: fields[key] for key in USER_KEYS if key in fields}
-    sentence.categories = {name: float(value) for name, value in (fields.get("categories") or {}).items()}
+    sentence.categories = {name: float(value) for name, value in (first_of(fields, CATEGORY_KEYS) or {}).items()}
     sentence.context = dict(fields.get("context") or {})
     return sentence
 
 
-def _check_span(path: Path, record: _Record, span: RawSpan, place: Optional[Tuple[int, int]], way: Counting) -> None:
+def _extensions(path: Path, record: _Record, words: List[str]) -> List[LabeledSpan]:
+    spans = spans_of(path, record.where, record.fields[EXTENSIONS])
+    positions = SpanText(None, words, spans).resolve(Counting(TOKENS, False))
+    for span, position in zip(spans, positions):
+        _check_range(path, record, span, position, len(words), TOKENS)
+    return [LabeledSpan(span.start, span.end, span.label) for span in spans]
+
+
+def _check_span(path: Path, record: _Record, span: RawSpan, position: PositionT, counting: Counting) -> None:
     content = record.content
-    size = len(content.words or ()) if way.unit == TOKENS else len(content.text or "")
-    _check_range(path, record, span, place, size, way.unit)
-    if place is not None and span.mention is not None and not content.agrees(place, span.mention, way.unit):
-        found = (
-            " ".join((content.words or [])[slice(*place)])
-            if way.unit == TOKENS
-            else (content.text or "")[slice(*place)]
-        )
+    size = len(content.words or ()) if counting.unit == TOKENS else len(content.text or "")
+    _check_range(path, record, span, position, size, counting.unit)
+    if position is None or span.mention is None:
+        return
+    if not content.matches(position, span.mention, counting.unit):
+        if counting.unit == TOKENS:
+            found = " ".join((content.words or [])[slice(*position)])
+        else:
+            found = (content.text or "")[slice(*position)]
         numbers = {"start": span.start, "end": span.end, "label": span.label, "mention": span.mention, "found": found}
-        raise LownerError(Errors.LN164.format(path=path, where=record.where, way=way, **numbers))
+        raise LownerError(Errors.LN164.format(path=path, where=record.where, way=counting, **numbers))
 
 
-def _check_range(
-    path: Path, record: _Record, span: RawSpan, place: Optional[Tuple[int, int]], size: int, unit: str
-) -> None:
-    if place is None:
+def _check_range(path: Path, record: _Record, span: RawSpan, position: PositionT, size: int, unit: str) -> None:
+    if position is None:
         numbers = {"start": span.start, "end": span.end, "label": span.label, "size": size, "unit": unit}
         raise LownerError(Errors.LN007.format(path=path, where=record.where, **numbers))
 
 
 def _on_tokens(path: Path, record: _Record, span: Tuple[int, int, str]) -> Tuple[int, int]:
     text = record.content.text or ""
-    tokens = _tokens_of(path, record, span[:2])
+    tokens = _tokens_of(record, span[:2])
     if tokens is None:
         start, end, label = span
         message = Errors.LN013.format(
@@ -255,14 +308,26 @@ def _on_tokens(path: Path, record: _Record, span: Tuple[int, int, str]) -> Tuple
 
 
 def _check_keys(path: Path, records: List[_Record]) -> None:
-    """RAISES (LownerError): If there are no spans, and keys that may hold some."""
-    if not records or any(record.content.spans for record in records):
-        return
-    counts = Counter(
-        key for record in records for key in record.fields if key not in KNOWN | HARMLESS and not key.startswith("_")
-    )
+    """RAISES (LownerError): If records without spans have unknown keys that may hold annotations, and others do not."""
+    empty = [record for record in records if not record.content.spans]
+    known = {*KNOWN, *HARMLESS, *(key for record in records if record.content.spans for key in record.fields)}
+    suspects = [[key for key, value in record.fields.items() if _may_annotate(key, value, known)] for record in empty]
+    counts = Counter(key for keys in suspects for key in keys)
     if counts:
         keys = ", ".join(repr(key) for key, _ in counts.most_common(8))
-        raise LownerError(
-            Errors.LN166.format(path=path, count=len(records), keys=keys, known=", ".join(map(repr, SPAN_KEYS)))
-        )
+        count, where = sum(map(bool, suspects)), next(one.where for one, keys in zip(empty, suspects) if keys)
+        known_keys = ", ".join(map(repr, SPAN_KEYS))
+        raise LownerError(Errors.LN166.format(path=path, where=where, count=count, keys=keys, known=known_keys))
+
+
+def _may_annotate(key: str, value: Any, known: Set[str]) -> bool:
+    return key not in known and not key.startswith("_") and isinstance(value, (str, list, dict)) and bool(value)
+
+
+def _check_groups(path: Path, records: List[_Record]) -> None:
+    """RAISES (LownerError): If records have their spans under different keys."""
+    groups = {record.group: record for record in reversed(records) if record.group is not None}
+    if len(groups) > 1:
+        problem = f"spans under {', '.join(map(repr, groups))} in different records"
+        where = next(iter(groups.values())).where
+        raise LownerError(bad_record(path, where, problem, "Name the key of the gold spans (spans_key)"))

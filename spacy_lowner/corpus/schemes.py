@@ -15,6 +15,8 @@ _ROLES = {
     "bmes": {"B": "B", "M": "I", "I": "I", "E": "E", "S": "S"},
 }
 _LABEL = re.compile(r"^([BIOMESLU])-(.+)$", re.DOTALL)
+# Two labels in one cell, such as "B-PER|I-ORG" of nested spans.
+_TWO_LABELS = re.compile(r"[|;,][BIMESLU]-")
 
 
 class Tag(NamedTuple):
@@ -43,7 +45,9 @@ def parse_tag(label: str) -> Optional[Tag]:
     if label == "O":
         return Tag("O", "")
     match = _LABEL.match(label)
-    return Tag(*match.groups()) if match and match.group(1) != "O" else None
+    if match is None or match.group(1) == "O" or _TWO_LABELS.search(label):
+        return None
+    return Tag(*match.groups())
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Optional[str]:

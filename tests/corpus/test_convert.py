@@ -127,9 +127,14 @@ def test_a_corpus_without_sentences_is_empty(tmp_path):
 
 
 def test_a_mistaken_key_is_told(tmp_path, make_doc):
-    write_corpus([make_doc("Ada sang", (0, 1, "person"))], tmp_path / "a.spacy")
-    with pytest.warns(UserWarning, match="LN113.*there are: sc"):
+    doc = make_doc("Ada sang", (0, 1, "person"))
+    write_corpus([doc], tmp_path / "a.spacy")
+    with pytest.raises(LownerError, match="LN173.*keys: sc"):
         load_corpus(tmp_path / "a.spacy", spans_key="zz")
+    doc.ents = list(doc.spans["sc"])
+    write_corpus([doc], tmp_path / "a.spacy")
+    with pytest.warns(UserWarning, match="LN113.*keys: sc"):
+        assert load_corpus(tmp_path / "a.spacy", spans_key="zz")[0].spans["zz"]
 
 
 def test_interrupted_writing_leaves_what_was_there(tmp_path):

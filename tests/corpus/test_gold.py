@@ -1,6 +1,8 @@
 """Gold data is read as its author meant, or refused; nothing is changed in silence."""
 
 import json
+import os
+from functools import partial
 
 import pytest
 import spacy
@@ -333,7 +335,7 @@ def test_spans_under_an_unknown_key_of_some_records_are_refused(read):
 def test_answers_that_are_not_gold_are_skipped_and_counted(read):
     found, report = read([record(MIRA, answer=answer) for answer in ("accept", "reject", "ignore")])
     assert found == [[("Mira Toll", "PER")]]
-    assert report.reading.changes["records skipped whose answer is reject or ignore"] == 2
+    assert report.reading.changes["records skipped because their answer is reject or ignore"] == 2
     with pytest.raises(LownerError, match="binary answer"):
         read([record(MIRA, answer="accept", _is_binary=True)])
 
@@ -470,6 +472,128 @@ def test_readers_and_writers_are_linear(tmp_path, nlp):
         write_corpus([doc], tmp_path / "b.markup")
 
     for run, size in ((columns_without_tags, 10_000), (nested_markup, 1_000), (written_markup, 2_000)):
-        small, large = (seconds_of(lambda: run(count)) for count in (size, 8 * size))
+        small, large = (seconds_of(partial(run, count)) for count in (size, 8 * size))
         # A quadratic run would take 64 times as long.
         assert large < 32 * small, run.__name__
+
+
+# DocBins
+
+
+def save(path, *docs):
+    write_docs(docs, path)
+    return path
+
+
+def test_spans_under_other_keys_are_told(tmp_path):
+    vocab = spacy.blank("en").vocab
+    given, other, entities = (Doc(vocab, words=["Mira", "left"]) for _ in range(3))
+    given.spans["sc"] = [Span(given, 0, 1, "PER")]
+    other.spans.update({"sc": [], "gold": [Span(other, 0, 1, "PER")]})
+    entities.spans["sc"] = []
+    entities.ents = [Span(entities, 0, 1, "PER")]
+    for doc in (other, entities):
+        with pytest.warns(UserWarning, match="LN116.*1 Doc"):
+            load_corpus(save(tmp_path / "a.spacy", given, doc))
+
+
+def test_spans_of_entities_are_cleaned_too(tmp_path):
+    doc = Doc(spacy.blank("en").vocab, words=["Mira", " ", "left"])
+    doc.ents = [Span(doc, 0, 2, "PER")]
+    report = ConvertReport()
+    cleaned = load_corpus(save(tmp_path / "a.spacy", doc), report=report)[0]
+    assert [span.text for span in cleaned.spans["sc"]] == ["Mira"]
+    assert report.reading.changes["spans trimmed of white space"] == 1
+
+
+def test_bad_docs_are_skipped_if_asked(tmp_path):
+    vocab = spacy.blank("en").vocab
+    docs = [Doc(vocab, words=["Mira", "left"]) for _ in range(2)]
+    docs[0].spans["sc"] = [Span(docs[0], 0, 1, "PER")]
+    docs[1].spans["sc"] = [Span(docs[1], 0, 1, "O")]
+    path = save(tmp_path / "a.spacy", *docs)
+    with pytest.raises(LownerError, match="Doc 2.*outside all spans"):
+        load_corpus(path)
+    report = ConvertReport()
+    assert len(load_corpus(path, skip_invalid=True, report=report)) == 1 and len(report.skipped) == 1
+
+
+def test_empty_spans_of_docs_are_counted(tmp_path):
+    doc = Doc(spacy.blank("en").vocab, words=["Mira", "left"])
+    doc.spans["sc"] = [Span(doc, 1, 1, "PER")]
+    report = ConvertReport()
+    assert not load_corpus(save(tmp_path / "a.spacy", doc), report=report)[0].spans["sc"]
+    assert report.reading.changes["empty spans dropped"] == 1
+
+
+@pytest.mark.parametrize("label", ["O", "\u200b", " ", "a\tb"])
+def test_labels_that_cannot_be_used_are_refused(read, label):
+    with pytest.raises(LownerError, match="the label"):
+        read([record([0, 4, label])])
+
+
+# Columns
+
+
+@pytest.mark.parametrize("indexes", ["0 1 0", "1 2 3", "1-1 1-2 2-1", "7 8 9"])
+def test_numbers_of_words_are_no_words(read, indexes):
+    first, second, third = indexes.split()
+    rows = f"{first}\tMira\tB-PER\n{second}\tToll\tI-PER\n\n{third}\tOslo\tB-LOC\n"
+    found, report = read(rows, "a.tsv")
+    assert found == [[("Mira Toll", "PER")], [("Oslo", "LOC")]]
+    assert "words in column 2" in report.reading.layout
+
+
+def test_names_of_sentences_are_no_words(read):
+    found, _ = read("s1\tMira\tB-PER\ns1\tToll\tI-PER\n\ns2\tOslo\tB-LOC\n", "a.tsv")
+    assert found == [[("Mira Toll", "PER")], [("Oslo", "LOC")]]
+
+
+def test_words_that_are_numbers_are_told(read):
+    found, report = read("1\tB-NUM\n2\tB-NUM\n", "a.tsv")
+    assert found == [[("1", "NUM"), ("2", "NUM")]] and "words in column 1" in report.reading.layout
+
+
+def test_combined_tokens_of_conllu_are_dropped(read):
+    found, _ = read("1\tMira\tB-PER\n2-3\tdel\t_\n2\tde\tO\n3\tel\tO\n4\tOslo\tB-LOC\n", "a.conllu")
+    assert found == [[("Mira", "PER"), ("Oslo", "LOC")]]
+
+
+@pytest.mark.parametrize(
+    "other", ["B-PROPN B-VERB", "B-A0 B-V", "B-PER O"], ids=["parts of speech", "roles", "predictions"]
+)
+def test_columns_that_are_no_layers_must_be_named(read, other):
+    first, second = other.split()
+    rows = f"Mira\t{first}\tB-PER\nleft\t{second}\tO\n"
+    with pytest.raises(LownerError, match="LN172.*columns 2 and 3"):
+        read(rows, "a.tsv")
+    assert read(rows, "a.tsv", label_columns=[-1])[0] == [[("Mira", "PER")]]
+
+
+def test_chunks_are_no_entities(read):
+    found, _ = read("Anh B-NP O\nMira I-NP B-PER\nging B-VC O\nzu B-AP#2 O\n", "a.txt")
+    assert found == [[("Mira", "PER")]]
+
+
+@pytest.mark.parametrize("comment", ["# text = blood type O", "# sent_id = 1", "#\thttp://x.org [2011]\tB-X\tO", "#"])
+def test_comments_are_no_tokens(read, comment):
+    assert read(f"{comment}\nMira\tB-PER\n", "a.tsv")[0] == [[("Mira", "PER")]]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["  Mira B-PER\n  left O\n", "Mira B-PER|I-ORG\nleft O\nOslo B-LOC\n", "Mira B-PER\n  left O\n"],
+)
+def test_rows_that_cannot_be_meant_are_refused(read, rows):
+    with pytest.raises(LownerError, match="line [12]"):
+        read(rows, "a.txt")
+
+
+def test_files_of_old_macs_have_lines(read):
+    assert read("Mira\tB-PER\rleft\tO\r", "a.tsv")[0] == [[("Mira", "PER")]]
+
+
+def test_pipes_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.tsv")
+    with pytest.raises(LownerError, match="it is a pipe"):
+        load_corpus(tmp_path / "a.tsv")

@@ -212,7 +212,7 @@ BAD = [
     ('{"label": "x"}\n', "a.jsonl", {}, "neither 'text' nor 'tokens'"),
     ('{"text": "a"\n', "a.jsonl", {}, "line 2: not JSON"),
     ('{"tokens": "Rome is"}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
-    ('{"tokens": ["Rome", ""]}\n', "a.jsonl", {}, "'tokens' must be a list of words"),
+    ('{"tokens": ["Rome", ""]}\n', "a.jsonl", {}, "an empty token in 'tokens'"),
     ('{"tokens": ["a"], "lowner_weight": "x"}\n', "a.jsonl", {}, "'lowner_weight' must be a finite number"),
     ('{"tokens": ["a"], "extensions": [[0, 2, "x"]]}\n', "a.jsonl", {}, "outside the 1 tokens"),
     (
