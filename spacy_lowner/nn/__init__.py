@@ -1,1 +1,1 @@
-"""Torch modules and losses. Tensors only: no spaCy, no thinc, no files."""
+"""Torch modules and losses. They know tensors only: no spaCy, no thinc, no files."""

@@ -1,4 +1,4 @@
-"""KnowFREE's span head (eq. 7-12) in band form, with optional label semantics."""
+"""The span head of KnowFREE (eq. 7-12) in band form, with optional label semantics."""
 
 from collections import defaultdict
 from typing import Any, DefaultDict, Dict, Optional
@@ -13,35 +13,44 @@ from .groups import GroupedModule
 from .interaction import MaskedSpanConvolution, build_interaction
 from .semantics import LabelMatching
 
-# The share of spans that are entities is small: starting from it spares the first steps from unlearning 0.5 everywhere.
+# The initial bias of the output layer. Few spans are entities, so the initial probability is 0.02 and not 0.5, which
+# the first updates would have to unlearn for all spans.
 PRIOR_LOGIT = -4.0
-# Cells computed at once: on a CPU what its cache holds, and few enough that words with like room come together.
+# The number of cells per tile, by device. A tile of 2048 cells fits into the cache of a CPU. A GPU needs larger tiles.
 TILE_CELLS: DefaultDict[str, int] = defaultdict(lambda: 65_536, cpu=2_048)
-# How sharply a new label's row prefers source labels of like meaning.
+# How strongly the row of a new label prefers source labels with a similar description. Lower values prefer them more.
 ROW_TEMPERATURE = 0.1
 
 
 class KnowFREEHead(GroupedModule):
-    """Word states in, one logit a span and label out (eq. 7-12).
+    """Computes one logit per span and label from word states (eq. 7-12).
 
         H_B    = biaffine(words)                           (eq. 7-8)
         H_G    = LayerNorm(H_B + interaction(H_B))         (eq. 9-11)
-        logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is ours)
+        logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is an addition of this package)
 
-    Padding never reaches a span of the text: words past the end are left out, cells past the end are masked.
+    Padding has no influence on the spans of a text: words past its end are dropped, and cells past its end are masked.
 
     dim (int): Width of the word states.
-    n_target (int): Number of target labels. n_extension (int): Number of extension labels, whose rows follow.
+    n_target (int): Number of target labels.
+    n_extension (int): Number of extension labels. Their rows follow those of the target labels.
     width (int): Longest span, in words.
-    hidden_dim (int): Width of start and end states (D'). biaffine_dim (int): Width of span features.
+    hidden_dim (int): Width of the start and end states (D').
+    biaffine_dim (int): Width of the span features.
     biaffine_heads (int): Heads of the biaffine form.
-    interaction (str): "attention", "cnn" or "none". attention_heads (int): Heads of the attention. window (int): Its reach.
+    interaction (str): "attention", "cnn" or "none".
+    attention_heads (int): Heads of the attention.
+    window (int): Reach of the attention on each side, in words (omega).
     dropout (float): Dropout on the word states.
-    n_shapes (int): Number of word shapes whose learned embeddings are added to the word states; 0 for none. Ours: an
-        uncased encoder does not see capitals.
+    n_shapes (int): Number of word shapes whose learned embeddings are added to the word states; 0 for none. Uncased
+        encoders do not see capitals without them.
     label_vectors (Optional[Tensor]): Embeddings of the target labels' descriptions, or None for no matching.
         Shape: (n_target, embedding)
-    label_scale (float): First value of the factor on the cosine.
+    label_scale (float): Initial value of the learned factor on the cosine.
+
+    >>> head = KnowFREEHead(8, n_target=3, n_extension=2, width=4, hidden_dim=8, biaffine_dim=8, attention_heads=2)
+    >>> head(torch.randn(2, 5, 8), torch.tensor([5, 3])).shape
+    torch.Size([2, 5, 4, 5])
     """
 
     lr_groups = {"": "head"}
@@ -87,7 +96,7 @@ class KnowFREEHead(GroupedModule):
             self.shapes = nn.Embedding(n_shapes, dim)
             nn.init.zeros_(self.shapes.weight)
         self.biaffine = BandedBiaffine(
-            dim, hidden=hidden_dim, out=biaffine_dim, heads=biaffine_heads, width=width, dropout=dropout
+            dim, hidden_dim=hidden_dim, out_dim=biaffine_dim, heads=biaffine_heads, width=width, dropout=dropout
         )
         self.interaction = build_interaction(
             interaction, biaffine_dim, heads=attention_heads, window=window, width=width
@@ -101,50 +110,64 @@ class KnowFREEHead(GroupedModule):
 
     @classmethod
     def from_settings(cls, *, embedding: Optional[int], **settings: Any) -> "KnowFREEHead":
-        """Build a module whose state is about to be loaded. RETURNS (KnowFREEHead): As the one with these `settings`."""
+        """Build a module from its saved `settings`. The caller loads its weights.
+
+        embedding (Optional[int]): Width of the label vectors, or None for no matching.
+        settings (Any): The other arguments.
+        RETURNS (KnowFREEHead): The module, with random weights.
+
+        >>> head = KnowFREEHead(8, n_target=3, n_extension=0, width=4)
+        >>> KnowFREEHead.from_settings(**head.settings).settings == head.settings
+        True
+        """
         vectors = None if embedding is None else torch.zeros(settings["n_target"], embedding)
         return cls(**settings, label_vectors=vectors)
 
     def start_from(self, source: "KnowFREEHead") -> None:
-        """Take over what a head trained on other labels has learned: all but its label rows.
+        """Copy the weights of a trained head, except the rows of its labels.
 
-        The row of a target label starts from a mean of the source's target rows, which knows what a mention looks like. With
-        label semantics, rows whose descriptions are alike weigh more. Length embeddings are shared as far as both reach.
+        The row of each target label becomes a mean of the source's target rows, which have learned how mentions differ
+        from other spans. With label semantics, rows of labels with similar descriptions have more weight. Length
+        embeddings are copied up to the shorter width of both heads.
 
-        source (KnowFREEHead): A head over word states of the same width.
+        source (KnowFREEHead): A head over word states of the same width. It may have other labels.
         """
-        own = self.state_dict()
+        ours = self.state_dict()
         for name, tensor in source.state_dict().items():
-            if name.startswith("output.") or name.endswith("label_vectors") or name not in own:
+            if name.startswith("output.") or name.endswith("label_vectors") or name not in ours:
                 continue
             if name.endswith("length_term.weight"):
-                shared = min(len(tensor), len(own[name]))
-                own[name][:shared] = tensor[:shared]
+                shared = min(len(tensor), len(ours[name]))
+                ours[name][:shared] = tensor[:shared]
             else:
-                own[name].copy_(tensor)
-        alike = torch.zeros(self.n_target, source.n_target, device=self.output.weight.device)
+                ours[name].copy_(tensor)
+        similarity = torch.zeros(self.n_target, source.n_target, device=self.output.weight.device)
         if self.matching is not None and source.matching is not None:
-            alike = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE
-        probs = alike.softmax(-1).to(self.output.weight)
+            similarity = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE
+        weights = similarity.softmax(-1).to(self.output.weight)
         with torch.no_grad():
-            self.output.weight[: self.n_target] = probs @ source.output.weight[: source.n_target]
-            self.output.bias[: self.n_target] = probs @ source.output.bias[: source.n_target]
+            self.output.weight[: self.n_target] = weights @ source.output.weight[: source.n_target]
+            self.output.bias[: self.n_target] = weights @ source.output.bias[: source.n_target]
 
     def forward(
         self, words: Tensor, lengths: Tensor, shapes: Optional[Tensor] = None, extension: bool = True
     ) -> Tensor:
-        """Words (Tensor): Word states. Shape: (batch, seq, dim)
-        lengths (Tensor): Words of each text. Shape: (batch,)
-        shapes (Optional[Tensor]): Word shapes, where the head has embeddings of them. Shape: (batch, seq), int64
-        extension (bool): Whether to score extension labels; without, their columns are dropped before the last layer.
-        RETURNS (Tensor): Logits; cells that are no spans hold no meaning. Shape: (batch, seq, width, labels)
+        """Score the spans of a batch.
+
+        words (Tensor): Word states. Shape: (batch, seq, dim)
+        lengths (Tensor): Number of words of each text. Shape: (batch,)
+        shapes (Optional[Tensor]): Word shapes, if the head has embeddings of them. Shape: (batch, seq), int64
+        extension (bool): Whether to score extension labels. If not, their rows of the last layer are skipped.
+        RETURNS (Tensor): Logits in band form. Those of cells that are not spans have no meaning.
+            Shape: (batch, seq, width, labels)
         """
         mask = band_mask(lengths, words.shape[1], self.width)
         real = mask[:, :, 0]
         labels = self.output.out_features if extension else self.n_target
         if not real.any():
+            # The sum keeps the result connected to the words, so that a backward pass does not fail.
             return words.new_zeros(*mask.shape, labels) + 0.0 * words.sum()
-        # Texts are laid end to end, without padding.
+        # The texts are concatenated without padding: one row per word.
         texts = words[real]
         terms = self.biaffine(texts if self.shapes is None else texts + self.shapes(shapes[real]))
         if isinstance(self.interaction, MaskedSpanConvolution):
@@ -156,15 +179,35 @@ class KnowFREEHead(GroupedModule):
         return _spread(scored, real)
 
     def _score_grid(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
-        """A convolution mixes spans of neighbouring first words, so it needs them where they are, text by text."""
+        """Score all spans at once. A convolution needs the spans of neighbouring first words, text by text.
+
+        terms (WordTerms): The terms of all words.
+        mask (Tensor): Shape: (batch, seq, width), bool
+        labels (int): Number of labels.
+        RETURNS (Tensor): Shape: (words, width, labels)
+        """
         real = mask[:, :, 0]
         every = torch.arange(len(terms.start), device=mask.device)
         spans = _spread(self.biaffine.features(terms, every, self.width), real)
         return self._classify(spans, mask, labels)[real]
 
     def _score_tiles(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
-        """Otherwise spans of different first words know nothing of each other: words are scored in tiles, those with room
-        for spans of like lengths together, so that few cells past the end of a text are computed.
+        """Score spans in tiles. Without a convolution, spans of different first words do not depend on each other.
+
+        Words near the end of a text start fewer spans than others. Words are sorted by the number of spans that they
+        start, so that each tile has words with a similar number, and few cells past the end of a text are computed:
+
+            texts a b c and d e, width 3    sorted, two words per tile
+            a   ab  abc                     tile 1   a   ab  abc
+            b   bc  -                                b   bc  -
+            c   -   -                       tile 2   d   de
+            d   de  -                                c   -
+            e   -   -                       tile 3   e
+
+        terms (WordTerms): The terms of all words.
+        mask (Tensor): Shape: (words, width), bool
+        labels (int): Number of labels.
+        RETURNS (Tensor): Shape: (words, width, labels)
         """
         order = mask.sum(-1).argsort(descending=True, stable=True)
         scored = []
@@ -173,9 +216,11 @@ class KnowFREEHead(GroupedModule):
             spans = self.biaffine.features(terms, rows, width)
             logits = self._classify(spans, mask[rows, :width], labels)
             scored.append(F.pad(logits, (0, 0, 0, self.width - width)))
+        # The inverse of the permutation restores the order of the words.
         return torch.cat(scored)[order.argsort()]
 
     def _classify(self, spans: Tensor, mask: Tensor, labels: int) -> Tensor:
+        # In place where gradients allow it: moving memory takes most of the time.
         if self.interaction is not None:
             gathered = self.interaction(spans, mask)
             gathered += spans
@@ -184,7 +229,12 @@ class KnowFREEHead(GroupedModule):
 
 
 def _spread(rows: Tensor, real: Tensor) -> Tensor:
-    """RETURNS (Tensor): Rows of words, laid end to end, at the places of the words; zeros elsewhere."""
+    """Undo the concatenation of texts.
+
+    rows (Tensor): One row per word. Shape: (words, …)
+    real (Tensor): True for words, False for padding. Shape: (batch, seq), bool
+    RETURNS (Tensor): The rows at the positions of their words, zeros for padding. Shape: (batch, seq, …)
+    """
     spread = rows.new_zeros(*real.shape, *rows.shape[1:])
     spread[real] = rows
     return spread

@@ -1,4 +1,4 @@
-"""Losses over bands of span logits (KnowFREE, eq. 13-15)."""
+"""Losses over the span logits of KnowFREE (eq. 13-15), in band form."""
 
 from typing import Sequence
 
@@ -8,10 +8,17 @@ from torch.nn import functional as F
 
 
 def extension_weights(target_counts: Sequence[int], extension_counts: Sequence[int]) -> Tensor:
-    """Alpha of each label: 1 for targets, 0.5 * mean(C_target) / C_i for extensions, at most 1 (eq. 15).
+    """Compute the weight alpha of each label (eq. 15).
 
-    target_counts (Sequence[int]): Gold spans of each target label. extension_counts (Sequence[int]): Likewise.
-    RETURNS (Tensor): Targets first. Shape: (labels,)
+    It is 1 for a target label and min(1, 0.5 * mean(C_target) / C_i) for an extension label with C_i spans. The paper
+    has no maximum of 1. With it, a rare extension label does not outweigh the target labels.
+
+    target_counts (Sequence[int]): Number of gold spans of each target label.
+    extension_counts (Sequence[int]): Number of spans of each extension label.
+    RETURNS (Tensor): The weights, those of target labels first. Shape: (labels,)
+
+    >>> extension_weights([30, 10], [40, 5]).tolist()
+    [1.0, 1.0, 0.25, 1.0]
     """
     mean = sum(target_counts) / max(len(target_counts), 1)
     alpha = [min(1.0, 0.5 * mean / max(count, 1)) for count in extension_counts]
@@ -19,25 +26,39 @@ def extension_weights(target_counts: Sequence[int], extension_counts: Sequence[i
 
 
 def band_targets(shape: Sequence[int], cells: Tensor) -> Tensor:
-    """RETURNS (Tensor): Zeros of `shape`, ones at `cells`, whose columns index its dimensions. Shape: as `shape`"""
+    """Make the targets of a batch.
+
+    shape (Sequence[int]): The shape of the logits: (batch, seq, width, labels).
+    cells (Tensor): One row per gold span: (text, first word, number of words - 1, label). Shape: (spans, 4)
+    RETURNS (Tensor): Ones at the gold spans, zeros elsewhere. Shape: (batch, seq, width, labels)
+
+    >>> band_targets((1, 2, 2, 1), torch.tensor([[0, 1, 0, 0]])).flatten().tolist()
+    [0.0, 0.0, 1.0, 0.0]
+    """
     targets = torch.zeros(*shape, device=cells.device)
     targets[tuple(cells.long().T)] = 1.0
     return targets
 
 
 def band_bce(logits: Tensor, targets: Tensor, mask: Tensor, label_weights: Tensor, doc_weights: Tensor) -> Tensor:
-    """Binary cross-entropy over the spans of a batch (eq. 13-14).
+    """Compute the binary cross-entropy over the spans of a batch (eq. 13-14).
 
-    Each cell and label contributes alpha_label * beta_doc * BCE. The sum is divided by the number of words of the batch, so
-    that one word weighs the same in a short and in a long text, and a learning rate that suits one length suits another.
+    A span contributes alpha_label * beta_text * BCE for each label. The sum is divided by the number of words in the
+    batch. So a word has the same weight in a short and in a long text, and a learning rate works for texts of any
+    length.
 
-    logits (Tensor): Shape: (batch, seq, width, labels)
-    targets (Tensor): 1 where the span has the label, else 0. Shape: (batch, seq, width, labels)
-    mask (Tensor): Cells that are spans. Shape: (batch, seq, width), bool
-    label_weights (Tensor): alpha, 0 for labels that a text is not annotated with. Shape: (labels,) or (batch, labels)
-    doc_weights (Tensor): beta, 1 for gold texts. Shape: (batch,)
+    logits (Tensor): Logits in band form. Shape: (batch, seq, width, labels)
+    targets (Tensor): 1 if the span has the label, else 0. Shape: (batch, seq, width, labels)
+    mask (Tensor): True for cells that are spans. Shape: (batch, seq, width), bool
+    label_weights (Tensor): alpha; 0 for labels that a text is not annotated with. Shape: (labels,) or (batch, labels)
+    doc_weights (Tensor): beta; 1 for gold texts. Shape: (batch,)
     RETURNS (Tensor): A scalar.
+
+    >>> zeros, mask = torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, dtype=torch.bool)
+    >>> round(band_bce(zeros, zeros, mask, torch.ones(1), torch.ones(1)).item(), 4)
+    0.6931
     """
     weights = mask[..., None] * label_weights.view(-1, 1, 1, logits.shape[-1]) * doc_weights[:, None, None, None]
     total = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=weights, reduction="sum")
+    # Each word starts exactly one span of length 1, so column 0 of the mask counts the words.
     return total / mask[:, :, 0].sum().clamp_min(1)

@@ -1,4 +1,12 @@
-"""k nearest neighbours by cosine, and their vote."""
+"""k nearest neighbours by cosine, and their vote.
+
+A small support is searched completely. A large support is divided into cells of similar states, and a query searches
+only the cells whose centroids are nearest to it:
+
+    centroids        c0        c1        c2
+    states        [x x x x] [x x x] [x x x x x]       sorted by cell; starts = [0, 4, 7, 12]
+    query              probes c0 and c1 only
+"""
 
 from functools import partial
 from typing import List, NamedTuple, Optional, Tuple
@@ -7,23 +15,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Similarities held at once.
+# Maximum number of cosines that are computed at once.
 CHUNK = 2**22
-# A support of up to so many states is searched whole; a larger one in the cells nearest to the query.
+# Maximum size of a support that is searched completely.
 WHOLE = 20_000
+# Number of cells that a query searches.
 PROBES = 8
-# Cosines that differ by less are equal: products of the same states differ so by their place in a batch.
+# Cosines that differ by less are equal: the same product can have other last digits in another batch.
 TIE = 1e-6
+# Iterations of k-means.
 ITERATIONS = 8
 
 
 class NeighbourIndex(NamedTuple):
-    """A support whose states lie beside those that are like them.
+    """A support that is sorted by cells.
 
-    states (Tensor): Unit vectors, cell by cell. Shape: (support, dim)
-    types (Tensor): Of the states. Shape: (support,), int64
-    centroids (Tensor): Unit vectors. Shape: (cells, dim)
-    starts (List[int]): Where each cell begins, and where the last ends.
+    states (Tensor): Vectors of length 1, cell by cell. Shape: (support, dim)
+    types (Tensor): Their types. Shape: (support,), int64
+    centroids (Tensor): Vectors of length 1. Shape: (cells, dim)
+    starts (List[int]): Beginning of each cell in `states`, and the end of the last.
     """
 
     states: Tensor
@@ -33,11 +43,15 @@ class NeighbourIndex(NamedTuple):
 
 
 def build_index(states: Tensor, types: Tensor) -> NeighbourIndex:
-    """Sort a support into the square root of its size many cells, by spherical k-means; a small one is one cell.
+    """Divide a support into cells by spherical k-means. The number of cells is the square root of its size.
 
-    states (Tensor): Shape: (support, dim)
-    types (Tensor): Shape: (support,), int64
-    RETURNS (NeighbourIndex): The index; the same for the same support.
+    states (Tensor): States of any length. Shape: (support, dim)
+    types (Tensor): Their types. Shape: (support,), int64
+    RETURNS (NeighbourIndex): The index. It is the same for the same support. A small support is one cell.
+
+    >>> index = build_index(torch.tensor([[3.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    >>> index.states.tolist(), index.starts
+    ([[1.0, 0.0], [0.0, 1.0]], [0, 2])
     """
     states = F.normalize(states.float(), dim=-1)
     if len(states) <= WHOLE:
@@ -50,6 +64,7 @@ def build_index(states: Tensor, types: Tensor) -> NeighbourIndex:
         cells = _nearest(sample, centroids)
         sums = torch.zeros_like(centroids).index_add_(0, cells, sample)
         filled = torch.bincount(cells, minlength=n_cells) > 0
+        # An empty cell keeps its centroid.
         centroids = torch.where(filled[:, None], F.normalize(sums, dim=-1), centroids)
     cells = _nearest(states, centroids)
     order = cells.argsort(stable=True)
@@ -58,15 +73,22 @@ def build_index(states: Tensor, types: Tensor) -> NeighbourIndex:
 
 
 def nearest_vote(queries: Tensor, index: NeighbourIndex, n_types: int, k: Optional[int], temperature: float) -> Tensor:
-    """The share of each type in the vote of a query's nearest neighbours, which count by exp(cosine / temperature).
+    """Let the nearest neighbours of each query vote with the weight exp(cosine / temperature).
 
-    That is the weight that L_C (eq. 2) gives them. All that are as near as the k-th vote, so the result does not depend on
-    the order of the support. Where all vote, a type of n examples has sqrt(n) votes, so that a rare one is heard.
+    This is the weight that they have in L_C (eq. 2). All neighbours that are as near as the k-th one vote, so that the
+    result does not depend on the order of the support. If the whole support votes, the weights of a type with n
+    examples are divided by sqrt(n), so that frequent types do not outvote rare ones.
 
-    queries (Tensor): Shape: (queries, dim)
-    index (NeighbourIndex): Of the support. n_types (int): Number of types.
-    k (Optional[int]): Number of neighbours; None for all that are searched. temperature (float): tau.
-    RETURNS (Tensor): Shares that sum to 1. Shape: (queries, n_types)
+    queries (Tensor): States of any length. Shape: (queries, dim)
+    index (NeighbourIndex): The support.
+    n_types (int): Number of types.
+    k (Optional[int]): Number of neighbours that vote. None lets all neighbours in the searched cells vote.
+    temperature (float): tau. Positive.
+    RETURNS (Tensor): Probabilities of the types, which sum to 1. Shape: (queries, n_types)
+
+    >>> index = build_index(torch.eye(2), torch.tensor([0, 1]))
+    >>> nearest_vote(torch.tensor([[1.0, 1.0]]), index, n_types=2, k=1, temperature=0.1).tolist()
+    [[0.5, 0.5]]
     """
     queries = F.normalize(queries.float(), dim=-1)
     vote = _vote_of_all if k is None else partial(_vote_of_nearest, k=k)
@@ -74,6 +96,10 @@ def nearest_vote(queries: Tensor, index: NeighbourIndex, n_types: int, k: Option
 
 
 def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float) -> Tensor:
+    """Sum the votes cell by cell.
+
+    The sums are relative to the best cosine so far, because exp(cosine / temperature) could overflow.
+    """
     weights = torch.bincount(index.types, minlength=n_types).clamp_min(1).rsqrt()[index.types]
     votes = queries.new_zeros(len(queries), n_types)
     best = queries.new_full((len(queries), 1), -1.0)
@@ -81,6 +107,7 @@ def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperatu
         members = slice(index.starts[cell], index.starts[cell + 1])
         similarity = queries[rows] @ index.states[members].T
         before, now = best[rows], similarity.amax(-1, keepdim=True).maximum(best[rows])
+        # The votes so far were relative to the old best cosine.
         votes[rows] = votes[rows] * ((before - now) / temperature).exp()
         types = weights.new_zeros(similarity.shape[1], n_types).scatter_(
             1, index.types[members, None], weights[members, None]
@@ -91,8 +118,9 @@ def _vote_of_all(queries: Tensor, index: NeighbourIndex, n_types: int, temperatu
 
 
 def _vote_of_nearest(queries: Tensor, index: NeighbourIndex, n_types: int, temperature: float, k: int) -> Tensor:
-    found = [_in_cell(queries, rows, index, cell, k) for cell, rows in _probe(queries, index)]
-    query, similarity, types = (torch.cat(parts) for parts in zip(*found))
+    """Collect the k best neighbours of each searched cell, select the k best of these, and sum their votes."""
+    candidates = [_in_cell(queries, rows, index, cell, k) for cell, rows in _probe(queries, index)]
+    query, similarity, types = (torch.cat(column) for column in zip(*candidates))
     near = similarity >= _kth(query, similarity, len(queries), k)[query] - TIE
     query, similarity, types = query[near], similarity[near], types[near]
     best = queries.new_full((len(queries),), -1.0).scatter_reduce(0, query, similarity, "amax")
@@ -102,25 +130,35 @@ def _vote_of_nearest(queries: Tensor, index: NeighbourIndex, n_types: int, tempe
 
 
 def _nearest(states: Tensor, centroids: Tensor) -> Tensor:
+    """RETURNS (Tensor): The nearest centroid of each state. Shape: (states,)"""
     rows = max(1, CHUNK // len(centroids))
-    return torch.cat([(part @ centroids.T).argmax(-1) for part in states.split(rows)])
+    return torch.cat([(chunk @ centroids.T).argmax(-1) for chunk in states.split(rows)])
 
 
 def _probe(queries: Tensor, index: NeighbourIndex) -> List[Tuple[int, Tensor]]:
-    """RETURNS (List[Tuple[int, Tensor]]): Cells, and the queries that look there."""
+    """Find the cells that each query searches. Queries of the same cell are searched together, in chunks.
+
+    RETURNS (List[Tuple[int, Tensor]]): Cells, and the numbers of the queries that search them. Shape: (chunk,), int64
+    """
     if len(index.centroids) == 1:
         rows = torch.arange(len(queries), device=queries.device)
-        return [(0, part) for part in rows.split(max(1, CHUNK // max(1, len(index.states))))]
+        return [(0, chunk) for chunk in rows.split(max(1, CHUNK // max(1, len(index.states))))]
     sizes = torch.as_tensor(index.starts, device=queries.device).diff()
     similarity = (queries @ index.centroids.T).masked_fill(sizes == 0, -torch.inf)
     probes = similarity.topk(min(PROBES, int((sizes > 0).sum())), dim=-1).indices
+    # Sorting the pairs of query and cell by cell groups the queries of a cell. In the flattened pairs, position p
+    # belongs to query p // (probes per query).
     cells, order = probes.flatten().sort(stable=True)
-    asking = (order // probes.shape[1]).split(torch.bincount(cells, minlength=len(index.centroids)).tolist())
-    chunks = (rows.split(max(1, CHUNK // max(1, size))) for rows, size in zip(asking, sizes.tolist()))
-    return [(cell, part) for cell, parts in enumerate(chunks) for part in parts if len(part)]
+    by_cell = (order // probes.shape[1]).split(torch.bincount(cells, minlength=len(index.centroids)).tolist())
+    chunks = (rows.split(max(1, CHUNK // max(1, size))) for rows, size in zip(by_cell, sizes.tolist()))
+    return [(cell, chunk) for cell, of_cell in enumerate(chunks) for chunk in of_cell if len(chunk)]
 
 
 def _in_cell(queries: Tensor, rows: Tensor, index: NeighbourIndex, cell: int, k: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """Find the neighbours of queries in one cell that are as near as the k-th one there.
+
+    RETURNS (Tuple[Tensor, Tensor, Tensor]): Number of the query, cosine and type of each. Shapes: (neighbours,)
+    """
     members = slice(index.starts[cell], index.starts[cell + 1])
     similarity = queries[rows] @ index.states[members].T
     kth = similarity.topk(min(k, similarity.shape[1]), dim=-1).values[:, -1:]
@@ -129,7 +167,15 @@ def _in_cell(queries: Tensor, rows: Tensor, index: NeighbourIndex, cell: int, k:
 
 
 def _kth(query: Tensor, similarity: Tensor, n_queries: int, k: int) -> Tensor:
-    """RETURNS (Tensor): The k-th best similarity of each query, or its last. Shape: (queries,)"""
+    """Find the k-th best cosine of each query, or the last if it has fewer than k neighbours.
+
+    query (Tensor): Number of the query of each neighbour. Shape: (neighbours,)
+    similarity (Tensor): Cosine of each neighbour. Shape: (neighbours,)
+    n_queries (int): Number of queries.
+    k (int): Number of neighbours that vote.
+    RETURNS (Tensor): Shape: (queries,)
+    """
+    # Sort by cosine, then stably by query: the neighbours of a query are a block, best first.
     best = similarity.argsort(descending=True)
     order = best[query[best].argsort(stable=True)]
     counts = torch.bincount(query, minlength=n_queries)

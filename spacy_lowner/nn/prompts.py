@@ -1,4 +1,4 @@
-"""An encoder that reads prompts with soft tokens, many of them in one row."""
+"""The torch module of ContrastNER: an encoder of prompts with soft tokens, with many prompts in one row."""
 
 from typing import Any, Dict, Sequence, Tuple
 
@@ -8,16 +8,19 @@ from torch.nn import functional as F
 
 from .groups import GroupedModule
 
-STATES = ("mask", "mask_and_word")
-# First value of the learned factor on the cosine of a state and a type.
+# Initial value of the learned factor on the cosine of a state and a type.
 TYPE_SCALE = 10.0
 
 
 class PromptHead(GroupedModule):
-    """What is learned beside the encoder: the soft tokens, and one vector a type in place of a verbalizer.
+    """The new parameters next to the encoder: soft tokens, and one vector per type instead of a verbalizer.
 
-    soft (Tensor): First soft tokens. Shape: (soft tokens, embedding)
-    types (Tensor): First vectors of the types. Shape: (types, dim)
+    soft (Tensor): Initial soft tokens. Shape: (soft tokens, embedding)
+    types (Tensor): Initial vectors of the types. Shape: (types, dim)
+
+    >>> head = PromptHead(torch.zeros(2, 4), torch.eye(4)[:3])
+    >>> head(torch.tensor([[0.0, 2.0, 0.0, 0.0]])).tolist()
+    [[0.0, 10.0, 0.0]]
     """
 
     lr_groups = {"": "head"}
@@ -29,19 +32,31 @@ class PromptHead(GroupedModule):
         self.scale = nn.Parameter(torch.full((1,), TYPE_SCALE))
 
     def forward(self, states: Tensor) -> Tensor:
-        """States (Tensor): Shape: (prompts, dim)
-        RETURNS (Tensor): Scaled cosines with the types. Shape: (prompts, types)
+        """Compare states with the types.
+
+        states (Tensor): Shape: (prompts, dim)
+        RETURNS (Tensor): Scaled cosines. Shape: (prompts, types)
         """
         return self.scale * F.normalize(states, dim=-1) @ F.normalize(self.types, dim=-1).T
 
 
 class PromptEncoder(nn.Module):
-    """Rows of prompts in, the state of each [MASK] out, and its logits over the types.
+    """Encodes rows of prompts. The output is the state of each [MASK], and its logits of the types.
 
-    encoder (nn.Module): A BERT-like model of Hugging Face, with absolute positions.
+    encoder (nn.Module): A BERT-like encoder of Hugging Face, with absolute positions.
     head (PromptHead): Soft tokens and types.
-    state (str): "mask": of the [MASK]; "mask_and_word": its mean with that of the candidate in the text.
-    settings (Dict[str, Any]): From which the caller can build this module again.
+    state (str): "mask" returns the state of [MASK]. "mask_and_word" returns its mean with the state of the candidate in
+        the text.
+    settings (Dict[str, Any]): JSON values from which the caller can build the module again.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1)
+    >>> module = PromptEncoder(BertModel(config), PromptHead(torch.zeros(1, 4), torch.eye(4)), "mask", {})
+    >>> row = torch.tensor([[1, 5, 9, 3]])  # [CLS], a word, the soft token, [MASK]
+    >>> zeros, masks = torch.zeros_like(row), torch.tensor([3])
+    >>> batch = {"ids": row, "positions": torch.arange(4)[None], "texts": zeros, "owners": zeros, "masks": masks}
+    >>> [output.shape for output in module([batch])]
+    [torch.Size([1, 4]), torch.Size([1, 4])]
     """
 
     def __init__(self, encoder: nn.Module, head: PromptHead, state: str, settings: Dict[str, Any]):
@@ -52,25 +67,33 @@ class PromptEncoder(nn.Module):
         self.settings = settings
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """RETURNS (nn.Embedding): Of the vocabulary."""
+        """RETURNS (nn.Embedding): The embeddings of the vocabulary."""
         return self.encoder.get_input_embeddings()
 
     def start_from(self, source: "PromptEncoder") -> None:
-        """Take over encoder and soft tokens of a module trained on other types."""
+        """Copy the encoder, the soft tokens and the scale, but not the vectors of the types.
+
+        source (PromptEncoder): A trained module, which may have other types.
+        """
         self.encoder.load_state_dict(source.encoder.state_dict())
         with torch.no_grad():
             self.head.soft.copy_(source.head.soft)
             self.head.scale.copy_(source.head.scale)
 
     def forward(self, batches: Sequence[Dict[str, Tensor]]) -> Tuple[Tensor, Tensor]:
-        """Batches (Sequence[Dict[str, Tensor]]): Of rows of like length:
-            ids: Pieces; from the size of the vocabulary on, soft tokens. Shape: (rows, length)
-            positions: Their positions. Shape: (rows, length)
-            texts: Which text of its row a piece belongs to, -1 for padding. Shape: (rows, length)
-            owners: Which prompt of its text has it, 0 for what all prompts of the text share. Shape: (rows, length)
-            masks: Places of the [MASK] pieces in the flattened batch. Shape: (prompts,)
-            words: A prompt and the place of a piece of its candidate in the text. Shape: (pieces of candidates, 2)
-        RETURNS (Tuple[Tensor, Tensor]): States (prompts, dim) and logits (prompts, types), in the order of batches and masks.
+        """Encode batches of rows of similar length.
+
+        batches (Sequence[Dict[str, Tensor]]): Each with these tensors of integers:
+            ids: Pieces. Ids from the size of the vocabulary on are soft tokens. Shape: (rows, length)
+            positions: Positions of the pieces. Shape: (rows, length)
+            texts: Number of the text in its row that a piece belongs to, -1 for padding. Shape: (rows, length)
+            owners: Number of the prompt of its text that a piece belongs to, 0 if all prompts of the text share it.
+                Shape: (rows, length)
+            masks: Positions of the [MASK] pieces in the flattened batch. Shape: (prompts,)
+            words: Pairs of a prompt and the position of a piece of its candidate in the text. Only for
+                "mask_and_word". Shape: (pieces of candidates, 2)
+        RETURNS (Tuple[Tensor, Tensor]): States and logits, in the order of the batches and their masks.
+            Shapes: (prompts, dim), (prompts, types)
         """
         states = torch.cat([self._encode(batch) for batch in batches])
         return states, self.head(states)
@@ -86,10 +109,10 @@ class PromptEncoder(nn.Module):
         states = pieces[batch["masks"]]
         if self.state == "mask":
             return states
-        prompt, place = batch["words"].unbind(-1)
-        sums = torch.zeros_like(states).index_add(0, prompt, pieces[place])
+        prompt, position = batch["words"].unbind(-1)
+        sums = torch.zeros_like(states).index_add(0, prompt, pieces[position])
         counts = torch.bincount(prompt, minlength=len(states))[:, None]
-        # Tokenizers delete some words whole, a soft hyphen for one.
+        # A candidate has no pieces if the tokenizer deletes its words, such as a soft hyphen.
         return torch.where(counts > 0, (states + sums / counts.clamp(min=1)) / 2, states)
 
     def _embed(self, ids: Tensor) -> Tensor:
@@ -100,9 +123,9 @@ class PromptEncoder(nn.Module):
 
 
 def block_mask(texts: Tensor, owners: Tensor) -> Tensor:
-    """Who sees whom in a row that holds several texts with several prompts each.
+    """Make the attention mask of rows with several texts, each with several prompts.
 
-    A text, with all that its prompts share, sees itself; a prompt sees its text and itself:
+    The shared pieces of a text attend to each other. A prompt attends to the shared pieces of its text and to itself:
 
                             shared a a a   prompt 1   prompt 2   shared b b
         shared a               x x x          .          .          . .
@@ -110,11 +133,14 @@ def block_mask(texts: Tensor, owners: Tensor) -> Tensor:
         prompt 2               x x x          .          x          . .
         shared b               . . .          .          .          x x
 
-    Padding sees padding only, for a row without any key would be NaN.
+    Padding attends to padding, because the softmax over a row without any key would be NaN.
 
-    texts (Tensor): Text of each piece, -1 for padding. Shape: (rows, length)
-    owners (Tensor): Prompt of each piece within its text, 0 for the shared part. Shape: (rows, length)
-    RETURNS (Tensor): 1 where the query (second dimension) sees the key (third). Shape: (rows, length, length)
+    texts (Tensor): Number of the text of each piece, -1 for padding. Shape: (rows, length)
+    owners (Tensor): Number of the prompt of each piece in its text, 0 for shared pieces. Shape: (rows, length)
+    RETURNS (Tensor): 1 if the query (second dimension) attends to the key (third). Shape: (rows, length, length)
+
+    >>> block_mask(torch.tensor([[1, 1, 1]]), torch.tensor([[0, 1, 2]])).tolist()
+    [[[1, 0, 0], [1, 1, 0], [1, 0, 1]]]
     """
     same_text = texts[:, :, None] == texts[:, None, :]
     seen = (owners[:, None, :] == 0) | (owners[:, :, None] == owners[:, None, :])

@@ -1,4 +1,4 @@
-"""Matching spans with descriptions of the types: the meaning of a label counts, not only its examples."""
+"""Matching spans with descriptions of the labels, so that the meaning of a label counts and not only its examples."""
 
 import torch
 from torch import Tensor, nn
@@ -7,16 +7,24 @@ from .band import last_words, to_first_word, to_last_word
 
 
 class LabelMatching(nn.Module):
-    """Scaled cosine between the mapped mean of a span's word states and the embedding of each type's description.
+    """Computes the scaled cosine between each span and each label description.
 
-    The map is linear, so the mean of mapped words is the mapped mean, and neither it nor any other
-    `(words, width, dim)` tensor is built: dot products with the types are prefix sums over words, and the norm of
-    the mean comes from the banded Gram matrix of the words.
+    A span is the mean of its mapped word states. The mean of all spans would be a tensor of (words, width, dim)
+    numbers. It is never built:
+
+    - The dot product of a span with a label is a sum over its words. A cumulative sum along the width gives those of
+      all spans that start at a word: word i, words i..i+1, words i..i+2, …
+    - The norm of a span comes from dot products of its words (`span_norms`).
+    - The length of the span cancels in the cosine, so the sum of word states replaces the mean.
 
     dim (int): Width of the word states.
-    label_vectors (Tensor): One frozen sentence embedding a type. Shape: (labels, embedding)
+    label_vectors (Tensor): One sentence embedding per label, which stays fixed. Shape: (labels, embedding)
     width (int): Longest span, in words.
-    scale (float): First value of the learned factor on the cosine.
+    scale (float): Initial value of the learned factor on the cosine.
+
+    >>> matching = LabelMatching(2, torch.tensor([[1.0, 0.0], [0.0, 2.0]]), width=2, scale=10.0)
+    >>> matching(torch.tensor([[3.0, 0.0], [0.0, 3.0]]))[0].round().tolist()
+    [[10.0, 0.0], [7.0, 7.0]]
     """
 
     def __init__(self, dim: int, label_vectors: Tensor, *, width: int, scale: float):
@@ -28,10 +36,13 @@ class LabelMatching(nn.Module):
         nn.init.eye_(self.map.weight)
 
     def forward(self, words: Tensor) -> Tensor:
-        """Words (Tensor): Word states of texts laid end to end. Shape: (words, dim)
-        RETURNS (Tensor): Scaled cosines; those of cells past the end of a text hold no meaning. Shape: (words, width, labels)
+        """Match spans with labels.
+
+        words (Tensor): Word states of all texts, concatenated. Shape: (words, dim)
+        RETURNS (Tensor): Scaled cosines. Those of cells past the end of a text have no meaning.
+            Shape: (words, width, labels)
         """
-        # Squared norms of long spans overflow half precision.
+        # In single precision at least: the squared norms of long spans overflow half precision.
         with torch.autocast(words.device.type, enabled=False):
             mapped = self.map(words.to(torch.promote_types(words.dtype, torch.float32)))
             sums = last_words(mapped @ self.label_vectors.T, self.width).cumsum(1)
@@ -40,14 +51,23 @@ class LabelMatching(nn.Module):
 
 
 def span_norms(words: Tensor, width: int) -> Tensor:
-    """Euclidean norm of the sum of word states over every span.
+    """Compute the Euclidean norm of the sum of word states of each span.
 
-    With G[i, w] = x_i . x_{i+w}, the words that end at j add 2 * sum_{d <= w} x_{j-d} . x_j - x_j . x_j to the squared norm of
-    a span that starts at j - w: a cumulative sum by last word, then one by first word.
+    The squared norm of a sum is the sum of all dot products of its words. If a span is extended by word j, the products
+    of j with itself and twice those with the earlier words are added:
+
+        |x_i + … + x_j|² = |x_i + … + x_{j-1}|² + x_j · x_j + 2 * (x_i · x_j + … + x_{j-1} · x_j)
+
+    1. Dot products of each word with the next ones, in band form: gram[i, w] = x_i · x_{i+w}.
+    2. A cumulative sum by last word j gives the added term for each first word.
+    3. A cumulative sum by first word i adds these terms up to the squared norm.
 
     words (Tensor): Word states. Shape: (words, dim)
     width (int): Longest span, in words.
-    RETURNS (Tensor): Norms. Shape: (words, width)
+    RETURNS (Tensor): The norms, in band form. Shape: (words, width)
+
+    >>> span_norms(torch.tensor([[3.0, 0.0], [0.0, 4.0]]), width=2)[0].tolist()
+    [3.0, 5.0]
     """
     gram = torch.einsum("id,iwd->iw", words, last_words(words, width))
     ending_here = 2 * to_last_word(gram).cumsum(1) - gram[:, :1]

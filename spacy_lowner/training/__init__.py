@@ -1,1 +1,1 @@
-"""What training needs beyond spaCy: starting from a source, two learning rates, bfloat16, batches by length."""
+"""Additions to spaCy's training: start from a source, learning rates by group, bfloat16, batches of similar length."""

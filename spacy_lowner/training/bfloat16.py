@@ -1,4 +1,4 @@
-"""Half precision on a CPU."""
+"""Computing in bfloat16 on a CPU."""
 
 from typing import Any
 
@@ -6,32 +6,52 @@ import torch
 
 
 def computes_in_bfloat16() -> bool:
-    """RETURNS (bool): Whether this processor has instructions for products of bfloat16."""
+    """Check for instructions that multiply matrices in bfloat16.
+
+    RETURNS (bool): Whether this processor has them. Without them, bfloat16 is slower than float32.
+
+    >>> computes_in_bfloat16() in (True, False)
+    True
+    """
+    # The checks are private functions of torch, which some versions do not have.
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(check() for check in checks if check is not None)
 
 
 class InBfloat16:
-    """Replaces the `forward` of a module on a CPU, and computes it in bfloat16. It is copied and pickled with the module.
+    """Replaces the `forward` of a module on a CPU by one that computes in bfloat16. It is copied and pickled with it.
 
-    Autocast is entered and left within one call, because each thread has a state of its own for it.
+    Autocast is entered and left in each call, because its state belongs to the thread.
 
     module (torch.nn.Module): The module.
+
+    >>> module = torch.nn.Linear(2, 1)
+    >>> InBfloat16.attach(module)
+    >>> module(torch.ones(1, 2)).dtype
+    torch.float32
     """
 
     def __init__(self, module: torch.nn.Module):
         self.module = module
-        # A module may have a `forward` of its own already, such as `models.by_length.ByLength`.
+        # The module may have a replaced `forward` already, such as `training.length_batching.ByLength`.
         self.inner = vars(module).get("forward")
 
     @classmethod
     def attach(cls, module: torch.nn.Module) -> None:
-        """Let a module compute in bfloat16 from now on. A module that does so already stays as it is."""
+        """Let a module compute in bfloat16 from now on. A second call changes nothing.
+
+        module (torch.nn.Module): The module.
+        """
         if not isinstance(vars(module).get("forward"), cls):
             module.forward = cls(module)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """RETURNS (Any): The module's output in float32."""
+        """Call the module.
+
+        args (Any): Positional arguments of the module.
+        kwargs (Any): Keyword arguments of the module.
+        RETURNS (Any): The output of the module, in float32.
+        """
         with torch.autocast("cpu", dtype=torch.bfloat16):
             output = (
                 self.inner(*args, **kwargs) if self.inner else type(self.module).forward(self.module, *args, **kwargs)
@@ -40,7 +60,7 @@ class InBfloat16:
 
 
 def _to_float32(output: Any) -> Any:
-    """Numpy knows no bfloat16, so what leaves a module is float32 again."""
+    """Convert the floating-point tensors of an output, because numpy has no bfloat16."""
     if isinstance(output, torch.Tensor):
         return output.float() if output.is_floating_point() else output
     if isinstance(output, dict):

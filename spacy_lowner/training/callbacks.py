@@ -12,8 +12,7 @@ from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..models.hf.shim import get_module
 from ..models.transfer import copy_tok2vec, encoder_of, transformer_of
-from ..pipeline.base import LabelledPipe
-from ..types import HasInputEmbeddings, HasListeners
+from ..types import HasInputEmbeddings, HasListeners, StartsFrom
 from .bfloat16 import InBfloat16, computes_in_bfloat16
 from .length_batching import ByLength
 
@@ -22,7 +21,7 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
     """Start training from a trained pipeline; registered as `spacy-lowner.start_from.v1` for `[initialize.after_init]`.
 
     Encoders are copied whole. A pipe of this package copies all weights except those of its labels
-    (`LabelledPipe.start_from`), so that a source with other labels helps as well. A pipe with its own encoder
+    (its method `start_from`), so that a source with other labels helps as well. A pipe with its own encoder
     (`contrast_ner`) that the source does not have gets the encoder of the source's transformer.
 
     path (Optional[str]): The source: a folder or the name of an installed package. Null or empty changes nothing.
@@ -71,7 +70,7 @@ def _start_pipe(source: Language, nlp: Language, name: str) -> bool:
     try:
         if not isinstance(other, TrainablePipe):
             return _copy_encoder(source, pipe)
-        if isinstance(pipe, LabelledPipe) and isinstance(other, LabelledPipe):
+        if isinstance(pipe, StartsFrom) and isinstance(other, StartsFrom):
             complete = pipe.start_from(other)
             # For example, a pipe that reads text next to the Docs (`WithContext`) has a transformer of its own. It
             # starts from the transformer that the source's pipe listens to.
@@ -102,7 +101,7 @@ def _copy_encoder(source: Language, pipe: TrainablePipe) -> bool:
     if ours is None or theirs is None:
         return False
     ours.load_state_dict(theirs.state_dict())
-    if isinstance(pipe, LabelledPipe):
+    if isinstance(pipe, StartsFrom):
         pipe.weights_changed()
     return True
 

@@ -1,7 +1,8 @@
-"""Adam with one learning rate per group of parameters, and no decay of biases and norms."""
+"""Adam with one learning rate per group of parameters, and without decay of biases and norms."""
 
 from typing import Any, Dict, Tuple
 
+from spacy.util import SimpleFrozenDict
 from thinc.api import Optimizer
 
 from ..errors import Errors, LownerError
@@ -12,9 +13,13 @@ ENCODER, HEAD = "encoder", "head"
 class GroupedAdam(Optimizer):
     """AdamW whose learning rate depends on the group of a parameter.
 
-    A torch module of ours declares the groups of its parameters (`models.hf.shim.parameter_groups`). Other torch parameters
-    belong to "encoder", and parameters of thinc's own layers to "head". One-dimensional parameters, which are biases and the
-    weights of norms, do not decay.
+    A torch module of this package declares the groups of its parameters (`nn.groups.parameter_groups`). Parameters of
+    other torch modules belong to "encoder", and those of thinc's layers to "head". Parameters with one dimension do not
+    decay: these are biases and the weights of norms.
+
+    >>> optimizer = GroupedAdam(0.1, lr_multipliers={"head": 10.0})
+    >>> optimizer.lr_multipliers
+    {'head': 10.0}
     """
 
     __slots__ = ["lr_multipliers", "_groups"]
@@ -22,29 +27,30 @@ class GroupedAdam(Optimizer):
     def __init__(self, learn_rate: Any, *, lr_multipliers: Dict[str, float], **settings: Any):
         """Create the optimizer.
 
-        learn_rate (Union[float, Iterator[float]]): Rate of a group without a multiplier, or a schedule.
-        lr_multipliers (Dict[str, float]): Factor on the rate, by group.
-        settings (Any): As for `thinc.api.Optimizer`.
+        learn_rate (Union[float, Iterator[float]]): Learning rate of groups without a multiplier, or a schedule of it.
+        lr_multipliers (Dict[str, float]): Factor on the learning rate, by group.
+        settings (Any): Other settings of `thinc.api.Optimizer`.
         """
         super().__init__(learn_rate, **settings)
         self.lr_multipliers = lr_multipliers
         self._groups: Dict[int, Dict[str, str]] = {}
 
     def declare_groups(self, shim_id: int, groups: Dict[str, str]) -> None:
-        """Remember the groups of a module's parameters.
+        """Store the groups of a module's parameters.
 
-        shim_id (int): Of the module's shim, the first part of the keys of its parameters.
-        groups (Dict[str, str]): Group by name of the parameter.
+        shim_id (int): The id of the module's shim, which is the first field of its parameters' keys.
+        groups (Dict[str, str]): Groups by parameter name.
         """
         self._groups[shim_id] = groups
 
     def __call__(self, key: Tuple[int, str], weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Tuple[Any, Any]:
         """Update one parameter.
 
-        key (Tuple[int, str]): Id of the thinc node or shim, and name of the parameter in it.
-        weights (FloatsXd): The parameter. gradient (FloatsXd): Its gradient.
-        lr_scale (float): Further factor on the rate.
-        RETURNS (Tuple[FloatsXd, FloatsXd]): New weights, and the gradient set to zero.
+        key (Tuple[int, str]): Id of the thinc layer or shim, and name of the parameter in it.
+        weights (FloatsXd): The parameter.
+        gradient (FloatsXd): Its gradient.
+        lr_scale (float): Another factor on the learning rate.
+        RETURNS (Tuple[FloatsXd, FloatsXd]): The new weights, and the gradient, set to zero.
         """
         lr_scale *= self.lr_multipliers.get(self._group_of(key), 1.0)
         decay = self.L2
@@ -57,7 +63,8 @@ class GroupedAdam(Optimizer):
 
     def _group_of(self, key: Tuple[int, str]) -> str:
         name = str(key[1])
-        # thinc numbers nodes and shims apart, so that two may share an id; only parameters of modules have such names.
+        # thinc counts layers and shims separately, so a layer may have the id of a shim. Only parameters of torch
+        # modules have a dot in their names, or are declared.
         if "." not in name and name not in self._groups.get(key[0], {}):
             return HEAD
         return self._groups.get(key[0], {}).get(name, ENCODER)
@@ -65,7 +72,7 @@ class GroupedAdam(Optimizer):
 
 def create_grouped_adam(
     learn_rate: Any = 2e-5,
-    lr_multipliers: Dict[str, float] = {HEAD: 50.0},
+    lr_multipliers: Dict[str, float] = SimpleFrozenDict({HEAD: 50.0}),
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
@@ -75,14 +82,20 @@ def create_grouped_adam(
 ) -> Optimizer:
     """Create a `GroupedAdam`; registered as `spacy-lowner.Adam.v1`.
 
-    The defaults are KnowFREE's: 2e-5 for the encoder, 1e-3 for the head, weight decay 1e-3 (appendix H, Table 10). Gradients
-    are clipped per tensor (thinc), not by their global norm. Averages do not reach torch weights and are off.
+    The defaults are those of KnowFREE: 2e-5 for the encoder, 1e-3 for the head, weight decay 1e-3 (appendix H, Table
+    10). Gradients are clipped per tensor, as thinc does, and not by their global norm. thinc's averages do not include
+    torch weights, so they are off.
 
-    learn_rate (Union[float, Iterator[float]]): Rate of the encoder, or a schedule.
-    lr_multipliers (Dict[str, float]): Factor on the rate by group: "encoder" or "head".
-    beta1, beta2, eps, L2, L2_is_weight_decay, grad_clip: As for `thinc.api.Optimizer`.
+    learn_rate (Union[float, Iterator[float]]): Learning rate of the encoder, or a schedule of it.
+    lr_multipliers (Dict[str, float]): Factor on the learning rate by group: "encoder" or "head". Positive.
+    beta1 (float): Decay of the first moment of Adam.
+    beta2 (float): Decay of the second moment of Adam.
+    eps (float): Added to the denominator of Adam.
+    L2 (float): Weight decay, or L2 regularization.
+    L2_is_weight_decay (bool): Whether `L2` is a weight decay.
+    grad_clip (float): Maximum norm of the gradient of a tensor.
     RETURNS (Optimizer): The optimizer.
-    RAISES (LownerError): For another group, or a factor that is not positive.
+    RAISES (LownerError): If there is an unknown group, or a factor that is not positive.
 
     >>> create_grouped_adam(2e-5, {"head": 5.0}).lr_multipliers
     {'head': 5.0}

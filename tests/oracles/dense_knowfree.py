@@ -1,4 +1,7 @@
-"""KnowFREE's head in dense form, written cell by cell from eq. 7-12. Slow, and shares nothing with the band but weights."""
+"""KnowFREE's head in dense form, written cell by cell from eq. 7-12.
+
+It is slow. It shares only weights with the band.
+"""
 
 import math
 
@@ -7,7 +10,12 @@ from torch.nn import functional as F
 
 
 def dense_logits(head, words, length):
-    """Logits of one text of `length` words. words: (seq, dim). RETURNS: {(i, j): (labels,)} for the spans that are kept."""
+    """Logits of one text.
+
+    words (Tensor): Word states. Shape: (seq, dim)
+    length (int): Number of words.
+    RETURNS (Dict[Tuple[int, int], Tensor]): Logits of the spans of at most `width` words, by first and last word.
+    """
     width = head.width
     words = words[:length]
     biaffine = head.biaffine
@@ -32,13 +40,13 @@ def dense_logits(head, words, length):
 
 
 def _biaffine(module, s, e, extra):
-    pieces = []
+    forms = []
     per_head = len(s) // module.heads
     for h in range(module.heads):
-        part = slice(h * per_head, (h + 1) * per_head)
+        columns = slice(h * per_head, (h + 1) * per_head)
         # bilinear[h] is indexed (start, end, out).
-        pieces.append(torch.einsum("x,xyo,y->o", s[part], module.bilinear[h], e[part]))
-    return torch.cat(pieces) + module.start_term(s) + module.end_term(e) + module.length_term.weight[extra]
+        forms.append(torch.einsum("x,xyo,y->o", s[columns], module.bilinear[h], e[columns]))
+    return torch.cat(forms) + module.start_term(s) + module.end_term(e) + module.length_term.weight[extra]
 
 
 def _attend(module, features):
@@ -50,10 +58,10 @@ def _attend(module, features):
         outputs = []
         dim = len(feature) // heads
         for h in range(heads):
-            part = slice(h * dim, (h + 1) * dim)
-            query = module.query(feature)[part]
-            weights = torch.stack([query @ module.key(features[c])[part] / math.sqrt(dim) for c in near]).softmax(0)
-            outputs.append(sum(w * module.value(features[c])[part] for w, c in zip(weights, near)))
+            columns = slice(h * dim, (h + 1) * dim)
+            query = module.query(feature)[columns]
+            weights = torch.stack([query @ module.key(features[c])[columns] / math.sqrt(dim) for c in near]).softmax(0)
+            outputs.append(sum(w * module.value(features[c])[columns] for w, c in zip(weights, near)))
         gathered[i, j] = module.project_out(torch.cat(outputs))
     return gathered
 
