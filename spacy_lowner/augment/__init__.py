@@ -1,1 +1,1 @@
-"""FactMix: semi-factual examples of a corpus."""
+"""FactMix: make semi-factual examples of a corpus."""

@@ -174,6 +174,8 @@ class _NewExamples:
         self._n_left, self._parts = len(docs), minibatch(docs, DOCS_PER_PART)
 
     def _make(self, docs: List[Doc]) -> List[List[Doc]]:
+        if self.originals is None:
+            raise LownerError(Errors.LN075)
         if self._factmix is None:
             self._factmix = build_factmix(self.originals, **self.settings)
         return self._factmix.make(docs)

@@ -23,7 +23,7 @@ import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.util import minibatch
 
-from ..annotations import ORIGIN_KEY
+from ..annotations import ORIGIN_KEY, SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import is_docbin, read_docs, write_docs
 from ..corpus.files import atomic_path, output_lock, report_path, write_json
@@ -170,7 +170,7 @@ def _augment(source: Path, output: Path, settings: Dict[str, Any], on_part: Call
         raise LownerError(Errors.LN029.format(path=output, reason=f"it holds {others[0].name}"))
     all_settings = run_settings(settings, source)
     parts = PartFiles.open(output, all_settings)
-    originals = _as_docbin(source, parts, settings.get("spans_key", "sc"))
+    originals = _as_docbin(source, parts, settings.get("spans_key", SPANS_KEY))
     factmix = build_factmix(originals, **settings)
     counts: Counter = Counter(originals=0)
     number = 0

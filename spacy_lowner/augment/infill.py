@@ -53,7 +53,7 @@ FillsT = List[List[List[str]]]
 class Infill:
     """Fills gaps in batches, and caches the fills.
 
-    Gaps of one text share a row where they are few and apart from each other. Then the text is read once:
+    Gaps of one text that are few and apart from each other are masked in one row. Then the text is read once:
 
         text     Ann flew to Rome and met  her   old friend
         row 1    Ann [M]  to Rome and [M]  her   old friend      two gaps, at least `MIN_DISTANCE` words apart

@@ -17,7 +17,7 @@ from spacy.util import filter_spans
 
 from ..annotations import REASONING_KEY
 
-# (start, end, label) of spans by span group; None stands for `doc.ents`.
+# (start, end, label) of spans by span group; None is the key of `doc.ents`.
 LayersT = Dict[Optional[str], List[Tuple[int, int, str]]]
 # Token annotation that is copied, by the argument of `Doc`: the attribute of spaCy, and a function that reads it.
 TOKEN_ATTRIBUTES = (
@@ -145,7 +145,7 @@ def layers(doc: Doc) -> Dict[Optional[str], List[Span]]:
     """List all spans of a Doc.
 
     doc (Doc): The Doc.
-    RETURNS (Dict[Optional[str], List[Span]]): The spans by span group; None stands for `doc.ents`.
+    RETURNS (Dict[Optional[str], List[Span]]): The spans by span group; None is the key of `doc.ents`.
 
     >>> import spacy
     >>> doc = spacy.blank("en")("in Rome")
