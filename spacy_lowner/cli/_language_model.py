@@ -175,6 +175,8 @@ def name_labels(docs: Sequence[Doc], names: LabelMapT, path: Optional[Path]) -> 
     docs (Sequence[Doc]): The Docs.
     names (LabelMapT): New names by label.
     path (Optional[Path]): The file of the names. None renames nothing.
+
+    >>> name_labels([], {}, None)
     """
     if path is not None and not sum(rename_extensions(doc, names, path.stem) for doc in docs):
         msg.warn("--label-map names no label of these sentences")

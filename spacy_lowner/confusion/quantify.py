@@ -52,6 +52,10 @@ class Confusion:
 
         type_name (str): The target type.
         RETURNS (str): As "PER->politician". Without a prefix, only the type.
+
+        >>> one = numpy.ones((1, 1))
+        >>> quantify(["singer"], ["PER"], source_fractions=one, similarity=one, mistakes=one).named("singer")
+        'PER->singer'
         """
         prefix = self.prefixes[self.types.index(type_name)]
         return f"{prefix}->{type_name}" if prefix else type_name

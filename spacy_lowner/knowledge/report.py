@@ -51,6 +51,12 @@ class Report:
 
         doc (Doc): The Doc.
         pos (Iterable[LabeledSpan]): The words with a part of speech.
+
+        >>> import spacy
+        >>> report = Report()
+        >>> report.reject_untagged(spacy.blank("en")("it rains"), [LabeledSpan(0, 1, "PRON")])
+        >>> report.cases[0]["response"]
+        'rains'
         """
         covered = {i for span in pos for i in range(span.start, span.end)}
         for token in doc:
@@ -61,6 +67,12 @@ class Report:
         """Add the counts and cases of another report.
 
         other (Report): The other report.
+
+        >>> report, other = Report(), Report()
+        >>> other.used["entities"] = 3
+        >>> report.add(other)
+        >>> report.as_dict()
+        {'used': {'entities': 3}, 'rejected': {}, 'cases': []}
         """
         self.used.update(other.used)
         self.rejected.update(other.rejected)

@@ -30,7 +30,7 @@ def read_answer(answer: Any, key: str = "") -> Reply:
     # Some servers send JSON without its content type.
     answer = json.loads(answer) if isinstance(answer, str) else answer
     if isinstance(answer, dict) and answer.get("error"):
-        raise ValueError(f"the server says {describe(answer['error'])}")
+        raise ValueError(f"the server returned an error: {describe(answer['error'])}")
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise ValueError("the answer has no choices")

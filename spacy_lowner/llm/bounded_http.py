@@ -42,6 +42,9 @@ class RefusedRedirect(Exception):
 
     origin (str): Scheme, host and port of the target.
     status (int): The HTTP status.
+
+    >>> str(RefusedRedirect("https://other:443", 302))
+    'the server redirects to https://other:443 (status 302)'
     """
 
     def __init__(self, origin: str, status: int):
@@ -125,6 +128,11 @@ class BoundedBody(httpx.SyncByteStream):
     body (httpx.SyncByteStream): The body as it is sent.
     end (float): The end of the request, of `time.monotonic`.
     coding (str): "gzip", or empty.
+
+    >>> import gzip
+    >>> body = httpx.ByteStream(gzip.compress(b"{}"))
+    >>> b"".join(BoundedBody(body, time.monotonic() + 60, "gzip"))
+    b'{}'
     """
 
     def __init__(self, body: Any, end: float, coding: str):
@@ -225,7 +233,7 @@ def _check(response: Any) -> None:
         _check_redirect(response)
     coding = ",".join(response.headers.get_list("content-encoding")).strip().lower().removeprefix("x-")
     if coding not in ("", "identity", "gzip"):
-        raise UnusableAnswer("the answer is compressed, though that was not asked for; only gzip is read")
+        raise UnusableAnswer("the answer is compressed, but the request does not accept that; only gzip is read")
     # `BoundedBody` decompresses, so httpx must not.
     response.headers.pop("content-encoding", None)
     # JSON has no other encoding. A server might name a codec that decompresses, or one that is not for bytes.

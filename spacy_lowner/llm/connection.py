@@ -19,7 +19,12 @@ SCHEMA_WORDS = re.compile("response_format|json_schema|schema|grammar")
 
 
 class Connection(ForkSafe):
-    """Sends requests to a server. It is opened by the first request, and anew in each process."""
+    """Sends requests to a server. It is opened by the first request, and anew in each process.
+
+    >>> connection = Connection("m", "http://localhost:8000/v1", "NO_SUCH_KEY", timeout=60.0, connect_timeout=30.0)
+    >>> connection.shown_url, connection.key
+    ('http://localhost:8000/v1', '')
+    """
 
     _process_local = ("_server", "_lock")
 
@@ -140,7 +145,7 @@ class Connection(ForkSafe):
         )
         return Failure(
             "schema" if rejects_schema else "status",
-            f"the server says {status}",
+            f"the server returned {status}",
             detail,
             status=status,
             code=error.code,

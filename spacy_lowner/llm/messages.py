@@ -12,6 +12,9 @@ class Request:
 
     messages (Tuple[Tuple[str, str], ...]): Pairs of role and content.
     schema (Optional[Dict[str, Any]]): The JSON schema of the reply, for servers that support schemas.
+
+    >>> Request((("system", "Be brief."), ("user", "Name a city."))).schema is None
+    True
     """
 
     messages: Tuple[Tuple[str, str], ...]
@@ -71,6 +74,9 @@ class Reply:
     completion_tokens (int): Tokens of the reply, as the server counts them.
     cached (bool): Whether the reply was available without a call.
     timed_out (bool): Whether the deadline ended before the server answered. Then other requests may fail, too.
+
+    >>> Reply("Rome", prompt_tokens=5).error is None
+    True
     """
 
     text: str
@@ -84,7 +90,14 @@ class Reply:
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """A language model: `OpenAIClient`, `ReplayLLM`, or an object of yours."""
+    """A language model: `OpenAIClient`, `ReplayLLM`, or an object of yours.
+
+    >>> class Echo:
+    ...     def ask(self, requests, *, description=None):
+    ...         return [Reply(request.messages[-1][1]) for request in requests]
+    >>> isinstance(Echo(), LanguageModel), Echo().ask([Request.of("Rome")])[0].text
+    (True, 'Rome')
+    """
 
     def ask(self, requests: Iterable[Request], *, description: Optional[str] = None) -> List[Reply]:
         """Answer requests.

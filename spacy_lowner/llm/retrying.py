@@ -50,12 +50,15 @@ class Failure:
         "redirect": the server redirects to another one; "status": an HTTP status of 400 or more; "schema": a status
         that rejects the JSON schema of the request; "unreachable": no connection; "no_answer": a timeout, a dropped
         connection, or a body that is no chat completion.
-    reason (str): The failure in a few words, as "the server says 429".
+    reason (str): The failure in a few words, as "the server returned 429".
     detail (str): The server's own words.
     status (Optional[int]): The HTTP status, if there is one.
     code (Optional[str]): The error code of OpenAI, as "insufficient_quota".
     retry_after (Optional[float]): Seconds that the server asks to wait.
     fatal_message (str): The message of the error that stops the run if the policy decides so.
+
+    >>> Failure("status", "the server returned 503", status=503).retry_after is None
+    True
     """
 
     kind: FailureKindT
@@ -78,6 +81,9 @@ class RequestState:
     silent_for (Optional[float]): Seconds since the first of the failed attempts that no answer has followed, of this
         or any other request. None if the last attempt was answered.
     slowest_answer (float): Seconds of the slowest answer so far.
+
+    >>> RequestState(attempt=2, elapsed=3.5).server_answered
+    False
     """
 
     attempt: int = 1
@@ -112,6 +118,9 @@ class Step:
     seconds (float): The pause, for `Action.WAIT`.
     reason (str): The error of the reply, for `Action.FAIL` and `Action.RAISE_IF_ALL_REFUSED`.
     timed_out (bool): Whether a request fails because its deadline is over.
+
+    >>> Step(Action.WAIT, seconds=2.0).timed_out
+    False
     """
 
     action: Action
@@ -131,11 +140,11 @@ class RetryPolicy:
         request has behind a server that has been silent for long.
 
     >>> policy = RetryPolicy(initial_delay=1.0, deadline=60.0)
-    >>> busy = Failure("status", "the server says 429", status=429, retry_after=20.0)
+    >>> busy = Failure("status", "the server returned 429", status=429, retry_after=20.0)
     >>> policy.next_step(RequestState(attempt=1, elapsed=0.5, failure=busy)).seconds
     20.0
     >>> policy.next_step(RequestState(attempt=3, elapsed=45.0, failure=busy)).reason
-    'the server says 429; given up after 3 attempt(s)'
+    'the server returned 429; given up after 3 attempt(s)'
     """
 
     initial_delay: float = 1.0
@@ -152,7 +161,7 @@ class RetryPolicy:
 
         >>> RetryPolicy().next_step(RequestState()).action
         <Action.RETURN: 'return'>
-        >>> wrong_key = Failure("status", "the server says 401", status=401)
+        >>> wrong_key = Failure("status", "the server returned 401", status=401)
         >>> RetryPolicy().next_step(RequestState(failure=wrong_key)).action
         <Action.RAISE: 'raise'>
         """

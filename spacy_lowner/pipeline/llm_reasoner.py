@@ -154,6 +154,10 @@ class LLMReasoner(Pipe):
 
         exclude (Iterable[str]): Is ignored.
         RETURNS (bytes): The prompt.
+
+        >>> reasoner = LLMReasoner(Vocab())
+        >>> LLMReasoner(Vocab()).from_bytes(reasoner.to_bytes()).chain is None
+        True
         """
         return srsly.msgpack_dumps(self._state())
 

@@ -80,7 +80,7 @@ class ReasoningChain:
         missing = [key for key in lists if not isinstance(confusion.get(key), list)]
         missing += [key for key in lists[2:] if not missing and len(confusion[key]) != len(confusion["types"])]
         if missing:
-            raise LownerError(Errors.LN092.format(reason=f"it lacks {', '.join(missing)}, as whole lists"))
+            raise LownerError(Errors.LN092.format(reason=f"it lacks {', '.join(missing)}, as complete lists"))
         if not all(isinstance(name, str) for key in lists[:2] for name in confusion[key]):
             raise LownerError(Errors.LN092.format(reason="a type is no text"))
         for key, known in (("prefixes", "sources"), ("most_confused", "types")):
@@ -114,6 +114,10 @@ class ReasoningChain:
 
         text (str): The text. An example with the same text is skipped, because it contains the answer.
         RETURNS (Request): The request.
+
+        >>> chain = ReasoningChain({"song": "a piece of music"}, {}, {"song": None}, {"song": None})
+        >>> chain.request("Ann sang Hurt").messages[0][1].splitlines()[-2:]
+        ['Text: Ann sang Hurt', 'Answer:']
         """
         prompt = render(
             __package__,

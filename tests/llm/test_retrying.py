@@ -10,7 +10,7 @@ UNREACHABLE = Failure("unreachable", "connection refused", fatal_message="stop")
 
 
 def status(number, **fields):
-    return Failure("status", f"the server says {number}", "no", status=number, **fields)
+    return Failure("status", f"the server returned {number}", "no", status=number, **fields)
 
 
 def step_of(failure, **state):
@@ -29,7 +29,7 @@ def test_retrying_temporary_statuses_wait(number, answered):
 
 @pytest.mark.parametrize("number", [400, 405, 413, 422, 451])
 def test_retrying_other_statuses_fail_at_once(number):
-    assert step_of(status(number)) == Step(Action.FAIL, reason=f"the server says {number}: no")
+    assert step_of(status(number)) == Step(Action.FAIL, reason=f"the server returned {number}: no")
 
 
 @pytest.mark.parametrize("failure", [status(401), status(402), status(429, code="insufficient_quota")])
@@ -40,7 +40,7 @@ def test_retrying_a_wrong_key_and_no_quota_stop_the_run(failure, answered):
 
 @pytest.mark.parametrize("number", [403, 404])
 def test_retrying_statuses_at_startup_depend_on_the_other_requests(number):
-    assert step_of(status(number)) == Step(Action.RAISE_IF_ALL_REFUSED, reason=f"the server says {number}: no")
+    assert step_of(status(number)) == Step(Action.RAISE_IF_ALL_REFUSED, reason=f"the server returned {number}: no")
 
 
 def test_retrying_a_redirect_depends_on_the_other_requests():
@@ -54,7 +54,7 @@ def test_retrying_an_unusable_answer_fails_at_once():
 
 @pytest.mark.parametrize("number", [400, 422])
 def test_retrying_a_rejected_schema_is_resent_at_once(number):
-    failure = Failure("schema", f"the server says {number}", "response_format", status=number)
+    failure = Failure("schema", f"the server returned {number}", "response_format", status=number)
     assert step_of(failure, elapsed=99.9) == Step(Action.RESEND)
 
 
@@ -84,7 +84,7 @@ def test_retrying_the_deadline_includes_the_next_pause():
     reason = "no answer in 5 seconds; given up after 1 attempt(s)"
     assert step_of(SILENCE, elapsed=99.0) == Step(Action.FAIL, reason=reason, timed_out=True)
     late = step_of(status(429, retry_after=100.0), attempt=3)
-    assert late == Step(Action.FAIL, reason="the server says 429; given up after 3 attempt(s)", timed_out=True)
+    assert late == Step(Action.FAIL, reason="the server returned 429; given up after 3 attempt(s)", timed_out=True)
 
 
 def test_retrying_a_silent_server_has_less_time():
