@@ -20,7 +20,8 @@ MAX_REPEATED_FRACTION = 0.5
 # Tools number words as 1 2 3 (from 0 or 1, in each sentence or throughout), and as 1-1 1-2 by sentence. CoNLL-U has
 # further rows for words that consist of several tokens (2-3) and for empty nodes (2.1).
 _INDEX = re.compile(r"\d+(?:[-.]\d+)*")
-_BASE_TYPE = re.compile(r"[A-Z]*")
+# The rest of a type after its first capitals, such as "-SBJ" of "NP-SBJ".
+_AFTER_CAPITALS = re.compile(r"[^A-Z].*", re.DOTALL)
 
 
 class Row(NamedTuple):
@@ -119,7 +120,7 @@ def count_columns(sentences: Sequence[Sequence[Row]]) -> int:
 
 
 def drop_combined(rows: Sequence[Row]) -> List[Row]:
-    """Drop the rows of CoNLL-U that repeat the next tokens as one word (2-3), or stand for no word (2.1).
+    """Drop the rows of CoNLL-U that repeat the next tokens as one word (2-3), or are empty nodes (2.1).
 
     rows (Sequence[Row]): Rows of a sentence.
     RETURNS (List[Row]): The other rows; all of them, unless some other row begins with a plain number.
@@ -196,7 +197,7 @@ def _are_names(sentences: Sequence[Sequence[str]]) -> bool:
 def _are_entity_tags(cells: Sequence[str]) -> bool:
     tags = [tag for tag in map(parse_tag, cells) if tag is not None]
     types = {tag.type for tag in tags if tag.letter != "O"}
-    chunks = sum(_BASE_TYPE.match(type).group() in CHUNKS for type in types)
+    chunks = sum(_AFTER_CAPITALS.sub("", type) in CHUNKS for type in types)
     return len(tags) >= MIN_TAG_FRACTION * len(cells) and bool(types) and chunks < MIN_CHUNK_FRACTION * len(types)
 
 

@@ -107,7 +107,7 @@ def _detect(path: Path, sentences: List[List[Row]], column: int) -> str:
 
 
 def _tokens(sentences: Iterator[List[Row]]) -> List[List[Row]]:
-    """RETURNS (List[List[Row]]): The rows of each sentence that are tokens; sentences without tokens are left out."""
+    """RETURNS (List[List[Row]]): The rows of each sentence that are tokens; sentences without tokens are dropped."""
     rows_by_sentence = list(sentences)
     size = count_columns(rows_by_sentence)
     tokens = [drop_combined([row for row in rows if not is_comment(row, size)]) for rows in rows_by_sentence]

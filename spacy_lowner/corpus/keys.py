@@ -14,7 +14,7 @@ LABEL_KEYS = ("label", "type", "entity_type", "tag")
 # The text of a span.
 MENTION_KEYS = ("text", "mention")
 CATEGORY_KEYS = ("categories", "cats")
-# Our own JSONL has extension labels, counted in tokens, with excluded ends.
+# Fields of the JSONL that this package writes: extension spans, in tokens and with excluded ends, and their annotator.
 EXTENSIONS = "extensions"
 EXTENSIONS_SOURCE = "extensions_source"
 ANSWER = "answer"
@@ -31,7 +31,7 @@ KNOWN = {
     "spaces",
     "context",
 }
-# Keys that describe a text and hold no annotation of its words.
+# Keys that describe a text. They hold no annotation of its words.
 HARMLESS = {
     *("id", "idx", "index", "uid", "uuid", "doc_id", "docid", "doc_key", "document_id", "sent_id", "sentence_id"),
     *("meta", "metadata", "source", "url", "uri", "title", "lang", "language", "split", "date", "time", "timestamp"),

@@ -135,11 +135,14 @@ class SpanText:
 
 
 class Score(NamedTuple):
-    """How well a way of counting fits.
+    """Numbers of spans that a way of counting fits.
 
     fitting (int): Number of spans that lie inside and whose texts match.
     exact (int): Number of those whose white space matches too.
     total (int): Number of all spans.
+
+    >>> Score(fitting=2, exact=1, total=2).exact
+    1
     """
 
     fitting: int

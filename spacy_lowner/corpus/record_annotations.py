@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ..annotations import EXTENSION_KEY
+from ..annotations import EXTENSION_KEY, SPANS_KEY
 from ..errors import LownerError
 from .keys import CLASS_KEYS, END_KEYS, KNOWN, LABEL_KEYS, MENTION_KEYS, SPAN_KEYS, START_KEYS, TAG_KEYS
 from .offsets import RawSpan
@@ -21,17 +21,20 @@ class Annotations(NamedTuple):
 
     values (List[Any]): The spans, as they are written.
     group (Optional[str]): Their key, if the record has groups of spans by key.
+
+    >>> Annotations([[0, 3, "PER"]]).group is None
+    True
     """
 
     values: List[Any]
     group: Optional[str] = None
 
 
-def annotations_of(path: Path, where: str, record: dict, spans_key: str = "sc") -> Annotations:
+def annotations_of(path: Path, where: str, record: dict, spans_key: str = SPANS_KEY) -> Annotations:
     """Find the spans of a record.
 
-    Some exports have an empty list under one name next to the spans under another, or a class of the text under a
-    third. spaCy's JSON has groups of spans by key, next to the flat "ents".
+    Some exports have an empty list under one name and the spans under another, or a class of the text under a third.
+    spaCy's JSON has groups of spans by key, next to the flat "ents".
 
     path (Path): The file, for messages.
     where (str): The position of the record, for messages.
@@ -82,13 +85,13 @@ def spans_of(path: Path, where: str, values: List[Any], changes: Optional[Counte
     spans: List[RawSpan] = []
     for value in values:
         start, end, labels, texts = _span_fields(value)
-        offsets = _offset(start, changes), _offset(end, changes)
+        first, last = _offset(start, changes), _offset(end, changes)
         names = labels if are(labels, str) and labels else [labels]
-        if None in offsets or not all(isinstance(name, str) for name in names):
+        if first is None or last is None or not all(isinstance(name, str) for name in names):
             raise LownerError(bad_record(path, where, f"cannot read the span {str(value)[:200]}", HOW_TO_WRITE))
         mention = first_of(texts, MENTION_KEYS)
         others = tuple((name, text) for name, text in texts.items() if name not in MENTION_KEYS)
-        spans += [RawSpan(*offsets, name, mention, others) for name in names]
+        spans += [RawSpan(first, last, name, mention, others) for name in names]
     return spans
 
 

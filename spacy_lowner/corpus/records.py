@@ -255,7 +255,8 @@ def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, l
         words, spaces = content.words, record.spaces
         if spaces is None and content.text is not None:
             changes[MISALIGNED] += record.bounds is None
-            spaces = record.bounds and [content.text[end : end + 1].isspace() for _, end in record.bounds]
+            if record.bounds is not None:
+                spaces = [content.text[end : end + 1].isspace() for _, end in record.bounds]
         sentence = Sentence(words, [LabeledSpan(*span) for span in spans], where=record.where, spaces=spaces)
         if fields.get(EXTENSIONS) is not None:
             sentence.extensions = _extensions(path, record, words)

@@ -79,7 +79,7 @@ def test_corpus_is_made_by_one_run_at_a_time(source, name):
 
 
 @pytest.mark.parametrize("name", ["more.spacy", "more"])
-def test_corpus_refuses_parts_that_are_not_what_their_report_counts(source, name):
+def test_corpus_refuses_parts_that_differ_from_their_counts(source, name):
     output = source.with_name(name)
     parts = interrupt(source, output, after=2)
     docs = list(DocBin(store_user_data=True).from_disk(parts.docs(1)).get_docs(next(read_docs(source)).vocab))
@@ -89,7 +89,7 @@ def test_corpus_refuses_parts_that_are_not_what_their_report_counts(source, name
     assert not output.exists()
 
 
-def test_corpus_refuses_parts_of_nobody(source):
+def test_corpus_refuses_unknown_parts(source):
     output = source.with_name("more.spacy")
     parts = interrupt(source, output, after=3)
     write_docs(list(read_docs(source)), parts.docs(7))
@@ -108,7 +108,7 @@ def test_corpus_has_no_drafts_of_a_killed_run(source, name):
     assert name == "more.spacy" or sorted(os.listdir(output)) == ["00001.spacy", "00002.spacy", "00003.spacy"]
 
 
-def test_corpus_that_is_done_clears_up_after_a_killed_run(source):
+def test_corpus_that_is_up_to_date_deletes_left_over_parts(source):
     output = source.with_name("more.spacy")
     command = ["augment", str(source), str(output), "--context-ratio", "0", "--entity-ratio"]
     assert CliRunner().invoke(lowner, [*command, "2"]).exit_code == 0

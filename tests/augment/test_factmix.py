@@ -54,7 +54,7 @@ def spans(doc):
     return [(span.text, span.label_) for span in doc.spans["sc"]]
 
 
-def test_entity_level_takes_whole_mentions_of_the_same_type(corpus):
+def test_factmix_entity_level_uses_whole_mentions_of_the_same_type(corpus):
     made = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0, entity_ratio=8).make(corpus)
     base = {"PER": {"Ann", "Bob", "Ada Lovelace"}, "LOC": {"Rome", "New York"}}
     assert [len(own) for own in made] == [5, 3, 0]
@@ -67,7 +67,7 @@ def test_entity_level_takes_whole_mentions_of_the_same_type(corpus):
     assert "Ann met Ada Lovelace in Rome ." in {new.text for new in made[0]}
 
 
-def test_context_level_changes_words_outside_only(corpus, filler):
+def test_factmix_context_level_changes_words_outside_of_entities_only(corpus, filler):
     made = FactMix(filler, MentionBase(), context_ratio=3, entity_ratio=0).make(corpus)
     assert [len(own) for own in made] == [3, 3, 3]
     for doc, own in zip(corpus, made):
@@ -79,13 +79,13 @@ def test_context_level_changes_words_outside_only(corpus, filler):
             assert all(new[i].is_alpha or new[i].is_digit for i in changed)
 
 
-def test_short_texts_reach_the_ratio_by_the_next_best_fills(make_doc, filler):
+def test_factmix_short_texts_reach_the_ratio_with_the_next_best_fills(make_doc, filler):
     doc = make_doc(["go", "Ann"], (1, 2, "PER"))
     (own,) = FactMix(filler, MentionBase(), context_ratio=4, entity_ratio=0).make([doc])
     assert len({new[0].text for new in own}) == 4 and all(new[1].text == "Ann" for new in own)
 
 
-def test_the_same_is_made_of_a_doc_wherever_it_stands(corpus, filler):
+def test_factmix_examples_of_a_doc_do_not_depend_on_other_docs(corpus, filler):
     def made(docs, seed=0):
         mix = FactMix(filler, MentionBase.from_docs(corpus), seed=seed)
         return {doc.text: [new.text for new in own] for doc, own in zip(docs, mix.make(docs))}
@@ -94,7 +94,7 @@ def test_the_same_is_made_of_a_doc_wherever_it_stands(corpus, filler):
     assert made(corpus) != made(corpus, seed=1)
 
 
-def test_neither_originals_nor_doubles_are_made(corpus, make_doc):
+def test_factmix_makes_no_originals_and_no_duplicates(corpus, make_doc):
     twin = make_doc("Bob met Bob in Rome .", (0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC"))
     twin.set_ents(list(twin.spans["sc"]), default="outside")
     mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0)
@@ -113,7 +113,7 @@ def test_neither_originals_nor_doubles_are_made(corpus, make_doc):
         ([" ", "go", "\n"], []),
     ],
 )
-def test_odd_docs(words, labelled, make_doc, filler):
+def test_factmix_empty_and_unusual_docs(words, labelled, make_doc, filler):
     doc = make_doc(words, *labelled)
     base = MentionBase.from_docs([doc])
     for own in FactMix(filler, base).make([doc]):
@@ -121,7 +121,7 @@ def test_odd_docs(words, labelled, make_doc, filler):
             assert [span.label_ for span in new.spans["sc"]] == [label for _, _, label in labelled]
 
 
-def test_words_without_annotation_are_left_alone(nlp, filler):
+def test_factmix_keeps_words_without_annotation(nlp, filler):
     doc = Doc(nlp.vocab, words="Ann may sing".split(), ents=["B-PER", "", "O"])
     for own in FactMix(filler, MentionBase(), entity_ratio=0).make([doc]):
         assert own and all(new[1].text == "may" and new[1].ent_iob == 0 for new in own)
@@ -136,7 +136,7 @@ def test_words_without_annotation_are_left_alone(nlp, filler):
         ("We saw Rome".split(), (2, 3), ["eBay"], ["eBay"]),
     ],
 )
-def test_case_fits_the_place(words, place, mention, expected, make_doc):
+def test_mentions_fit_case(words, place, mention, expected, make_doc):
     doc = make_doc(words, (*place, "X"))
     assert fit_case(mention, doc, doc.spans["sc"][0]) == expected
     assert (copy_case("coffee", "SHEEP"), copy_case("coffee", "Sheep"), copy_case("coffee", "sheep")) == (
@@ -146,7 +146,7 @@ def test_case_fits_the_place(words, place, mention, expected, make_doc):
     )
 
 
-def test_nested_mentions_bring_what_is_inside_them(make_doc):
+def test_mentions_bring_their_inner_spans(make_doc):
     docs = [
         make_doc("the University of Rome opened", (1, 4, "ORG"), (3, 4, "LOC")),
         make_doc("at Bonn College", (1, 3, "ORG"), (1, 2, "LOC")),
@@ -159,7 +159,7 @@ def test_nested_mentions_bring_what_is_inside_them(make_doc):
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(["Ann", "Rome", "go", "Bob", ".", "New York"]), max_size=7))
-def test_labels_always_cover_the_words_they_should(filler, words):
+def test_factmix_labels_cover_the_right_words(filler, words):
     nlp = spacy.blank("en")
     types = {"Ann": "PER", "Bob": "PER", "Rome": "LOC", "New": "LOC", "York": "LOC"}
     tokens = [token for word in words for token in word.split()]
@@ -178,7 +178,7 @@ def test_labels_always_cover_the_words_they_should(filler, words):
             assert covered.get(token.i) == types.get(token.text)
 
 
-def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
+def test_infill_batches_and_caches(tiny_encoder, monkeypatch):
     fills = Infill(tiny_encoder)
     gaps = [Gap(tuple("abcde"[:size]), place, place + 1) for size, place in ((5, 4), (4, 3), (5, 0))] + [
         Gap(tuple("abcd"), 0, 2)
@@ -198,7 +198,7 @@ def test_fills_are_batched_and_remembered(tiny_encoder, monkeypatch):
     assert calls == [4, 1, 1]
 
 
-def test_a_gap_of_a_long_text_is_seen_with_what_is_around_it(filler):
+def test_infill_reads_the_context_of_a_gap_in_a_long_text(filler):
     words = tuple(random.Random(0).choices("abcdefgh", k=400))
     near = words[150:250]
     assert filler.fill([Gap(words, 200, 201)]) == filler.fill([Gap(near, 50, 51)])
@@ -237,7 +237,7 @@ def ruler(tmp_path):
     return str(tmp_path / "ruler")
 
 
-def test_only_what_the_filter_model_labels_alike_stays(corpus, ruler, tmp_path, filler):
+def test_denoising_keeps_examples_with_the_same_predictions(corpus, ruler, tmp_path, filler):
     write_docs(corpus, tmp_path / "train.spacy")
     mix = build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=ruler)
     (own, *_) = mix.make(corpus)
@@ -246,13 +246,13 @@ def test_only_what_the_filter_model_labels_alike_stays(corpus, ruler, tmp_path, 
         build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=str(tmp_path / "none"))
 
 
-def test_a_flat_filter_model_says_nothing_of_what_is_nested(make_doc, ruler):
+def test_denoising_with_a_flat_model_ignores_nested_entities(make_doc, ruler):
     doc = make_doc("Ann met Bob", (0, 1, "PER"), (2, 3, "PER"), (0, 1, "X"))
     assert Denoiser(ruler).keeps([doc]) == [True]
     assert Denoiser(ruler).keeps([make_doc("Ann met Bob", (0, 1, "PER"))]) == [False]
 
 
-def test_a_filter_model_that_writes_elsewhere_is_refused(make_doc, tmp_path):
+def test_denoising_refuses_a_model_with_another_spans_key(make_doc, tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("span_ruler", config={"spans_key": "other"}).add_patterns([{"label": "PER", "pattern": "Ann"}])
     nlp.to_disk(tmp_path / "ruler")
@@ -260,7 +260,7 @@ def test_a_filter_model_that_writes_elsewhere_is_refused(make_doc, tmp_path):
         Denoiser(str(tmp_path / "ruler")).keeps([make_doc("Ann met Bob", (0, 1, "PER"))])
 
 
-def test_a_phrase_is_of_one_sentence(nlp, filler):
+def test_factmix_phrases_do_not_cross_sentences(nlp, filler):
     doc = Doc(nlp.vocab, words="so it goes they say".split(), sent_starts=[True, False, False, True, False])
     doc.set_ents([], default="outside")
     mix = FactMix(filler, MentionBase(), context_ratio=5)
@@ -281,7 +281,7 @@ def test_augmenter_in_a_corpus(corpus, tmp_path, tiny_encoder):
     assert len(first) == 4 + 4 + 2 and first == second
 
 
-def test_an_augmenter_that_is_done_lets_go_of_its_models(corpus, tmp_path, tiny_encoder, monkeypatch, nlp):
+def test_augmenter_frees_its_models_when_all_examples_are_made(corpus, tmp_path, tiny_encoder, monkeypatch, nlp):
     write_docs(corpus, tmp_path / "train.spacy")
     models, load = [], infill_module.load_masked_lm
 
@@ -299,7 +299,7 @@ def test_an_augmenter_that_is_done_lets_go_of_its_models(corpus, tmp_path, tiny_
     assert models[0]() is None
 
 
-def test_an_augmenter_makes_of_many_sentences_together_and_of_doubles_once(corpus, make_doc, tmp_path, monkeypatch):
+def test_augmenter_makes_examples_in_parts_and_of_equal_sentences_once(corpus, make_doc, tmp_path, monkeypatch):
     write_docs([*corpus, corpus[0]], tmp_path / "train.spacy")
     asked, make = [], FactMix.make
     monkeypatch.setattr(FactMix, "make", lambda self, docs: asked.append(len(docs)) or make(self, docs))
@@ -313,7 +313,7 @@ def test_an_augmenter_makes_of_many_sentences_together_and_of_doubles_once(corpu
     assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [4, 1]
 
 
-def test_sentences_that_are_not_in_the_corpus_leave_it_unmade(corpus, make_doc, tmp_path, monkeypatch, nlp):
+def test_augmenter_does_not_read_the_corpus_for_other_sentences(corpus, make_doc, tmp_path, monkeypatch, nlp):
     write_docs(corpus, tmp_path / "train.spacy")
     asked, make = [], FactMix.make
     monkeypatch.setattr(FactMix, "make", lambda self, docs: asked.append(len(docs)) or make(self, docs))
@@ -322,7 +322,7 @@ def test_sentences_that_are_not_in_the_corpus_leave_it_unmade(corpus, make_doc, 
     assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [1]
 
 
-def test_words_of_a_byte_level_vocabulary_that_knows_the_mark_of_another():
+def test_infill_words_of_a_byte_level_vocabulary_with_another_marker():
     pieces = ["<s>", "<mask>", "Ġthe", "Ġcat", "ing", "##", "Ġ42"]
     bpe = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, []))
     bpe.decoder = decoders.ByteLevel()
@@ -330,14 +330,14 @@ def test_words_of_a_byte_level_vocabulary_that_knows_the_mark_of_another():
     assert infill_module._words_of_vocabulary(tokenizer) == [None, None, "the", "cat", None, None, "42"]
 
 
-def test_capitals_of_headlines_give_way(make_doc):
+def test_mentions_prefer_case_outside_of_headlines(make_doc):
     headline, text = make_doc("JAPAN WINS", (0, 1, "LOC")), make_doc("so to Japan", (2, 3, "LOC"))
     for docs in ((headline, text), (text, headline)):
         (form,) = MentionBase.from_docs(docs).mentions["LOC"].values()
         assert form.words == ["Japan"]
 
 
-def test_an_augmenter_takes_a_folder_and_tells_of_a_filter_that_drops_all(corpus, tmp_path, nlp):
+def test_augmenter_reads_a_folder_and_warns_if_the_filter_drops_all(corpus, tmp_path, nlp):
     write_docs(corpus[:2], tmp_path / "train" / "a.spacy")
     write_docs(corpus[2:], tmp_path / "train" / "b.spacy")
     nlp.to_disk(tmp_path / "blank")
@@ -349,7 +349,7 @@ def test_an_augmenter_takes_a_folder_and_tells_of_a_filter_that_drops_all(corpus
         assert len(list(Corpus(tmp_path / "train", augmenter=strict)(nlp))) == 3
 
 
-def test_flat_pipelines_are_asked_for_outer_entities_only(make_doc, make_example, tmp_path):
+def test_denoising_compares_outer_entities_of_flat_pipelines(make_doc, make_example, tmp_path):
     doc = make_doc("Ann left Bonn University", (0, 1, "PER"), (2, 4, "ORG"), (2, 3, "LOC"))
     for decoding, flat in (("flat", True), ("nested", False)):
         nlp = spacy.blank("en")
@@ -362,7 +362,7 @@ def test_flat_pipelines_are_asked_for_outer_entities_only(make_doc, make_example
         assert denoiser._agree(doc, outer) is flat and denoiser._agree(doc, doc) is not flat
 
 
-def test_white_space_around_entities_does_not_count(nlp, tmp_path):
+def test_denoising_ignores_white_space_around_entities(nlp, tmp_path):
     doc = Doc(nlp.vocab, words=["Ann", "saw", "New", "York", "\n"])
     doc.spans["sc"] = [Span(doc, 0, 1, "PER"), Span(doc, 2, 5, "LOC")]
     base = MentionBase.from_docs([doc])
@@ -376,7 +376,7 @@ def test_white_space_around_entities_does_not_count(nlp, tmp_path):
     assert Denoiser(str(tmp_path))._agree(doc, trimmed)
 
 
-def test_words_replaced_one_by_one_keep_the_spans_inside(make_doc):
+def test_rewrite_word_by_word_keeps_inner_spans(make_doc):
     doc = make_doc("Ann quickly ran home", (0, 1, "PER"))
     doc.spans["sc_ext"] = [Span(doc, 1, 2, "ADV"), Span(doc, 2, 3, "VERB"), Span(doc, 1, 3, "VP")]
     new = rewrite(doc, Edit(1, 3, ["slowly", "went"], [True], inner=None))
@@ -389,7 +389,7 @@ def test_words_replaced_one_by_one_keep_the_spans_inside(make_doc):
     assert [span.label_ for span in other.spans["sc_ext"]] == ["VP"]
 
 
-def test_entities_that_would_overlap_leave_the_longer_one(make_doc):
+def test_rewrite_keeps_the_longest_of_overlapping_ents(make_doc):
     one, other = make_doc("University of Rome", (0, 3, "ORG")), make_doc("Bonn College", (0, 2, "ORG"))
     one.set_ents([Span(one, 2, 3, "LOC")])
     other.set_ents([Span(other, 0, 2, "ORG")])
@@ -397,7 +397,7 @@ def test_entities_that_would_overlap_leave_the_longer_one(make_doc):
     assert [(ent.text, ent.label_) for ent in made[0].ents] == [("University of Rome", "ORG")]
 
 
-def test_command(corpus, tmp_path, tiny_encoder, ruler):
+def test_augment_command(corpus, tmp_path, tiny_encoder, ruler):
     write_docs(corpus, tmp_path / "train.spacy")
     out = tmp_path / "more.spacy"
     options = ["--masked-lm", tiny_encoder, "--context-ratio", "2", "--entity-ratio", "2", "--filter-model", ruler]
@@ -418,9 +418,7 @@ def test_command(corpus, tmp_path, tiny_encoder, ruler):
         assert bad.exit_code == 1 and len(list(read_docs(tmp_path / "train.spacy"))) == 3
 
 
-def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(
-    corpus, tmp_path, tiny_encoder, monkeypatch
-):
+def test_augment_search_chooses_the_best_ratios_and_continues(corpus, tmp_path, tiny_encoder, monkeypatch):
     write_docs(corpus, tmp_path / "train.spacy")
     write_docs(corpus[:1], tmp_path / "dev.spacy")
     (tmp_path / "a.cfg").write_text("[nlp]")
@@ -468,7 +466,7 @@ def test_the_search_takes_the_best_pair_of_ratios_and_goes_on_where_it_stopped(
     assert "| 1:1 | 50.0 | 50.0 | 90.0 | 50.0 |" in (tmp_path / "more.search.md").read_text()
 
 
-def test_a_run_that_could_not_begin_is_mended_by_the_next(corpus, tmp_path, tiny_encoder):
+def test_corpus_run_that_could_not_start_is_repeated(corpus, tmp_path, tiny_encoder):
     write_docs(corpus, tmp_path / "train.spacy")
     options = {"masked_lm": str(tmp_path / "none"), "context_ratio": 1, "entity_ratio": 1}
     with pytest.raises(LownerError, match="LN025"):
@@ -477,7 +475,7 @@ def test_a_run_that_could_not_begin_is_mended_by_the_next(corpus, tmp_path, tiny
     assert report["counts"]["originals"] == 3
 
 
-def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
+def test_corpus_run_settings_digest_the_files_that_they_name(tmp_path):
     (tmp_path / "model").mkdir()
     base, weights, source = tmp_path / "base.json", tmp_path / "model" / "weights", tmp_path / "train.spacy"
     settings = {"masked_lm": "minilm", "entity_base": str(base), "filter_model": str(weights.parent), "seed": 0}
@@ -490,7 +488,7 @@ def test_what_was_asked_knows_the_files_that_settings_name(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.spacy", "out"])
-def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkeypatch):
+def test_corpus_interrupted_run_continues(name, corpus, tmp_path, tiny_encoder, monkeypatch):
     output = tmp_path / name
     monkeypatch.setattr("spacy_lowner.augment.corpus.DOCS_PER_PART", 1)
     write_docs(corpus, tmp_path / "train.spacy")
@@ -517,7 +515,7 @@ def test_an_interrupted_run_goes_on(name, corpus, tmp_path, tiny_encoder, monkey
     assert whole == out and report["counts"] == srsly.read_json(tmp_path / "whole.report.json")["counts"]
 
 
-def test_a_folder_takes_parts_and_nothing_else(corpus, tmp_path, tiny_encoder, monkeypatch):
+def test_corpus_folder_holds_parts_only(corpus, tmp_path, tiny_encoder, monkeypatch):
     monkeypatch.setattr("spacy_lowner.augment.corpus.DOCS_PER_PART", 1)
     write_docs(corpus, tmp_path / "train.spacy")
     command = [
@@ -553,7 +551,7 @@ def test_mentions_from_a_file(tmp_path, corpus):
             MentionBase.from_file(tmp_path / "bad.json")
 
 
-def test_a_corpus_on_disk_has_context_too(corpus, filler, tmp_path):
+def test_corpus_keeps_context(corpus, filler, tmp_path):
     """Words of Docs that are read without a pipeline know whether they are letters."""
     write_docs(corpus, tmp_path / "corpus.spacy")
     docs = list(read_docs(tmp_path / "corpus.spacy"))
@@ -561,13 +559,13 @@ def test_a_corpus_on_disk_has_context_too(corpus, filler, tmp_path):
     assert [len(own) for own in made] == [3, 3, 3]
 
 
-def test_an_augmenter_without_a_corpus_says_so(corpus, nlp):
+def test_augmenter_without_a_corpus_is_refused(corpus, nlp):
     augment = create_factmix_augmenter(None)
     with pytest.raises(LownerError, match="LN075"):
         list(augment(nlp, spacy.training.Example(corpus[0], corpus[0])))
 
 
-def test_places_of_a_text_are_masked_together_where_they_are_few_and_apart(filler):
+def test_infill_masks_few_distant_gaps_together(filler):
     words = tuple("abcdefghijklmnopqrst")
     gaps = [Gap(words, start, start + 1) for start in (0, 2, 4, 8, 19)]
     pieces = {words: [[5 + i] for i in range(20)]}
@@ -579,7 +577,7 @@ def test_places_of_a_text_are_masked_together_where_they_are_few_and_apart(fille
     assert [ids[i] for i in masks] == [filler.tokenizer.mask_token_id] * 2 and masks == [1, 5] and len(ids) == 22
 
 
-def test_a_row_of_its_own_is_what_the_model_says_of_it(tiny_encoder):
+def test_infill_of_a_single_gap_equals_the_model(tiny_encoder):
     together, alone = Infill(tiny_encoder), Infill(tiny_encoder, max_masked=0.0)
     words = tuple("abcdefghijklmnopqrst")
     gaps = [Gap(words, 3, 4), Gap(words, 12, 13)]
@@ -587,7 +585,7 @@ def test_a_row_of_its_own_is_what_the_model_says_of_it(tiny_encoder):
     assert together.fill(gaps[:1]) == alone.fill(gaps[:1])
 
 
-def test_all_labels_of_a_mention_hold_for_what_takes_its_place(make_doc):
+def test_mentions_are_replaced_by_those_with_the_same_labels(make_doc):
     docs = [
         make_doc("Einstein lived in Bern", (0, 1, "person"), (0, 1, "researcher")),
         make_doc("Madonna sang in New York", (0, 1, "person"), (0, 1, "singer"), (3, 5, "city")),
@@ -602,7 +600,7 @@ def test_all_labels_of_a_mention_hold_for_what_takes_its_place(make_doc):
     assert all({"person", "singer"} <= {label for _, label in spans(doc)} for own in made for doc in own)
 
 
-def test_equal_texts_with_other_entities_are_told_apart(make_doc, tmp_path):
+def test_augmenter_distinguishes_equal_texts_with_other_entities(make_doc, tmp_path):
     docs = [make_doc("I saw Washington", (2, 3, "LOC")), make_doc("I saw Washington", (2, 3, "PER"))]
     docs += [make_doc("Rome is old", (0, 1, "LOC")), make_doc("Ann is old", (0, 1, "PER"))]
     write_docs(docs, tmp_path / "train.spacy")
@@ -612,7 +610,7 @@ def test_equal_texts_with_other_entities_are_told_apart(make_doc, tmp_path):
     assert ("I saw Rome", ("Rome", "LOC")) in made and ("I saw Ann", ("Ann", "PER")) in made
 
 
-def test_files_of_an_interrupted_run_are_whole(tmp_path, monkeypatch):
+def test_corpus_files_of_an_interrupted_run_are_complete(tmp_path, monkeypatch):
     def die(path, data):
         Path(path).write_text("{")
         raise KeyboardInterrupt
@@ -624,13 +622,13 @@ def test_files_of_an_interrupted_run_are_whole(tmp_path, monkeypatch):
     assert srsly.read_json(tmp_path / "a.json") == {"a": 1} and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_mention_without_case_leaves_that_of_others(make_doc):
+def test_mentions_without_case_keep_the_case_of_others(make_doc):
     for words in ("1984", "北京"):
         doc = make_doc(words, (0, 1, "X"))
         assert fit_case(["iPhone"], doc, doc.spans["sc"][0]) == ["iPhone"]
 
 
-def test_what_another_output_or_command_left_is_not_taken_for_this_one(corpus, tmp_path):
+def test_corpus_is_not_up_to_date_by_the_report_of_another_output(corpus, tmp_path):
     write_docs(corpus, tmp_path / "train.spacy")
 
     def augment(output, ratio):
@@ -646,7 +644,7 @@ def test_what_another_output_or_command_left_is_not_taken_for_this_one(corpus, t
     assert augment("more.spacy", 1) == few
 
 
-def test_outputs_that_cannot_be(corpus, tmp_path):
+def test_augment_refuses_impossible_outputs(corpus, tmp_path):
     write_docs(corpus, tmp_path / "in" / "00001.spacy")
     (tmp_path / "file").write_text("")
     for source, output in (("in/00001.spacy", "in"), ("in", "in"), ("in", "file"), ("in", "x.json")):
@@ -661,7 +659,7 @@ def test_outputs_that_cannot_be(corpus, tmp_path):
     assert done.exit_code == 0 and len(list(read_docs(tmp_path / "out.spacy"))) > len(corpus)
 
 
-def test_a_key_without_spans_is_told_of(corpus, tmp_path, make_doc):
+def test_factmix_wrong_spans_key_is_refused(corpus, tmp_path, make_doc):
     write_docs(corpus, tmp_path / "train.spacy")
     for doc in corpus:
         doc.spans["other"] = doc.spans.pop("sc")
@@ -674,7 +672,7 @@ def test_a_key_without_spans_is_told_of(corpus, tmp_path, make_doc):
         augment_corpus(tmp_path / "one.spacy", tmp_path / "out.spacy", {"context_ratio": 0})
 
 
-def test_entities_inside_stay_out_of_words_whose_entities_are_missing(make_doc, nlp):
+def test_rewrite_adds_no_ents_to_words_with_missing_ents(make_doc, nlp):
     nested = make_doc("Rome College", (0, 2, "ORG"), (0, 1, "LOC"))
     nested.set_ents([Span(nested, 0, 1, "LOC")])
     unknown = Doc(nlp.vocab, words=["at", "Acme"])
@@ -686,7 +684,7 @@ def test_entities_inside_stay_out_of_words_whose_entities_are_missing(make_doc, 
     assert not made[0].has_annotation("ENT_IOB")
 
 
-def test_a_filter_is_asked_by_its_own_key_and_for_one_of_two_labels(make_doc, ruler):
+def test_denoising_uses_its_spans_key_and_one_of_two_labels(make_doc, ruler):
     doc = make_doc("Ann met Bob", (0, 1, "X"), (0, 1, "PER"), (2, 3, "PER"))
     assert Denoiser(ruler).keeps([doc]) == [True]
     denoiser = Denoiser(ruler)
@@ -696,7 +694,7 @@ def test_a_filter_is_asked_by_its_own_key_and_for_one_of_two_labels(make_doc, ru
     assert Denoiser(ruler).flat and Denoiser(ruler).keeps([doc]) == [True]
 
 
-def test_examples_that_differ_in_extension_labels_alone_are_double(make_doc):
+def test_factmix_examples_that_differ_only_in_extension_labels_are_duplicates(make_doc):
     docs = [make_doc("Ann ran", (0, 1, "PER")), make_doc("Bob ran", (0, 1, "PER"))]
     docs[0].spans["sc_ext"] = [Span(docs[0], 1, 2, "VERB")]
     mix = FactMix(None, MentionBase.from_docs(docs), context_ratio=0)
@@ -704,14 +702,14 @@ def test_examples_that_differ_in_extension_labels_alone_are_double(make_doc):
     assert mix.make(docs) == [[], []] and mix.counts["duplicates"] == 2
 
 
-def test_capitals_of_what_begins_a_sentence_give_way(make_doc):
+def test_mentions_prefer_case_inside_of_sentences(make_doc):
     first, inside = make_doc("Neural networks won", (0, 2, "X")), make_doc("we use neural networks", (2, 4, "X"))
     for docs in ((first, inside), (inside, first)):
         (form,) = MentionBase.from_docs(docs).mentions["X"].values()
         assert form.words == ["neural", "networks"]
 
 
-def test_mentions_of_a_file_know_no_extension_labels(make_doc, nlp):
+def test_mentions_of_a_file_have_no_extension_labels(make_doc, nlp):
     doc = make_doc("Ann Lee ran", (0, 2, "PER"))
     doc.spans["sc_ext"] = [Span(doc, 0, 2, "NP"), Span(doc, 0, 1, "NNP"), Span(doc, 2, 3, "VERB")]
     base = MentionBase()
@@ -724,7 +722,7 @@ def test_mentions_of_a_file_know_no_extension_labels(make_doc, nlp):
     assert made.text == "在BobRay"
 
 
-def test_what_is_no_masked_language_model_is_refused(tiny_encoder, tmp_path):
+def test_infill_refuses_a_model_without_a_masked_lm_head(tiny_encoder, tmp_path):
     BertModel.from_pretrained(tiny_encoder).save_pretrained(tmp_path / "no_head")
     AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(tmp_path / "no_head")
     with pytest.raises(LownerError, match="LN025.*no head"):

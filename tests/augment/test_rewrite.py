@@ -15,7 +15,7 @@ def texts_of(doc, key="sc"):
     return [(span.text, span.label_) for span in doc.spans[key]]
 
 
-def test_everything_on_the_doc_survives(make_doc):
+def test_rewrite_keeps_all_annotation(make_doc):
     doc = make_doc(["Ann", "met", "Bob", "Lee", ".", "He", "left", "Rome"], (0, 1, "PER"), (2, 4, "PER"), (7, 8, "LOC"))
     doc.spans["sc"].attrs["scores"] = numpy.asarray([0.9, 0.8, 0.7], dtype="float32")
     doc.spans["sc_ext"] = [Span(doc, 1, 2, "VERB"), Span(doc, 2, 3, "first name")]
@@ -41,7 +41,7 @@ def test_everything_on_the_doc_survives(make_doc):
     assert [token.text for token in doc][2] == "Bob" and len(doc.spans["sc_ext"]) == 2
 
 
-def test_a_tree_is_kept():
+def test_rewrite_keeps_the_parse():
     heads, deps = [1, 1, 3, 1, 1], ["nsubj", "ROOT", "compound", "dobj", "punct"]
     doc = Doc(VOCAB, words="Ann met Bob Lee .".split(), heads=heads, deps=deps)
     new = rewrite(doc, Edit(2, 4, ["the", "old", "queen"], [True, True]))
@@ -60,14 +60,14 @@ def test_a_tree_is_kept():
     assert [token.head.i for token in root] == [1, 1, 1, 4, 1, 1]
 
 
-def test_sentences_outlive_half_a_parse():
+def test_rewrite_keeps_sentences_of_a_partial_parse():
     doc = Doc(VOCAB, words="He left . She sang to Bob".split(), sent_starts=[i in (0, 3) for i in range(7)])
     doc[0].dep_ = "nsubj"
     new = rewrite(doc, Edit(6, 7, ["Ada", "Lee"], [True]))
     assert [token.i for token in new if token.is_sent_start] == [0, 3]
 
 
-def test_what_is_said_of_an_entity_is_not_said_of_another(make_doc):
+def test_rewrite_drops_ids_and_reasoning_of_replaced_entities(make_doc):
     doc = make_doc("Ann met Bob", (0, 1, "PER"), (2, 3, "PER"))
     doc.set_ents([Span(doc, 0, 1, "PER", kb_id="Q1"), Span(doc, 2, 3, "PER", kb_id="Q2")])
     reasoning = ("._.", "lowner_reasoning", None, None)
@@ -78,7 +78,7 @@ def test_what_is_said_of_an_entity_is_not_said_of_another(make_doc):
     assert [ent.kb_id_ for ent in context.ents] == ["Q1", "Q2"] and reasoning in context.user_data
 
 
-def test_spans_inside_make_room_for_those_of_the_edit(make_doc):
+def test_rewrite_replaces_inner_spans(make_doc):
     doc = make_doc("the University of Rome opened", (1, 4, "ORG"), (3, 4, "LOC"))
     inner = inner_spans(doc, 1, 4)
     assert inner == {None: [], "sc": [(2, 3, "LOC")]}
@@ -89,7 +89,7 @@ def test_spans_inside_make_room_for_those_of_the_edit(make_doc):
     assert crosses(doc, 2, 5) and crosses(doc, 0, 2) and not crosses(doc, 1, 4) and not crosses(doc, 3, 4)
 
 
-def test_a_doc_without_any_annotation(nlp):
+def test_rewrite_doc_without_annotation(nlp):
     doc = nlp.make_doc("no labels here")
     new = rewrite(doc, Edit(1, 2, ["tags"], []))
     assert new.text == "no tags here" and not new.has_annotation("ENT_IOB") and dict(new.spans) == {}
@@ -114,7 +114,7 @@ def docs_and_edits(draw):
 
 
 @given(docs_and_edits())
-def test_labels_cover_the_words_they_should(case):
+def test_rewrite_labels_cover_the_right_words(case):
     """A span outside of the edit keeps its words; a span around it covers the new words in place of the old ones."""
     doc, edit = case
     if crosses(doc, edit.start, edit.end):

@@ -87,13 +87,13 @@ def test_training_keeps_the_words_of_a_tokenized_corpus(tmp_path):
         assert [token.text for token in example.predicted] == [token.text for token in doc]
 
 
-def test_docs_without_spans_carry_an_empty_group():
+def test_docs_without_spans_have_an_empty_group():
     doc = make_docs()[1]
     assert "sc" in doc.spans and doc.ents == ()
     assert all(token.ent_iob_ == "O" for token in doc)
 
 
-def test_overlaps_are_refused_or_dropped(tmp_path):
+def test_writers_refuse_or_drop_overlaps(tmp_path):
     docs = make_docs(nested=True)
     with pytest.raises(LownerError, match="LN016"):
         write_corpus(docs, tmp_path / "a.bio")
@@ -108,14 +108,14 @@ def test_overlaps_are_refused_or_dropped(tmp_path):
 
 
 @pytest.mark.parametrize("word, suffix", [("-DOCSTART-", ".bio"), (" ", ".markup")])
-def test_what_could_not_be_read_back_is_not_written(tmp_path, nlp, word, suffix):
+def test_writers_refuse_what_cannot_be_read_back(tmp_path, nlp, word, suffix):
     doc = Doc(nlp.vocab, words=[word])
     doc.spans["sc"] = []
     with pytest.raises(LownerError, match="Write jsonl"):
         write_corpus([doc], tmp_path / f"a{suffix}")
 
 
-def test_places_that_cannot_be_written_are_named():
+def test_writers_name_the_file_that_cannot_be_written():
     with pytest.raises(LownerError, match="/dev/null/a.jsonl cannot be written"):
         write_corpus([], Path("/dev/null/a.jsonl"))
 
@@ -126,7 +126,7 @@ def test_a_corpus_without_sentences_is_empty(tmp_path):
         load_corpus(tmp_path / "a.json")
 
 
-def test_a_mistaken_key_is_told(tmp_path, make_doc):
+def test_convert_warns_of_a_wrong_spans_key(tmp_path, make_doc):
     doc = make_doc("Ada sang", (0, 1, "person"))
     write_corpus([doc], tmp_path / "a.spacy")
     with pytest.raises(LownerError, match="LN173.*keys: sc"):
@@ -137,7 +137,7 @@ def test_a_mistaken_key_is_told(tmp_path, make_doc):
         assert load_corpus(tmp_path / "a.spacy", spans_key="zz")[0].spans["zz"]
 
 
-def test_interrupted_writing_leaves_what_was_there(tmp_path):
+def test_writers_keep_the_old_file_if_interrupted(tmp_path):
     path = tmp_path / "corpus.jsonl"
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt):
@@ -188,7 +188,7 @@ def texts(docs):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_larger_samples_hold_the_smaller(many, seed):
+def test_sampling_larger_samples_begin_with_the_smaller_ones(many, seed):
     shots = [texts(sample_shots(many, k, seed)[0]) for k in (1, 2, 5)]
     sizes = [texts(sample_size(many, n, seed)) for n in (5, 20, 100)]
     for smaller, larger in [*zip(shots, shots[1:]), *zip(sizes, sizes[1:])]:
@@ -196,7 +196,7 @@ def test_larger_samples_hold_the_smaller(many, seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_shots_visit_the_rarest_label_first_and_docs_in_random_order(make_doc, seed):
+def test_sampling_visits_the_rarest_label_first_and_docs_in_random_order(make_doc, seed):
     # Neither the order of the corpus nor that of the alphabet is the one by frequency.
     labels = ["A"] * 9 + ["D"] + ["B"] * 4 + ["C"]
     docs = [make_doc(f"{i} x", (1, 2, label)) for i, label in enumerate(labels)]
@@ -210,24 +210,24 @@ def test_shots_visit_the_rarest_label_first_and_docs_in_random_order(make_doc, s
         assert [i for i in drawn if labels[i] == label] == [i for i in order if labels[i] == label][:3]
 
 
-def test_shots_count_the_spans_that_docs_of_rarer_labels_bring(make_doc):
+def test_sampling_counts_the_spans_of_docs_drawn_for_rarer_labels(make_doc):
     docs = [make_doc(f"{i} x y", (1, 2, "A")) for i in range(5)] + [make_doc("5 x y", (1, 2, "B"), (2, 3, "A"))]
     assert texts(sample_shots(docs, 1)[0]) == ["5 x y"]
     assert len(sample_shots(docs, 2)[0]) == 2
 
 
-def test_shots_are_reached_or_reported(many):
+def test_sampling_shots_are_reached_or_reported(many):
     sample, short = sample_shots(many, 4)
     total, reached = describe_corpus(many).labels, describe_corpus(sample).labels
     assert short == {label: n for label, n in total.items() if n < 4}
     assert all(reached[label] >= min(4, n) for label, n in total.items())
 
 
-def test_seeds_differ(many):
+def test_sampling_depends_on_the_seed(many):
     assert texts(sample_size(many, 20, 0)) != texts(sample_size(many, 20, 1))
 
 
-def test_statistics(make_doc):
+def test_statistics_of_a_corpus(make_doc):
     docs = [
         make_doc("a b c", (0, 3, "X"), (1, 2, "Y")),
         make_doc("a b c", (0, 3, "X")),
@@ -241,14 +241,14 @@ def test_statistics(make_doc):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_split_keeps_repeated_sentences_together(make_doc, seed):
+def test_sampling_split_keeps_repeated_sentences_together(make_doc, seed):
     docs = [make_doc(f"text {i % 15}") for i in range(30)]
     first, second = split_docs(docs, 0.2, seed)
     assert sorted(texts(first) + texts(second)) == sorted(texts(docs))
     assert not set(texts(first)) & set(texts(second)) and 5 <= len(second) <= 7
 
 
-def test_a_split_without_one_side_is_refused(make_doc):
+def test_sampling_split_with_an_empty_side_is_refused(make_doc):
     first, second = split_docs([make_doc("a"), make_doc("b")], 0.2)
     assert len(first) == len(second) == 1
     first, second = split_docs([make_doc("a")] * 9 + [make_doc("b")], 0.2, 1)
@@ -259,7 +259,7 @@ def test_a_split_without_one_side_is_refused(make_doc):
 
 @pytest.mark.parametrize("suffix", [".bio", ".markup"])
 @pytest.mark.parametrize("label", ["", "PER ", "a\tb", "a\nb"])
-def test_labels_that_a_format_cannot_hold_are_refused(tmp_path, make_doc, suffix, label):
+def test_writers_refuse_labels_that_a_format_cannot_hold(tmp_path, make_doc, suffix, label):
     doc = make_doc("Ada sang")
     doc.spans["sc"] = [Span(doc, 0, 1, label=label)]
     with pytest.raises(LownerError, match="LN034"):
@@ -287,7 +287,7 @@ def test_docs_without_a_group_have_no_spans(tmp_path, make_doc):
     assert [list(doc.spans["sc"]) for doc in load_corpus(tmp_path / "a.spacy")][1] == []
 
 
-def test_codecs_of_other_packages_are_looked_for_once(tmp_path, nlp, monkeypatch):
+def test_codecs_of_other_packages_are_loaded_once(tmp_path, nlp, monkeypatch):
     looked = []
     for registry in (msgpack_decoders, msgpack_encoders):
         monkeypatch.setattr(registry, "entry_points", True)

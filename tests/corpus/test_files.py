@@ -96,7 +96,7 @@ def test_files_are_on_the_disk_before_they_replace_the_old_ones(tmp_path, monkey
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("call", ["fsync", "open", "replace"])
-def test_files_tell_of_a_full_disk_and_keep_the_old_one(tmp_path, monkeypatch, call, number):
+def test_files_report_a_full_disk_and_keep_the_old_one(tmp_path, monkeypatch, call, number):
     path = tmp_path / "a.json"
     write_json(path, {"old": 1})
 
@@ -122,7 +122,7 @@ def test_files_can_be_devices(tmp_path):
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode) and os.stat("/dev/full").st_nlink == 1
 
 
-def test_files_tell_where_nothing_can_be_written(tmp_path):
+def test_files_name_the_path_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file" / "a.json", tmp_path):
         with pytest.raises(LownerError, match="LN024"):
@@ -166,7 +166,7 @@ def test_locks_of_killed_and_of_finished_runs_block_nobody(tmp_path, other_run):
     assert os.listdir(tmp_path) == []
 
 
-def test_locks_are_taken_again_by_their_thread_alone(tmp_path):
+def test_locks_can_be_taken_again_only_by_their_thread(tmp_path):
     path, problems = tmp_path / "out.spacy", []
 
     def take():
