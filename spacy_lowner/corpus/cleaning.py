@@ -20,7 +20,7 @@ LABELS_TRIMMED = "labels trimmed of white space"
 # Longest value that is printed whole in a message.
 MAX_SHOWN = 40
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-# The label of words outside all spans in tagged formats. A span with it could not be told from no span.
+# The label of words outside all spans in tagged formats. A span with this label would look like no span.
 OUTSIDE = "O"
 SpanT = TypeVar("SpanT")
 
