@@ -1,9 +1,9 @@
-"""MCQM on the domains of CrossNER: how well each measure predicts what is mixed up on test.
+"""MCQM on the domains of CrossNER: how well each measure predicts the confusions on test.
 
     python benchmarks/confusion.py training/conll2003/ner/model-last training/target corpus/crossner
 
-Each domain has a pipeline in the second folder and its splits in the third. A measure is compared with the shares of mistakes on
-test over all pairs of different types, by Spearman's rank correlation.
+Each domain has a pipeline in the second folder, and its splits in the third. Spearman's rank correlation compares a
+measure with the fractions of mistakes on test, over all pairs of different types.
 """
 
 import argparse
@@ -25,22 +25,24 @@ from spacy_lowner.loading import load_pipeline
 from spacy_lowner.models.hf.encoder import embed_texts
 from spacy_lowner.report.drawing import draw_heatmap
 
-# Most confused pairs that are listed for each domain.
+# Number of most confused pairs to list for each domain.
 LISTED = 5
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="the source pipeline")
     parser.add_argument("targets", type=Path, help="folder of the domains' pipelines, DOMAIN/model-best")
     parser.add_argument("corpora", type=Path, help="folder of the domains' corpora")
-    parser.add_argument("--descriptions", type=Path, help="JSON of what types mean, in place of WordNet's words")
-    parser.add_argument("--dev-sentences", type=int, default=0, help="of dev, from the first; 0 takes all")
-    parser.add_argument("--output", type=Path, help="write the table as a page, and heat maps beside it")
+    parser.add_argument("--descriptions", type=Path, help="JSON file of descriptions by type, instead of WordNet's")
+    parser.add_argument(
+        "--dev-sentences", type=int, default=0, help="number of dev sentences, from the first; 0 uses all"
+    )
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown), and heat maps next to it")
     arguments = parser.parse_args()
     source = load_pipeline(arguments.source)
-    own = srsly.read_json(arguments.descriptions) if arguments.descriptions else {}
+    custom = srsly.read_json(arguments.descriptions) if arguments.descriptions else {}
     rows: List[tuple] = []
     pairs: List[str] = []
     for folder in sorted(path for path in arguments.targets.iterdir() if (path / "model-best").exists()):
@@ -50,7 +52,7 @@ def main() -> None:
         }
         splits["dev"] = splits["dev"][: arguments.dev_sentences or None]
         types = types_of([*splits["train"], *splits["dev"]])
-        texts = describe_types(types, own, load_wordnet())
+        texts = describe_types(types, custom, load_wordnet())
         similarity = similarities(list(texts.values()), embed_texts)
         target = load_pipeline(folder / "model-best")
         confusion, _ = measure(target, splits["dev"], types, similarity, source=source, train=splits["train"])
@@ -61,19 +63,22 @@ def main() -> None:
             names = [confusion.named(name) for name in types]
             total = numpy.where(numpy.eye(len(types)) > 0, numpy.nan, confusion.total)
             path = arguments.output.with_name(f"{arguments.output.stem}-{folder.name}.svg")
-            draw_heatmap(total, names, names, path, x="is taken for", y="type")
+            draw_heatmap(total, names, names, path, x="predicted as", y="type")
     means = [f"{numpy.mean([float(row[i]) for row in rows]):.2f}" for i in range(1, len(rows[0]))]
     notes = (
-        "Spearman's rank correlation with the shares of mistakes on test, over pairs of different types. Mistakes: those on dev (R_M); hierarchy "
-        f"and meaning: u_hie and u_sim; implicit: v_iml of both; sum: v_conf. Dev: {arguments.dev_sentences or 'all'} sentences.\n\nMost confused pairs by the sum, with the share of mistakes "
-        "on test: " + "; ".join(pairs) + "."
+        "Spearman's rank correlation with the fractions of mistakes on test, over pairs of different types. Mistakes: "
+        "on dev (R_M); hierarchy and meaning: u_hie and u_sim; implicit: v_iml of both; sum: v_conf. Dev: "
+        f"{arguments.dev_sentences or 'all'} sentences.\n\n"
+        f"Most confused pairs by the sum, with the fraction of mistakes on test: {'; '.join(pairs)}."
     )
     header = ("domain", "mistakes", "hierarchy", "meaning", "implicit", "sum")
-    publish("What is mixed up, and what predicts it (MCQM)", header, [*rows, ("mean", *means)], notes, arguments.output)
+    publish(
+        "Confusions on test, and their prediction (MCQM)", header, [*rows, ("mean", *means)], notes, arguments.output
+    )
 
 
 def correlations(confusion: Confusion, test: numpy.ndarray) -> Dict[str, float]:
-    """RETURNS (Dict[str, float]): Of each measure with the shares of mistakes on test."""
+    """RETURNS (Dict[str, float]): The rank correlation of each measure with the fractions of mistakes on test."""
     others = ~numpy.eye(len(test), dtype=bool)
     measures = {
         "mistakes": confusion.mistakes,
@@ -86,7 +91,7 @@ def correlations(confusion: Confusion, test: numpy.ndarray) -> Dict[str, float]:
 
 
 def most_confused(confusion: Confusion, test: numpy.ndarray) -> List[str]:
-    """RETURNS (List[str]): The pairs with the largest sums."""
+    """RETURNS (List[str]): The pairs of types with the largest sums, as text."""
     order = numpy.dstack(numpy.unravel_index(numpy.argsort(-confusion.total, axis=None), confusion.total.shape))[0]
     return [f"{confusion.types[i]}/{confusion.types[j]} {100 * test[i, j]:.0f}%" for i, j in order[:LISTED]]
 

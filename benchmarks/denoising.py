@@ -1,4 +1,4 @@
-"""What FactMix's filter keeps and removes: counts, and examples as they came out.
+"""The examples that FactMix's filter keeps and removes: counts, and random examples.
 
 python benchmarks/denoising.py corpus/crossner/ai/train.spacy training/crossner-ai/model-best
 """
@@ -22,16 +22,16 @@ SHOWN = 20
 
 
 def main() -> None:
-    """Make examples, filter them, and print."""
+    """Make examples, filter them, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train", type=Path, help="the originals")
     parser.add_argument("model", help="a pipeline trained on them")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="write the table as a page")
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     arguments = parser.parse_args()
     denoiser = Denoiser(arguments.model)
     factmix = build_factmix(arguments.train, filter_model=None, seed=arguments.seed)
-    made = [doc for own in factmix.make(list(read_docs(arguments.train))) for doc in own]
+    made = [doc for docs in factmix.make(list(read_docs(arguments.train))) for doc in docs]
     keeps = denoiser.keeps(made)
     kept, removed = ([doc for doc, keep in zip(made, keeps) if keep is wanted] for wanted in (True, False))
     counts = [Counter(doc.user_data[ORIGIN_KEY] for doc in docs) for docs in (made, removed)]
@@ -42,7 +42,7 @@ def main() -> None:
     draw = random.Random(arguments.seed)
     notes = "\n\n".join(
         (
-            "Examples drawn by chance. Of removed ones, the second line is what the filter reads in them.",
+            "Random examples. The second line of a removed example has the predictions of the filter.",
             "## Kept",
             listed(docs_of(kept, draw), lambda doc: ""),
             "## Removed",
@@ -51,21 +51,21 @@ def main() -> None:
             ),
         )
     )
-    publish("What FactMix's filter removes", ("", "made", "removed", "share"), rows, notes, arguments.output)
+    publish("What FactMix's filter removes", ("", "made", "removed", "fraction"), rows, notes, arguments.output)
 
 
 def docs_of(docs: List[Doc], draw: random.Random) -> List[Doc]:
-    """RETURNS (List[Doc]): Some of them."""
+    """RETURNS (List[Doc]): A random sample of Docs."""
     return draw.sample(docs, min(SHOWN, len(docs)))
 
 
 def listed(docs: List[Doc], addition: Any) -> str:
-    """RETURNS (str): A list of Docs in markup."""
+    """RETURNS (str): A Markdown list of Docs in markup."""
     return "```\n" + "\n".join(f"- {doc.user_data[ORIGIN_KEY]}: {marked(doc)}{addition(doc)}" for doc in docs) + "\n```"
 
 
 def marked(doc: Doc) -> str:
-    """RETURNS (str): A Doc with its entities."""
+    """RETURNS (str): A Doc with its entities, in markup."""
     return render_markup(doc.text, [(span.start_char, span.end_char, span.label_) for span in entity_spans(doc)])
 
 

@@ -1,4 +1,4 @@
-"""KnowFREE's head over the whole square of spans, tensor by tensor from eq. 7-12: what the band is measured against."""
+"""KnowFREE's head over the full matrix of spans, directly from eq. 7-12. The band head is compared with it."""
 
 import math
 
@@ -10,9 +10,9 @@ from spacy_lowner.nn.knowfree import KnowFREEHead
 
 
 class DenseHead(nn.Module):
-    """The equations on `(batch, seq, seq)`, with the weights of a band head.
+    """Eq. 7-12 on a matrix of shape (batch, seq, seq), with the weights of a band head.
 
-    head (KnowFREEHead): Whose weights to use; with local attention and without label semantics.
+    head (KnowFREEHead): The band head, with local attention and without label semantics.
     """
 
     def __init__(self, head: KnowFREEHead):
@@ -20,8 +20,11 @@ class DenseHead(nn.Module):
         self.head = head
 
     def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
-        """Words (Tensor): Shape: (batch, seq, dim). lengths (Tensor): Shape: (batch,)
-        RETURNS (Tensor): Logits of every (first word, last word). Shape: (batch, seq, seq, labels)
+        """Compute the logits of every pair of first and last word.
+
+        words (Tensor): Word states. Shape: (batch, seq, dim)
+        lengths (Tensor): Words of each text. Shape: (batch,)
+        RETURNS (Tensor): Logits. Shape: (batch, seq, seq, labels)
         """
         biaffine = self.head.biaffine
         batch, seq, _ = words.shape
@@ -39,15 +42,22 @@ class DenseHead(nn.Module):
         return self.head.output(F.gelu(spans))
 
     def _attend(self, spans: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 9-10: softmax(Q K^T / sqrt(d) + M) V along each row, with its (batch, seq, heads, seq, seq) matrix."""
+        """Compute eq. 9-10: softmax(Q K^T / sqrt(d) + M) V along each row.
+
+        The attention matrix has the shape (batch, seq, heads, seq, seq).
+
+        spans (Tensor): Span features. Shape: (batch, seq, seq, features)
+        mask (Tensor): Which spans exist. Shape: (batch, seq, seq)
+        RETURNS (Tensor): The new features. Shape: (batch, seq, seq, features)
+        """
         attention = self.head.interaction
         batch, seq = spans.shape[:2]
         query, key, value = (
             project(spans).unflatten(-1, (attention.heads, -1)).transpose(2, 3)
             for project in (attention.query, attention.key, attention.value)
         )
-        place = torch.arange(seq, device=spans.device)
-        near = (place[:, None] - place).abs() <= attention.window
+        position = torch.arange(seq, device=spans.device)
+        near = (position[:, None] - position).abs() <= attention.window
         allowed = (near & mask[:, :, None, None]) | torch.eye(seq, dtype=torch.bool, device=spans.device)
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
         weights = scores.masked_fill(~allowed, -math.inf).softmax(-1)

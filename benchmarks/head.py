@@ -1,8 +1,8 @@
-"""The band head against a dense one with the same weights: time, memory and arithmetic of forward and backward.
+"""Compare the band head with a dense head with the same weights: time, memory and operations, forward and backward.
 
     python benchmarks/head.py
 
-Times are medians of runs in one process; peak memory is that of a process of its own each, above what it held before.
+Times are medians of runs in one process. Peak memory is measured in a fresh process for each, above the memory before.
 """
 
 import argparse
@@ -27,11 +27,11 @@ AIMS = (2, 4, 8)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=9, help="timed runs of each")
+    parser.add_argument("--runs", type=int, default=9, help="number of timed runs")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--output", type=Path, help="write the table as a page")
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     parser.add_argument("--memory-of", nargs=3, metavar=("KIND", "BATCH", "SEQ"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.memory_of:
@@ -60,7 +60,7 @@ def main() -> None:
         )
     header = ("Words", "band", "dense", "time", "band", "dense", "memory", "band", "dense", "FLOP", "GFLOP/s", "aim")
     band, _ = modules(arguments.device)
-    # Turn about, so that a slow moment of the machine meets both.
+    # Alternate between both lengths, so that a slow moment of the machine affects both.
     times = {seq: [] for seq in (256, 1024)}
     for _ in range(arguments.runs):
         for seq, seconds in times.items():
@@ -69,19 +69,22 @@ def main() -> None:
     plain = matmul_gflops(arguments.device)
     on_gpu = arguments.device == "cuda"
     bound = (
-        f"The GPU is far from busy at these sizes: starting its kernels takes most of the time, in both heads (a plain matrix product reaches {plain:,.0f} GFLOP/s)."
+        "The GPU is mostly idle at these sizes: starting its kernels takes most of the time, in both heads (a plain "
+        f"matrix product reaches {plain:,.0f} GFLOP/s)."
         if on_gpu
-        else f"Both are bound by arithmetic where the band's GFLOP/s are near those of a plain matrix product ({plain:.0f} here), by memory traffic below."
+        else "Both heads are limited by arithmetic if the band's GFLOP/s are near those of a plain matrix product "
+        f"({plain:.0f} here), else by memory traffic."
     )
     notes = (
-        f"Forward and backward on {arguments.device}{f' ({torch.cuda.get_device_name()})' if on_gpu else ''}, width {WIDTH}, {DIM} dimensions, "
-        f"medians of {arguments.runs} runs. Time at 1 x 1024 words over 1 x 256: {ratio:.2f} (aim: at most 4.5).\n{bound}"
+        f"Forward and backward on {arguments.device}{f' ({torch.cuda.get_device_name()})' if on_gpu else ''}, width "
+        f"{WIDTH}, {DIM} dimensions, medians of {arguments.runs} runs. Time for 1 x 1024 words divided by that for 1 "
+        f"x 256: {ratio:.2f} (aim: at most 4.5).\n{bound}"
     )
     publish("The band head against a dense one", header, rows, notes, arguments.output)
 
 
 def modules(device: str) -> tuple:
-    """RETURNS (Tuple[KnowFREEHead, DenseHead]): Both over the same weights."""
+    """RETURNS (Tuple[KnowFREEHead, DenseHead]): Both heads, with the same weights."""
     torch.manual_seed(0)
     head = KnowFREEHead(DIM, n_target=LABELS, n_extension=0, width=WIDTH, dropout=0.0).to(device)
     return head, DenseHead(head)
@@ -95,12 +98,12 @@ def inputs(batch: int, seq: int, device: str) -> tuple:
 
 
 def step(module: torch.nn.Module, words: torch.Tensor, lengths: torch.Tensor) -> None:
-    """One forward and backward pass."""
+    """Run one forward and backward pass."""
     module(words, lengths).sum().backward()
 
 
 def median_seconds(module: torch.nn.Module, batch: int, seq: int, runs: int, device: str) -> float:
-    """RETURNS (float): Median of `runs`, after two to warm up."""
+    """RETURNS (float): The median of `runs`, after two runs to warm up."""
     words, lengths = inputs(batch, seq, device)
     seconds = []
     for _ in range(runs + 2):
@@ -113,7 +116,7 @@ def median_seconds(module: torch.nn.Module, batch: int, seq: int, runs: int, dev
 
 
 def matmul_gflops(device: str) -> float:
-    """RETURNS (float): Speed of a product of the size of the head's own, in 1e9 operations a second."""
+    """RETURNS (float): Speed of a matrix product of the head's size, in 1e9 operations per second."""
     left, right = torch.randn(8192, 200, device=device), torch.randn(200, 200, device=device)
     seconds = []
     for _ in range(20):
@@ -127,14 +130,14 @@ def matmul_gflops(device: str) -> float:
 
 def count_flops(module: torch.nn.Module, batch: int, seq: int, device: str) -> int:
     """RETURNS (int): Floating point operations of the matrix products of one forward and backward pass."""
-    # The fused kernel is not counted; the plain one does the same products.
+    # The counter does not see the fused kernel. The plain kernel does the same products.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         step(module, *inputs(batch, seq, device))
     return counter.get_total_flops()
 
 
 def peak_memory(kind: str, batch: int, seq: int, device: str) -> int:
-    """RETURNS (int): Bytes that one pass takes above what weights and inputs hold."""
+    """RETURNS (int): Bytes of one pass, without weights and inputs."""
     module = modules(device)[kind == "dense"]
     words, lengths = inputs(batch, seq, device)
     step(module, words[:, :2], lengths.clamp(max=2))
@@ -144,7 +147,7 @@ def peak_memory(kind: str, batch: int, seq: int, device: str) -> int:
         step(module, words, lengths)
         return torch.cuda.max_memory_allocated() - before
     ctypes.CDLL(None).malloc_trim(0)
-    # Linux: the peak starts again from what is resident now.
+    # On Linux this resets the peak to the current size.
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
     step(module, words, lengths)
@@ -164,7 +167,7 @@ def memory_in_process(kind: str, batch: int, seq: int, device: str) -> int:
 
 
 def check_same(band: torch.nn.Module, dense: torch.nn.Module, batch: int, seq: int, device: str) -> None:
-    """Compare the spans whose neighbours all lie in the band. RAISES (AssertionError): If they differ."""
+    """Compare the spans whose neighbours are all in the band. RAISES (AssertionError): If they differ."""
     words, lengths = inputs(batch, seq, device)
     with torch.no_grad():
         ours, theirs = band(words, lengths), dense(words, lengths)

@@ -1,4 +1,4 @@
-"""Filling words in context: FactMix's batches against a loop over Hugging Face's fill-mask pipeline, one call a word.
+"""Fill words in context: compare FactMix's batches with Hugging Face's fill-mask pipeline, with one call per word.
 
 python benchmarks/infill.py corpus/crossner/ai/train.spacy
 """
@@ -22,16 +22,16 @@ AIM = 20
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--masked-lm", default="minilm")
-    parser.add_argument("--looped", type=int, default=100, help="words that the loop fills")
+    parser.add_argument("--looped", type=int, default=100, help="number of words that the loop fills")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, help="write the table as a page")
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     arguments = parser.parse_args()
     docs = list(read_docs(arguments.corpus))
-    infill, alone = Infill(arguments.masked_lm), Infill(arguments.masked_lm, max_masked=0.0)
+    infill, separate = Infill(arguments.masked_lm), Infill(arguments.masked_lm, max_masked=0.0)
     loop = pipeline("fill-mask", model=infill.model, tokenizer=infill.tokenizer, device="cpu", top_k=8)
     mask = infill.tokenizer.mask_token
     gaps = [
@@ -46,37 +46,38 @@ def main() -> None:
         filler._cache.clear()
         return sum(map(len, FactMix(filler, MentionBase(), entity_ratio=0).make(docs)))
 
-    def theirs() -> int:
+    def looped() -> int:
         return len([loop(text) for text in texts[:: max(1, len(texts) // arguments.looped)][: arguments.looped]])
 
-    runs = {"FactMix": lambda: made(infill), "FactMix, a row a place": lambda: made(alone), "loop": theirs}
+    runs = {"FactMix": lambda: made(infill), "FactMix, a row per position": lambda: made(separate), "loop": looped}
     speeds = {name: rates(run, arguments.repeats) for name, run in runs.items()}
     rows = [
         (name, f"{median(values):.1f}", f"{median(a / b for a, b in zip(values, speeds['loop'])):.1f}")
         for name, values in speeds.items()
     ]
-    together, apart = (filler.fill(gaps) for filler in (infill, alone))
+    together, apart = (filler.fill(gaps) for filler in (infill, separate))
     same = sum(one[0][0] == other[0][0] for one, other in zip(together, apart)) / len(gaps)
     kept = sum(one[0][0] in other[0] for one, other in zip(together, apart)) / len(gaps)
     words = sum(map(len, docs)) / len(docs)
     notes = (
-        f"New examples a second, medians of {arguments.repeats} runs in turn; {len(docs)} sentences of {words:.0f} words, five places each; "
-        f"ours with rewriting the Docs and dropping doubles. The loop fills {arguments.looped} of the places. Aim: {AIM} times as fast. "
-        f"Places of a text are masked together, 15% of its words at most: the best fill is that of a row of its own in "
-        f"{100 * same:.0f}% of the places, and among the best eight of it in {100 * kept:.0f}%."
+        f"New examples per second, medians of {arguments.repeats} alternating runs; {len(docs)} sentences of "
+        f"{words:.0f} words, five positions each. Our time includes rewriting the Docs and dropping duplicates. The "
+        f"loop fills {arguments.looped} of the positions. Aim: {AIM} times as fast. The positions of a text are "
+        f"masked together, at most 15% of its words: the best word is that of a separate row at {100 * same:.0f}% of "
+        f"the positions, and one of the eight best at {100 * kept:.0f}%."
     )
     publish("Filling words in context", ("", "examples/s", "of the loop"), rows, notes, arguments.output)
 
 
 def rates(run: Callable[[], int], repeats: int) -> List[float]:
-    """RETURNS (List[float]): Examples a second of each run, after one that warms up."""
+    """RETURNS (List[float]): Examples per second of each run, after one run to warm up."""
     run()
-    found = []
+    speeds = []
     for _ in range(repeats):
         started = time.perf_counter()
         count = run()
-        found.append(count / (time.perf_counter() - started))
-    return found
+        speeds.append(count / (time.perf_counter() - started))
+    return speeds
 
 
 if __name__ == "__main__":

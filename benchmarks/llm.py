@@ -1,4 +1,6 @@
-"""The client against a loopback server that answers after 200 ms: a thousand calls, 32 in flight, and the same again from the cache.
+"""Measure the client with a local server that answers after 200 ms.
+
+It sends a thousand requests, 32 at a time, and the same again from the cache.
 
 python benchmarks/llm.py
 """
@@ -13,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
-# The client imports it at its first call, which takes as long as a hundred calls and has nothing to do with them.
+# The client imports openai at its first request. This takes as long as a hundred requests and must not be measured.
 import openai  # noqa: F401
 from report_page import publish
 
@@ -27,13 +29,13 @@ AIM, AIM_AGAIN = 1.2, 0.02
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--max-concurrency", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.2, help="seconds")
-    parser.add_argument("--output", type=Path, help="write the table as a page")
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     arguments = parser.parse_args()
 
     ours, theirs = multiprocessing.Pipe()
@@ -66,15 +68,17 @@ def main() -> None:
         ),
     ]
     notes = (
-        f"{arguments.calls} calls, {arguments.max_concurrency} in flight, {1e3 * arguments.latency:.0f} ms each, medians of {arguments.repeats}; client and server share the machine, openai is imported before. "
-        f"Overhead {1e3 * (seconds[0] - ideal) / arguments.calls:.1f} ms a call. Second run over first: {100 * seconds[1] / seconds[0]:.1f}%. "
+        f"{arguments.calls} requests, {arguments.max_concurrency} at a time, {1e3 * arguments.latency:.0f} ms each, "
+        f"medians of {arguments.repeats} runs. Client and server share the machine; openai is imported before. "
+        f"Overhead {1e3 * (seconds[0] - ideal) / arguments.calls:.1f} ms per request. Second run divided by first: "
+        f"{100 * seconds[1] / seconds[0]:.1f}%. "
         f"Aims: {AIM} of the ideal, and {100 * AIM_AGAIN:.0f}%."
     )
     publish("Calls of a language model", ("", "time", "of ideal", "calls"), rows, notes, arguments.output)
 
 
 def answer_slowly(pipe: Connection, latency: float) -> None:
-    """Serve in a process of its own until told to stop; then say how many calls there were."""
+    """Serve in a separate process until a message arrives. Then send the number of requests."""
 
     def answer(prompt: str, attempt: int) -> str:
         time.sleep(latency)

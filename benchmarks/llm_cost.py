@@ -1,8 +1,12 @@
-"""What reasoning costs: calls, tokens and money for a thousand sentences, from the client's counters on a few of them.
+r"""The cost of reasoning: requests, tokens and money for a thousand sentences, extrapolated from a few of them.
 
-python -m spacy lowner confusion --target-model training/target/ai/model-best --source-model training/conll2003/ner/model-last \\
-        --train corpus/crossner/ai/train.spacy --dev corpus/crossner/ai/dev.spacy --output confusion.json
-python benchmarks/llm_cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local --prompt-price 0.15 --completion-price 0.6
+The first command makes the input of the second:
+
+    python -m spacy lowner confusion --target-model training/target/ai/model-best \
+        --source-model training/conll2003/ner/model-last --train corpus/crossner/ai/train.spacy \
+        --dev corpus/crossner/ai/dev.spacy --output confusion.json
+    python benchmarks/llm_cost.py confusion.json corpus/crossner/ai/test.spacy --base-url local \
+        --prompt-price 0.15 --completion-price 0.6
 """
 
 import argparse
@@ -21,7 +25,7 @@ from spacy_lowner.reasoning.chain import ReasoningChain
 from spacy_lowner.reasoning.examples import load_examples
 from spacy_lowner.reasoning.reason import reason
 
-# Table 2: without the reasoning by coarse types, without the one backward from the confusing type, without either.
+# The ablations of Table 2: without reasoning about coarse types, without reasoning against the confusing type, both.
 ABLATIONS = {
     (True, True): "whole",
     (False, True): "no initial",
@@ -31,19 +35,19 @@ ABLATIONS = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("confusion", type=Path, help="what spacy lowner confusion wrote")
+    parser.add_argument("confusion", type=Path, help="output of spacy lowner confusion --output")
     parser.add_argument("texts", type=Path)
-    parser.add_argument("--count", type=int, default=10, help="texts that are asked about")
+    parser.add_argument("--count", type=int, default=10, help="number of texts in the requests")
     parser.add_argument("--examples", default="ai")
     parser.add_argument("--model", default="smollm2")
-    parser.add_argument("--base-url", help="a server, or local")
+    parser.add_argument("--base-url", help="URL of a server, or local")
     parser.add_argument("--max-concurrency", type=int, default=2)
     parser.add_argument("--max-tokens", type=int, default=512)
-    parser.add_argument("--prompt-price", type=float, default=0.0, help="of a million tokens")
-    parser.add_argument("--completion-price", type=float, default=0.0, help="of a million tokens")
-    parser.add_argument("--output", type=Path, help="write the table as a page")
+    parser.add_argument("--prompt-price", type=float, default=0.0, help="price per million tokens")
+    parser.add_argument("--completion-price", type=float, default=0.0, help="price per million tokens")
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     arguments = parser.parse_args()
     confusion = read_json_file(arguments.confusion)
     rows = []
@@ -67,17 +71,18 @@ def main() -> None:
             thousand = 1000 / len(docs)
             numbers = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
             costs = (f"{usage.cost * thousand:.2f}", f"{seconds * thousand:,.0f}")
-            read = f"{100 * reasoned.complete / len(docs):.0f}%"
+            complete = f"{100 * reasoned.complete / len(docs):.0f}%"
             rows.append(
-                (ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, read)
+                (ABLATIONS[initial, backward], *(f"{number * thousand:,.0f}" for number in numbers), *costs, complete)
             )
-    header = ("Prompt", "calls", "tokens in", "tokens out", "cost", "seconds", "read")
-    prices = f"{arguments.prompt_price} and {arguments.completion_price} a million tokens in and out"
+    header = ("Prompt", "calls", "tokens in", "tokens out", "cost", "seconds", "complete")
+    prices = f"{arguments.prompt_price} and {arguments.completion_price} per million tokens in and out"
     notes = (
-        f"For 1,000 sentences, from {arguments.count} of {arguments.texts} by {arguments.model}; {arguments.max_concurrency} calls at once, "
-        f"at most {arguments.max_tokens} tokens each. Cost at {prices}. Read: replies with all parts that were asked for."
+        f"For 1,000 sentences, from {arguments.count} of {arguments.texts} by {arguments.model}; "
+        f"{arguments.max_concurrency} requests at a time, at most {arguments.max_tokens} tokens each. Cost at "
+        f"{prices}. Complete: replies with all requested fields."
     )
-    publish("What reasoning costs", header, rows, notes, arguments.output)
+    publish("The cost of reasoning", header, rows, notes, arguments.output)
 
 
 if __name__ == "__main__":

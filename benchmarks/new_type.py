@@ -1,9 +1,9 @@
-"""ContrastNER: types that were never trained on, added by a few examples.
+"""ContrastNER: add types by a few examples, without training on them.
 
     python benchmarks/new_type.py corpus/crossner/ai programlang university --source training/conll2003/ner/model-last
 
-For each type, `contrast_ner` is trained on the sentences without it. Then `add_support` gives it a few sentences that have the type,
-and it is scored on all of the test split. The last row of a type is a pipe that was trained with it.
+For each type, `contrast_ner` is trained on the sentences without it. Then `add_support` adds a few sentences with the
+type, and the pipe is scored on the complete test split. The last row of a type is a pipe that was trained with it.
 """
 
 import argparse
@@ -26,13 +26,13 @@ SHOTS = (5, 20)
 
 
 def main() -> None:
-    """Train, add, score and print."""
+    """Train, add types, score, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path, help="a folder with train, dev and test.spacy")
     parser.add_argument("types", nargs="+", help="types to hold out, one at a time")
-    parser.add_argument("--source", default="", help="pipeline whose encoder to start from")
+    parser.add_argument("--source", default="", help="pipeline from whose encoder training starts")
     parser.add_argument("--config", type=Path, default=Path("configs/contrast_ner.cfg"))
-    parser.add_argument("--output", type=Path, help="write the table as a page")
+    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     arguments = parser.parse_args()
     docs = load_corpus(arguments.corpus / "train.spacy")
     test = load_corpus(arguments.corpus / "test.spacy")
@@ -45,13 +45,13 @@ def main() -> None:
         added: List[Doc] = []
         for shots in SHOTS:
             chosen = first_mentions(examples, name, shots)
-            given = sum(mentions(doc, name) for doc in chosen)
+            count = sum(mentions(doc, name) for doc in chosen)
             new, added = chosen[len(added) :], chosen
             made = [Example(Doc(nlp.vocab, words=[token.text for token in doc]), doc) for doc in new]
             nlp.get_pipe("contrast_ner").add_support(made, labels=[name])
-            rows.append(row(f"{name}, {given} mentions added", per_type(nlp, test), name))
+            rows.append(row(f"{name}, {count} mentions added", per_type(nlp, test), name))
         rows.append(row(f"{name}, trained on", whole, name))
-    notes = "F1 on the test split: of the type, and the mean of all others. Added without training; the words of entities only, as a user would."
+    notes = "F1 on the test split: of the type, and the mean of all others. Only the words of entities are added."
     publish(f"New types without training: {arguments.corpus}", ("Type", "F1", "others"), rows, notes, arguments.output)
 
 
@@ -69,7 +69,7 @@ def trained(docs: List[Doc], arguments: argparse.Namespace) -> spacy.Language:
 
 
 def per_type(nlp: spacy.Language, test: List[Doc]) -> Dict[str, float]:
-    """RETURNS (Dict[str, float]): F1 by type of the test split; 0 for one that is never found."""
+    """RETURNS (Dict[str, float]): F1 by type of the test split; 0 for a type that is never predicted."""
     scores = evaluate_pipeline(nlp, test).per_type
     return {
         name: 100 * scores.get(name, {"f": 0.0})["f"]
@@ -83,12 +83,12 @@ def row(title: str, scores: Dict[str, float], name: str) -> tuple:
 
 
 def mentions(doc: Doc, name: str) -> int:
-    """RETURNS (int): How many spans of a type a Doc has."""
+    """RETURNS (int): The number of spans of a type in a Doc."""
     return sum(span.label_ == name for span in doc.spans["sc"])
 
 
 def first_mentions(docs: List[Doc], name: str, count: int) -> List[Doc]:
-    """RETURNS (List[Doc]): The first Docs that together have `count` mentions, or all."""
+    """RETURNS (List[Doc]): The first Docs that together have `count` mentions, or all Docs."""
     chosen: List[Doc] = []
     for doc in docs:
         if sum(mentions(one, name) for one in chosen) < count:

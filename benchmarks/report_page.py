@@ -1,4 +1,4 @@
-"""Where a benchmark's numbers go."""
+"""Print the table of a benchmark, and write it to a page."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""How much faster two threads are than one, and whether they answer the same.
+"""Measure how much faster several threads are than one, and check that they predict the same.
 
     OMP_NUM_THREADS=1 python benchmarks/threads.py PIPELINE TEXTS
 
@@ -18,23 +18,24 @@ RUNS = 5
 
 
 def main(path: str, texts_path: str) -> None:
+    """Measure with one, two and four threads, and print the speeds."""
     torch.set_num_threads(1)
     nlp = spacy.load(path)
     texts = [line for line in Path(texts_path).read_text(encoding="utf8").splitlines() if line.strip()]
     seconds = {1: [], 2: [], 4: []}
     expected = None
     for _ in range(RUNS):
-        for count, taken in seconds.items():
+        for count, times in seconds.items():
             with ThreadPoolExecutor(count) as pool:
                 started = time.perf_counter()
                 answers = list(pool.map(lambda text: _answer(nlp(text)), texts))
-                taken.append(time.perf_counter() - started)
+                times.append(time.perf_counter() - started)
             expected = expected or answers
             if answers != expected:
-                raise SystemExit(f"{count} threads answer otherwise than one")
+                raise SystemExit(f"{count} threads predict something else than one")
     one = statistics.median(seconds[1])
-    for count, taken in seconds.items():
-        median = statistics.median(taken)
+    for count, times in seconds.items():
+        median = statistics.median(times)
         print(f"{count} thread(s): {len(texts) / median:.1f} texts/s, {one / median:.2f} times one thread")
 
 
