@@ -51,7 +51,7 @@ def main() -> None:
             ),
         )
     )
-    publish("What FactMix's filter removes", ("", "made", "removed", "fraction"), rows, notes, arguments.output)
+    publish("Examples removed by FactMix's filter", ("", "made", "removed", "fraction"), rows, notes, arguments.output)
 
 
 def docs_of(docs: List[Doc], draw: random.Random) -> List[Doc]:

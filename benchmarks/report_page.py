@@ -13,7 +13,7 @@ from spacy_lowner.corpus.files import atomic_path
 
 
 def publish(title: str, header: Sequence[str], rows: Sequence[Sequence], notes: str, output: Optional[Path]) -> None:
-    """Print a table and, if `output` is given, write it as a page that says how and when it was made."""
+    """Print a table and, if `output` is given, write it to a page, with the date and the command."""
     body = render(rows, header=header, divider=True, aligns=("l",) + ("r",) * (len(header) - 1)).strip("\n")
     where = f"torch {torch.__version__}, {torch.get_num_threads()} threads, {time.strftime('%Y-%m-%d')}"
     msg.text(f"\n{title}\n")

@@ -108,11 +108,16 @@ def confusion_cli(
         write_json(output, {**confusion.as_dict(), **described, "matches": counted})
         msg.good(f"{output}")
     if plot_path is not None:
-        names = shorten([confusion.named(name) for name in types])
-        total = confusion.total.copy()
-        total[range(len(types)), range(len(types))] = float("nan")
-        draw_heatmap(total, names, names, plot_path, x="predicted as", y="type")
+        _plot(confusion, plot_path)
         msg.good(f"{plot_path}")
+
+
+def _plot(confusion: Confusion, path: Path) -> None:
+    """Draw the confusion of each type with each other type. The diagonal stays blank."""
+    names = shorten([confusion.named(name) for name in confusion.types])
+    total = confusion.total.copy()
+    total[range(len(names)), range(len(names))] = float("nan")
+    draw_heatmap(total, names, names, path, x="predicted as", y="type")
 
 
 def _print(confusion: Confusion, matches: List[EntityMatch]) -> None:

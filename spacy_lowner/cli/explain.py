@@ -1,7 +1,7 @@
 """`spacy lowner explain`: add sentences in which a language model explains the entities of a corpus."""
 
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Optional, Sequence
 
 import typer
 from wasabi import msg
@@ -16,6 +16,7 @@ from ..knowledge.explain import BETA, explain, explanation_requests
 from ..knowledge.extend import LANGUAGE_MODEL, extend
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
+from ..llm.messages import Request
 from ..loading import load_pipeline
 from . import _language_model as llm
 from ._app import lowner
@@ -61,11 +62,7 @@ def explain_cli(
     docs = load_corpus(input_path, spans_key=spans_key)
     if dry_run:
         requests = explanation_requests(drop_blank_docs(docs[: limit or None]), language, spans_key)
-        llm.print_estimate(
-            requests, calls=len(requests), size=llm.bytes_of(requests), max_tokens=llm.token_limit(max_tokens, settings)
-        )
-        if origin == LANGUAGE_MODEL:
-            msg.info("Each new sentence needs up to three more requests, for its extension labels")
+        _estimate(requests, origin, llm.token_limit(max_tokens, settings))
         return
     if annotator is None:
         raise LownerError(Errors.LN086)
@@ -86,13 +83,9 @@ def explain_cli(
             progress=True,
         )
         if origin == LANGUAGE_MODEL:
-            embed = llm.merging_embedding(merge, embedding)
-            source = llm.origin_of(client)
-            report.add(
-                extend(
-                    made, client, language=language, tasks=chosen, embed=embed, known=docs, origin=source, progress=True
-                )
-            )
+            embed, source = llm.merging_embedding(merge, embedding), llm.origin_of(client)
+            options: Dict[str, Any] = {"language": language, "tasks": chosen, "embed": embed, "origin": source}
+            report.add(extend(made, client, known=docs, progress=True, **options))
     if tagger is not None:
         report.add(write_tags(made, tagger, chosen))
     llm.name_labels(made, names, label_map)
@@ -104,3 +97,10 @@ def explain_cli(
     )
     if origin != NONE:
         msg.good(f"New sentences: {llm.report_extensions(made, EXTENSION_KEY)}")
+
+
+def _estimate(requests: Sequence[Request], origin: str, max_tokens: Optional[int]) -> None:
+    """Print the estimated cost of the requests."""
+    llm.print_estimate(requests, calls=len(requests), size=llm.bytes_of(requests), max_tokens=max_tokens)
+    if origin == LANGUAGE_MODEL:
+        msg.info("Each new sentence needs up to three more requests, for its extension labels")

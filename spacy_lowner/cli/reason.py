@@ -56,11 +56,10 @@ def reason_cli(
     chain = ReasoningChain.from_confusion(
         read_json_file(confusion), custom_descriptions, initial=initial, backward=backward
     )
-    chain.examples = (
-        load_examples(examples)
-        if examples
-        else examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
-    )
+    if examples:
+        chain.examples = load_examples(examples)
+    elif train is not None:
+        chain.examples = examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
     docs = load_corpus(input_path, spans_key=spans_key)
     selected = docs[: limit or None]
     if dry_run:
@@ -86,4 +85,4 @@ def reason_cli(
             f"{reasoned.partial} sentences with only one of two fields of the reasoning: replies lack the other, or "
             "were cut at --max-tokens"
         )
-    msg.good(f"{output_path}: reasoning on {reasoned.whole + reasoned.partial} of {len(docs)} sentences")
+    msg.good(f"{output_path}: reasoning on {reasoned.complete + reasoned.partial} of {len(docs)} sentences")

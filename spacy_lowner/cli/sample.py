@@ -1,7 +1,7 @@
 """`spacy lowner sample`: a random sample of a corpus."""
 
 from pathlib import Path
-from typing import Optional
+from typing import Dict, Optional
 
 import typer
 from wasabi import msg
@@ -37,18 +37,18 @@ def sample_cli(
     report = ConvertReport()
     docs = load_corpus(input_path, spans_key=spans_key, report=report)
     show_reading(report, input_path)
-    short = {}
-    if shots == 0:
-        sample = docs
-    elif shots is not None:
-        sample, short = sample_shots(docs, shots, seed, spans_key)
-    else:
+    rare: Dict[str, int] = {}
+    if size is not None:
         sample = sample_size(docs, size, seed)
+    elif shots:
+        sample, rare = sample_shots(docs, shots, seed, spans_key)
+    else:
+        sample = docs
     statistics = describe_corpus(sample, spans_key)
     write_corpus(sample, output_path, spans_key=spans_key)
-    if short:
+    if rare:
         msg.warn(
-            f"The corpus has fewer than {shots} spans of: " + ", ".join(f"{name} ({n})" for name, n in short.items())
+            f"The corpus has fewer than {shots} spans of: " + ", ".join(f"{name} ({n})" for name, n in rare.items())
         )
     if size is not None and len(sample) < size:
         msg.warn(f"The corpus has only {count_of(len(docs), 'sentence')}")

@@ -30,7 +30,7 @@ class GridPosition(NamedTuple):
 
 
 # The plural of each field of a position, for messages.
-PLURALS = GridPosition("systems", "corpora", "samples", "seeds")
+PLURALS = {"system": "systems", "corpus": "corpora", "sample": "samples", "seed": "seeds"}
 
 
 def infer_positions(lines: Sequence[LineT]) -> List[GridPosition]:
@@ -56,7 +56,7 @@ def describe_missing(lines: Sequence[LineT], planned: Sequence[GridPosition]) ->
     done = set(map(GridPosition.of, lines))
     missing = [position for position in planned if position not in done]
     phrases = []
-    for field, plural in PLURALS._asdict().items():
+    for field, plural in PLURALS.items():
         absent = _distinct(planned, field).difference(getattr(position, field) for position in done)
         names = [name for name in dict.fromkeys(getattr(position, field) for position in missing) if name in absent]
         if names:
@@ -92,8 +92,8 @@ def describe_seeds(lines: Sequence[LineT]) -> str:
     'Mean and standard deviation over the seeds 0, 1, in percent'
     """
     cells: Dict[Tuple[str, str, str], Set[int]] = {}
-    for *cell, seed in map(GridPosition.of, lines):
-        cells.setdefault(tuple(cell), set()).add(seed)
+    for system, corpus, sample, seed in map(GridPosition.of, lines):
+        cells.setdefault((system, corpus, sample), set()).add(seed)
     seeds = sorted(set().union(*cells.values()))
     names = ", ".join(map(str, seeds))
     if len(seeds) == 1:

@@ -105,7 +105,9 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KE
         stays as it is and the scores are 0.
     RAISES (LownerError): If no pipe with a threshold writes to the key.
     """
-    cfgs = {name: pipe.cfg for name, pipe in nlp.pipeline if isinstance(pipe, HasSettings) and isinstance(pipe.cfg, dict)}
+    cfgs = {
+        name: pipe.cfg for name, pipe in nlp.pipeline if isinstance(pipe, HasSettings) and isinstance(pipe.cfg, dict)
+    }
     tunable = [name for name, cfg in cfgs.items() if "threshold" in cfg and cfg.get("spans_key") == spans_key]
     if not tunable:
         raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))

@@ -79,10 +79,10 @@ class Run:
             # Older results have keys without this setting. Dropping the default keeps their keys valid.
             del settings["spans_key"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for path in (self.config, *self._named_files()):
-            digest.update(Path(path).read_bytes())
-        for path in (self.train, self.dev, *tests):
-            digest.update(content_digest(Path(path), self.spans_key))
+        for file in (Path(self.config), *self._named_files()):
+            digest.update(file.read_bytes())
+        for corpus in (self.train, self.dev, *tests):
+            digest.update(content_digest(Path(corpus), self.spans_key))
         return digest.hexdigest()[:16]
 
     def _named_files(self) -> List[Path]:

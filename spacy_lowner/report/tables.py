@@ -143,7 +143,7 @@ def _mean_of_means(columns: Sequence[Optional[List[float]]]) -> Optional[float]:
     return mean(mean(scores) for scores in columns if scores) if all(columns) else None
 
 
-def _cell(scores: Any, best: float) -> str:
+def _cell(scores: Optional[List[float]], best: Optional[float]) -> str:
     if not scores:
         return ""
     deviation = f" ± {spread(scores):.1f}" if len(scores) > 1 else ""
@@ -194,7 +194,7 @@ def describe_coverage(lines: Sequence[LineT], planned: Optional[Sequence[GridPos
     missing = len(set(expected).difference(map(GridPosition.of, lines)))
     facts = [f"Missing: {missing} of {len(set(expected))} runs. Gaps: {'; '.join(gaps)}."] if gaps else []
     if planned is None:
-        facts.append("The grid file was not given: systems, corpora, samples and seeds without any run are unknown.")
+        facts.append("Without the grid file, systems, corpora, samples and seeds without any run are unknown.")
     return facts
 
 

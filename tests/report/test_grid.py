@@ -184,7 +184,7 @@ def test_tables_hold_mean_and_deviation(grid_path):
         page.startswith("# A grid")
         and "seeds 0, 1" in page
         and "Missing" not in page
-        and "grid file was not given" in page
+        and "Without the grid file" in page
     )
     short = render_report("A grid", lines[:-1])
     assert (
