@@ -1,7 +1,6 @@
 """The thinc model of ContrastNER: Docs with candidates in, [MASK] states out."""
 
 import inspect
-from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, get_args
 from weakref import WeakKeyDictionary
 
@@ -17,7 +16,7 @@ from ..nn.prompts import PromptEncoder, PromptHead, block_mask
 from ..types import CandidateStateT, CandidateT, PackingT, PromptModelT, PromptStates
 from .hf.encoder import encoder_path, loading
 from .hf.pieces import load_tokenizer, pieces_of_words, tokenizer_files
-from .hf.shim import check_trained_settings, config_settings, loaded_module, module_shim, set_module
+from .hf.shim import config_settings, loaded_module, module_shim, set_module
 from .prompts.reader import PromptReader
 from .prompts.templates import check_template
 
@@ -73,6 +72,7 @@ def build_contrast_ner(
         ("packing", packing, packing in PACKINGS, f"one of {', '.join(PACKINGS)}"),
         ("state", state, state in STATES, f"one of {', '.join(STATES)}"),
         ("window", window, window >= 8, ">= 8"),
+        ("batch_size", batch_size, batch_size > 0, "positive"),
     )
     attrs = config_settings(
         encoder=encoder,
@@ -85,8 +85,8 @@ def build_contrast_ner(
         window=window,
         batch_size=batch_size,
     )
-    fixed = {"soft_tokens": soft_tokens, "state": state}
-    shim = module_shim(partial(rebuild, configured=fixed), mixed_precision=mixed_precision)
+    trained = {"encoder": encoder, "template": template, "soft_tokens": soft_tokens, "state": state}
+    shim = module_shim(rebuild, name="ContrastNER", trained=trained, mixed_precision=mixed_precision)
     model: PromptModelT = Model("contrast_ner", _forward, init=_init, attrs=attrs, shims=[shim])
     model.set_ref("torch", model)
     return model
@@ -169,7 +169,6 @@ def rebuild(
     soft_tokens: int,
     types: int,
     state: str,
-    configured: Optional[Dict[str, Any]] = None,
 ) -> PromptEncoder:
     """Build a module from its saved `settings`. The caller loads its weights.
 
@@ -178,11 +177,8 @@ def rebuild(
     soft_tokens (int): Number of soft tokens.
     types (int): Number of types.
     state (str): The state that represents a candidate.
-    configured (Optional[Dict[str, Any]]): Settings of the config, which must be those of the training.
     RETURNS (PromptEncoder): The module, with random weights.
-    RAISES (LownerError): If a configured setting differs from the trained one.
     """
-    check_trained_settings("ContrastNER", {"soft_tokens": soft_tokens, "state": state}, configured or {})
     config: PretrainedConfig = AutoConfig.for_model(**encoder)
     module = AutoModel.from_config(config, trust_remote_code=False)
     width = module.get_input_embeddings().embedding_dim

@@ -57,6 +57,7 @@ def build_entlm(
         ("label_words", label_words, label_words in LABEL_WORDS, f"one of {', '.join(LABEL_WORDS)}"),
         ("top_words", top_words, top_words > 0, "positive"),
         ("purity", purity, 0 <= purity <= 1, "in [0, 1]"),
+        ("batch_size", batch_size, batch_size > 0, "positive"),
     )
     words = top_words if label_words == "virtual" else 1
     attrs = {
@@ -64,7 +65,8 @@ def build_entlm(
         # The label words that initialization chose for each label, for the model card.
         "label_words": [],
     }
-    shim = module_shim(_rebuild, mixed_precision=mixed_precision)
+    trained = {"masked_lm": masked_lm, "label_words": label_words, "top_words": top_words, "purity": purity}
+    shim = module_shim(_rebuild, name="EntLM", trained=trained, mixed_precision=mixed_precision)
     model: WordScoresT = Model("entlm", _forward, init=_init, attrs=attrs, shims=[shim])
     model.set_ref("torch", model)
     return model

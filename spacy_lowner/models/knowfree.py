@@ -14,7 +14,7 @@ from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, InteractionT, SpanLogits, SpanModelT, SpanTargets
-from .hf.shim import check_trained_settings, loaded_module, module_shim, set_module
+from .hf.shim import loaded_module, module_shim, set_module
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
 
@@ -89,11 +89,19 @@ def build_knowfree(
         "dropout": dropout,
         "n_shapes": N_SHAPES if word_shapes else 0,
     }
+    # Dropout only affects updates, so a trained model works with any value.
+    trained = {name: value for name, value in settings.items() if name not in ("dropout", "n_shapes")}
+    shim = module_shim(
+        partial(_rebuild, dropout),
+        name="KnowFREE",
+        trained={**trained, "word_shapes": word_shapes, "label_scale": label_scale},
+        mixed_precision=mixed_precision,
+    )
     head = Model(
         "knowfree_head",
         _forward_head,
         init=partial(_init_head, settings=settings, label_scale=label_scale),
-        shims=[module_shim(partial(_rebuild, settings), mixed_precision=mixed_precision)],
+        shims=[shim],
     )
     refs = {"tok2vec": tok2vec, "torch": head}
     return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
@@ -202,11 +210,8 @@ def _init_head(
     set_module(model.shims[0], module, get_torch_default_device())
 
 
-def _rebuild(configured: dict, **trained: Any) -> KnowFREEHead:
-    # Dropout only affects updates, so a trained model works with any value.
-    checked = {name: value for name, value in configured.items() if name != "dropout"}
-    check_trained_settings("KnowFREE", trained, checked)
-    return KnowFREEHead.from_settings(**{**trained, **configured})
+def _rebuild(configured_dropout: float, **trained: Any) -> KnowFREEHead:
+    return KnowFREEHead.from_settings(**{**trained, "dropout": configured_dropout})
 
 
 def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLogits, Callable]:

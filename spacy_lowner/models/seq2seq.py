@@ -65,6 +65,7 @@ def build_seq2seq(
         ("max_input_tokens", max_input_tokens, max_input_tokens >= 32, ">= 32"),
         ("max_new_tokens", max_new_tokens, max_new_tokens > 0, "positive"),
         ("num_beams", num_beams, num_beams > 0, "positive"),
+        ("batch_size", batch_size, batch_size > 0, "positive"),
     )
     attrs = config_settings(
         model=model,
@@ -73,7 +74,7 @@ def build_seq2seq(
         num_beams=num_beams,
         batch_size=batch_size,
     )
-    shim = module_shim(_rebuild, mixed_precision=mixed_precision)
+    shim = module_shim(_rebuild, name="Seq2Seq", trained={"model": model}, mixed_precision=mixed_precision)
     seq2seq: Seq2SeqModelT = Model("seq2seq", _forward, init=_init, attrs=attrs, shims=[shim])
     seq2seq.set_ref("torch", seq2seq)
     return seq2seq

@@ -20,7 +20,7 @@ class LabelledPipe(TrainablePipe):
     A subclass implements two steps of the update: `_inputs_and_targets` turns a batch into the model's inputs and the
     targets, `_get_loss` compares the targets with the model's output.
 
-    `cfg` holds the settings from the config and what the pipe learned in training. It also holds a copy of the
+    `cfg` contains the settings from the config and the values learned in training. It also contains a copy of the
     settings as the config had them. At load, a setting that differs from this copy was overridden, and the override
     wins over the saved value.
     """
@@ -154,10 +154,14 @@ class LabelledPipe(TrainablePipe):
         for setting, value in configured.items():
             if _equal(value, configured_when_saved.get(setting, value)):
                 continue
-            if setting in self.fixed_settings and self.labels:
-                trained = configured_when_saved[setting]
-                raise LownerError(Errors.LN160.format(name=self.name, setting=setting, value=value, trained=trained))
+            if self.labels:
+                self._check_override(setting, value, configured_when_saved[setting])
             self.cfg[setting] = value
+
+    def _check_override(self, setting: str, value: Any, trained: Any) -> None:
+        """RAISES (LownerError): If the pipe was trained with one value of a setting, and cannot work with another."""
+        if setting in self.fixed_settings:
+            raise LownerError(Errors.LN160.format(name=self.name, setting=setting, value=value, trained=trained))
 
     def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[Any, Any]]:
         """Prepare a batch for the model.

@@ -106,7 +106,7 @@ class ContrastEntityRecognizer(SupportPipe):
     states of labelled examples, the support, which vote for their types.
     """
 
-    fixed_settings = ("candidates",)
+    fixed_settings = ("candidates", "max_support_per_class")
 
     def __init__(
         self,
@@ -149,6 +149,7 @@ class ContrastEntityRecognizer(SupportPipe):
         """
         check_settings(
             name,
+            ("spans_key", spans_key, bool(spans_key), "not empty"),
             ("candidates", candidates, candidates in CANDIDATES, f"one of {', '.join(CANDIDATES)}"),
             ("max_span_length", max_span_length, max_span_length > 0, "positive"),
             ("k", k, k is None or k > 0, "null or positive"),
@@ -178,7 +179,7 @@ class ContrastEntityRecognizer(SupportPipe):
             "vote_temperature": vote_temperature,
             "max_support_per_class": max_support_per_class,
         }
-        self._set_cfg(settings, types=[], transitions=count_transitions([], 0))
+        self._set_cfg(settings, types=[], transitions=count_transitions([], 0), read_with={})
 
     def initialize(
         self,

@@ -12,7 +12,7 @@ from thinc.types import Floats2d
 
 from ..annotations import SPANS_KEY
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, check_settings
 from ..models.entlm import replacement_loss
 from ..types import LabelledWords, ScoredSpan, WordScoresT
 from .annotation import add_entities, write_spans
@@ -78,6 +78,7 @@ class EntLMRecognizer(LabelledPipe):
         self.model = model
         self.name = name
         self.scorer = scorer
+        check_settings(name, ("spans_key", spans_key, bool(spans_key), "not empty"))
         self._set_cfg({"spans_key": spans_key}, label_words={})
 
     @property

@@ -2,7 +2,7 @@
 
 import warnings
 from itertools import islice
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.language import Language
@@ -126,7 +126,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
     ('sc', True, ())
     """
 
-    fixed_settings = ("label_semantics",)
+    fixed_settings = ("label_semantics", "description_encoder")
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """
         check_settings(
             name,
-            ("spans_key", spans_key, bool(spans_key) and spans_key != extension_key, "a key of its own"),
+            ("spans_key", spans_key, bool(spans_key) and spans_key != extension_key, "not empty, not extension_key"),
             ("threshold", threshold, 0 <= threshold <= 1, "in [0, 1]"),
             ("decoding", decoding, decoding in DECODINGS, f"one of {', '.join(DECODINGS)}"),
             ("max_span_length", max_span_length, max_span_length is None or max_span_length > 0, "null or positive"),
@@ -375,6 +375,12 @@ class KnowFREESpanCategorizer(LabelledPipe):
             return None
         self.cfg["descriptions"] = describe(self.labels, descriptions, self.name)
         return embed_texts(list(self.cfg["descriptions"].values()), self.cfg["description_encoder"])
+
+    def _check_override(self, setting: str, value: Any, trained: Any) -> None:
+        super()._check_override(setting, value, trained)
+        if setting == "max_span_length" and (value or 0) > self.cfg["width"]:
+            trained = self.cfg["width"]
+            raise LownerError(Errors.LN160.format(name=self.name, setting=setting, value=value, trained=trained))
 
     def _warn_about_lost_spans(self, statistics: SpanStatistics) -> None:
         width = self.cfg["width"]

@@ -1,4 +1,4 @@
-"""What a span pipe collects from its data before training: labels, counts, span lengths and label descriptions."""
+"""Statistics that a span pipe collects from its data before training, and the descriptions of its labels."""
 
 import warnings
 from collections import Counter, defaultdict

@@ -176,7 +176,7 @@ class Seq2SeqRecognizer(LabelledPipe):
     def _get_loss(self, targets: None, scores: List[Floats1d]) -> Tuple[float, List[Floats1d]]:
         """Compute the mean negative log-probability of the gold pieces.
 
-        targets (None): The model's inputs hold the targets.
+        targets (None): Always None: the model's inputs contain the targets.
         scores (List[Floats1d]): The log-probability of each gold piece of each window. Shape of each: (pieces,)
         RETURNS (Tuple[float, List[Floats1d]]): The loss, and its gradient in the shape of the scores.
         """

@@ -1,7 +1,7 @@
 """The base class of pipes that compare texts with labelled examples, the support."""
 
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
 from spacy import util
@@ -19,6 +19,9 @@ from ..types import CandidateT, PromptModelT
 from .base import LabelledPipe
 from .candidates import OUTSIDE, warn_of_lost_entities
 from .support import Support
+
+# Settings of models that change how texts are read, and so the states.
+READING = ("packing", "share_positions", "max_packed_length", "window")
 
 
 class SupportPipe(LabelledPipe):
@@ -59,8 +62,8 @@ class SupportPipe(LabelledPipe):
     def add_support(self, examples: Iterable[Example], labels: Optional[Sequence[str]] = None) -> Dict[str, int]:
         """Add the entities of examples to the support, without training. They may have new labels.
 
-        If a sentence is in the support already, its old types at the positions of these entities are removed: a new
-        entity may have been "O" before.
+        If a sentence is in the support already, the old candidates at the positions of these entities are removed: a
+        new entity may have been "O" before.
 
         examples (Iterable[Example]): The gold entities are the `ents` of their references. Only entities are added,
             so examples of a new type need no annotation of the old types.
@@ -179,13 +182,19 @@ class SupportPipe(LabelledPipe):
     def _pipe_to_bytes(self, exclude: Iterable[str]) -> bytes:
         return LabelledPipe.to_bytes(self, exclude=exclude)
 
+    def _reading(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): Settings of the model that can change after training, and change its states."""
+        settings = vars(self.model.attrs["settings"])
+        return {name: settings[name] for name in READING if name in settings}
+
     def _read_support(self, data: bytes) -> None:
         try:
             self.support.from_bytes(data, self.vocab)
         except Exception as error:
             # Damaged bytes can fail anywhere in safetensors, msgpack, zlib and spaCy, with any type of exception.
             raise LownerError(Errors.LN162.format(path=self.name, reason=error or type(error).__name__)) from error
-        self._stale, self._index = False, None
+        # States that were computed with other settings would not fit those of new texts.
+        self._stale, self._index = self.cfg["read_with"] != self._reading(), None
 
     def _encode_support(self) -> None:
         """Compute the states of the support with the current weights, unless they are up to date."""
@@ -194,6 +203,7 @@ class SupportPipe(LabelledPipe):
                 # Another thread may have encoded the support while this one waited for the lock.
                 if self._stale:
                     self.support.encode(self._states)
+                    self.cfg["read_with"] = self._reading()
                     self._stale, self._index = False, None
 
     def _indexed_support(self) -> NeighbourIndex:

@@ -129,7 +129,7 @@ def test_it_can_be_initialized_again(trained):
     trained.update(examples)
 
 
-def test_it_learns_and_comes_back_from_disk(trained, tmp_path):
+def test_it_learns_and_comes_back_from_disk(trained, tiny_encoder, tmp_path):
     examples = examples_of(trained)
     assert trained.evaluate(examples)["ents_f"] == 1.0
     doc = trained(examples[0].predicted.copy())
@@ -138,7 +138,7 @@ def test_it_learns_and_comes_back_from_disk(trained, tmp_path):
     again = spacy.load(tmp_path / "model")
     assert again.evaluate(examples_of(again))["ents_f"] == 1.0
     assert again.get_pipe("entlm_ner").descriptions == trained.get_pipe("entlm_ner").descriptions != {}
-    bytes_again = build("minilm").from_bytes(trained.to_bytes())
+    bytes_again = build(tiny_encoder).from_bytes(trained.to_bytes())
     assert bytes_again.evaluate(examples_of(bytes_again))["ents_f"] == 1.0
 
 

@@ -100,7 +100,15 @@ def test_override_max_span_length(knowfree):
 
 
 @pytest.mark.parametrize(
-    "setting, value", [("label_semantics", True), ("model__hidden_dim", 32), ("model__word_shapes", False)]
+    "setting, value",
+    [
+        ("label_semantics", True),
+        ("description_encoder", "other"),
+        ("max_span_length", 100),
+        ("model__hidden_dim", 32),
+        ("model__word_shapes", False),
+        ("model__label_scale", 3.0),
+    ],
 )
 def test_override_what_training_fixes(knowfree, setting, value):
     with pytest.raises(LownerError, match="LN160"):
@@ -119,11 +127,43 @@ def test_override_contrast_ner(contrast):
 
 
 @pytest.mark.parametrize(
-    "setting, value", [("candidates", "spans"), ("model__soft_tokens", 3), ("model__state", "mask")]
+    "setting, value",
+    [
+        ("candidates", "spans"),
+        ("max_support_per_class", 1),
+        ("model__soft_tokens", 3),
+        ("model__state", "mask"),
+        ("model__template", "belongs_to"),
+        ("model__encoder", "minilm"),
+    ],
 )
 def test_override_contrast_ner_what_training_fixes(contrast, setting, value):
     with pytest.raises(LownerError, match="LN160"):
         load(contrast, "contrast_ner", **{setting: value})
+
+
+def test_support_is_read_again_as_new_texts_are(contrast):
+    before = spacy.load(contrast).get_pipe("contrast_ner")
+    pipe = load(contrast, "contrast_ner", model__share_positions=False, model__packing="paper").get_pipe("contrast_ner")
+    pipe._encode_support()
+    assert pipe.support.states.shape == before.support.states.shape
+    assert numpy.abs(pipe.support.states - before.support.states).max() > 0
+
+
+@pytest.mark.parametrize(
+    "setting, value",
+    [("masked_lm", "minilm"), ("label_words", "word"), ("top_words", 2), ("purity", 0.1)],
+)
+def test_override_entlm_ner_what_training_fixes(entlm, setting, value):
+    with pytest.raises(LownerError, match="LN160"):
+        load(entlm, "entlm_ner", **{f"model__{setting}": value})
+
+
+@pytest.mark.parametrize("setting, value", [("spans_key", ""), ("model__batch_size", 0)])
+@pytest.mark.parametrize("pipe", ["contrast", "entlm"])
+def test_settings_of_no_sense_are_refused(request, pipe, setting, value):
+    with pytest.raises(LownerError, match=setting.split("__")[-1]):
+        load(request.getfixturevalue(pipe), f"{pipe}_ner", **{setting: value})
 
 
 def test_override_entlm_ner(entlm):

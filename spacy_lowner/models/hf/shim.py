@@ -33,11 +33,20 @@ class ModuleShim(InferenceShim):
         super().finish_update(optimizer)
 
 
-def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool) -> PyTorchShim:
+def module_shim(
+    build: Callable[..., torch.nn.Module],
+    *,
+    name: str = "model",
+    trained: Optional[Dict[str, Any]] = None,
+    mixed_precision: bool,
+) -> PyTorchShim:
     """Create a shim without a module. `set_module` or loading sets the module.
 
     build (Callable[..., torch.nn.Module]): Builds the module from keyword arguments: its `settings`, a dict of JSON
         values.
+    name (str): Name of the model, for messages.
+    trained (Optional[Dict[str, Any]]): Settings of the config that training fixes, as JSON values. They are saved with
+        the weights, and other ones at load raise a `LownerError`.
     mixed_precision (bool): Whether to compute in half precision on a GPU.
     RETURNS (PyTorchShim): The shim.
 
@@ -48,8 +57,8 @@ def module_shim(build: Callable[..., torch.nn.Module], *, mixed_precision: bool)
         None,
         mixed_precision=mixed_precision,
         grad_scaler=PyTorchGradScaler(mixed_precision),
-        serialize_model=_serialize,
-        deserialize_model=partial(_deserialize, build),
+        serialize_model=partial(_serialize, trained or {}),
+        deserialize_model=partial(_deserialize, build, name, trained or {}),
     )
 
 
@@ -127,7 +136,7 @@ def loaded_module(model: Model) -> Any:
     return module
 
 
-def _serialize(module: Optional[torch.nn.Module]) -> bytes:
+def _serialize(trained: Dict[str, Any], module: Optional[torch.nn.Module]) -> bytes:
     if module is None:
         return b""
     tensors = {}
@@ -137,15 +146,23 @@ def _serialize(module: Optional[torch.nn.Module]) -> bytes:
         if tensor.data_ptr() not in stored or not tensor.numel():
             tensors[name] = tensor.contiguous().cpu()
         stored.add(tensor.data_ptr())
-    return save(tensors, metadata={"settings": json.dumps(module.settings)})
+    # One key, because safetensors writes keys in a random order, and equal models should be equal files.
+    return save(tensors, metadata={"module": json.dumps({"settings": module.settings, "trained": trained})})
 
 
 def _deserialize(
-    build: Callable, _: Optional[torch.nn.Module], data: bytes, device: torch.device
+    build: Callable,
+    name: str,
+    configured: Dict[str, Any],
+    _: Optional[torch.nn.Module],
+    data: bytes,
+    device: torch.device,
 ) -> Optional[torch.nn.Module]:
     if not data:
         return None
-    module = build(**_saved_settings(data))
+    saved = _metadata(data)
+    check_trained_settings(name, saved["trained"], configured)
+    module = build(**saved["settings"])
     tensors = load(data)
     module.load_state_dict(tensors, strict=False)
     expected = module.state_dict()
@@ -158,7 +175,8 @@ def _deserialize(
     return module.to(device)
 
 
-def _saved_settings(data: bytes) -> dict:
+def _metadata(data: bytes) -> Dict[str, Dict[str, Any]]:
     # A safetensors file begins with the size of its header, as an unsigned integer of 8 bytes, and a header in JSON.
     (size,) = struct.unpack("<Q", data[:8])
-    return json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["settings"])
+    metadata: Dict[str, Dict[str, Any]] = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["module"])
+    return metadata
