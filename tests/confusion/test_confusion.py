@@ -35,7 +35,7 @@ def docs(make_doc):
     ]
 
 
-def test_an_entity_is_taken_for_what_overlaps_it_best(docs):
+def test_confusion_entity_matches_the_best_overlap(docs):
     nlp = pipeline(singer=["Ann", "Bob"], song=["Lee sang Hurt", "Thriller"])
     assert match_entities(nlp, docs) == [
         EntityMatch("singer", "singer"),  # Ann shares one word of two, "Lee sang Hurt" one of four.
@@ -47,13 +47,13 @@ def test_an_entity_is_taken_for_what_overlaps_it_best(docs):
     ]
 
 
-def test_a_pipeline_may_merge_words(docs):
+def test_confusion_pipeline_may_merge_words(docs):
     nlp = pipeline(singer=["Ann Lee"], song=["Hurt"])
     nlp.add_pipe("merge_entities")
     assert match_entities(nlp, docs[:1]) == [EntityMatch("singer", "singer"), EntityMatch("song", "song")]
 
 
-def test_equal_overlaps_are_settled_by_score(docs):
+def test_confusion_score_decides_between_equal_overlaps(docs):
     nlp = spacy.blank("en")
 
     @spacy.Language.component("two_minds")
@@ -68,7 +68,7 @@ def test_equal_overlaps_are_settled_by_score(docs):
     assert match_entities(nlp, docs[:1]) == [EntityMatch("b", "b"), EntityMatch("a", "a")]
 
 
-def test_label_fractions_of_types():
+def test_confusion_label_fractions_of_types():
     matches = [
         EntityMatch("a", "x"),
         EntityMatch("a", "y"),
@@ -81,7 +81,7 @@ def test_label_fractions_of_types():
     assert label_fractions([], ["a"], []).shape == (1, 0)
 
 
-def test_equations_by_hand():
+def test_confusion_equations_by_hand():
     source_fractions = numpy.asarray([[0.8, 0.1], [0.6, 0.4], [0.0, 1.0]])
     similarity = numpy.asarray([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
     mistakes = numpy.asarray([[0.9, 0.1, 0.0], [0.3, 0.6, 0.1], [0.0, 0.0, 0.0]])
@@ -108,7 +108,7 @@ def test_equations_by_hand():
     assert found.explicit[2] == pytest.approx([0.5, 0.5, 0.0])
 
 
-def test_weights_count():
+def test_confusion_weights_count():
     arguments = {
         "source_fractions": numpy.asarray([[1.0], [0.0], [1.0]]),
         "similarity": numpy.asarray([[1.0, 0.9, 0.1], [0.9, 1.0, 0.1], [0.1, 0.1, 1.0]]),
@@ -123,7 +123,7 @@ def test_weights_count():
     assert flat.total[0] == pytest.approx([0.0, 1.0, 1.0])
 
 
-def test_one_type_or_none():
+def test_confusion_one_type_or_none():
     alone = quantify(
         ["a"], [], source_fractions=numpy.zeros((1, 0)), similarity=numpy.ones((1, 1)), mistakes=numpy.ones((1, 1))
     )
@@ -134,7 +134,7 @@ def test_one_type_or_none():
     assert nothing.most_confused == []
 
 
-def test_measures_of_pipelines(docs):
+def test_confusion_measures_of_pipelines(docs):
     types = ["album", "singer", "song", "writer"]
     target = pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"])
     source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"], LOC=["Rome"])
@@ -169,16 +169,16 @@ def wordnet(tmp_path):
         ("zzz", None),
     ],
 )
-def test_glosses(wordnet, name, gloss):
+def test_confusion_glosses(wordnet, name, gloss):
     assert wordnet.gloss(name) == gloss
 
 
-def test_a_folder_without_wordnet_is_refused(tmp_path):
+def test_confusion_folder_without_wordnet_is_refused(tmp_path):
     with pytest.raises(LownerError, match="LN090"):
         load_wordnet(tmp_path)
 
 
-def test_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
+def test_confusion_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
     class Model:
         def ask(self, requests, *, description=None):
             self.prompts = [request.messages[0][1] for request in requests]
@@ -197,13 +197,13 @@ def test_descriptions_come_from_the_user_then_wordnet_then_names(wordnet):
     assert describe_types(["misc"], {}, None) == {"misc": "misc"}
 
 
-def test_similarity_is_the_cosine():
+def test_confusion_similarity_is_the_cosine():
     vectors = {"a": [2.0, 0.0], "b": [1.0, 1.0], "c": [0.0, 0.0]}
     found = similarities(["a", "b", "c"], lambda texts: numpy.asarray([vectors[text] for text in texts]))
     assert found == pytest.approx(numpy.asarray([[1, math.sqrt(0.5), 0], [math.sqrt(0.5), 1, 0], [0, 0, 0]]))
 
 
-def test_command(docs, tmp_path, wordnet):
+def test_confusion_command(docs, tmp_path, wordnet):
     write_docs(docs, tmp_path / "dev.spacy")
     pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"]).to_disk(tmp_path / "target")
     pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"]).to_disk(tmp_path / "source")

@@ -12,7 +12,7 @@ from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.explain import explain, explanation_requests
 from spacy_lowner.llm.messages import Reply
 
-SAID = {
+REPLIES = {
     "Ann left Rome": (
         "**Ann** is a singer. She loves Rome.\n\n1. Rome: Rome is a city!\n- Ann left Rome\n## 2.\nAnd then"
     ),
@@ -25,8 +25,8 @@ SAID = {
 class Scripted:
     def ask(self, requests, *, description=None):
         self.prompts = [request.messages[-1][1] for request in requests]
-        said = [SAID[prompt.split("Sample: ")[1].split("\n")[0]] for prompt in self.prompts]
-        return [one if isinstance(one, Reply) else Reply(one, truncated=one.endswith("then")) for one in said]
+        contents = [REPLIES[prompt.split("Sample: ")[1].split("\n")[0]] for prompt in self.prompts]
+        return [one if isinstance(one, Reply) else Reply(one, truncated=one.endswith("then")) for one in contents]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def docs(make_doc):
     ]
 
 
-def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, annotator):
+def test_explain_annotates_and_weights_new_sentences(docs, annotator):
     model = Scripted()
     made, report = explain(docs, model, annotator, model_name="wise", weight=0.25)
     assert [doc.text for doc in made] == [
@@ -81,7 +81,7 @@ def test_sentences_of_the_replies_are_annotated_weighted_and_told_apart(docs, an
     assert '["Ann (PER)", "Rome (LOC)"]' in model.prompts[0] and "Entities" not in model.prompts[1]
 
 
-def test_numbers_that_are_text_stay(make_doc, annotator):
+def test_explain_numbers_that_are_text_stay(make_doc, annotator):
     class Counting:
         def ask(self, requests, *, description=None):
             return [Reply("3.5 million people live there.\n2. Rome is old.\n1) It rains.")]
@@ -90,7 +90,7 @@ def test_numbers_that_are_text_stay(make_doc, annotator):
     assert [doc.text for doc in made] == ["3.5 million people live there.", "Rome is old.", "It rains."]
 
 
-def test_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
+def test_explain_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
     (request,) = explanation_requests([make_doc("東京", (0, 1, "LOC"))], "zh", "sc")
     assert "样例:東京" in request.messages[0][1] and "東京 (LOC)" in request.messages[0][1]
 
@@ -102,13 +102,13 @@ def test_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
     assert [doc.text for doc in made] == ["罗马是城市。", "“它很古老!”", "他说。", "价格是3.5元。"]
 
 
-def test_a_text_without_words_is_not_explained(make_doc, annotator):
+def test_explain_text_without_words_is_not_explained(make_doc, annotator):
     model = Scripted()
     made, _ = explain([make_doc(" "), make_doc("it rains")], model, annotator, model_name="m")
     assert len(model.prompts) == 1 and [doc.text for doc in made] == ["Rain falls.", "Rome is wet."]
 
 
-def test_abbreviations_end_no_sentence(make_doc, annotator):
+def test_explain_abbreviations_end_no_sentence(make_doc, annotator):
     class Abbreviating:
         def ask(self, requests, *, description=None):
             return [Reply('See Smith et al. in Fig. 3 for Rome. (It is old.) "Ann left."')]
@@ -117,7 +117,7 @@ def test_abbreviations_end_no_sentence(make_doc, annotator):
     assert made[0].text == "See Smith et al. in Fig. 3 for Rome."
 
 
-def test_command_with_a_server(docs, annotator, tmp_path):
+def test_explain_command_with_a_server(docs, annotator, tmp_path):
     pytest.importorskip("openai")
     from llm.server import serve
 
@@ -126,7 +126,7 @@ def test_command_with_a_server(docs, annotator, tmp_path):
 
     def answer(prompt, attempt):
         if "expert" in prompt:
-            return SAID["Ann left Rome" if "Ann left Rome" in prompt else "it rains"].replace("\nAnd then", "")
+            return REPLIES["Ann left Rome" if "Ann left Rome" in prompt else "it rains"].replace("\nAnd then", "")
         return '[{"entity": "Rome", "type": "city"}]' if "Rome is wet" in prompt else "[]"
 
     paths = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy")]
@@ -152,7 +152,7 @@ def test_command_with_a_server(docs, annotator, tmp_path):
     assert lines[-1]["lowner_provenance"]["model"] == "m" and lines[-1]["lowner_weight"] == 0.4
 
 
-def test_what_the_command_needs(docs, tmp_path):
+def test_explain_command_reports_missing_options(docs, tmp_path):
     write_docs(docs[:2], tmp_path / "in.spacy")
     paths = [str(tmp_path / "in.spacy"), str(tmp_path / "out.spacy")]
     dry = CliRunner().invoke(lowner, ["explain", *paths, "--dry-run"])
@@ -161,7 +161,7 @@ def test_what_the_command_needs(docs, tmp_path):
     assert without.exit_code == 1 and "LN086" in without.output
 
 
-def test_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
+def test_explain_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
     class Marking:
         def ask(self, requests, *, description=None):
             return [
@@ -177,19 +177,19 @@ def test_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
     ]
 
 
-def test_markdown_is_no_text(make_doc, annotator):
+def test_explain_markdown_is_no_text(make_doc, annotator):
     class Marking:
         def ask(self, requests, *, description=None):
-            said = (
+            contents = (
                 "```text\n> *Rome* is ***old***.\n| Entity | Meaning |\n|---|---|\n---\nHere 2*3*4 is a product.\n```"
             )
-            return [Reply(said)]
+            return [Reply(contents)]
 
     made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old.", "Here 2*3*4 is a product."]
 
 
-def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotator):
+def test_explain_ignores_spaces_of_duplicates(make_doc, annotator):
     class Repeating:
         def ask(self, requests, *, description=None):
             return [Reply("Ann left Rome.\nRome (Italy) is old.\nRome ( Italy ) is old .")]
@@ -198,29 +198,29 @@ def test_sentences_that_differ_in_spaces_alone_are_no_new_ones(make_doc, annotat
     assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.rejected["duplicate sentence"] == 2
 
 
-def test_an_annotator_that_writes_elsewhere_is_refused(docs, annotator):
+def test_explain_refuses_an_annotator_with_another_key(docs, annotator):
     nlp = spacy.blank("en")
     nlp.add_pipe("span_ruler", config={"spans_key": "mine"}).add_patterns([{"label": "LOC", "pattern": "Rome"}])
     with pytest.raises(LownerError, match="LN099.*mine"):
         explain(docs, Scripted(), nlp, model_name="m")
 
 
-def test_known_texts_are_not_made(docs, annotator, make_doc):
+def test_explain_known_texts_are_not_made(docs, annotator, make_doc):
     made, _ = explain(docs, Scripted(), annotator, model_name="m", known=[make_doc("Rome is wet .")])
     assert "Rome is wet." not in {doc.text for doc in made}
 
 
 class Saying:
-    def __init__(self, said, **fields):
-        self.reply = Reply(said, **fields)
+    def __init__(self, contents, **fields):
+        self.reply = Reply(contents, **fields)
 
     def ask(self, requests, *, description=None):
         return [self.reply for _ in requests]
 
 
 def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
-    said = "Rome is old.\n" + "a" * 2001 + "\n" + "b" * 1_500_000 + "\n" + "c" * 2000
-    made, report = explain([make_doc("a b")], Saying(said), annotator, model_name="m")
+    contents = "Rome is old.\n" + "a" * 2001 + "\n" + "b" * 1_500_000 + "\n" + "c" * 2000
+    made, report = explain([make_doc("a b")], Saying(contents), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old.", "c" * 2000]
     assert report.rejected == {"sentence of more than 2,000 letters": 2} and all(
         len(case["response"]) <= 2000 for case in report.cases
@@ -228,8 +228,8 @@ def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
 
 
 def test_explain_uses_a_bounded_number_of_sentences(make_doc, annotator):
-    said = "\n".join(f"Rome has {number} towers." for number in range(5000))
-    made, report = explain([make_doc("a b")], Saying(said, truncated=True), annotator, model_name="m")
+    contents = "\n".join(f"Rome has {number} towers." for number in range(5000))
+    made, report = explain([make_doc("a b")], Saying(contents, truncated=True), annotator, model_name="m")
     assert len(made) == 1000 and report.rejected == {"more than 1,000 sentences": 1}
 
 

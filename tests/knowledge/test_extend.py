@@ -27,35 +27,41 @@ class Scripted:
     def __init__(self, entities=None, segments=None, pos=None, merge="{}"):
         self.answers = {"Please identify": entities or {}, "Please split": segments or {}, "Please give": pos or {}}
         self.merge = merge
-        self.asked = []
+        self.prompts = []
 
     def ask(self, requests, *, description=None):
         return [self.answer(request.messages[-1][1]) for request in requests]
 
     def answer(self, prompt):
-        self.asked.append(prompt)
+        self.prompts.append(prompt)
         if prompt.startswith("The following labels"):
             return self.merge if isinstance(self.merge, Reply) else Reply(self.merge)
         for beginning, answers in self.answers.items():
             if prompt.startswith(beginning):
-                said = answers.get(prompt.rsplit("Sentence: ", 1)[1], "[]")
-                return said if isinstance(said, Reply) else Reply(said if isinstance(said, str) else json.dumps(said))
+                response = answers.get(prompt.rsplit("Sentence: ", 1)[1], "[]")
+                return (
+                    response
+                    if isinstance(response, Reply)
+                    else Reply(response if isinstance(response, str) else json.dumps(response))
+                )
 
 
 def ext(doc):
     return [(span.text, span.label_) for span in doc.spans.get("sc_ext", [])]
 
 
-def test_entities_are_aligned_and_the_rest_is_counted(make_doc):
+def test_extend_entities_are_aligned_and_the_rest_is_counted(make_doc):
     docs = [make_doc("Ann met Ann Lee in Rome"), make_doc("no one"), make_doc("a b"), make_doc("c d")]
-    said = [
+    response = [
         {"entity": "Ann", "type": "person"},
         {"entity": "Ann Lee", "type": "person"},
         {"entity": "Paris", "type": "city"},
         {"entity": "Rome"},
         "Rome",
     ]
-    model = Scripted({"Ann met Ann Lee in Rome": said, "no one": "None.", "a b": Reply("", error="the server is down")})
+    model = Scripted(
+        {"Ann met Ann Lee in Rome": response, "no one": "None.", "a b": Reply("", error="the server is down")}
+    )
     report = extend(docs, model, tasks=["entities"])
     assert [ext(doc) for doc in docs] == [[("Ann", "person"), ("Ann Lee", "person")], [], [], []]
     assert report.used == {"entities": 2}
@@ -63,7 +69,7 @@ def test_entities_are_aligned_and_the_rest_is_counted(make_doc):
     assert {"reason": "no answer", "text": "a b", "response": "the server is down"} in report.cases
 
 
-def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
+def test_extend_tags_the_words_of_the_segmentation(make_doc):
     doc = make_doc("we saw New York")
     model = Scripted(
         segments={doc.text: ["we", "saw", "New York"]},
@@ -71,52 +77,54 @@ def test_parts_of_speech_are_asked_for_the_words_of_the_segmentation(make_doc):
     )
     report = extend([doc], model, tasks=["pos"])
     assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and report.rejected["word without a part of speech"] == 1
-    assert '["we", "saw", "New York"]' in model.asked[1]
+    assert '["we", "saw", "New York"]' in model.prompts[1]
 
 
-def test_no_word_is_missing_from_what_parts_of_speech_are_asked_for(make_doc):
+def test_extend_tags_every_word(make_doc):
     doc = make_doc("we saw New York again")
     model = Scripted(segments={doc.text: ["saw", "New York", "York again", "Rome"]})
     report = extend([doc], model, tasks=["pos"])
-    assert '["we", "saw", "New York", "again"]' in model.asked[1]
+    assert '["we", "saw", "New York", "again"]' in model.prompts[1]
     assert (
         report.rejected["segments that overlap"] == report.rejected["not in the text"] == 1
         and "sc_ext" not in doc.spans
     )
 
 
-def test_an_answer_of_none_says_that_there_is_none(make_doc):
+def test_extend_empty_answer_is_annotation(make_doc):
     docs = [make_doc("Ann sang"), make_doc("no one")]
     report = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), tasks=["entities"])
     assert "sc_ext" not in docs[0].spans and report.rejected == {"not in the text": 1}
     assert len(docs[1].spans["sc_ext"]) == 0
 
 
-def test_all_lists_of_a_reply_are_taken_and_counted(make_doc, tmp_path):
+def test_extend_reads_all_lists_of_a_reply(make_doc, tmp_path):
     doc = make_doc("Ann left Rome")
-    said = (
+    response = (
         'Of sentence [1]: [{"entity": "Ann", "type": "person"}] and [{"Rome", "city"}] and [NaN], '
         '[{"entity": "Rome", "type": "city"}]'
     )
-    report = extend([doc], Scripted({doc.text: f'{said} [{{"entity": "Ann", "type": "person"}}]'}), tasks=["entities"])
+    report = extend(
+        [doc], Scripted({doc.text: f'{response} [{{"entity": "Ann", "type": "person"}}]'}), tasks=["entities"]
+    )
     assert ext(doc) == [("Ann", "person"), ("Rome", "city")]
     assert report.rejected == {"item without text and label": 3}
     srsly.write_json(tmp_path / "report.json", report.as_dict())
 
 
-def test_items_without_brackets_may_be_equal(make_doc):
+def test_extend_items_without_brackets_may_be_equal(make_doc):
     doc = make_doc("the cat saw the dog")
-    said = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
-    lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in said)
+    response = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
+    lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in response)
     report = extend(
-        [doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in said]}), tasks=["pos"]
+        [doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in response]}), tasks=["pos"]
     )
-    assert ext(doc) == said and not report.rejected
+    assert ext(doc) == response and not report.rejected
 
 
-def test_words_in_another_case_stay_in_their_order(make_doc):
+def test_extend_words_in_another_case_stay_in_their_order(make_doc):
     doc = make_doc("The run was long so the team run")
-    said = [
+    response = [
         ("the", "DET"),
         ("run", "NOUN"),
         ("was", "AUX"),
@@ -127,11 +135,11 @@ def test_words_in_another_case_stay_in_their_order(make_doc):
         ("run", "VERB"),
     ]
     answers = {
-        "pos": {doc.text: [{"word": word, "pos": pos} for word, pos in said]},
-        "segments": {doc.text: [word for word, _ in said]},
+        "pos": {doc.text: [{"word": word, "pos": pos} for word, pos in response]},
+        "segments": {doc.text: [word for word, _ in response]},
     }
     report = extend([doc], Scripted(**answers), tasks=["pos"])
-    assert [label for _, label in ext(doc)] == [label for _, label in said] and not report.rejected
+    assert [label for _, label in ext(doc)] == [label for _, label in response] and not report.rejected
     assert [span.start for span in doc.spans["sc_ext"]] == list(range(8))
 
 
@@ -143,47 +151,47 @@ def test_words_in_another_case_stay_in_their_order(make_doc):
         ("[]", "no mapping of labels"),
     ],
 )
-def test_what_is_said_of_a_mapping(make_doc, merge, reason):
+def test_extend_reports_mappings_by_reason(make_doc, merge, reason):
     docs = [make_doc("Rome"), make_doc("Bonn")]
-    said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(said, merge=merge), tasks=["entities"], embed=by_hand)
+    response = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    report = extend(docs, Scripted(response, merge=merge), tasks=["entities"], embed=by_hand)
     assert reason in report.rejected if reason else not report.rejected
 
 
-def test_why_a_mention_has_no_place(make_doc):
+def test_extend_reports_why_a_mention_has_no_position(make_doc):
     doc = make_doc("Ann saw Boston_based Bob")
-    said = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
-    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    response = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
+    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert report.rejected == {"part of a word, or repeated too often": 2, "not in the text": 1}
 
 
-def test_a_mapping_that_was_cut_is_used_up_to_there(make_doc):
+def test_extend_mapping_that_was_cut_is_used_up_to_there(make_doc):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
-    said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    response = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
     report = extend(
-        docs, Scripted(said, merge=Reply('{"city": ["town', truncated=True)), tasks=["entities"], embed=by_hand
+        docs, Scripted(response, merge=Reply('{"city": ["town', truncated=True)), tasks=["entities"], embed=by_hand
     )
     assert ext(docs[1]) == [("Bonn", "town")] and report.rejected == {"cut at the limit of tokens": 1}
 
 
-def test_half_of_what_was_asked_for_does_not_say_that_there_is_no_other_half(make_doc):
+def test_extend_labels_of_one_task_are_rejected_without_the_other(make_doc):
     docs = [make_doc("Ann sang"), make_doc("Bob ran"), make_doc("so")]
-    said = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
+    response = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
     tags = {
         "Ann sang": Reply("", error="the server is down"),
         "Bob ran": [{"word": "ran", "pos": "VERB"}],
         "so": "no list",
     }
-    report = extend(docs, Scripted(said, pos=tags))
+    report = extend(docs, Scripted(response, pos=tags))
     assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
     assert "sc_ext" not in docs[0].spans and report.rejected["labels of one task, without an answer for the other"] == 1
 
 
 @pytest.mark.parametrize("reply", ['{"groups": {"city": ["town"]}}', '[{"city": "town"}]', "[]"])
-def test_a_mapping_of_another_shape_is_counted(make_doc, reply):
+def test_extend_mapping_of_another_shape_is_counted(make_doc, reply):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
-    said = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(said, merge=reply), tasks=["entities"], embed=by_hand)
+    response = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    report = extend(docs, Scripted(response, merge=reply), tasks=["entities"], embed=by_hand)
     assert ext(docs[1]) == [("Bonn", "town")] and report.rejected["no mapping of labels"] == 1
 
 
@@ -196,17 +204,17 @@ def by_hand(texts):
 TOWNS = [("Rome", "city"), ("Paris", "city"), ("Bonn", "town"), ("Ann", "place"), ("Lee", "place")]
 
 
-def test_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
+def test_extend_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
     assert merge_synonyms(TOWNS, {"city": ["town", "place"]}, by_hand) == {"town": "city"}
     assert merge_synonyms(TOWNS, {"town": ["city"]}, by_hand) == {"city": "town"}
     assert merge_synonyms(TOWNS, {"settlement": ["town", "city"]}, by_hand) == {"town": "city"}
     assert merge_synonyms(TOWNS, {"city": ["town"], "place": ["town", "city"]}, by_hand) == {"town": "city"}
-    assert merge_synonyms(TOWNS, {"city": ["timed_out of"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
+    assert merge_synonyms(TOWNS, {"city": ["unknown label"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
     assert merge_synonyms(TOWNS, {"city": ["town"]}, by_hand, epsilon=0.1) == {}
     assert merge_synonyms([*TOWNS, ("Bonn", "town"), ("Bonn", "town")], {"city": ["town"]}, by_hand) == {"town": "city"}
 
 
-def test_settled_labels_stay_and_others_become_them():
+def test_extend_settled_labels_stay_and_others_become_them():
     mapping = {"town": ["city", "village"]}
     assert merge_synonyms(TOWNS, mapping, by_hand, settled={"city"}) == {"town": "city"}
     assert merge_synonyms(TOWNS, mapping, by_hand, settled={"town"}) == {"city": "town"}
@@ -215,19 +223,19 @@ def test_settled_labels_stay_and_others_become_them():
     assert merge_synonyms(more, mapping, by_hand, settled={"town", "city"}) == {"village": "town"}
 
 
-def test_labels_merge_into_those_of_docs_that_are_known(make_doc):
+def test_extend_labels_merge_into_those_of_docs_that_are_known(make_doc):
     known, new = make_doc("Rome and Paris"), make_doc("Bonn")
     known.spans["sc_ext"] = [Span(known, 0, 1, label="city"), Span(known, 2, 3, label="city")]
     model = Scripted({"Bonn": [{"entity": "Bonn", "type": "town"}]}, merge='{"town": ["city"]}')
     extend([new], model, tasks=["entities"], embed=by_hand, known=[known, make_doc("Paris")])
     assert ext(new) == [("Bonn", "city")] and ext(known) == [("Rome", "city"), ("Paris", "city")]
-    assert '["city", "town"]' in model.asked[-1]
+    assert '["city", "town"]' in model.prompts[-1]
     again = Scripted({"Bonn": [{"entity": "Bonn", "type": "city"}]})
     extend([new], again, tasks=["entities"], embed=by_hand, known=[known])
-    assert ext(new) == [("Bonn", "city")] and len(again.asked) == 1
+    assert ext(new) == [("Bonn", "city")] and len(again.prompts) == 1
 
 
-def test_a_users_names_of_labels(make_doc, tmp_path):
+def test_extend_users_names_of_labels(make_doc, tmp_path):
     doc, without = make_doc("the big dogs"), make_doc("it rains")
     doc.spans["sc_ext"] = [Span(doc, i, i + 1, label=label) for i, label in enumerate(("DT", "JJ", "NNS"))] + [
         Span(doc, 2, 3, label="NN")
@@ -243,7 +251,7 @@ def test_a_users_names_of_labels(make_doc, tmp_path):
             read_label_map(tmp_path / "wrong.json")
 
 
-def test_the_radius_is_that_of_the_farthest():
+def test_extend_radius_is_that_of_the_farthest():
     vectors = {"a": [3.0], "b": [-3.0], "c": [0.0], "d": [0.0], "e": [0.0], "x": [4.0]}
 
     def embed(texts):
@@ -255,23 +263,23 @@ def test_the_radius_is_that_of_the_farthest():
     assert merge_synonyms(mentions, {"big": ["far"]}, embed, top_p=4, epsilon=1.5) == {}
 
 
-def test_merged_labels_reach_the_docs(make_doc):
+def test_extend_merged_labels_reach_the_docs(make_doc):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
-    said = {
+    response = {
         "Rome and Paris": [{"entity": "Rome", "type": "city"}, {"entity": "Paris", "type": "city"}],
         "Bonn": [{"entity": "Bonn", "type": "town"}],
     }
-    report = extend(docs, Scripted(said, merge='```{"city": ["town"]}```'), tasks=["entities"], embed=by_hand)
+    report = extend(docs, Scripted(response, merge='```{"city": ["town"]}```'), tasks=["entities"], embed=by_hand)
     assert ext(docs[1]) == [("Bonn", "city")] and report.used["merged labels"] == 1 and not report.rejected
-    said["Bonn"] = [{"entity": "Bonn", "type": "place"}]
+    response["Bonn"] = [{"entity": "Bonn", "type": "place"}]
     by_letters = lambda texts: numpy.asarray([[float(ord(text[0]))] for text in texts])
-    report = extend(docs, Scripted(said, merge='{"city": ["place", "town"]}'), tasks=["entities"], embed=by_letters)
+    report = extend(docs, Scripted(response, merge='{"city": ["place", "town"]}'), tasks=["entities"], embed=by_letters)
     assert ext(docs[1]) == [("Bonn", "place")]
     assert report.rejected == {"synonym that is not a label": 1, "synonyms whose mentions are too different": 1}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_prompts_of_both_languages(language):
+def test_extend_prompts_of_both_languages(language):
     for name, values in (("entities", {}), ("segments", {}), ("pos", {"words": ["東京"]})):
         prompt = render("spacy_lowner.knowledge", name, language, text="東京 {{ 1 }}", **values)
         assert prompt.endswith("東京 {{ 1 }}") and ('["東京"]' in prompt or name != "pos")
@@ -280,7 +288,7 @@ def test_prompts_of_both_languages(language):
         render("spacy_lowner.knowledge", "merge", "xx", labels=[])
 
 
-def test_tags_of_jieba():
+def test_extend_tags_of_jieba():
     pytest.importorskip("jieba")
     nlp = spacy.blank("zh")
     docs = [nlp.make_doc("我在北京大学  学习资讯智能😀\n资讯"), nlp.make_doc(""), nlp.make_doc(" ")]
@@ -295,7 +303,7 @@ def test_tags_of_jieba():
     )
 
 
-def test_tags_of_nltk_leave_white_space_out():
+def test_extend_tags_of_nltk_skip_white_space():
     pytest.importorskip("nltk")
     doc = spacy.blank("en").make_doc("\nThe big  dog\nRome  today")
     try:
@@ -307,7 +315,7 @@ def test_tags_of_nltk_leave_white_space_out():
     assert not any("\n" in text or text.isspace() for text, _ in found)
 
 
-def test_tags_of_a_pipeline(make_doc, tmp_path):
+def test_extend_tags_of_a_pipeline(make_doc, tmp_path):
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("attribute_ruler")
     ruler.add(patterns=[[{"LOWER": "rome"}]], attrs={"POS": "PROPN"})
@@ -326,7 +334,7 @@ def test_tags_of_a_pipeline(make_doc, tmp_path):
             load_tagger(name)
 
 
-def test_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
+def test_extend_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
     nlp = spacy.blank("en")
     patterns = [{"label": "PER", "pattern": "Ann Lee"}, {"label": "LOC", "pattern": "Rome"}]
     nlp.add_pipe("entity_ruler").add_patterns(patterns)
@@ -339,14 +347,14 @@ def test_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
     assert report.used == {"entities": 2, "pos": 0} and not report.rejected
 
 
-def test_objects_without_a_list_are_all_taken(make_doc):
+def test_extend_reads_objects_without_a_list(make_doc):
     doc = make_doc("Ann left Rome")
-    said = '{"entity": "Ann", "type": "person"}\n{"entity": "Rome", "type": "city"}'
-    report = extend([doc, make_doc("")], Scripted({doc.text: said}), tasks=["entities"])
+    response = '{"entity": "Ann", "type": "person"}\n{"entity": "Rome", "type": "city"}'
+    report = extend([doc, make_doc("")], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not report.rejected
 
 
-def test_command(make_doc, tmp_path):
+def test_extend_command(make_doc, tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Rome"}])
     nlp.to_disk(tmp_path / "tagger")
@@ -380,7 +388,7 @@ def test_command(make_doc, tmp_path):
     assert CliRunner().invoke(lowner, ["extend", *paths, "--tasks", "verbs"]).exit_code == 1
 
 
-def test_command_with_a_server(make_doc, tmp_path):
+def test_extend_command_with_a_server(make_doc, tmp_path):
     pytest.importorskip("openai")
     from llm.server import serve
 
@@ -404,7 +412,7 @@ def test_command_with_a_server(make_doc, tmp_path):
     assert srsly.read_json(tmp_path / "out.report.json")["used"] == {"entities": 1}
 
 
-def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
+def test_extend_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
     pytest.importorskip("openai")
     from llm.server import serve
 
@@ -441,7 +449,7 @@ def test_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
     assert "answers without a limit" in CliRunner().invoke(lowner, [*arguments, "--dry-run"]).output
 
 
-def test_what_is_no_text_is_refused(make_doc):
+def test_extend_rejects_items_that_are_not_texts(make_doc):
     doc = make_doc("Rome and France")
     report = extend(
         [doc],
@@ -452,24 +460,24 @@ def test_what_is_no_text_is_refused(make_doc):
 
 
 @pytest.mark.parametrize(
-    "said", ['[{"entity": "Rome", "type": "city"}, {"entity": "Fra', '[{"entity": "Ro', '{"items": [']
+    "response", ['[{"entity": "Rome", "type": "city"}, {"entity": "Fra', '[{"entity": "Ro', '{"items": [']
 )
-def test_a_list_that_was_cut_says_nothing_of_what_is_missing(make_doc, said):
+def test_extend_cut_list_is_no_annotation(make_doc, response):
     doc = make_doc("Rome and France")
-    report = extend([doc], Scripted({doc.text: Reply(said, truncated=True)}), tasks=["entities"])
+    report = extend([doc], Scripted({doc.text: Reply(response, truncated=True)}), tasks=["entities"])
     assert "sc_ext" not in doc.spans and not report.used and report.rejected["cut at the limit of tokens"] == 1
 
 
-def test_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
+def test_extend_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
     doc = make_doc("Rome and France")
     model = Scripted(segments={doc.text: Reply('["Rome", "and", "Fr', truncated=True)})
     extend([doc], model, tasks=["pos"])
-    assert '["Rome", "and", "France"]' in model.asked[-1]
+    assert '["Rome", "and", "France"]' in model.prompts[-1]
 
 
-def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
+def test_extend_label_source_stays_with_the_labels(make_doc, tmp_path):
     doc, known = make_doc("Rome is old"), make_doc("Paris")
-    said = {
+    response = {
         "pos": {
             doc.text: [
                 {"word": "Rome", "pos": "name"},
@@ -478,7 +486,7 @@ def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
             ]
         }
     }
-    extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **said))
+    extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **response))
     rename_extensions(doc, {"name": "noun", "verb": None}, "names")
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
@@ -490,7 +498,7 @@ def test_who_was_asked_for_what_stays_with_the_labels(make_doc, tmp_path):
     assert LabelSource.of(again) is None and len(entity_mentions([again])) == 3
 
 
-def test_prompts_hold_text_as_it_is():
+def test_extend_prompts_hold_text_as_it_is():
     prompt = render("spacy_lowner.knowledge", "explain", "en", text="x", entities=["O'Brien (person)", "R&D <x> 東"])
     assert '["O\'Brien (person)", "R&D <x> 東"]' in prompt
 
@@ -502,8 +510,8 @@ def test_prompts_hold_text_as_it_is():
 )
 def test_extend_nested_brackets_are_counted(make_doc, depth, beginning, opening, closing, end):
     doc, other = make_doc("Ann left"), make_doc("Rome is old")
-    said = f"{beginning}{opening * depth}{closing * depth}{end}"
-    replies = {doc.text: said, other.text: [{"entity": "Rome", "type": "city"}]}
+    response = f"{beginning}{opening * depth}{closing * depth}{end}"
+    replies = {doc.text: response, other.text: [{"entity": "Rome", "type": "city"}]}
     report = extend([doc, other], Scripted(replies), tasks=["entities"])
     assert report.rejected == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
 
@@ -511,13 +519,13 @@ def test_extend_nested_brackets_are_counted(make_doc, depth, beginning, opening,
 def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
     doc = make_doc("Ann left Rome")
     nested = json.loads("[" * 40 + "]" * 40)
-    said = [
+    response = [
         {"entity": nested, "type": "x"},
         {"entity": "Ann", "type": {"a": nested}},
         nested,
         {"entity": "Rome", "type": "city"},
     ]
-    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Rome", "city")] and report.rejected == {"item without text and label": 3}
     srsly.write_json(tmp_path / "report.json", report.as_dict())
 
@@ -536,8 +544,8 @@ LABELS = {
 @pytest.mark.parametrize("label", LABELS)
 def test_extend_labels_that_a_model_invents_are_refused_and_counted(make_doc, label):
     doc = make_doc("Ann left Rome")
-    said = [{"entity": "Ann", "type": label}, {"entity": "Rome", "type": "city"}]
-    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    response = [{"entity": "Ann", "type": label}, {"entity": "Rome", "type": "city"}]
+    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
     (reason,) = report.rejected
     assert ext(doc) == [("Rome", "city")] and LABELS[label] in reason and report.cases[0]["text"] == doc.text
     tags = {
@@ -562,29 +570,31 @@ def test_extend_a_label_of_sixty_letters_is_used(make_doc):
 
 def test_extend_reads_a_bounded_number_of_items(make_doc):
     doc = make_doc("Ann left Rome")
-    said = [{"entity": "Ann", "type": "person"}] + [{"entity": f"x{number}", "type": "y"} for number in range(12_000)]
-    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    response = [{"entity": "Ann", "type": "person"}] + [
+        {"entity": f"x{number}", "type": "y"} for number in range(12_000)
+    ]
+    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Ann", "person")]
     assert report.rejected == {"more than 10,000 items": 1, "not in the text": 9999} and len(report.cases) == 1000
 
 
 def test_extend_many_lists_are_compared_in_linear_time(make_doc):
     doc = make_doc("Ann left Rome")
-    said = (
+    response = (
         " ".join(f'[{{"entity": "Ann", "type": "{number}"}}]' for number in range(4000))
         + ' [{"entity": "Ann", "type": "1"}]'
     )
-    report = extend([doc], Scripted({doc.text: said}), tasks=["entities"])
+    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Ann", "0")] and report.rejected == {"part of a word, or repeated too often": 3999}
 
 
 @pytest.mark.parametrize("count", [9_999, 10_000, 50_000])
 def test_extend_reads_a_bounded_mapping(make_doc, count):
     docs = [make_doc("Rome"), make_doc("Bonn")]
-    said = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
+    response = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
     merge = json.dumps({"city": ["town"], "\u001b" * 100: [["x"]], **{f"s{number}": [] for number in range(count - 4)}})
     report = extend(
-        docs, Scripted(said, merge=merge), tasks=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
+        docs, Scripted(response, merge=merge), tasks=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
     )
     assert ext(docs[1]) == [("Bonn", "city")]
     assert report.rejected["mapping of more than 10,000 labels"] == (count > 10_000)
@@ -593,12 +603,12 @@ def test_extend_reads_a_bounded_mapping(make_doc, count):
 
 def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
     doc = make_doc("Ann left Rome")
-    said = [
+    response = [
         {"entity": "\u001b[2Jx" + "y" * 5000, "type": "x"},
         {"entity": "\u0007" * 10, "type": "\u0007"},
         [float("nan")],
     ]
-    report = extend([doc], Scripted({doc.text: json.dumps(said) + " " * 5000}), tasks=["entities"])
+    report = extend([doc], Scripted({doc.text: json.dumps(response) + " " * 5000}), tasks=["entities"])
     report.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), tasks=["entities"]))
     assert sum(report.rejected.values()) == len(report.cases) == 4
     written = json.dumps(report.as_dict(), allow_nan=False)

@@ -65,7 +65,7 @@ def of_origin(docs, *, made):
     return [doc for doc in docs if (doc.user_data.get("lowner_origin") == "llm-explained") == made]
 
 
-def test_what_the_commands_write_is_learned(tiny_encoder, tmp_path):
+def test_workflow_what_the_commands_write_is_learned(tiny_encoder, tmp_path):
     pytest.importorskip("openai")
 
     def answer(prompt, attempt):
@@ -97,7 +97,7 @@ def test_what_the_commands_write_is_learned(tiny_encoder, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_real_model_in_the_box(tiny_encoder, tmp_path):
+def test_workflow_real_model_in_the_box(tiny_encoder, tmp_path):
     for package in ("openai", "xllamacpp"):
         pytest.importorskip(package)
     with local_server() as url:

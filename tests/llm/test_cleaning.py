@@ -29,17 +29,17 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES, st.integers(0, 60))
-def test_cleaning_messages_are_short_printable_and_without_the_key(value, place):
-    text = f"{describe(value)[:place]} {KEY} {describe(value)[place:]}"
-    for said in (value, text, [text], {"a": {"b": text}}):
-        message = clean_message(said, KEY)
+def test_cleaning_messages_are_short_printable_and_without_the_key(value, position):
+    text = f"{describe(value)[:position]} {KEY} {describe(value)[position:]}"
+    for message_text in (value, text, [text], {"a": {"b": text}}):
+        message = clean_message(message_text, KEY)
         assert len(message) <= MAX_MESSAGE_LENGTH and "\n" not in message and KEY[:8] not in message
         assert not {unicodedata.category(letter) for letter in message} & {"Cc", "Cs", "Zl", "Zp"}
     assert HIDDEN in clean_message(f"the key {KEY} is wrong", KEY)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message_text",
     [
         "very secret 0123456789",
         "very\n secret\x000123456789",
@@ -48,8 +48,8 @@ def test_cleaning_messages_are_short_printable_and_without_the_key(value, place)
         "very \u200bsecret\t0123456789",
     ],
 )
-def test_cleaning_a_changed_or_cut_key_is_hidden(said):
-    assert clean_message(f"Bearer {said}!", KEY).startswith(f"Bearer {HIDDEN}")
+def test_cleaning_a_changed_or_cut_key_is_hidden(message_text):
+    assert clean_message(f"Bearer {message_text}!", KEY).startswith(f"Bearer {HIDDEN}")
 
 
 def test_cleaning_other_keys_are_hidden_and_short_placeholders_stay():

@@ -57,12 +57,12 @@ def ask(model, *prompts):
     return model.ask([Request.of(prompt) for prompt in prompts])
 
 
-def test_nothing_is_talked_to_in_the_constructor():
+def test_client_connects_to_nothing_in_the_constructor():
     model = create_openai_client("m", "http://127.0.0.1:9/v1", cache="nowhere/at/all.sqlite")
     assert not Path("nowhere").exists() and model.usage.calls == 0
 
 
-def test_replies_come_in_order_and_are_counted(tmp_path):
+def test_client_replies_come_in_order_and_are_counted(tmp_path):
     def slow_first(prompt, attempt):
         time.sleep(0.2 if prompt == "0" else 0)
         return f"re {prompt}"
@@ -79,7 +79,7 @@ def test_replies_come_in_order_and_are_counted(tmp_path):
         assert len(server.seen) == 40 and again.usage.cached == 40 and again.usage.calls == 0
 
 
-def test_equal_requests_are_made_once_and_other_parameters_are_other_requests(tmp_path):
+def test_client_equal_requests_are_made_once_and_other_parameters_are_other_requests(tmp_path):
     with serve(lambda prompt, attempt: prompt.upper()) as (url, server):
         model = client(url, cache=tmp_path / "cache.sqlite")
         assert [reply.text for reply in ask(model, "a", "b", "a", "a")] == ["A", "B", "A", "A"]
@@ -107,7 +107,7 @@ BUSY = (429, {}, "{}")
     ],
     ids=["429", "500", "503", "408", "drop", "half", "cut json", "no json", "no choices", "too deep"],
 )
-def test_passing_trouble_is_tried_again(trouble):
+def test_client_retries_temporary_failures(trouble):
     with serve(lambda prompt, attempt: trouble if attempt < 3 else "fine") as (url, server):
         model = client(url)
         (reply,) = ask(model, "x")
@@ -115,26 +115,26 @@ def test_passing_trouble_is_tried_again(trouble):
         assert len(server.seen) == 3 and model.usage.retries == 2
 
 
-def test_an_answer_that_drips_in_is_broken_off_in_time():
+def test_client_slow_bytes_end_with_the_timeout():
     with serve(lambda prompt, attempt: ":drip" if attempt == 1 else "fine") as (url, server):
         begun = time.monotonic()
         assert ask(client(url, timeout=0.5), "x")[0].text == "fine"
         assert time.monotonic() - begun < 2 and server.seen == ["x", "x"]
 
 
-def test_a_stalled_answer_is_tried_again():
+def test_client_retries_a_stalled_answer():
     with serve(lambda prompt, attempt: ":stall" if attempt == 1 else "fine") as (url, server):
         assert ask(client(url, timeout=0.3), "x")[0].text == "fine"
 
 
-def test_retry_after_is_kept():
+def test_client_follows_retry_after():
     with serve(lambda prompt, attempt: (429, {"Retry-After": "0.6"}, "{}") if attempt == 1 else "fine") as (url, _):
         started = time.monotonic()
         assert ask(client(url), "x")[0].text == "fine"
         assert time.monotonic() - started >= 0.6
 
 
-def test_the_deadline_ends_it_and_the_others_are_answered():
+def test_client_deadline_ends_one_request_only():
     with serve(lambda prompt, attempt: BUSY if prompt == "bad" else "fine") as (url, _):
         model = client(url, retry_policy=RetryPolicy(initial_delay=0.05, max_delay=0.1, deadline=0.5))
         good, bad, last = ask(model, "good", "bad", "last")
@@ -142,14 +142,14 @@ def test_the_deadline_ends_it_and_the_others_are_answered():
         assert model.usage.failed == 1
 
 
-def test_equal_requests_in_flight_are_one_call():
+def test_client_equal_requests_in_flight_are_one_call():
     with serve(lambda prompt, attempt: "fine") as (url, server):
         model = client(url)
         assert [reply.text for reply in ask(model, "a", "a", "b", "a")] == ["fine"] * 4
         assert len(server.seen) == 2 and model.usage.calls == 2 and model.usage.cached == 2
 
 
-def test_refusals_and_cut_answers_are_told_apart(tmp_path):
+def test_client_refusals_and_cut_answers_differ(tmp_path):
     answers = {
         "no": completion(None, refusal="I will not."),
         "long": completion("and so", finish="length"),
@@ -165,7 +165,7 @@ def test_refusals_and_cut_answers_are_told_apart(tmp_path):
         assert model.usage.truncated == 1 and model.usage.failed == 3 and len(server.seen) == 4
 
 
-def test_texts_in_parts_thoughts_and_bodies_of_another_type():
+def test_client_reads_content_lists_reasoning_and_other_content_types():
     parts = [{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}, {"type": "image"}]
     answers = {
         "parts": completion(parts),
@@ -179,7 +179,7 @@ def test_texts_in_parts_thoughts_and_bodies_of_another_type():
     assert texts == ["in parts", "fine", "fine", "fine", ""] and len(server.seen) == 5
 
 
-def test_a_server_that_is_lost_holds_up_each_further_request_but_shortly():
+def test_client_requests_behind_a_lost_server_fail_soon():
     down = threading.Event()
     with serve(lambda prompt, attempt: (503, {}, "down") if down.is_set() else "fine") as (url, _):
         policy = RetryPolicy(initial_delay=0.05, max_delay=0.05, deadline=1.5, connect_timeout=0.1)
@@ -193,7 +193,7 @@ def test_a_server_that_is_lost_holds_up_each_further_request_but_shortly():
         assert ask(model, "last")[0].text == "fine"
 
 
-def test_a_cache_that_breaks_costs_no_reply(tmp_path):
+def test_client_broken_cache_loses_no_reply(tmp_path):
     path = tmp_path / "cache.sqlite"
     with serve(lambda prompt, attempt: "fine") as (url, server):
         ask(client(url, cache=path), "a", "b")
@@ -210,14 +210,14 @@ def test_a_cache_that_breaks_costs_no_reply(tmp_path):
             assert [reply.text for reply in ask(model, "c", "d")] == ["fine", "fine"]
 
 
-def test_a_client_without_openai_says_what_to_install(monkeypatch):
+def test_client_without_openai_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(LownerError, match=r"spacy-lowner\[llm\]"):
         ask(client("http://127.0.0.1:9/v1"), "x")
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
-def test_what_is_hopeless_stops_everything_and_no_key_is_told(status, monkeypatch, tmp_path, caplog):
+def test_client_fatal_statuses_stop_the_run_and_hide_the_key(status, monkeypatch, tmp_path, caplog):
     monkeypatch.setenv("OPENAI_API_KEY", " very-secret-1234\n")
     body = json.dumps({"error": {"message": "Incorrect API key provided: very-secret-1234, or sk-very-***1234"}})
     with serve(lambda prompt, attempt: (status, {}, body)) as (url, server):
@@ -240,7 +240,7 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required":
         (400, "json_schema is unknown"),
     ],
 )
-def test_schemas_are_sent_and_dropped_where_a_server_takes_none(status, body):
+def test_client_schemas_are_sent_and_dropped_where_a_server_takes_none(status, body):
     refusal = (status, {}, body)
 
     def strict(prompt, attempt):
@@ -257,7 +257,7 @@ def test_schemas_are_sent_and_dropped_where_a_server_takes_none(status, body):
         assert server.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMA
 
 
-def test_what_a_server_says_in_another_place_is_told(monkeypatch):
+def test_client_errors_quote_other_formats_of_servers(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "very-secret-1234")
     body = json.dumps({"detail": "prompt too long for very-secret-1234"})
     with serve(lambda prompt, attempt: (422, {}, body)) as (url, server):
@@ -267,7 +267,7 @@ def test_what_a_server_says_in_another_place_is_told(monkeypatch):
         assert "out of memory" in reply.error
 
 
-def test_a_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
+def test_client_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
     def moderate(prompt, attempt):
         return (403, {}, "forbidden") if prompt == "bad" else "fine"
 
@@ -282,7 +282,7 @@ def test_a_text_that_is_forbidden_does_not_stop_those_that_are_known(tmp_path):
             ask(client(url, max_concurrency=1), "bad", "a")
 
 
-def test_a_text_that_is_forbidden_first_waits_for_those_in_flight():
+def test_client_text_that_is_forbidden_first_waits_for_those_in_flight():
     forbidden = threading.Event()
 
     def moderate(prompt, attempt):
@@ -298,13 +298,13 @@ def test_a_text_that_is_forbidden_first_waits_for_those_in_flight():
         assert [reply.error is None for reply in replies] == [False, True, True]
 
 
-def test_a_server_that_forbids_all_is_told_of():
+def test_client_stops_if_the_server_forbids_all():
     with serve(lambda prompt, attempt: (403, {}, "forbidden")) as (url, server):
         with pytest.raises(LownerError, match="LN080"):
             ask(client(url, max_concurrency=4), *"abcdefgh")
 
 
-def test_numbers_may_be_texts_and_must_be_numbers():
+def test_client_numbers_may_be_texts_and_must_be_numbers():
     model = create_openai_client("m", timeout="60", prompt_price="0.15")
     OPENED.append(model)
     assert "calls" in model.usage.summary()
@@ -312,7 +312,7 @@ def test_numbers_may_be_texts_and_must_be_numbers():
         create_openai_client("m", deadline="soon")
 
 
-def test_a_server_without_schemas_loses_none_of_those_in_flight():
+def test_client_server_without_schemas_loses_none_of_those_in_flight():
     refusal = (400, {}, json.dumps({"error": {"message": "response_format is not supported"}}))
     together = threading.Barrier(4, timeout=20)
 
@@ -323,12 +323,12 @@ def test_a_server_without_schemas_loses_none_of_those_in_flight():
         return "{}"
 
     with serve(strict) as (url, server):
-        with pytest.warns(UserWarning, match="LN106") as told:
+        with pytest.warns(UserWarning, match="LN106") as caught:
             replies = client(url, max_concurrency=4).ask([Request.of(name, schema=SCHEMA) for name in "abcd"])
-        assert [reply.error for reply in replies] == [None] * 4 and len(told) == 1
+        assert [reply.error for reply in replies] == [None] * 4 and len(caught) == 1
 
 
-def test_a_stream_does_not_hold_all_requests():
+def test_client_stream_does_not_hold_all_requests():
     read = []
 
     def requests():
@@ -360,7 +360,7 @@ def child(url, cache, first, last):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
+def test_client_killed_run_goes_on_where_it_stopped(tmp_path):
     def slowly(prompt, attempt):
         time.sleep(0.02)
         return f"re {prompt}"
@@ -386,7 +386,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
         assert not finished & set(server.seen[before:])
 
 
-def test_two_processes_share_a_cache(tmp_path):
+def test_client_two_processes_share_a_cache(tmp_path):
     with serve(lambda prompt, attempt: f"re {prompt}") as (url, _):
         processes = [child(url, tmp_path / "cache.sqlite", first, first + 150) for first in (0, 50)]
         for process in processes:
@@ -397,7 +397,7 @@ def test_two_processes_share_a_cache(tmp_path):
         assert file.execute("SELECT count(*) FROM replies").fetchone() == (200,)
 
 
-def test_an_interrupt_does_not_wait_for_the_server():
+def test_client_interrupt_does_not_wait_for_the_server():
     with serve(lambda prompt, attempt: ":stall") as (url, _):
         replies = client(url, timeout=60).stream(Request.of(str(i)) for i in range(3))
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
@@ -407,7 +407,7 @@ def test_an_interrupt_does_not_wait_for_the_server():
         assert time.monotonic() - started < 2
 
 
-def test_an_interrupted_program_ends_though_calls_are_in_flight(tmp_path):
+def test_client_interrupted_program_ends_though_calls_are_in_flight(tmp_path):
     ended = threading.Event()
 
     def once_it_has_ended(prompt, attempt):
@@ -428,7 +428,7 @@ def test_an_interrupted_program_ends_though_calls_are_in_flight(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_a_forked_process_has_connections_of_its_own(tmp_path):
+def test_client_forked_process_has_connections_of_its_own(tmp_path):
     with serve(lambda prompt, attempt: f"re {prompt}") as (url, _):
         model = client(url, cache=tmp_path / "cache.sqlite")
         ask(model, *map(str, range(8)))
@@ -449,7 +449,7 @@ def test_a_forked_process_has_connections_of_its_own(tmp_path):
         assert file.execute("SELECT count(*) FROM replies").fetchone() == (128,)
 
 
-def test_a_client_is_pickled_without_its_connections(tmp_path):
+def test_client_client_is_pickled_without_its_connections(tmp_path):
     with serve(lambda prompt, attempt: "fine") as (url, server):
         model = client(url, cache=tmp_path / "cache.sqlite")
         ask(model, "a")
@@ -457,7 +457,7 @@ def test_a_client_is_pickled_without_its_connections(tmp_path):
         assert ask(again, "a", "b")[1].text == "fine" and len(server.seen) == 2
 
 
-def test_a_server_that_is_not_there_is_told_of(monkeypatch):
+def test_client_stops_if_the_server_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:SECRET@127.0.0.1:9/v1")
     model = client(None, retry_policy=RetryPolicy(initial_delay=0.1, deadline=30, connect_timeout=0.1))
     with pytest.raises(LownerError, match="//127.0.0.1:9/v1 cannot be reached: .*refused") as error:
@@ -470,19 +470,19 @@ def test_a_server_that_is_not_there_is_told_of(monkeypatch):
 @pytest.mark.parametrize(
     "url", ["http://user:SECRET@host/v1", "http://user:SECRET@host:80a/v1", "https://host/v1?api_key=SECRET"]
 )
-def test_an_address_holds_no_secrets(url):
+def test_client_address_holds_no_secrets(url):
     with pytest.raises(LownerError, match="LN038.*OPENAI_API_KEY") as error:
         client(url)
     assert "SECRET" not in str(error.value)
 
 
-def test_an_environment_in_which_no_client_can_be_is_told_of(monkeypatch):
+def test_client_reports_an_environment_that_fits_no_client(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
     with pytest.raises(LownerError, match="LN039"):
         ask(client("https://127.0.0.1:9/v1"), "x")
 
 
-def test_one_forbidden_text_is_no_reason_to_stop():
+def test_client_one_forbidden_text_does_not_stop_the_run():
     with serve(lambda prompt, attempt: (403, {}, "{}") if prompt == "bad" else "fine") as (url, _):
         model = client(url, max_concurrency=1)
         good, bad, last = ask(model, "good", "bad", "last")
@@ -490,38 +490,38 @@ def test_one_forbidden_text_is_no_reason_to_stop():
 
 
 @pytest.mark.parametrize("choices", [{"a": 1}, [1], [{"message": 1}]])
-def test_odd_bodies_are_asked_for_again(choices):
+def test_client_retries_odd_bodies(choices):
     body = json.dumps({"choices": choices, "usage": [1]})
     with serve(lambda prompt, attempt: "fine" if attempt > 1 else (200, {}, body)) as (url, _):
         assert ask(client(url), "a")[0].text == "fine"
 
 
-def test_an_answer_without_text_is_not_asked_for_again():
+def test_client_does_not_retry_an_answer_without_text():
     with serve(lambda prompt, attempt: completion(None, finish="content_filter")) as (url, server):
         model = client(url)
         assert "content_filter" in ask(model, "a")[0].error and len(server.seen) == 1
         assert model.usage.failed == 1
 
 
-def test_half_letters_do_not_stop_the_others(tmp_path):
+def test_client_replaces_lone_surrogates(tmp_path):
     with serve(lambda prompt, attempt: completion("half \ud83d")) as (url, _):
         assert ask(client(url, cache=tmp_path / "cache.sqlite"), "a")[0].text == "half ?"
 
 
-def test_a_cache_that_is_none(tmp_path):
+def test_client_refuses_a_cache_that_is_no_database(tmp_path):
     (tmp_path / "no.sqlite").write_text("this is a text and no database, " * 100)
     with pytest.raises(LownerError, match="no.sqlite cannot be used as a cache"):
         ask(client("http://127.0.0.1:9", cache=tmp_path / "no.sqlite"), "a")
 
 
-def test_unicode_survives(tmp_path):
+def test_client_unicode_survives(tmp_path):
     text = "İstanbul ẞ 東京 \u2028 😀"
     with serve(lambda prompt, attempt: prompt) as (url, _):
         for _ in range(2):
             assert ask(client(url, cache=tmp_path / "cache.sqlite"), text)[0].text == text
 
 
-def test_replayed_replies(tmp_path):
+def test_client_replayed_replies(tmp_path):
     srsly.write_jsonl(tmp_path / "replies.jsonl", [{"prompt": "a", "reply": "A"}])
     replay = ReplayLLM(tmp_path / "replies.jsonl")
     known, unknown = ask(replay, "a", "b")
@@ -532,7 +532,7 @@ def test_replayed_replies(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["first-secret\nsecond-secret", "sécret"])
-def test_a_key_that_no_header_can_hold_is_refused_at_once_and_not_told(monkeypatch, key):
+def test_client_refuses_a_key_that_no_header_can_hold(monkeypatch, key):
     monkeypatch.setenv("OPENAI_API_KEY", key)
     with serve(lambda prompt, attempt: "fine") as (url, server):
         with pytest.raises(LownerError, match="LN089") as error:
@@ -540,7 +540,7 @@ def test_a_key_that_no_header_can_hold_is_refused_at_once_and_not_told(monkeypat
         assert not server.seen and "cret" not in str(error.value)
 
 
-def test_a_body_that_stalls_after_its_head_is_broken_off_in_time():
+def test_client_stalled_body_ends_with_the_timeout():
     with serve(lambda prompt, attempt: ":late" if attempt == 1 else "fine") as (url, server):
         begun = time.monotonic()
         assert ask(client(url, timeout=1), "x")[0].text == "fine"
@@ -557,7 +557,7 @@ def test_a_body_that_stalls_after_its_head_is_broken_off_in_time():
         {"base_url": "http://[::1/v1"},
     ],
 )
-def test_bad_settings_are_refused(settings):
+def test_client_bad_settings_are_refused(settings):
     with pytest.raises(LownerError, match="LN040"):
         OpenAIClient("m", **settings)
     with pytest.raises(LownerError, match="model"):
@@ -565,7 +565,7 @@ def test_bad_settings_are_refused(settings):
     assert Reply("x").error is None
 
 
-def test_a_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
+def test_client_server_that_hangs_does_not_hold_each_request_as_long(monkeypatch):
     policy = RetryPolicy(initial_delay=60, deadline=30, connect_timeout=0.1)
     model = client("http://127.0.0.1:9/v1", max_concurrency=1, retry_policy=policy)
     seconds_left = []

@@ -49,15 +49,15 @@ def test_json_reader_any_text_is_read(text):
 @given(CONTAINERS, st.booleans(), st.sampled_from([None, 2]))
 @settings(max_examples=300, deadline=None)
 def test_json_reader_json_is_read_as_it_is(value, ascii_only, indent):
-    said = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
-    assert read(f"So:\n```json\n{said}\n```") == [without_surrogates(value)]
+    content = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    assert read(f"So:\n```json\n{content}\n```") == [without_surrogates(value)]
 
 
 @given(CONTAINERS)
 @settings(max_examples=200, deadline=None)
 def test_json_reader_values_after_it_do_not_change_it(value):
-    said = json.dumps(value)
-    assert read(f"{said}\n{said}, and {said}") == [without_surrogates(value)] * 3
+    content = json.dumps(value)
+    assert read(f"{content}\n{content}, and {content}") == [without_surrogates(value)] * 3
 
 
 def leaves_of(value):
@@ -69,8 +69,8 @@ def leaves_of(value):
 @given(json_values(LETTERS | st.integers(0, 999), LETTERS), st.data())
 @settings(max_examples=300, deadline=None)
 def test_json_reader_a_cut_reply_holds_nothing_new(value, data):
-    said = json.dumps(value)
-    cut = said[: data.draw(st.integers(1, len(said)))]
+    content = json.dumps(value)
+    cut = content[: data.draw(st.integers(1, len(content)))]
     found = read(cut)
     # What was complete before the cut is read, too.
     assert len(found) == 1
@@ -86,9 +86,9 @@ def nested(depth, opening="[", closing="]"):
     "opening, closing", [("[", "]"), ('{"a":', "}"), ("[(", ")]"), ('[{"a": [', "]}]"), ("[", ""), ("{'a': [", "")]
 )
 def test_json_reader_deep_nesting_is_unreadable(depth, opening, closing):
-    said = nested(depth // len(opening) + MAX_DEPTH + 1, opening, closing)
-    assert read(said) == []
-    assert read(f'{said}] and {{"a": 1}}')[-1:] in ([{"a": 1}], [])
+    content = nested(depth // len(opening) + MAX_DEPTH + 1, opening, closing)
+    assert read(content) == []
+    assert read(f'{content}] and {{"a": 1}}')[-1:] in ([{"a": 1}], [])
 
 
 def test_json_reader_what_follows_deep_nesting_is_read():
@@ -103,7 +103,7 @@ def test_json_reader_the_limit_of_depth():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         "[" + "9" * 5000 + "]",
         "[-" + "1" * 10**6 + "]",
@@ -112,8 +112,8 @@ def test_json_reader_the_limit_of_depth():
         '{"a": ' + "7" * 101 + "}",
     ],
 )
-def test_json_reader_huge_numbers_are_unreadable(said):
-    assert read(said) == []
+def test_json_reader_huge_numbers_are_unreadable(content):
+    assert read(content) == []
 
 
 def test_json_reader_numbers():
@@ -126,7 +126,7 @@ def test_json_reader_numbers():
 
 
 @pytest.mark.parametrize(
-    "said, values",
+    "content, values",
     [
         ("[('Ann', 'person')]", [[("Ann", "person")]]),
         ('[{"Rome", "city"}, {"a": 1}]', [[("Rome", "city"), {"a": 1}]]),
@@ -154,8 +154,8 @@ def test_json_reader_numbers():
         ('{"a": 1, "a": 2}', [{"a": 2}]),
     ],
 )
-def test_json_reader_other_notations(said, values):
-    assert read(said) == values
+def test_json_reader_other_notations(content, values):
+    assert read(content) == values
 
 
 HARD = {

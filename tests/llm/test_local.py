@@ -27,7 +27,7 @@ SCHEMA = {
 }
 
 
-def test_what_is_missing_is_told(monkeypatch, tmp_path):
+def test_local_reports_missing_packages_and_files(monkeypatch, tmp_path):
     monkeypatch.setattr(local, "PACKAGE", "no_such_package")
     with pytest.raises(LownerError, match="LN084"), local_server():
         pass
@@ -37,7 +37,7 @@ def test_what_is_missing_is_told(monkeypatch, tmp_path):
     assert CliRunner().invoke(lowner, ["serve", "--port", "70000"]).exit_code == 2
 
 
-def test_a_port_that_is_taken_is_told_of():
+def test_local_reports_a_port_in_use():
     with socket.socket() as other:
         other.bind((local.HOST, 0))
         other.listen()
@@ -47,7 +47,7 @@ def test_a_port_that_is_taken_is_told_of():
 
 
 @pytest.mark.parametrize("signal_sent", [None, signal.SIGTERM])
-def test_a_command_ends_with_the_server(signal_sent):
+def test_local_command_ends_with_the_server(signal_sent):
     stopped = threading.Event()
     code = "pass" if signal_sent is None else "import time; time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code])
@@ -63,7 +63,7 @@ def box():
 
 
 @pytest.mark.slow
-def test_a_real_model_keeps_to_a_schema_and_stops(box):
+def test_local_real_model_keeps_to_a_schema_and_stops(box):
     with local_server() as url:
         model = OpenAIClient("smollm2", url, parameters={"max_tokens": 60, "temperature": 0})
         plain, planned = model.ask([Request.of("Name a city."), Request.of("Name a city.", schema=SCHEMA)])
@@ -74,7 +74,7 @@ def test_a_real_model_keeps_to_a_schema_and_stops(box):
 
 
 @pytest.mark.slow
-def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
+def test_local_extension_labels_by_the_real_model(box, make_doc, tmp_path):
     write_docs([make_doc("Ann met Bob in Rome ."), make_doc("It rains .")], tmp_path / "in.spacy")
     arguments = [
         str(tmp_path / "in.spacy"),
@@ -104,7 +104,7 @@ def test_extension_labels_by_the_real_model(box, make_doc, tmp_path):
 
 
 @pytest.mark.slow
-def test_serve_stops_cleanly(box):
+def test_local_serve_stops_cleanly(box):
     command = [sys.executable, "-W", "ignore", "-m", "spacy", "lowner", "serve"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert "Serving at http://127.0.0.1" in process.stdout.readline()

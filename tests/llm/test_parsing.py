@@ -30,21 +30,21 @@ def read_json(text):
         ('{"a": "say \\"hi\\" {"}', {"a": 'say "hi" {'}),
     ],
 )
-def test_read_json(text, value):
+def test_parsing_read_json(text, value):
     assert read_json(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "no", "{", "{nonsense: here}", "12", '"text"', "[" * 5000])
-def test_what_is_no_json_is_not_guessed(text):
+def test_parsing_does_not_guess_json(text):
     assert read_json(text) == ({} if text == "{" else None)
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_read_or_refused(text):
+def test_parsing_any_text_is_read_or_refused(text):
     assert all(isinstance(value, (dict, list)) for value in read_json_values(text))
 
 
-def test_mentions_are_found_in_order():
+def test_parsing_mentions_are_found_in_order():
     words = "Ann met Bob , and Ann Lee met bob in New York".split()
     assert align_mentions(words, ["Ann", "Bob", "Ann Lee", "bob", "New  York"]) == [
         (0, 1),
@@ -62,19 +62,19 @@ def test_mentions_are_found_in_order():
     assert align_mentions(list("看看看书"), ["看看", "看", "书"]) == [(0, 2), (2, 3), (3, 4)]
 
 
-def test_letters_that_change_length_in_lower_case():
+def test_parsing_letters_that_change_length_in_lower_case():
     words = ["İstanbul", "und", "STRASSE", "ẞ", "x"]
     assert align_mentions(words, ["İstanbul", "straße", "x"]) == [(0, 1), (2, 3), (4, 5)]
 
 
 @given(st.lists(st.sampled_from(["a", "b", "ab", "İ", "ß", "ss", "\u200b"]), max_size=8), st.data())
-def test_a_run_of_words_is_always_found(words, data):
+def test_parsing_run_of_words_is_always_found(words, data):
     if words:
         start = data.draw(st.integers(0, len(words) - 1))
         end = data.draw(st.integers(start + 1, len(words)))
         mention = " ".join(words[start:end])
-        (place,) = align_mentions(words, [mention])
-        assert place is not None and "".join(words[slice(*place)]) == "".join(words[start:end])
+        (position,) = align_mentions(words, [mention])
+        assert position is not None and "".join(words[slice(*position)]) == "".join(words[start:end])
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_a_run_of_words_is_always_found(words, data):
         '{"items": [{"word": "Berlin", "pos": "PROPN"}, {"word": "is", "pos": "AUX"}',
     ],
 )
-def test_what_is_outside_is_mended_before_what_is_inside_is_taken(text):
+def test_parsing_repairs_outer_values_first(text):
     assert read_json(text) == {"items": [{"word": "Berlin", "pos": "PROPN"}, {"word": "is", "pos": "AUX"}]}
 
 
-def test_doubled_braces_thoughts_and_half_letters():
+def test_parsing_reads_doubled_braces_reasoning_and_surrogates():
     assert read_json('{{"a": 1}}') == {"a": 1}
     assert strip_reasoning('<think>I see [1] and {2}</think>[{"a": 1}]') == '[{"a": 1}]'
     assert read_json('{"a": "two\nlines"}') == {"a": "two\nlines"}
@@ -98,22 +98,22 @@ def test_doubled_braces_thoughts_and_half_letters():
 @pytest.mark.parametrize(
     "text", ['{"a": 1}\n{"a": [2]}', '[{"a": 1} {"a": [2]}]', "- {'a': 1}\n- {'a': [2]}", '{"a": 1}, {"a": [2']
 )
-def test_several_objects_are_read(text):
+def test_parsing_several_objects_are_read(text):
     assert list(read_json_values(text)) == [{"a": 1}, {"a": [2]}]
 
 
-def test_texts_side_by_side_are_not_joined():
+def test_parsing_texts_side_by_side_are_not_joined():
     assert read_json('["x", "y" "z"]') is None
 
 
-def test_commas_of_texts_stay():
+def test_parsing_commas_of_texts_stay():
     assert read_json('["f(x, ]", "a\\", ]",]') == ["f(x, ]", 'a", ]']
     assert read_json("['f(x, ]', 1,]") == ["f(x, ]", 1]
 
 
-def test_a_long_list_without_commas_is_read_whole():
-    said = "[" + " ".join(f'{{"a": {number}}}' for number in range(300)) + "]"
-    assert list(read_json_values(said)) == [{"a": number} for number in range(300)]
+def test_parsing_long_list_without_commas_is_read_whole():
+    content = "[" + " ".join(f'{{"a": {number}}}' for number in range(300)) + "]"
+    assert list(read_json_values(content)) == [{"a": number} for number in range(300)]
 
 
 def calls_of(words, mentions):

@@ -1,4 +1,4 @@
-"""`--settings` that cannot be used are clear errors, before a server is asked."""
+"""`--settings` that cannot be used are clear errors, before any request is sent."""
 
 import warnings
 

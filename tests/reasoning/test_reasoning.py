@@ -45,7 +45,7 @@ def prompt_of(**settings):
     return request.messages[0][1], request.schema
 
 
-def test_all_five_steps():
+def test_reasoning_all_five_steps():
     prompt, schema = prompt_of()
     assert all(f"Step {number}." in prompt for number in range(1, 6))
     assert "- MISC->album: a record" in prompt and "- song: one tune" in prompt and "- PER: per" in prompt
@@ -62,7 +62,7 @@ def test_all_five_steps():
         ({"initial": False, "backward": False}, {1, 4, 5}, False),
     ],
 )
-def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward):
+def test_reasoning_ablations_skip_steps_and_examples(switches, steps, backward):
     prompt, schema = prompt_of(**switches)
     assert {number for number in range(1, 6) if f"Step {number}." in prompt} == steps
     assert ("album -> song" in prompt) == backward == ("They are not just persons" in prompt)
@@ -84,12 +84,12 @@ def test_ablations_leave_their_steps_and_examples_out(switches, steps, backward)
         (Reply('{"initial": ["Ann is PER", "x"], "bidirectional": {"a": 1}}'), {"initial": "Ann is PER x"}),
     ],
 )
-def test_replies(reply, expected):
+def test_reasoning_replies(reply, expected):
     assert ReasoningChain.from_confusion(CONFUSION).read(reply) == expected
 
 
 @pytest.mark.parametrize(
-    "said, expected",
+    "content, expected",
     [
         ("[" * 990 + "]" * 990, None),
         ('{"bidirectional": ' + "[" * 990 + "]" * 990 + "}", None),
@@ -100,22 +100,22 @@ def test_replies(reply, expected):
     ],
     ids=["deep", "deep part", "blank", "controls", "long", "list"],
 )
-def test_reasoning_of_hostile_replies(said, expected):
-    assert ReasoningChain.from_confusion(CONFUSION).read(Reply(said)) == expected
+def test_reasoning_of_hostile_replies(content, expected):
+    assert ReasoningChain.from_confusion(CONFUSION).read(Reply(content)) == expected
 
 
-def test_the_shipped_examples_cover_the_types_of_ai():
+def test_reasoning_shipped_examples_cover_the_types_of_ai():
     examples = load_examples("ai")
     assert len(examples) == 10 and all(all(example) for example in examples)
-    said = " ".join(example.forward for example in examples)
+    content = " ".join(example.forward for example in examples)
     types = (
         "researcher university algorithm programming language field metric product conference location task "
         "organisation person misc country"
     )
-    assert all(word in said for word in types.split())
+    assert all(word in content for word in types.split())
 
 
-def test_examples_are_made_of_sentences_that_bring_most_types(docs):
+def test_reasoning_examples_are_made_of_sentences_that_bring_most_types(docs):
     chain = ReasoningChain.from_confusion(CONFUSION)
     made = examples_from(docs, chain, max_examples=2)
     assert [example.text for example in made] == ["Bob sang Hurt", "Thriller"]
@@ -126,7 +126,7 @@ def test_examples_are_made_of_sentences_that_bring_most_types(docs):
 @pytest.mark.parametrize(
     "records", [[{"text": "a"}], ["a"], [{"text": "a", "initial": "", "forward": "", "backward": "", "more": ""}]]
 )
-def test_bad_examples_are_refused(records, tmp_path):
+def test_reasoning_bad_examples_are_refused(records, tmp_path):
     srsly.write_json(tmp_path / "examples.json", records)
     with pytest.raises(LownerError, match="example 1"):
         load_examples(str(tmp_path / "examples.json"))
@@ -139,11 +139,11 @@ class Model:
 
     def __init__(self, *errors):
         self.errors = errors
-        self.asked = []
+        self.prompts = []
 
     def ask(self, requests, *, description=None):
-        self.asked += [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
-        new = self.asked[-len(requests) :] if requests else []
+        self.prompts += [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
+        new = self.prompts[-len(requests) :] if requests else []
         return [
             Reply("", error="down", timed_out=True)
             if text in self.errors
@@ -172,20 +172,20 @@ class Short:
         return [Reply('{"initial": "a", "bidirectional": "b is', truncated=True) for _ in requests]
 
 
-def test_half_a_reasoning_is_counted_apart(docs):
+def test_reasoning_partial_reasoning_is_counted(docs):
     reasoned = reason(docs, Short(), ReasoningChain.from_confusion(CONFUSION), model_name="m")
     assert reasoned == (0, len(docs), {}, False) and "bidirectional" not in docs[0]._.lowner_reasoning
 
 
-def test_a_part_of_the_reasoning_is_told_of_once(docs):
+def test_reasoning_partial_reasoning_is_reported_once(docs):
     nlp, _ = initialized(docs, Short())
-    with pytest.warns(UserWarning, match="LN119.*2 text") as told:
+    with pytest.warns(UserWarning, match="LN119.*2 text") as caught:
         list(nlp.pipe(["a", "b", "c", "d"], batch_size=2))
-    assert len(told) == 1
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("change", [{"prefixes": ["X", None]}, {"most_confused": ["zzz", None]}, {"sources": [1]}])
-def test_a_confusion_that_does_not_fit_together_is_refused(change):
+def test_reasoning_confusion_that_does_not_fit_together_is_refused(change):
     change = {
         key: (value * len(CONFUSION["types"]))[: len(CONFUSION["types"])] if key != "sources" else value
         for key, value in change.items()
@@ -208,15 +208,15 @@ def initialized(docs, llm=None, **config):
     return nlp, pipe
 
 
-def test_the_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
+def test_reasoning_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
     model = Model()
     nlp, pipe = initialized(docs, model)
     assert len(pipe.chain.examples) == 3
     texts = ["Ann sang", "", "Bob", "so what"]
     found = list(nlp.pipe(texts))
-    assert [doc.text for doc in found] == texts and model.asked == ["Ann sang", "Bob", "so what"]
+    assert [doc.text for doc in found] == texts and model.prompts == ["Ann sang", "Bob", "so what"]
     assert found[2]._.lowner_reasoning["bidirectional"] == "Bob" and found[1]._.lowner_reasoning is None
-    assert nlp(found[2])._.lowner_reasoning["model"] == "wise" and len(model.asked) == 3
+    assert nlp(found[2])._.lowner_reasoning["model"] == "wise" and len(model.prompts) == 3
     nlp.to_disk(tmp_path / "model")
     again = spacy.load(tmp_path / "model")
     assert again.get_pipe("llm_reasoner").chain == pipe.chain
@@ -227,7 +227,7 @@ def test_the_pipe_reasons_in_batches_and_comes_back(docs, tmp_path):
     assert build()[0].from_bytes(nlp.to_bytes()).get_pipe("llm_reasoner").chain == pipe.chain
 
 
-def test_a_config_can_name_the_examples_that_ship(docs):
+def test_reasoning_config_can_name_the_examples_that_ship(docs):
     pipe = build()[1]
     pipe.initialize(lambda: [], confusion=CONFUSION, examples="ai")
     assert pipe.chain.examples == load_examples("ai")
@@ -235,11 +235,11 @@ def test_a_config_can_name_the_examples_that_ship(docs):
         pipe.initialize(lambda: [], confusion=CONFUSION, examples="no such file.json")
 
 
-def test_a_model_that_is_absent_costs_reasoning_not_documents(docs):
+def test_reasoning_failures_cost_reasoning_not_docs(docs):
     nlp, _ = initialized(docs)
-    with pytest.warns(UserWarning, match="LN107.*no language model is configured") as told:
+    with pytest.warns(UserWarning, match="LN107.*no language model is configured") as caught:
         assert len(list(nlp.pipe(["a", "b"]))) == 2 and nlp("c")._.lowner_reasoning is None
-    assert len(told) == 1
+    assert len(caught) == 1
     nlp, _ = initialized(docs, Model("b"))
     with pytest.warns(UserWarning, match="1 text.*down"):
         assert [bool(doc._.lowner_reasoning) for doc in nlp.pipe(["a", "b", "c"])] == [True, False, True]
@@ -248,7 +248,7 @@ def test_a_model_that_is_absent_costs_reasoning_not_documents(docs):
         list(nlp.pipe(["a", "b"]))
 
 
-def test_a_server_that_refuses_everything_costs_reasoning_only(docs):
+def test_reasoning_server_that_refuses_everything_costs_reasoning_only(docs):
     pytest.importorskip("openai")
     from spacy_lowner.llm.client import OpenAIClient
     from spacy_lowner.llm.retrying import RetryPolicy
@@ -260,17 +260,17 @@ def test_a_server_that_refuses_everything_costs_reasoning_only(docs):
     client.close()
 
 
-def test_a_model_that_does_not_answer_is_left_alone_for_a_while(docs, monkeypatch):
+def test_reasoning_cooldown_after_a_batch_without_answers(docs, monkeypatch):
     model = Model("a", "b")
     nlp, pipe = initialized(docs, model)
     with pytest.warns(UserWarning, match="LN107"):
         list(nlp.pipe(["a", "b", "c"], batch_size=2))
-    assert model.asked == ["a", "b"]
+    assert model.prompts == ["a", "b"]
     monkeypatch.setattr(pipe, "_cooldown_until", 0.0)
     assert nlp("c")._.lowner_reasoning is not None
 
 
-def test_where_absence_is_an_error_the_model_is_asked_again(docs):
+def test_reasoning_no_cooldown_if_failures_raise(docs):
     model = Model("a")
     nlp, pipe = initialized(docs, model, on_failure="raise")
     with pytest.raises(LownerError, match="LN095.*down"):
@@ -278,15 +278,15 @@ def test_where_absence_is_an_error_the_model_is_asked_again(docs):
     assert nlp("b")._.lowner_reasoning is not None
 
 
-def test_an_error_handler_hears_of_a_batch_that_failed(docs):
+def test_reasoning_error_handler_gets_a_failed_batch(docs):
     nlp, pipe = initialized(docs, Model("b"), on_failure="raise")
-    heard = []
-    nlp.set_error_handler(lambda name, proc, failed, error: heard.append((name, [doc.text for doc in failed])))
+    failures = []
+    nlp.set_error_handler(lambda name, proc, failed, error: failures.append((name, [doc.text for doc in failed])))
     assert [doc.text for doc in nlp.pipe(["a", "b", "c"], batch_size=1)] == ["a", "c"]
-    assert heard == [("llm_reasoner", ["b"])]
+    assert failures == [("llm_reasoner", ["b"])]
 
 
-def test_an_empty_text_or_an_unreadable_reply_silences_nothing(docs):
+def test_reasoning_no_cooldown_after_an_empty_text_or_an_unreadable_reply(docs):
     model = Model()
     nlp, pipe = initialized(docs, model)
     nlp("")
@@ -305,7 +305,7 @@ class Unreadable:
         return [Reply("hm") for _ in requests]
 
 
-def test_what_the_pipe_needs(docs):
+def test_reasoning_pipe_reports_missing_settings(docs):
     nlp, pipe = build(Model())
     with pytest.raises(LownerError, match="LN094"):
         nlp("a")
@@ -319,7 +319,7 @@ def test_what_the_pipe_needs(docs):
         LLMReasoner(nlp.vocab, on_failure="cry")
 
 
-def test_a_config_can_name_replies_that_were_written_down(docs, tmp_path):
+def test_reasoning_config_can_name_recorded_replies(docs, tmp_path):
     chain = ReasoningChain.from_confusion(
         CONFUSION, examples=examples_from(docs, ReasoningChain.from_confusion(CONFUSION))
     )
@@ -333,7 +333,7 @@ def test_a_config_can_name_replies_that_were_written_down(docs, tmp_path):
     assert nlp.config["components"]["llm_reasoner"]["llm"]["@misc"] == "spacy-lowner.ReplayLLM.v1"
 
 
-def test_command_with_a_server(docs, tmp_path):
+def test_reasoning_command_with_a_server(docs, tmp_path):
     pytest.importorskip("openai")
     from llm.server import serve
 
@@ -390,7 +390,7 @@ def test_command_with_a_server(docs, tmp_path):
     assert "LN096" in CliRunner().invoke(lowner, arguments).output
 
 
-def test_the_chain_is_one_pipeline_that_trains_and_serves(docs):
+def test_reasoning_chain_is_one_pipeline_that_trains_and_serves(docs):
     spacy.util.fix_random_seed(0)
     nlp, pipe = initialized(docs)
 
@@ -425,7 +425,7 @@ def test_the_chain_is_one_pipeline_that_trains_and_serves(docs):
         assert "sc" in nlp("Ann came").spans
 
 
-def test_the_server_of_a_saved_pipeline_can_be_changed(docs, tmp_path):
+def test_reasoning_server_of_a_saved_pipeline_can_be_changed(docs, tmp_path):
     pytest.importorskip("openai")
     nlp = spacy.blank("en")
     llm = {"@misc": "spacy-lowner.OpenAI.v1", "model": "m", "base_url": "http://one/v1"}
