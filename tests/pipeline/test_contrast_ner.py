@@ -73,7 +73,7 @@ def found(doc):
 
 
 @pytest.mark.parametrize("packing", ["packed", "paper"])
-def test_overfitting_io(nlp, examples, train, add_pipe, tmp_path, packing):
+def test_contrast_ner_overfitting_io(nlp, examples, train, add_pipe, tmp_path, packing):
     losses = train(nlp, examples, model={"packing": packing})
     assert min(losses[-3:]) < 0.5 * losses[0]
     doc = nlp(TEXTS[0][0])
@@ -92,7 +92,7 @@ def test_overfitting_io(nlp, examples, train, add_pipe, tmp_path, packing):
         assert loaded.get_pipe(NAME).support_summary() == nlp.get_pipe(NAME).support_summary()
 
 
-def test_a_loaded_pipe_does_not_need_the_encoders_folder(nlp, examples, train, tmp_path, tiny_encoder):
+def test_contrast_ner_a_loaded_pipe_does_not_need_the_encoders_folder(nlp, examples, train, tmp_path, tiny_encoder):
     encoder = shutil.copytree(tiny_encoder, tmp_path / "encoder")
     train(nlp, examples, steps=1, model={"encoder": str(encoder)})
     nlp.to_disk(tmp_path / "model")
@@ -100,7 +100,7 @@ def test_a_loaded_pipe_does_not_need_the_encoders_folder(nlp, examples, train, t
     assert found(spacy.load(tmp_path / "model")(TEXTS[0][0])) == found(nlp(TEXTS[0][0]))
 
 
-def test_pipe_is_call_and_batches_do_not_matter(nlp, examples, train):
+def test_contrast_ner_pipe_is_call_and_batches_do_not_matter(nlp, examples, train):
     train(nlp, examples, steps=15)
     texts = [text for text, _ in TEXTS] * 3 + ["x", "Ada in London and Rome with Bob", " \n "]
     single = [nlp(text) for text in texts]
@@ -111,14 +111,14 @@ def test_pipe_is_call_and_batches_do_not_matter(nlp, examples, train):
 
 
 @pytest.mark.filterwarnings("ignore:.*LN104")
-def test_odd_docs(nlp, examples, train):
+def test_contrast_ner_odd_docs(nlp, examples, train):
     train(nlp, examples, steps=2)
     for doc in nlp.pipe(["", " ", "\n\t\n", "a", "Ada " * 300, "é" * 50]):
         assert all(not token.is_space for ent in doc.ents for token in (ent[0], ent[-1]))
     assert [list(doc.ents) for doc in nlp.pipe(["", ""])] == [[], []]
 
 
-def test_spans_tell_neighbours_of_one_type_apart(nlp, make_doc, make_example, train):
+def test_contrast_ner_spans_separate_neighbours_of_one_type_apart(nlp, make_doc, make_example, train):
     text, spans = "Ada Bob Carl met", [(0, 1, "PER"), (1, 2, "PER"), (2, 3, "PER")]
     examples = [gold(make_doc, make_example, text, spans)]
     train(nlp, examples, candidates="spans", max_span_length=3, negative_ratio=10.0)
@@ -128,7 +128,7 @@ def test_spans_tell_neighbours_of_one_type_apart(nlp, make_doc, make_example, tr
     assert found(words(text)) == [(0, 3, "PER")]
 
 
-def test_labels_can_be_given(nlp, examples, add_pipe):
+def test_contrast_ner_labels_can_be_set(nlp, examples, add_pipe):
     pipe = add_pipe(nlp)
     pipe.initialize(lambda: examples, labels=["PER", "ORG"])
     assert pipe.labels == ("PER", "ORG") and set(pipe.support_summary()) == {"O", "PER"}
@@ -137,7 +137,7 @@ def test_labels_can_be_given(nlp, examples, add_pipe):
         nlp.update(examples)
 
 
-def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tmp_path):
+def test_contrast_ner_add_and_remove_support(nlp, examples, train, make_doc, make_example, tmp_path):
     train(nlp, examples)
     pipe = nlp.get_pipe(NAME)
     text, spans = "we saw Rust and Lisp there", [(2, 3, "LANG"), (4, 5, "LANG")]
@@ -159,7 +159,7 @@ def test_add_and_remove_support(nlp, examples, train, make_doc, make_example, tm
         pipe.remove_support("PER")
 
 
-def test_support_that_cannot_be_asked_for_is_told_of(nlp, examples, train, make_doc, make_example):
+def test_contrast_ner_support_that_cannot_be_a_label_is_reported(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=1, candidates="spans", max_span_length=2)
     more = [
         gold(make_doc, make_example, "we like Rock and Roll", [(2, 5, "MUSIC")]),
@@ -169,7 +169,7 @@ def test_support_that_cannot_be_asked_for_is_told_of(nlp, examples, train, make_
         assert nlp.get_pipe(NAME).add_support(more)["MUSIC"] == 1
 
 
-def test_support_of_one_type_only(nlp, examples, train):
+def test_contrast_ner_support_of_one_type_only(nlp, examples, train):
     train(nlp, examples, steps=1)
     pipe = nlp.get_pipe(NAME)
     pipe.remove_support("PER")
@@ -180,7 +180,7 @@ def test_support_of_one_type_only(nlp, examples, train):
     assert found(nlp("any words")) == []
 
 
-def test_five_hundred_labels(nlp, make_doc, make_example, add_pipe):
+def test_contrast_ner_five_hundred_labels(nlp, make_doc, make_example, add_pipe):
     examples = [gold(make_doc, make_example, f"w{i} here", [(0, 1, f"L{i}")]) for i in range(500)]
     add_pipe(nlp)
     nlp.initialize(lambda: examples)
@@ -189,7 +189,7 @@ def test_five_hundred_labels(nlp, make_doc, make_example, add_pipe):
     assert {ent.label_ for ent in nlp("w3 here").ents} <= set(nlp.get_pipe(NAME).labels)
 
 
-def test_the_support_follows_the_encoder(nlp, examples, train):
+def test_contrast_ner_the_support_follows_the_encoder(nlp, examples, train):
     train(nlp, examples, steps=2)
     pipe = nlp.get_pipe(NAME)
     nlp("Ada")
@@ -199,7 +199,7 @@ def test_the_support_follows_the_encoder(nlp, examples, train):
     assert pipe.support.states.shape == before.shape and not numpy.array_equal(pipe.support.states, before)
 
 
-def test_training_goes_on_after_loading(nlp, examples, train, tmp_path):
+def test_contrast_ner_training_goes_on_after_loading(nlp, examples, train, tmp_path):
     first = train(nlp, examples, steps=5)[0]
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
@@ -210,7 +210,7 @@ def test_training_goes_on_after_loading(nlp, examples, train, tmp_path):
     assert found(loaded(TEXTS[0][0])) == TEXTS[0][1]
 
 
-def test_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
+def test_contrast_ner_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
     train(nlp, examples, steps=0)
     pipe = nlp.get_pipe(NAME)
     asked, types = pipe._inputs_and_targets([examples[1]])
@@ -219,7 +219,9 @@ def test_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
     assert sum(len(places) for _, places in asked) == len(types)
 
 
-def test_negatives_are_subsampled_and_missing_annotation_is_left_out(nlp, examples, train, make_doc, make_example):
+def test_contrast_ner_negatives_are_subsampled_and_missing_annotation_is_skipped(
+    nlp, examples, train, make_doc, make_example
+):
     train(nlp, examples, steps=0, negative_ratio=0.4)
     pipe = nlp.get_pipe(NAME)
     _, types = pipe._inputs_and_targets([examples[0]])
@@ -230,7 +232,7 @@ def test_negatives_are_subsampled_and_missing_annotation_is_left_out(nlp, exampl
     assert nlp.update([missing], losses={}) == {NAME: 0.0}
 
 
-def test_support_size_caps_each_type(nlp, examples, train):
+def test_contrast_ner_support_size_caps_each_type(nlp, examples, train):
     train(nlp, examples, steps=0, max_support_per_class=2)
     assert nlp.get_pipe(NAME).support_summary() == {"O": 2, "PER": 2, "LOC": 2}
 
@@ -246,7 +248,7 @@ def test_support_size_caps_each_type(nlp, examples, train):
         {"max_support_per_class": 0},
     ],
 )
-def test_bad_settings_are_refused(nlp, add_pipe, settings):
+def test_contrast_ner_bad_settings_are_refused(nlp, add_pipe, settings):
     with pytest.raises((LownerError, ConfigValidationError), match=next(iter(settings))):
         add_pipe(nlp, **settings)
 
@@ -263,7 +265,9 @@ def test_contrast_ner_not_initialized(nlp, add_pipe):
         nlp("some text")
 
 
-def test_no_entities_and_unknown_labels_are_refused(nlp, examples, train, make_doc, make_example, add_pipe):
+def test_contrast_ner_no_entities_and_unknown_labels_are_refused(
+    nlp, examples, train, make_doc, make_example, add_pipe
+):
     add_pipe(nlp)
     with pytest.raises(LownerError, match="LN054"):
         nlp.initialize(lambda: [gold(make_doc, make_example, "nothing", [])])
@@ -275,7 +279,7 @@ def test_no_entities_and_unknown_labels_are_refused(nlp, examples, train, make_d
         nlp.get_pipe(NAME).add_label("LANG")
 
 
-def test_support_keeps_order_whatever_the_order_of_places(nlp):
+def test_contrast_ner_support_keeps_order_whatever_the_order_of_positions(nlp):
     support = Support()
     docs = [Doc(nlp.vocab, words=words.split()) for words in ("a b c", "d e")]
     support.add([(docs[0], {(0, 1): "x", (2, 3): "y"}), (docs[1], {(1, 2): "x"}), (docs[0], {})])
@@ -299,7 +303,7 @@ def test_support_keeps_order_whatever_the_order_of_places(nlp):
     assert again.states[:, 0].tolist() == [98] and len(again.texts) == 1
 
 
-def test_what_training_saw_as_no_entity_can_become_one(nlp, examples, train, make_doc, make_example):
+def test_contrast_ner_what_training_saw_as_no_entity_can_become_one(nlp, examples, train, make_doc, make_example):
     text, spans = "we saw Rust and Lisp there", [(2, 3, "LANG"), (4, 5, "LANG")]
     train(nlp, [*examples, gold(make_doc, make_example, text, [])])
     pipe = nlp.get_pipe(NAME)
@@ -313,7 +317,7 @@ def test_what_training_saw_as_no_entity_can_become_one(nlp, examples, train, mak
         nlp.update([gold(make_doc, make_example, text, spans)])
 
 
-def test_support_that_adds_nothing_is_refused(nlp, examples, train, make_doc, make_example):
+def test_contrast_ner_support_that_adds_nothing_is_refused(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=0)
     pipe, before = nlp.get_pipe(NAME), nlp.get_pipe(NAME).support_summary()
     rust = gold(make_doc, make_example, "Rust", [(0, 1, "LANG")])
@@ -325,7 +329,7 @@ def test_support_that_adds_nothing_is_refused(nlp, examples, train, make_doc, ma
     assert pipe.support_summary() == before and "LANG" not in pipe.labels
 
 
-def test_entities_that_fit_no_word_are_told_of(nlp, examples, add_pipe, make_doc):
+def test_contrast_ner_entities_that_fit_no_word_are_reported(nlp, examples, add_pipe, make_doc):
     doc = make_doc("Ada saw Rome", (0, 1, "PER"))
     doc.set_ents(list(doc.spans["sc"]), default="outside")
     odd = Example(Doc(nlp.vocab, words=["Ada saw", "Rome"], spaces=[True, False]), doc)
@@ -345,7 +349,7 @@ def test_contrast_ner_keeps_blocked_words(nlp, examples, train):
     assert found(pipe(doc)) == TEXTS[0][1][1:]
 
 
-def test_the_whole_support_votes_by_default(nlp, examples, train, tmp_path):
+def test_contrast_ner_the_whole_support_votes_by_default(nlp, examples, train, tmp_path):
     train(nlp, examples, steps=60, k=None)
     doc = nlp(TEXTS[0][0])
     assert found(doc) == TEXTS[0][1]
@@ -356,7 +360,7 @@ def test_the_whole_support_votes_by_default(nlp, examples, train, tmp_path):
 
 
 @pytest.mark.gpu
-def test_gpu_predicts_what_cpu_predicts(nlp, examples, train, tmp_path):
+def test_contrast_ner_gpu_predicts_what_cpu_predicts(nlp, examples, train, tmp_path):
     train(nlp, examples, k=None)
     nlp.to_disk(tmp_path)
     on_cpu = nlp(TEXTS[0][0])
@@ -372,7 +376,7 @@ def test_gpu_predicts_what_cpu_predicts(nlp, examples, train, tmp_path):
 
 
 @pytest.mark.parametrize("word", ["\u200b", "\xad", "\ufffd"])
-def test_a_word_that_the_tokenizer_deletes_spoils_nothing(nlp, examples, train, word):
+def test_contrast_ner_a_word_that_the_tokenizer_deletes_spoils_nothing(nlp, examples, train, word):
     losses = train(nlp, examples, steps=20)
     pipe = nlp.get_pipe(NAME)
     words = ["Ada", word, "London"]
@@ -385,7 +389,7 @@ def test_a_word_that_the_tokenizer_deletes_spoils_nothing(nlp, examples, train, 
     assert numpy.isfinite(pipe.support.states).all()
 
 
-def test_a_lonely_type_is_no_partner_of_itself(nlp, add_pipe):
+def test_contrast_ner_a_lonely_type_is_no_partner_of_itself(nlp, add_pipe):
     def example(words, spaces, tags):
         doc = Doc(nlp.vocab, words=words, spaces=spaces, ents=tags)
         return Example(Doc(nlp.vocab, words=words, spaces=spaces), doc)
@@ -397,7 +401,7 @@ def test_a_lonely_type_is_no_partner_of_itself(nlp, add_pipe):
     assert len(asked) == 1
 
 
-def test_it_can_be_initialized_again(nlp, examples, train, make_doc, make_example):
+def test_contrast_ner_it_can_be_initialized_again(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=1)
     more = [*examples, gold(make_doc, make_example, "Hurt", [(0, 1, "SONG")])]
     optimizer = nlp.initialize(lambda: more, sgd=create_grouped_adam(0.01, lr_multipliers={"head": 1.0}))
@@ -405,13 +409,13 @@ def test_it_can_be_initialized_again(nlp, examples, train, make_doc, make_exampl
     nlp.update(more, sgd=optimizer)
 
 
-def test_spans_that_are_too_long_are_told(nlp, examples, add_pipe):
+def test_contrast_ner_spans_that_are_too_long_are_reported(nlp, examples, add_pipe):
     add_pipe(nlp, candidates="spans", max_span_length=1)
     with pytest.warns(UserWarning, match="LN101.*2 of 4 gold spans"):
         nlp.initialize(lambda: examples)
 
 
-def test_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_encoder, tmp_path):
+def test_contrast_ner_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_encoder, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     tokenizer.save_pretrained(tmp_path)
     sizes = {
@@ -430,7 +434,7 @@ def test_an_encoder_without_the_fused_kernel_of_attention(nlp, examples, tiny_en
     assert numpy.isfinite(again.model.predict(asked).states).all()
 
 
-def test_support_that_cannot_be_added_changes_nothing(nlp, examples, train, make_doc, make_example):
+def test_contrast_ner_support_that_cannot_be_added_changes_nothing(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=5)
     pipe = nlp.get_pipe(NAME)
     before, labels = pipe.support_summary(), pipe.labels
@@ -446,7 +450,7 @@ def test_support_that_cannot_be_added_changes_nothing(nlp, examples, train, make
     assert len(pipe.support) == len(pipe.support.states) and pipe.labels == (*labels, "CITY")
 
 
-def test_an_entity_goes_on_after_a_space_but_not_after_a_line(nlp):
+def test_contrast_ner_an_entity_goes_on_after_a_space_but_not_after_a_line(nlp):
     doc = nlp.make_doc("Ada  Lovelace\nCharles Babbage")
     assert [token.text for token in doc] == ["Ada", " ", "Lovelace", "\n", "Charles", "Babbage"]
     words = [ScoredSpan(i, i + 1, 0, 0.5) for i in (0, 2, 4, 5)]
@@ -455,7 +459,7 @@ def test_an_entity_goes_on_after_a_space_but_not_after_a_line(nlp):
     assert [(span.start, span.end) for span in join_words(doc, words)] == [(0, 1), (2, 3), (4, 6)]
 
 
-def test_entities_that_are_there_already_stay(nlp, examples, train):
+def test_contrast_ner_entities_that_are_there_already_stay(nlp, examples, train):
     train(nlp, examples)
     ruler = nlp.add_pipe("entity_ruler", before=NAME)
     ruler.add_patterns([{"label": "PLACE", "pattern": "London"}])
@@ -464,7 +468,7 @@ def test_entities_that_are_there_already_stay(nlp, examples, train):
     assert [span.label_ for span in doc.spans["sc"]] == ["PER", "PER", "LOC"]
 
 
-def test_spaces_at_the_edge_of_a_gold_span_do_not_hide_it(nlp, make_example):
+def test_contrast_ner_spaces_at_the_edge_of_a_gold_span_do_not_hide_it(nlp, make_example):
     doc = nlp.make_doc("in New York \n now")
     doc.set_ents([Span(doc, 1, 4, label="LOC")])
     example = make_example(doc)
@@ -472,7 +476,7 @@ def test_spaces_at_the_edge_of_a_gold_span_do_not_hide_it(nlp, make_example):
     assert [place for place, name in gold_types(example, places, "spans", NAME).items() if name == "LOC"] == [(1, 3)]
 
 
-def test_entities_called_o_and_pipes_that_know_nothing_are_refused(nlp, make_doc, make_example, add_pipe):
+def test_contrast_ner_entities_called_o_and_pipes_that_know_nothing_are_refused(nlp, make_doc, make_example, add_pipe):
     pipe = add_pipe(nlp)
     with pytest.raises(LownerError, match="LN042"):
         nlp("Ada")
@@ -482,7 +486,7 @@ def test_entities_called_o_and_pipes_that_know_nothing_are_refused(nlp, make_doc
         pipe.initialize(lambda: [gold(make_doc, make_example, "Ada met Bob", [(0, 1, "O"), (2, 3, "PER")])])
 
 
-def test_the_support_follows_weights_that_come_from_a_source(nlp, examples, train, tmp_path):
+def test_contrast_ner_the_support_follows_weights_that_come_from_a_source(nlp, examples, train, tmp_path):
     train(nlp, examples, steps=20)
     nlp.to_disk(tmp_path)
     pipe = nlp.get_pipe(NAME)
@@ -495,7 +499,7 @@ def test_the_support_follows_weights_that_come_from_a_source(nlp, examples, trai
     assert numpy.allclose(pipe.support.states, trained, atol=0.01)
 
 
-def test_an_encoder_of_relative_positions_is_refused(tiny_encoder):
+def test_contrast_ner_an_encoder_of_relative_positions_is_refused(tiny_encoder):
     config = DebertaV2Config(
         vocab_size=99,
         hidden_size=16,
@@ -508,7 +512,7 @@ def test_an_encoder_of_relative_positions_is_refused(tiny_encoder):
         _check_encoder("deberta", DebertaV2Model(config), AutoTokenizer.from_pretrained(tiny_encoder))
 
 
-def test_an_encoder_that_mixes_the_texts_of_a_row_is_refused(tiny_encoder):
+def test_contrast_ner_an_encoder_that_mixes_the_texts_of_a_row_is_refused(tiny_encoder):
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     sizes = dict(
         vocab_size=99,
@@ -527,7 +531,7 @@ def test_an_encoder_that_mixes_the_texts_of_a_row_is_refused(tiny_encoder):
     _check_encoder("electra", ElectraModel(ElectraConfig(**sizes)), tokenizer)
 
 
-def test_settings_of_a_trained_model_can_be_changed(nlp, examples, train):
+def test_contrast_ner_settings_of_a_trained_model_can_be_changed(nlp, examples, train):
     train(nlp, examples)
     pipe = nlp.get_pipe("contrast_ner")
     doc = nlp.make_doc("Ada met Bob in Rome")

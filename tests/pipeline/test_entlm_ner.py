@@ -48,7 +48,7 @@ def trained(tiny_encoder):
     return nlp
 
 
-def test_scores_are_those_of_the_language_model(tiny_encoder):
+def test_entlm_ner_scores_are_those_of_the_language_model(tiny_encoder):
     nlp = build(tiny_encoder, label_words="word")
     # The tiny model's whole words are letters.
     nlp.initialize(lambda: examples_of(nlp, [("A sang in R".split(), ["B-PER", "O", "O", "B-LOC"])]))
@@ -81,7 +81,7 @@ def test_scores_are_those_of_the_language_model(tiny_encoder):
     numpy.testing.assert_allclose(predicted - predicted[:, :1], (expected - expected[:, :1]).numpy(), atol=1e-4)
 
 
-def test_label_words_are_frequent_expected_and_pure():
+def test_entlm_ner_label_words_are_frequent_expected_and_pure():
     expected = torch.tensor([[0.1, 0.1, 0.8, 0.0], [0.1, 0.1, 0.0, 0.8]])
     counts = [{0: 4, 1: 3, 2: 1}, {0: 3, 3: 2}]
     assert rank_words(counts, expected, purity=0.6) == [[2, 1], [3]]
@@ -89,7 +89,7 @@ def test_label_words_are_frequent_expected_and_pure():
     assert rank_words([{}, {3: 1}], expected, purity=0.6) == [[], [3]]
 
 
-def test_labels_without_words_go_by_their_names(tiny_encoder):
+def test_entlm_ner_labels_without_words_go_by_their_names(tiny_encoder):
     nlp = build(tiny_encoder)
     examples = examples_of(nlp, [(["Unheardofness"], ["B-politicalParty"]), (["R"], ["B-LOC"])])
     nlp.initialize(lambda: examples)
@@ -98,7 +98,7 @@ def test_labels_without_words_go_by_their_names(tiny_encoder):
     assert words["politicalParty"] == tokenizer.tokenize("political party") and words["LOC"] == ["r"]
 
 
-def test_labels_begin_as_likely_as_the_words_of_their_entities(tiny_encoder):
+def test_entlm_ner_labels_begin_as_likely_as_the_words_of_their_entities(tiny_encoder):
     nlp = build(tiny_encoder)
     examples = examples_of(nlp)
     nlp.initialize(lambda: examples)
@@ -110,7 +110,7 @@ def test_labels_begin_as_likely_as_the_words_of_their_entities(tiny_encoder):
     assert len(gaps) > 5 and abs(sum(gaps) / len(gaps) - math.log(2)) < 1.0
 
 
-def test_labels_of_the_same_name_come_from_the_source(tiny_encoder, trained):
+def test_entlm_ner_labels_of_the_same_name_come_from_the_source(tiny_encoder, trained):
     nlp = build(tiny_encoder)
     nlp.get_pipe("entlm_ner").add_label("new")
     nlp.initialize(lambda: examples_of(nlp))
@@ -122,14 +122,14 @@ def test_labels_of_the_same_name_come_from_the_source(tiny_encoder, trained):
     assert torch.equal(target.labels[0], before[0])
 
 
-def test_it_can_be_initialized_again(trained):
+def test_entlm_ner_it_can_be_initialized_again(trained):
     examples = examples_of(trained, [*TEXTS, (["Thriller"], ["B-WORK"])])
     trained.initialize(lambda: examples)
     assert set(trained.get_pipe("entlm_ner").labels) == {"LOC", "PER", "WORK"}
     trained.update(examples)
 
 
-def test_it_learns_and_comes_back_from_disk(trained, tiny_encoder, tmp_path):
+def test_entlm_ner_it_learns_and_comes_back_from_disk(trained, tiny_encoder, tmp_path):
     examples = examples_of(trained)
     assert trained.evaluate(examples)["ents_f"] == 1.0
     doc = trained(examples[0].predicted.copy())
@@ -142,7 +142,7 @@ def test_it_learns_and_comes_back_from_disk(trained, tiny_encoder, tmp_path):
     assert bytes_again.evaluate(examples_of(bytes_again))["ents_f"] == 1.0
 
 
-def test_predictions_do_not_depend_on_the_batch_nor_on_windows(trained):
+def test_entlm_ner_predictions_do_not_depend_on_the_batch_nor_on_windows(trained):
     model = trained.get_pipe("entlm_ner").model
     words = ["Ann", "sang", "in", "Rome", " ", "and", "Bob", "left"] * 40
     docs = [Doc(trained.vocab, words=words[:n]) for n in (0, 1, 5, 40, 320)]
@@ -158,7 +158,7 @@ def test_predictions_do_not_depend_on_the_batch_nor_on_windows(trained):
     assert all(together[-1][i].any() for i in range(320) if i % 8 != 4)
 
 
-def test_missing_annotation_teaches_nothing(trained):
+def test_entlm_ner_missing_annotation_teaches_nothing(trained):
     pipe = trained.get_pipe("entlm_ner")
     doc = Doc(trained.vocab, words=["Ann", "sang"], ents=["", "O"])
     scores, _ = pipe.model.begin_update([doc])
@@ -168,7 +168,7 @@ def test_missing_annotation_teaches_nothing(trained):
     assert trained.update([Example(Doc(trained.vocab), Doc(trained.vocab))], sgd=None) == {"entlm_ner": 0.0}
 
 
-def test_late_labels_and_strange_settings_are_refused(trained, tiny_encoder):
+def test_entlm_ner_late_labels_and_strange_settings_are_refused(trained, tiny_encoder):
     with pytest.raises(LownerError, match="LN048"):
         trained.get_pipe("entlm_ner").add_label("NEW")
     with pytest.raises(LownerError, match="LN043"):

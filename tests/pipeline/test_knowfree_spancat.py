@@ -58,7 +58,7 @@ def found(doc, key="sc"):
     return [(span.start, span.end, span.label_) for span in doc.spans[key]]
 
 
-def test_overfitting_io(nlp, examples, tmp_path):
+def test_knowfree_spancat_overfitting_io(nlp, examples, tmp_path):
     losses = trained(nlp, examples, steps=120, set_ents=True)
     assert losses[-1] < 0.05 * losses[0]
     doc = nlp(TEXTS[1][0])
@@ -80,14 +80,14 @@ def test_overfitting_io(nlp, examples, tmp_path):
     assert evaluated["spans_sc_f"] == evaluated["spans_sc_detect_f"] == 1.0
 
 
-def test_weights_are_stored_as_safetensors(nlp, examples):
+def test_knowfree_spancat_weights_are_stored_as_safetensors(nlp, examples):
     trained(nlp, examples, steps=1)
     (shim,) = nlp.get_pipe(NAME).model.get_ref("torch").shims
     state = shim._serialize_model(shim._model)
     assert b'"__metadata__"' in state[:400] and b"pickle" not in state
 
 
-def test_pipe_equals_call_in_any_batch(nlp, examples):
+def test_knowfree_spancat_pipe_equals_call_in_any_batch(nlp, examples):
     trained(nlp, examples, threshold=0.0, decoding="all", steps=3)
     texts = [text for text, _ in TEXTS] + ["one", "a much longer text about London and Ada Lovelace " * 3]
     alone = [nlp(text) for text in texts]
@@ -101,7 +101,7 @@ def test_pipe_equals_call_in_any_batch(nlp, examples):
 
 
 @pytest.mark.parametrize("interaction", ["attention", "cnn", "none"])
-def test_odd_docs(nlp, examples, interaction):
+def test_knowfree_spancat_odd_docs(nlp, examples, interaction):
     trained(nlp, examples, steps=2, model={"interaction": interaction}, threshold=0.0)
     for words in ([], ["one"], [" ", "\n", "\t"], ["x" * 2000], ["word"] * 3000):
         doc = nlp.get_pipe(NAME)(Doc(nlp.vocab, words=words))
@@ -110,13 +110,13 @@ def test_odd_docs(nlp, examples, interaction):
     assert [found(doc) for doc in nlp.pipe(["", ""])] == [[], []]
 
 
-def test_a_batch_of_empty_docs_is_no_step(nlp, examples):
+def test_knowfree_spancat_a_batch_of_empty_docs_is_no_step(nlp, examples):
     trained(nlp, examples, steps=1)
     empty = Example(nlp.make_doc(""), nlp.make_doc(""))
     assert nlp.update([empty], losses={})[NAME] == 0.0
 
 
-def test_long_docs_are_not_cut(nlp, examples):
+def test_knowfree_spancat_long_docs_are_not_cut(nlp, examples):
     trained(nlp, examples)
     words = ["padding"] * (BAND_CELLS["cpu"]) + TEXTS[0][0].split()
     doc = nlp.get_pipe(NAME)(Doc(nlp.vocab, words=words))
@@ -124,17 +124,17 @@ def test_long_docs_are_not_cut(nlp, examples):
     assert (offset + 4, offset + 6, "PER") in found(doc)
 
 
-def test_max_span_length_comes_from_the_data(nlp, examples):
+def test_knowfree_spancat_max_span_length_comes_from_the_data(nlp, examples):
     trained(nlp, examples, steps=1)
     assert nlp.get_pipe(NAME).cfg["width"] == 4
 
 
-def test_spans_longer_than_the_band_are_counted(nlp, examples):
+def test_knowfree_spancat_spans_longer_than_the_band_are_counted(nlp, examples):
     with pytest.warns(UserWarning, match="1 of 5 gold spans are longer than max_span_length = 2"):
         trained(nlp, examples, steps=1, max_span_length=2)
 
 
-def test_extension_labels_train_and_are_not_predicted(nlp, make_doc, make_example):
+def test_knowfree_spancat_extension_labels_train_and_are_not_predicted(nlp, make_doc, make_example):
     doc = make_doc(TEXTS[0][0], *TEXTS[0][1])
     doc.spans["sc_ext"] = [spacy.tokens.Span(doc, 2, 3, "VERB"), spacy.tokens.Span(doc, 0, 1, "PROPN")]
     trained(nlp, [make_example(doc)])
@@ -148,7 +148,7 @@ def test_extension_labels_train_and_are_not_predicted(nlp, make_doc, make_exampl
     assert off.get_pipe(NAME).cfg["extension_labels"] == []
 
 
-def test_doc_weight_scales_the_gradient(nlp, examples):
+def test_knowfree_spancat_doc_weight_scales_the_gradient(nlp, examples):
     trained(nlp, examples, steps=1)
     pipe = nlp.get_pipe(NAME)
     one = examples[:1]
@@ -160,7 +160,7 @@ def test_doc_weight_scales_the_gradient(nlp, examples):
     numpy.testing.assert_allclose(light_gradient.logits, 0.4 * gradient.logits, rtol=1e-5, atol=1e-8)
 
 
-def test_gradient_is_that_of_the_loss(nlp, examples):
+def test_knowfree_spancat_gradient_is_that_of_the_loss(nlp, examples):
     trained(nlp, examples, steps=1)
     pipe = nlp.get_pipe(NAME)
     logits, _ = pipe.model.begin_update([eg.predicted for eg in examples])
@@ -171,21 +171,21 @@ def test_gradient_is_that_of_the_loss(nlp, examples):
     assert (more - loss) / 0.01 == pytest.approx(float(gradient.logits[cell]), rel=0.05)
 
 
-def test_tokenization_of_predicted_and_gold_may_differ(nlp):
+def test_knowfree_spancat_tokenization_of_predicted_and_gold_may_differ(nlp):
     gold = Doc(nlp.vocab, words=["Ada", "Love", "lace", "sang"], spaces=[True, False, True, False])
     gold.spans["sc"] = [spacy.tokens.Span(gold, 0, 3, "PER")]
     trained(nlp, [Example(nlp.make_doc("Ada Lovelace sang"), gold)])
     assert found(nlp("Ada Lovelace sang")) == [(0, 2, "PER")]
 
 
-def test_spans_that_fit_no_words_are_counted(nlp):
+def test_knowfree_spancat_spans_that_fit_no_words_are_counted(nlp):
     gold = Doc(nlp.vocab, words=["Love", "lace", "sang"], spaces=[False, True, False])
     gold.spans["sc"] = [spacy.tokens.Span(gold, 0, 1, "PER"), spacy.tokens.Span(gold, 2, 3, "ACT")]
     with pytest.warns(UserWarning, match="1 of 2 gold spans do not fit"):
         trained(nlp, [Example(nlp.make_doc("Lovelace sang"), gold)], steps=1)
 
 
-def test_training_goes_on_after_loading(nlp, examples, tmp_path):
+def test_knowfree_spancat_training_goes_on_after_loading(nlp, examples, tmp_path):
     losses = trained(nlp, examples, steps=30)
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
@@ -194,14 +194,14 @@ def test_training_goes_on_after_loading(nlp, examples, tmp_path):
     assert resumed[0] < 2 * losses[-1] + 0.05 and resumed[-1] < losses[-1]
 
 
-def test_labels_can_be_given(nlp, examples):
+def test_knowfree_spancat_labels_can_be_set(nlp, examples):
     add_pipe(nlp)
     pipe = nlp.get_pipe(NAME)
     pipe.initialize(lambda: examples, labels=["PER", "LOC", "ORG", "MISC"])
     assert pipe.label_data == ["PER", "LOC", "ORG", "MISC"]
 
 
-def test_unknown_label_in_training_data(nlp, examples, make_doc, make_example):
+def test_knowfree_spancat_unknown_label_in_training_data(nlp, examples, make_doc, make_example):
     trained(nlp, examples, steps=1)
     with pytest.raises(LownerError, match="LN043.*'DRUG'"):
         nlp.update([make_example(make_doc("aspirin", (0, 1, "DRUG")))])
@@ -217,7 +217,7 @@ def test_unknown_label_in_training_data(nlp, examples, make_doc, make_example):
         ({"model": {"interaction": "rnn"}}, "interaction.*'rnn' is not .*'attention', 'cnn', 'none'"),
     ],
 )
-def test_bad_settings_are_named(nlp, config, message):
+def test_knowfree_spancat_bad_settings_are_named(nlp, config, message):
     with pytest.raises((LownerError, ConfigValidationError), match=message):
         add_pipe(nlp, **config)
 
@@ -228,7 +228,7 @@ def test_knowfree_spancat_checks_decoding_without_config(nlp):
         KnowFREESpanCategorizer(nlp.vocab, model, decoding="best")
 
 
-def test_no_labels(nlp, make_doc, make_example):
+def test_knowfree_spancat_no_labels(nlp, make_doc, make_example):
     add_pipe(nlp)
     with pytest.raises(LownerError, match="LN041"):
         nlp.initialize(lambda: [make_example(make_doc("nothing"))])
@@ -240,13 +240,13 @@ def test_knowfree_spancat_not_initialized(nlp):
         nlp("some text")
 
 
-def test_other_spans_key(nlp, make_doc, make_example):
+def test_knowfree_spancat_other_spans_key(nlp, make_doc, make_example):
     doc = make_doc(TEXTS[0][0], *TEXTS[0][1], key="mine")
     trained(nlp, [make_example(doc)], spans_key="mine")
     assert found(nlp(TEXTS[0][0]), "mine") == TEXTS[0][1]
 
 
-def test_descriptions_travel_with_the_model(nlp, examples, tmp_path, monkeypatch):
+def test_knowfree_spancat_descriptions_travel_with_the_model(nlp, examples, tmp_path, monkeypatch):
     vectors = {"a person": [1.0] + [0.0] * 15, "loc": [0.0, 1.0] + [0.0] * 14, "org": [0.0, 0.0, 1.0] + [0.0] * 13}
     embed = lambda texts, name: numpy.asarray([vectors[text] for text in texts], dtype="float32")  # noqa: E731
     monkeypatch.setattr("spacy_lowner.pipeline.knowfree_spancat.embed_texts", embed)
@@ -260,7 +260,7 @@ def test_descriptions_travel_with_the_model(nlp, examples, tmp_path, monkeypatch
     assert found(loaded(TEXTS[0][0])) == found(nlp(TEXTS[0][0]))
 
 
-def test_two_processes(nlp, examples):
+def test_knowfree_spancat_two_processes(nlp, examples):
     import torch
 
     threads = torch.get_num_threads()
@@ -289,7 +289,7 @@ def test_knowfree_spancat_pickles_for_spawned_processes(nlp, examples):
     assert expected and [tuple(span) for span in json.loads(done.stdout)] == expected
 
 
-def test_docs_without_extension_labels_teach_nothing_about_them(nlp, make_doc, make_example):
+def test_knowfree_spancat_docs_without_extension_labels_teach_nothing_about_them(nlp, make_doc, make_example):
     with_labels, without = (make_doc(TEXTS[0][0], *TEXTS[0][1]) for _ in range(2))
     with_labels.spans["sc_ext"] = [spacy.tokens.Span(with_labels, 2, 3, "VERB")]
     trained(nlp, [make_example(with_labels)], steps=1)
@@ -301,7 +301,7 @@ def test_docs_without_extension_labels_teach_nothing_about_them(nlp, make_doc, m
         assert gradient.logits[..., :2].any() and gradient.logits[..., 2:].any() == learns
 
 
-def test_docs_teach_nothing_about_extension_labels_of_others(nlp, make_doc, make_example):
+def test_knowfree_spancat_docs_teach_nothing_about_extension_labels_of_others(nlp, make_doc, make_example):
     by_nltk, by_spacy, unknown = (make_doc(TEXTS[0][0], *TEXTS[0][1]) for _ in range(3))
     write_extensions(by_nltk, "nltk", {"pos": [LabeledSpan(2, 3, "VBD")]})
     write_extensions(by_spacy, "spacy:x", {"pos": [LabeledSpan(2, 3, "VERB")]})

@@ -54,21 +54,21 @@ def assert_same(nlp, other):
 
 
 @pytest.mark.parametrize("name", LISTENING)
-def test_pipeline_with_a_renamed_transformer(name, tiny_encoder, tmp_path):
+def test_saved_pipeline_with_a_renamed_transformer(name, tiny_encoder, tmp_path):
     nlp = built(name, tiny_encoder)
     nlp.rename_pipe("transformer", "encoder")
     nlp.to_disk(tmp_path)
     assert_same(nlp, spacy.load(tmp_path))
 
 
-def test_pipeline_with_a_renamed_span_pipe(tiny_encoder, tmp_path):
+def test_saved_pipeline_with_a_renamed_span_pipe(tiny_encoder, tmp_path):
     nlp = built("knowfree", tiny_encoder)
     nlp.rename_pipe("knowfree_spancat", "entities")
     nlp.to_disk(tmp_path)
     assert_same(nlp, spacy.load(tmp_path))
 
 
-def test_pipeline_with_replaced_listeners(tiny_encoder, tmp_path):
+def test_saved_pipeline_with_replaced_listeners(tiny_encoder, tmp_path):
     nlp = built("knowfree", tiny_encoder)
     before = answer(nlp)
     nlp.replace_listeners("transformer", "knowfree_spancat", ["model.tok2vec"])
@@ -78,12 +78,12 @@ def test_pipeline_with_replaced_listeners(tiny_encoder, tmp_path):
     assert_same(nlp, spacy.load(tmp_path))
 
 
-def test_pipeline_without_its_transformer_still_loads(tiny_encoder, tmp_path):
+def test_saved_pipeline_without_its_transformer_still_loads(tiny_encoder, tmp_path):
     built("knowfree", tiny_encoder).to_disk(tmp_path)
     assert spacy.load(tmp_path, exclude=["transformer"]).pipe_names == ["knowfree_spancat", "trf_data_cleaner"]
 
 
-def test_span_pipe_sourced_into_another_pipeline(tiny_encoder, tmp_path):
+def test_saved_span_pipe_sourced_into_another_pipeline(tiny_encoder, tmp_path):
     nlp = built("knowfree", tiny_encoder)
     other = spacy.blank("en")
     for name in ("transformer", "knowfree_spancat"):
@@ -93,12 +93,12 @@ def test_span_pipe_sourced_into_another_pipeline(tiny_encoder, tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda path: path.stem)
-def test_config_has_no_reference_between_components(path):
+def test_saved_config_has_no_reference_between_components(path):
     components = {k: v for k, v in util.load_config(path, interpolate=False)["components"].items()}
     assert "${components" not in srsly.json_dumps(components)
 
 
-def test_doc_of_our_configs_has_a_vector_as_spacys_have(tiny_encoder):
+def test_saved_doc_of_our_configs_has_a_vector_as_spacys_have(tiny_encoder):
     doc = built("knowfree", tiny_encoder)(TEXT)
     plain = spacy.blank("en")(TEXT)
     assert (doc.has_vector, doc[0].has_vector, doc[0:2].has_vector) == (False, False, False)
@@ -109,7 +109,7 @@ def test_doc_of_our_configs_has_a_vector_as_spacys_have(tiny_encoder):
     assert doc._.trf_data is None
 
 
-def test_spacy_assemble_as_the_docs_say(tiny_encoder, tmp_path):
+def test_saved_spacy_assemble_as_the_docs_say(tiny_encoder, tmp_path):
     options = ["--paths.train", "x", "--paths.dev", "x", "--paths.encoder", tiny_encoder]
     options += [
         "--training.optimizer.learn_rate.total_steps",
@@ -125,7 +125,7 @@ def test_spacy_assemble_as_the_docs_say(tiny_encoder, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil", "a/b.json", "merges.py", ""])
-def test_tokenizer_file_that_leads_elsewhere(name):
+def test_saved_tokenizer_file_that_leads_elsewhere(name):
     with pytest.raises(LownerError, match="LN161"):
         tokenizer_from_files({name: "text"})
 
@@ -133,7 +133,7 @@ def test_tokenizer_file_that_leads_elsewhere(name):
 @pytest.mark.parametrize(
     "files", [{"../evil.txt": b""}, {"/tmp/evil": b""}, {"kwargs": {"trust_remote_code": True}}, {"..": b""}]
 )
-def test_transformer_that_writes_elsewhere_is_refused(files, tiny_encoder):
+def test_saved_transformer_that_writes_elsewhere_is_refused(files, tiny_encoder):
     nlp = built("knowfree", tiny_encoder)
     shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
     state = srsly.msgpack_loads(shim.to_bytes())
@@ -142,7 +142,7 @@ def test_transformer_that_writes_elsewhere_is_refused(files, tiny_encoder):
         shim.from_bytes(srsly.msgpack_dumps(state))
 
 
-def test_tokenizer_with_code_of_its_own_is_not_run(tiny_encoder):
+def test_saved_tokenizer_with_code_of_its_own_is_not_run(tiny_encoder):
     from transformers import AutoTokenizer
 
     from spacy_lowner.models.hf.pieces import tokenizer_files
@@ -174,13 +174,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_support_that_does_not_fit_is_refused(nlp, name):
+def test_saved_support_that_does_not_fit_is_refused(nlp, name):
     assert len(Support().from_bytes(supported(nlp), nlp.vocab)) == 2
     with pytest.raises(ValueError):
         Support().from_bytes(supported(nlp, **{name: WRONG[name]}), nlp.vocab)
 
 
-def test_support_that_is_refused_leaves_the_old_one(nlp):
+def test_saved_support_that_is_refused_leaves_the_old_one(nlp):
     support = Support().from_bytes(supported(nlp), nlp.vocab)
     with pytest.raises(ValueError):
         support.from_bytes(supported(nlp, labels=numpy.asarray([0, -1])), nlp.vocab)

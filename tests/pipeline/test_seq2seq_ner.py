@@ -39,7 +39,7 @@ def tokenizer(request, tiny_encoder, tiny_t5):
     return load_tokenizer(tiny_encoder if request.param == "bert" else tiny_t5)
 
 
-def test_quotes_and_backslashes_of_words_are_written_as_json_has_them(tmp_path, tiny_t5):
+def test_seq2seq_ner_escapes_quotes_and_backslashes(tmp_path, tiny_t5):
     tokenizer = load_tokenizer(tiny_t5)
     words = ["Edward", '"', "Ted", '"', "a\\b"]
     pieces = pieces_of_words(tokenizer, words)
@@ -65,7 +65,7 @@ def walk(grammar, words, draw, limit):
     return pieces
 
 
-def test_a_type_with_quotes_is_escaped(tokenizer):
+def test_seq2seq_ner_a_type_with_quotes_is_escaped(tokenizer):
     grammar = JSONGrammar(tokenizer, {"Q": 'a "so-called" type'})
     written = grammar.encode(pieces_of_words(tokenizer, ["Ann"]), [Mention("Q", 0, 1)])
     assert '"a\\"so-called\\"type":["' in tokenizer.decode(written, skip_special_tokens=True).replace(" ", "").replace(
@@ -74,7 +74,7 @@ def test_a_type_with_quotes_is_escaped(tokenizer):
 
 
 @pytest.mark.parametrize("text", ["Ann met Bob Ann", "a", "", '" { } ] , "', "New New York \n York", "x" * 60])
-def test_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text):
+def test_seq2seq_ner_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text):
     doc_words = text.split(" ") if text else []
     words = pieces_of_words(tokenizer, doc_words)
     grammar = JSONGrammar(tokenizer, LABELS)
@@ -92,7 +92,7 @@ def test_every_output_is_valid_and_its_mentions_are_of_the_text(tokenizer, text)
     assert grammar.decode(pieces[:-1], words) is None and grammar.decode([], words) is None
 
 
-def test_what_is_written_is_read(tokenizer):
+def test_seq2seq_ner_parses_generated_outputs(tokenizer):
     words = pieces_of_words(tokenizer, "Ann met Bob of the New Party".split())
     grammar = JSONGrammar(tokenizer, LABELS)
     mentions = [Mention("PER", 0, 1), Mention("politicalParty", 5, 7), Mention("PER", 2, 3)]
@@ -105,7 +105,7 @@ def test_what_is_written_is_read(tokenizer):
     assert choices[0] == pieces[:1] and choices[-1] == pieces[-1:]
 
 
-def test_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
+def test_seq2seq_ner_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
     words = pieces_of_words(tokenizer, ["abcdefghij" * 4])
     grammar = JSONGrammar(tokenizer, {"PER": "p"})
     pieces = grammar.encode(words, [Mention("PER", 0, 1)])
@@ -118,7 +118,7 @@ def test_a_word_of_many_pieces_is_brought_to_its_end(tokenizer):
     assert states[0].mentions == (Mention("PER", 0, 1),)
 
 
-def test_repeated_mentions_take_the_next_place():
+def test_seq2seq_ner_repeated_mentions_take_the_next_position():
     ann, saw, new, space = [1], [2], [3, 4], []
     words = [ann, saw, ann, space, new, ann]
     written = [Mention("PER", 0, 1), Mention("LOC", 4, 6), Mention("PER", 0, 1), Mention("ORG", 0, 1)]
@@ -127,7 +127,7 @@ def test_repeated_mentions_take_the_next_place():
     assert place_mentions(words, [Mention("PER", 2, 5)]) == [Mention("PER", 2, 5)] and place_mentions([], []) == []
 
 
-def test_quotes_in_a_text_do_not_multiply_what_an_output_may_be(tokenizer):
+def test_seq2seq_ner_quotes_in_a_text_do_not_multiply_what_an_output_may_be(tokenizer):
     words = pieces_of_words(tokenizer, ('"a" , ' * 20).split())
     grammar = JSONGrammar(tokenizer, LABELS)
     states = grammar.start()
@@ -160,7 +160,7 @@ def build(path, **config):
     return nlp
 
 
-def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
+def test_seq2seq_ner_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
     nlp = build(tiny_t5, model={"max_input_tokens": 4000})
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
@@ -169,7 +169,7 @@ def test_a_word_that_no_output_has_room_for_is_no_mention(tiny_t5):
     assert written.valid and len(written.pieces) < 200 and all(mention.start > 0 for mention in written.mentions)
 
 
-def test_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5):
+def test_seq2seq_ner_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     model = nlp.get_pipe("seq2seq_ner").model
@@ -181,7 +181,7 @@ def test_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5):
     assert mentions_in([Mention("PER", 0, 1), Mention("PER", 1, 2)], [[], [5]]) == [Mention("PER", 1, 2)]
 
 
-def test_types_of_the_same_pieces_are_refused(tiny_t5):
+def test_seq2seq_ner_types_of_the_same_pieces_are_refused(tiny_t5):
     with pytest.raises(LownerError, match="LN069"):
         JSONGrammar(load_tokenizer(tiny_t5), {"人": "人", "地": "地"})
     nlp = build(tiny_t5)
@@ -189,7 +189,7 @@ def test_types_of_the_same_pieces_are_refused(tiny_t5):
         nlp.initialize(lambda: examples_of(nlp, [(["Ann", "Bob"], ["B-人", "B-地"])]))
 
 
-def test_a_score_is_a_probability_among_what_may_come(tiny_t5):
+def test_seq2seq_ner_a_score_is_a_probability_among_what_may_come(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
@@ -210,7 +210,7 @@ def test_a_score_is_a_probability_among_what_may_come(tiny_t5):
 
 
 @pytest.mark.parametrize("num_beams", [1, 2])
-def test_it_learns_and_comes_back_from_disk(tiny_t5, num_beams, tmp_path):
+def test_seq2seq_ner_it_learns_and_comes_back_from_disk(tiny_t5, num_beams, tmp_path):
     spacy.util.fix_random_seed(0)
     nlp = build(tiny_t5, model={"num_beams": num_beams})
     examples = examples_of(nlp)
@@ -227,7 +227,7 @@ def test_it_learns_and_comes_back_from_disk(tiny_t5, num_beams, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*LN110")
 @pytest.mark.filterwarnings("ignore:.*LN111")
-def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
+def test_seq2seq_ner_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
     nlp = build(tiny_encoder, model={"max_input_tokens": 64, "max_new_tokens": 20})
     examples = examples_of(nlp)
     optimizer = nlp.initialize(lambda: examples)
@@ -243,7 +243,7 @@ def test_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111")
-def test_the_packaged_encoder_writes_too():
+def test_seq2seq_ner_the_packaged_encoder_writes_too():
     spacy.util.fix_random_seed(0)
     nlp = build("minilm", model={"max_new_tokens": 24})
     optimizer = nlp.initialize(lambda: examples_of(nlp))
@@ -260,7 +260,7 @@ def test_the_packaged_encoder_writes_too():
 @pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111")
 @pytest.mark.parametrize("num_beams", [1, 2])
-def test_gpu_writes_what_cpu_writes(tiny_t5, num_beams, tmp_path):
+def test_seq2seq_ner_gpu_writes_what_cpu_writes(tiny_t5, num_beams, tmp_path):
     spacy.util.fix_random_seed(0)
     nlp = build(tiny_t5, model={"num_beams": num_beams})
     optimizer = nlp.initialize(lambda: examples_of(nlp))
@@ -278,7 +278,7 @@ def test_gpu_writes_what_cpu_writes(tiny_t5, num_beams, tmp_path):
         spacy.require_cpu()
 
 
-def test_untrained_outputs_are_of_the_text(tiny_t5):
+def test_seq2seq_ner_untrained_outputs_are_of_the_text(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     words = ["Ann", "sang", "in", "Rome", "."]
@@ -286,7 +286,7 @@ def test_untrained_outputs_are_of_the_text(tiny_t5):
         assert written.valid and all(0 <= start < end <= 5 for _, start, end in written.mentions)
 
 
-def test_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
+def test_seq2seq_ner_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
@@ -298,7 +298,7 @@ def test_an_output_at_its_limit_is_closed_and_counted(tiny_t5):
         pipe(doc)
 
 
-def test_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
+def test_seq2seq_ner_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     model = nlp.get_pipe("seq2seq_ner").model
@@ -307,7 +307,7 @@ def test_what_a_model_forces_by_itself_does_not_reach_the_output(tiny_t5):
     assert all(written.valid for written in generate(model, [Seq2SeqInput(["Ann", "sang"], "", {"PER": "per"})] * 3))
 
 
-def test_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
+def test_seq2seq_ner_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
     nlp = build(tiny_t5)
     nlp.get_pipe("seq2seq_ner").add_label("a very long name of a type " * 5)
     with pytest.raises(LownerError, match="LN057.*3 types"):
@@ -318,7 +318,7 @@ def test_too_many_types_for_an_input_are_refused(tiny_t5, tiny_encoder):
         nlp.initialize(lambda: examples_of(nlp))
 
 
-def test_reasoning_is_read_and_cut_before_text(tiny_t5):
+def test_seq2seq_ner_reasoning_is_read_and_cut_before_text(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     pipe = nlp.get_pipe("seq2seq_ner")
@@ -333,7 +333,7 @@ def test_reasoning_is_read_and_cut_before_text(tiny_t5):
     assert len(cut) == 128 and cut[: len(plain) - 1] == plain[:-1]
 
 
-def test_long_docs_are_read_in_windows(tiny_t5):
+def test_seq2seq_ner_long_docs_are_read_in_windows(tiny_t5):
     nlp = build(tiny_t5, window=3)
     examples = examples_of(
         nlp, [(["Ann", "sang", "in", "Rome", "and", "Oslo", "."], ["B-PER", "O", "O", "B-LOC", "O", "B-LOC", "O"])]
@@ -345,7 +345,7 @@ def test_long_docs_are_read_in_windows(tiny_t5):
     ]  # fmt: skip
 
 
-def test_a_gold_entity_is_not_cut_in_two(tiny_t5):
+def test_seq2seq_ner_a_gold_entity_is_not_cut_in_two(tiny_t5):
     nlp = build(tiny_t5, window=4)
     examples = examples_of(nlp, [("we saw the New York bridge".split(), ["O", "O", "O", "B-LOC", "I-LOC", "O"])])
     nlp.initialize(lambda: examples)
@@ -355,7 +355,7 @@ def test_a_gold_entity_is_not_cut_in_two(tiny_t5):
     ]  # fmt: skip
 
 
-def test_a_second_initialization_forgets_what_was_learned(tiny_t5):
+def test_seq2seq_ner_a_second_initialization_forgets_what_was_learned(tiny_t5):
     nlp = build(tiny_t5)
     examples = examples_of(nlp)
     optimizer = nlp.initialize(lambda: examples)
@@ -367,7 +367,7 @@ def test_a_second_initialization_forgets_what_was_learned(tiny_t5):
     assert shim.to_bytes() == untrained
 
 
-def test_roberta_counts_positions_from_its_padding():
+def test_seq2seq_ner_roberta_counts_positions_from_its_padding():
     config = RobertaConfig(
         vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
         max_position_embeddings=66, pad_token_id=1, is_decoder=True, add_cross_attention=True,
@@ -376,7 +376,7 @@ def test_roberta_counts_positions_from_its_padding():
     assert max_positions(both, "encoder") == max_positions(both, "decoder") == 64
 
 
-def test_context_is_read_where_nobody_has_made_its_attribute():
+def test_seq2seq_ner_context_is_read_where_nobody_has_made_its_attribute():
     doc = Doc(spacy.blank("en").vocab, words=["Ann"])
     assert context_of(doc, "not_made_yet") == ""
     doc._.not_made_yet = ["Ann is a singer.", "So is Bob."]
@@ -386,7 +386,7 @@ def test_context_is_read_where_nobody_has_made_its_attribute():
     Doc.remove_extension("not_made_yet")
 
 
-def test_missing_annotation_and_unknown_labels(tiny_t5):
+def test_seq2seq_ner_missing_annotation_and_unknown_labels(tiny_t5):
     nlp = build(tiny_t5)
     nlp.initialize(lambda: examples_of(nlp))
     assert nlp.update(examples_of(nlp, [(["Ann", "sang"], ["B-PER", ""])]), sgd=None) == {"seq2seq_ner": 0.0}
@@ -400,7 +400,7 @@ def test_missing_annotation_and_unknown_labels(tiny_t5):
         build(tiny_t5).update(examples_of(nlp))
 
 
-def test_labels_that_are_written_alike_and_odd_windows_are_refused(tiny_t5):
+def test_seq2seq_ner_labels_that_are_written_alike_and_odd_windows_are_refused(tiny_t5):
     pipe = build(tiny_t5).get_pipe("seq2seq_ner")
     pipe.add_label("political party")
     with pytest.raises(LownerError, match="LN058"):
@@ -409,7 +409,7 @@ def test_labels_that_are_written_alike_and_odd_windows_are_refused(tiny_t5):
         spacy.blank("en").add_pipe("seq2seq_ner", config={"window": 0})
 
 
-def test_outputs_end_before_a_decoder_has_no_more_positions(tiny_encoder):
+def test_seq2seq_ner_outputs_end_before_a_decoder_has_no_more_positions(tiny_encoder):
     nlp = build(tiny_encoder, model={"max_input_tokens": 64})
     nlp.initialize(lambda: examples_of(nlp))
     model = nlp.get_pipe("seq2seq_ner").model

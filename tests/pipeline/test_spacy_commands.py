@@ -51,13 +51,13 @@ def found(doc):
     return [(span.start, span.end, span.label_) for span in doc.spans["sc"]]
 
 
-def test_spacys_tok2vec_listener(trained, saved):
+def test_spacy_commands_spacys_tok2vec_listener(trained, saved):
     assert found(trained(GOLD[0][0])) == GOLD[0][1]
     assert [found(doc) for doc in trained.pipe([text for text, _ in GOLD])] == [spans for _, spans in GOLD]
     assert found(spacy.load(saved / "model")(GOLD[0][0])) == GOLD[0][1]
 
 
-def test_find_threshold(saved):
+def test_spacy_commands_find_threshold(saved):
     best, score, scores = find_threshold(
         saved / "model",
         saved / "dev.spacy",
@@ -70,7 +70,7 @@ def test_find_threshold(saved):
     assert score == 1.0 and 0 < best < 1 and len(scores) == 4 and scores[0.0] < 1.0
 
 
-def test_benchmark_speed(saved):
+def test_spacy_commands_benchmark_speed(saved):
     arguments = [
         "benchmark",
         "speed",

@@ -40,7 +40,7 @@ def trained():
     return nlp, docs
 
 
-def test_extension_labels_go_with_their_targets(trained):
+def test_drawing_extension_labels_go_with_their_targets(trained):
     nlp, docs = trained
     means, extensions, targets = extension_means(nlp, docs)
     assert (extensions, targets) == (["human", "town"], ["LOC", "PER"])
@@ -50,14 +50,14 @@ def test_extension_labels_go_with_their_targets(trained):
     assert nlp.get_pipe("knowfree_spancat").model.predict(docs).logits.shape[-1] == 2
 
 
-def test_a_label_that_is_never_predicted_is_blank(trained):
+def test_drawing_a_label_that_is_never_predicted_is_blank(trained):
     means, _, _ = extension_means(trained[0], [trained[0].make_doc("")])
     assert numpy.isnan(means).all()
     with pytest.raises(LownerError, match="LN063"):
         extension_means(spacy.blank("en"), trained[1])
 
 
-def test_commands(trained, tmp_path):
+def test_drawing_commands(trained, tmp_path):
     nlp, docs = trained
     nlp.to_disk(tmp_path / "model")
     write_docs(docs, tmp_path / "old.spacy")
@@ -80,7 +80,7 @@ def test_commands(trained, tmp_path):
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (2, 1), (1, 4)])
-def test_few_texts_can_be_drawn(tmp_path, monkeypatch, sizes):
+def test_drawing_few_texts_can_be_drawn(tmp_path, monkeypatch, sizes):
     drawn = []
 
     def look(figure, path):
@@ -99,7 +99,7 @@ def test_few_texts_can_be_drawn(tmp_path, monkeypatch, sizes):
     assert "</svg>" in (tmp_path / "few.svg").read_text()
 
 
-def test_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
+def test_drawing_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
     inside = []
 
     def look(figure, path):
@@ -115,7 +115,7 @@ def test_a_legend_of_long_names_is_inside_of_the_picture(tmp_path, monkeypatch):
     assert inside == [True, True, True]
 
 
-def test_a_legend_of_long_names_fits():
+def test_drawing_a_legend_of_long_names_fits():
     pyplot = load_pyplot()
     figure, axis = pyplot.subplots(figsize=(3.6, 3.4))
     names = [f"parts of speech merged to classes and noun phrases {number}" for number in range(5)]

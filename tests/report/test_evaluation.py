@@ -14,7 +14,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("factory", ["spancat", "knowfree_spancat"])
-def test_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
+def test_evaluation_tuned_threshold_is_the_best_one(nlp, make_doc, factory):
     spacy.util.fix_random_seed(0)
     gold = [make_doc(text, *spans) for text, spans in TEXTS]
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
@@ -53,7 +53,7 @@ def test_evaluation_tune_threshold_with_one_label_per_span_and_empty_docs(nlp, m
         assert evaluate_pipeline(nlp, gold).f <= best["f"] + 1e-6
 
 
-def test_types_that_gold_does_not_know_are_mistakes(make_doc):
+def test_evaluation_types_that_gold_does_not_know_are_mistakes(make_doc):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "a type of the model alone", "pattern": "Rome"}])
     gold = Doc(Vocab(), words=["Ada", "saw", "Rome"])
@@ -61,14 +61,14 @@ def test_types_that_gold_does_not_know_are_mistakes(make_doc):
     assert evaluate_pipeline(nlp, [gold]).p == 0.0
 
 
-def test_a_threshold_stays_where_nothing_is_right(nlp, make_doc):
+def test_evaluation_a_threshold_stays_where_nothing_is_right(nlp, make_doc):
     pipe = nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "threshold": 0.3})
     doc = make_doc("Ada sang", (0, 1, "PER"))
     nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc)])
     assert tune_threshold(nlp, [make_doc("no one")])["f"] == 0.0 and pipe.cfg["threshold"] == 0.3
 
 
-def test_best_threshold_by_hand():
+def test_evaluation_best_threshold_by_hand():
     hits = [(0.9, True), (0.8, False), (0.7, True), (0.4, False)]
     assert best_threshold(hits, total=2) == pytest.approx({"threshold": 0.55, "p": 2 / 3, "r": 1.0, "f": 0.8})
     assert best_threshold([], total=2)["f"] == 0.0
@@ -88,6 +88,6 @@ def test_evaluation_best_threshold_at_the_floor():
     assert best_threshold([(0.05, True)], total=1, floor=0.05)["f"] == 0.0
 
 
-def test_nothing_to_tune(nlp, make_doc):
+def test_evaluation_nothing_to_tune(nlp, make_doc):
     with pytest.raises(LownerError, match="LN047"):
         tune_threshold(nlp, [make_doc("a", (0, 1, "X"))])

@@ -52,14 +52,14 @@ def line(run, f):
     }
 
 
-def test_every_combination_is_a_run(grid_path):
+def test_grid_every_combination_is_a_run(grid_path):
     runs = read_grid(grid_path).runs()
     assert len(runs) == 16 and len({run.key for run in runs}) == 16
     assert {run.seed for run in runs[:8]} == {0}
     assert {run.sample for run in runs} == {"full", "k5"}
 
 
-def test_a_run_is_done_until_config_or_data_change(grid_path, tmp_path):
+def test_grid_a_run_is_done_until_config_or_data_change(grid_path, tmp_path):
     runs = read_grid(grid_path).runs()
     lines = [line(run, 0.5) for run in runs[:3]]
     assert pending(runs, lines) == (runs[3:], [])
@@ -67,7 +67,7 @@ def test_a_run_is_done_until_config_or_data_change(grid_path, tmp_path):
     assert pending(read_grid(grid_path).runs(), lines) == (runs, [])
 
 
-def test_a_run_of_another_grid_is_not_done_again(grid_path):
+def test_grid_a_run_of_another_grid_is_not_done_again(grid_path):
     lines = [line(run, 0.5) for run in read_grid(grid_path).runs()]
     grid = json.loads(grid_path.read_text())
     grid_path.write_text(json.dumps({**grid, "title": "Other", "systems": {"uno": grid["systems"]["one"]}}))
@@ -77,12 +77,12 @@ def test_a_run_of_another_grid_is_not_done_again(grid_path):
     assert pending(read_grid(grid_path).runs(), lines + renamed) == ([], [])
 
 
-def test_the_latest_line_of_a_place_counts(grid_path):
+def test_grid_latest_keeps_the_last_line_of_a_position(grid_path):
     run = read_grid(grid_path).runs()[0]
     assert [one["scores"]["test"]["f"] for one in latest([line(run, 0.5), line(run, 0.7)])] == [0.7]
 
 
-def test_interrupted_grid_keeps_finished_lines(grid_path, tmp_path, monkeypatch):
+def test_grid_interrupted_grid_keeps_finished_lines(grid_path, tmp_path, monkeypatch):
     runs = read_grid(grid_path).runs()
     output = tmp_path / "lines.jsonl"
 
@@ -102,7 +102,7 @@ def test_interrupted_grid_keeps_finished_lines(grid_path, tmp_path, monkeypatch)
     assert len(pending(runs, read_lines(output))[0]) == 16 - len(done)
 
 
-def test_what_differs_in_its_test_alone_is_trained_once(grid_path, tmp_path, monkeypatch):
+def test_grid_what_differs_in_its_test_alone_is_trained_once(grid_path, tmp_path, monkeypatch):
     runs = read_grid(grid_path).runs()
     groups = []
     monkeypatch.setattr(
@@ -113,7 +113,7 @@ def test_what_differs_in_its_test_alone_is_trained_once(grid_path, tmp_path, mon
     assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs}
 
 
-def test_each_seed_can_have_data_of_its_own(grid_path, tmp_path):
+def test_grid_each_seed_can_have_data_of_its_own(grid_path, tmp_path):
     grid = json.loads(grid_path.read_text())
     grid["corpora"]["ai"]["train"] = str(tmp_path / "train_{seed}.txt")
     grid_path.write_text(json.dumps(grid))
@@ -125,7 +125,7 @@ def test_each_seed_can_have_data_of_its_own(grid_path, tmp_path):
     assert trained_on == {(seed, str(tmp_path / f"train_{seed}.txt")) for seed in (0, 1)}
 
 
-def test_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeypatch):
+def test_grid_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeypatch):
     runs = list({run.training_key: run for run in read_grid(grid_path).runs()}.values())[:3]
     all_begun = threading.Barrier(3)
 
@@ -141,7 +141,7 @@ def test_a_failed_run_does_not_lose_those_beside_it(grid_path, tmp_path, monkeyp
     assert {one["key"] for one in read_lines(tmp_path / "lines.jsonl")} == {run.key for run in runs[1:]}
 
 
-def test_keys_know_what_corpora_hold_and_not_how_it_is_packed(grid_path, tmp_path):
+def test_grid_keys_know_what_corpora_hold_and_not_how_it_is_packed(grid_path, tmp_path):
     grid, train = json.loads(grid_path.read_text()), tmp_path / "train.spacy"
     docs = load_corpus(tmp_path / "train.txt")
     for corpus in grid["corpora"].values():
@@ -159,7 +159,7 @@ def test_keys_know_what_corpora_hold_and_not_how_it_is_packed(grid_path, tmp_pat
     assert not set(keys(docs, 9)) & set(first)
 
 
-def test_a_retrained_source_makes_new_runs(grid_path, tmp_path):
+def test_grid_a_retrained_source_makes_new_runs(grid_path, tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     grid = json.loads(grid_path.read_text())
@@ -172,7 +172,7 @@ def test_a_retrained_source_makes_new_runs(grid_path, tmp_path):
     assert len(set(keys[0]) & set(keys[1])) == 8
 
 
-def test_tables_hold_mean_and_deviation(grid_path):
+def test_grid_tables_hold_mean_and_deviation(grid_path):
     runs = [run for run in read_grid(grid_path).runs() if run.sample == "full"]
     lines = [line(run, 0.5 + 0.1 * run.seed + 0.2 * (run.system == "two")) for run in runs]
     assert summarize(lines, "f")["one", "ai", "full"] == pytest.approx([50.0, 60.0])
@@ -193,7 +193,7 @@ def test_tables_hold_mean_and_deviation(grid_path):
     )
 
 
-def test_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_path, tmp_path):
+def test_grid_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_path, tmp_path):
     grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), "baseline": "two"}))
     for run in read_grid(grid_path).runs():
         if run.seed == 0 and run.sample == "full":
@@ -214,7 +214,7 @@ def test_pages_name_what_their_grid_lacks_and_compare_with_its_baseline(grid_pat
     assert "| one | two | +10.0 | - | 1 | 0: +10.0 |" in page and "not checked" not in page
 
 
-def test_a_page_can_have_types_published_numbers_and_notes(grid_path):
+def test_grid_a_page_can_have_types_published_numbers_and_notes(grid_path):
     grid = {
         "notes": ["Read this."],
         "by_type": True,
@@ -231,14 +231,14 @@ def test_a_page_can_have_types_published_numbers_and_notes(grid_path):
     assert "| one | 30.0 ± 42.4 | **55.0 ± 7.1** |" in by_type and "| *theirs* | 70.0 |  |" in by_type
 
 
-def test_samples_stand_by_size(grid_path):
+def test_grid_samples_are_sorted_by_size(grid_path):
     run = read_grid(grid_path).runs()[0]
     lines = [{**line(run, 0.5), "corpus": "ai", "sample": sample} for sample in ("k50", "full", "k5", "k10")]
     header = render_table(lines, "f").splitlines()[0]
     assert header == "| System | ai k5 | ai k10 | ai k50 | ai | mean |"
 
 
-def test_plots_are_drawn(grid_path, tmp_path):
+def test_grid_plots_are_drawn(grid_path, tmp_path):
     runs = read_grid(grid_path).runs()
     for name, chosen in (
         ("samples", runs),
@@ -265,13 +265,13 @@ def test_plots_are_drawn(grid_path, tmp_path):
         ({"corpora": {"ai": {"train": "none"}}}, "the train split of 'ai' is not there"),
     ],
 )
-def test_bad_grids(grid_path, change, message):
+def test_grid_bad_grids(grid_path, change, message):
     grid_path.write_text(json.dumps({**json.loads(grid_path.read_text()), **change}))
     with pytest.raises(LownerError, match=message):
         read_grid(grid_path)
 
 
-def test_a_grid_that_is_no_json_and_lines_that_are_no_results(grid_path, tmp_path):
+def test_grid_a_grid_that_is_no_json_and_lines_that_are_no_results(grid_path, tmp_path):
     run = read_grid(grid_path).runs()[0]
     (tmp_path / "lines.jsonl").write_text('{"text": "a corpus"}\n[1]\n' + json.dumps(line(run, 0.5)))
     assert [one["key"] for one in read_lines(tmp_path / "lines.jsonl")] == [run.key]
@@ -280,7 +280,7 @@ def test_a_grid_that_is_no_json_and_lines_that_are_no_results(grid_path, tmp_pat
         read_grid(grid_path)
 
 
-def test_sizes_alone_leave_out_the_whole_corpus_and_keys_of_spans_reach_runs(grid_path):
+def test_grid_sizes_alone_leave_out_the_whole_corpus_and_keys_of_spans_reach_runs(grid_path):
     grid = json.loads(grid_path.read_text())
     before = {run.key for run in read_grid(grid_path).runs()}
     del grid["shots"]
@@ -291,7 +291,7 @@ def test_sizes_alone_leave_out_the_whole_corpus_and_keys_of_spans_reach_runs(gri
     assert {run.spans_key for run in runs} == {"other"} and before.isdisjoint(run.key for run in runs)
 
 
-def test_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
+def test_grid_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
     (tmp_path / "more.txt").write_text("[more](x) words\n")
     grid = json.loads(grid_path.read_text())
     grid["systems"]["two"]["train"] = "augmented"
@@ -305,7 +305,7 @@ def test_a_system_can_have_a_training_split_of_its_own(grid_path, tmp_path):
     assert trained_on == {("one", str(tmp_path / "train.txt")), ("two", str(tmp_path / "more.txt"))}
 
 
-def test_a_line_that_was_cut_short_swallows_no_other(grid_path, tmp_path):
+def test_grid_a_line_that_was_cut_short_swallows_no_other(grid_path, tmp_path):
     first, second, third = (line(run, 0.5) for run in read_grid(grid_path).runs()[:3])
     path = tmp_path / "lines.jsonl"
     append_line({**first, "grid": "a\u2028b"}, path)
@@ -316,7 +316,7 @@ def test_a_line_that_was_cut_short_swallows_no_other(grid_path, tmp_path):
     assert [one["key"] for one in read_lines(path)] == [first["key"], third["key"], second["key"]]
 
 
-def test_overrides_may_name_a_seed_a_hugging_face_folder_or_nothing(grid_path, tmp_path):
+def test_grid_overrides_may_name_a_seed_a_hugging_face_folder_or_nothing(grid_path, tmp_path):
     grid = json.loads(grid_path.read_text())
     (tmp_path / "config.json").write_text("{}")
     grid["systems"]["one"]["overrides"] = {
@@ -333,7 +333,7 @@ def test_overrides_may_name_a_seed_a_hugging_face_folder_or_nothing(grid_path, t
     assert not set(keys) & {run.key for run in runs}
 
 
-def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path):
+def test_grid_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path):
     lines = tmp_path / "lines.jsonl"
     for run in read_grid(grid_path).runs():
         append_line(line(run, 0.25), lines)
@@ -352,7 +352,7 @@ def test_a_page_of_a_grid_leaves_out_runs_of_other_settings(grid_path, tmp_path)
     assert "75.0" in page_of(grid_path) and "25.0" not in page_of(grid_path) and "; 2 runs" in page_of(grid_path)
 
 
-def test_a_page_has_the_order_of_its_grid(grid_path, tmp_path):
+def test_grid_a_page_has_the_order_of_its_grid(grid_path, tmp_path):
     runs = read_grid(grid_path).runs()
     for run in reversed(runs):
         append_line(line(run, 0.5), tmp_path / "lines.jsonl")
@@ -373,7 +373,7 @@ def test_a_page_has_the_order_of_its_grid(grid_path, tmp_path):
     assert rows[2:] == list(dict.fromkeys(run.system for run in runs)) and len(rows) > 3
 
 
-def test_a_report_needs_no_corpora(grid_path, tmp_path):
+def test_grid_a_report_needs_no_corpora(grid_path, tmp_path):
     run = read_grid(grid_path).runs()[0]
     append_line(line(run, 0.5), tmp_path / "lines.jsonl")
     (tmp_path / "train.txt").unlink()
@@ -397,7 +397,7 @@ def test_a_report_needs_no_corpora(grid_path, tmp_path):
     )
 
 
-def test_experiments_on_one_output_do_not_run_at_once(grid_path, tmp_path, monkeypatch):
+def test_grid_experiments_on_one_output_do_not_run_at_once(grid_path, tmp_path, monkeypatch):
     lines, trained = tmp_path / "lines.jsonl", []
 
     def together(group, **kwargs):
@@ -420,7 +420,7 @@ def test_experiments_on_one_output_do_not_run_at_once(grid_path, tmp_path, monke
         runner.run_grid(read_grid(grid_path).runs()[:1], lines)
 
 
-def test_lines_drop_what_a_killed_run_wrote_of_a_line_and_keep_what_an_editor_left_open(grid_path, tmp_path):
+def test_grid_lines_drop_what_a_killed_run_wrote_of_a_line_and_keep_what_an_editor_left_open(grid_path, tmp_path):
     first, second = (line(run, 0.5) for run in read_grid(grid_path).runs()[:2])
     path = tmp_path / "lines.jsonl"
     path.write_text(json.dumps(first))
