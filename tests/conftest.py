@@ -58,7 +58,7 @@ def make_example(nlp):
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory):
-    """A masked language model of random weights and 64 positions, whose word pieces are letters: a folder as Hugging Face has them."""
+    """The folder of a masked language model with random weights and 64 positions, whose pieces are letters."""
     import string
 
     import torch

@@ -1,8 +1,9 @@
-"""Runs commands in forks of one warm process and kills them at a given write: `python killable.py`, then one JSON order per line.
+"""Run commands in forks of one warm process and kill them at a given write: `python killable.py`, then JSON orders.
 
-An order: {"folder": path, "command": [name, argument, …], "kill_at": number or null}. Events are counted: every file that is opened for
-writing, half written, synchronised, renamed or deleted in the folder, every reply that is kept, and both ends of a training.
-The answer: {"code": exit status, negative for a signal, "events": how many there were, "half": the numbers of half written files}.
+An order is a line {"folder": path, "command": [name, argument, …], "kill_at": number or null}. Events are counted:
+every file that is opened for writing, half written, flushed, renamed or deleted in the folder, every reply that is
+kept, and both ends of a training. The answer is {"code": exit status, negative for a signal, "events": number of
+events, "half": numbers of half written files}.
 """
 
 import importlib.util

@@ -91,7 +91,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture
 def attack(warm, inputs, tmp_path):
-    """attack(command, kills): kill the command, run it again, and give what both wrote. YIELDS a folder per kill; the first is whole."""
+    """attack(command, kills): kill the command, run it again, and yield a folder per kill; the first is not killed."""
 
     def run(command, kills, seed=0):
         folder = tmp_path / "whole"
@@ -121,7 +121,7 @@ def prepare(warm, inputs, folder):
 
 
 def written(folder):
-    """All files with their bytes, but logs, what is temporary, and the cache, whose pages depend on when it was written."""
+    """All files with their bytes, except logs, temporary files, and the cache, whose pages depend on time."""
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if not name.startswith(("tmp/", "cache.sqlite"))}
 

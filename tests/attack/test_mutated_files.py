@@ -17,13 +17,20 @@ pytestmark = pytest.mark.attack
 
 TEXTS = {
     "a.jsonl": (
-        '{"text": "Mira Toll joined Norvik Labs in Oslo.", "spans": [{"start": 0, "end": 9, "label": "PER", "text": "Mira Toll"}]}\n'
+        '{"text": "Mira Toll joined Norvik Labs in Oslo.", '
+        '"spans": [{"start": 0, "end": 9, "label": "PER", "text": "Mira Toll"}]}\n'
         '{"tokens": ["New", "York"], "spaces": [true, false], "spans": [[0, 2, "LOC"]], "categories": {"a": 1.0}, '
-        '"extensions": [[0, 1, "ADJ"]], "extensions_source": {"from": "nltk", "labels": {"pos": ["ADJ"]}}, "lowner_weight": 0.5, '
+        '"extensions": [[0, 1, "ADJ"]], "extensions_source": {"from": "nltk", "labels": {"pos": ["ADJ"]}}, '
+        '"lowner_weight": 0.5, '
         '"context": {"lowner_reasoning": {"initial": "x"}}}\n'
     ),
-    "b.json": '[["Rome is old", {"entities": [[0, 4, "city"], [8, 11, "age"]]}], {"text": "Oslo \\ud83c\\udf89", "entities": []}]\n',
-    "c.txt": "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nNew NNP B-NP I-LOC\nYork NNP I-NP I-LOC\n",
+    "b.json": (
+        '[["Rome is old", {"entities": [[0, 4, "city"], [8, 11, "age"]]}], '
+        '{"text": "Oslo \\ud83c\\udf89", "entities": []}]\n'
+    ),
+    "c.txt": (
+        "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nNew NNP B-NP I-LOC\nYork NNP I-NP I-LOC\n"
+    ),
     "d.tsv": "1\tFC\tB-ORG\tO\n2\tDarmstadt\tI-ORG\tB-LOC\n\n1\twon\tO\tO\n",
     "e.iob": "BOS fly to new york EOS\tO O O B-city I-city flight#price\n",
     "f.markup": "[Ada [Lovelace](LAST)](PER) wrote in \\[London\\] to [Charles](PER).\n# a comment\nnothing\n",

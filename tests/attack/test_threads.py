@@ -164,7 +164,7 @@ def test_threads_first_prediction_after_loading(nlp, tmp_path):
     nlp.to_disk(tmp_path)
     for _ in range(3):
         loaded = spacy.load(tmp_path)
-        for found in from_threads(8, lambda: [answer(loaded(text)) for text in texts(nlp, 12)]):
+        for found in from_threads(8, lambda loaded=loaded: [answer(loaded(text)) for text in texts(nlp, 12)]):
             assert_same(found, expected)
 
 
@@ -194,7 +194,7 @@ def test_threads_replaced_listener(tiny_encoder, tmp_path):
         assert_same(found, expected)
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
-    for found in from_threads(4, lambda: [answer(loaded(text)) for text in texts(nlp)]):
+    for found in from_threads(4, lambda loaded=loaded: [answer(loaded(text)) for text in texts(nlp)]):
         assert_same(found, expected)
 
 

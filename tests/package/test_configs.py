@@ -54,8 +54,8 @@ def test_pipeline_is_built_without_network(path, in_root, monkeypatch):
 LABELS = """
     PER ORG LOC MISC person organisation location misc country event award politician politicalparty election scientist
     university discipline enzyme protein chemicalcompound chemicalelement academicjournal astronomicalobject theory
-    musicgenre song band album musicalartist musicalinstrument book writer poem magazine literarygenre field task product
-    algorithm researcher metrics programlang conference
+    musicgenre song band album musicalartist musicalinstrument book writer poem magazine literarygenre field task
+    product algorithm researcher metrics programlang conference
 """
 
 

@@ -12,7 +12,7 @@ import spacy_lowner
 
 PACKAGE = Path(spacy_lowner.__file__).parent
 # Whoever may use anything of the package may use these.
-EVERYONE = {"annotations", "corpus", "errors", "loading", "types"}
+EVERYONE = {"annotations", "corpus", "errors", "loading", "message", "types"}
 # Which part may import which, from the bottom to the top.
 ALLOWED = {
     "message": set(),
@@ -21,7 +21,7 @@ ALLOWED = {
     "annotations": set(),
     "types": set(),
     "assets": set(),
-    "loading": {"errors", "types"},
+    "loading": {"annotations", "errors", "types"},
     "corpus": {"annotations", "errors", "types"},
     "nn": set(),
     "scorers": {"corpus"},
