@@ -104,6 +104,11 @@ class ContrastEntityRecognizer(SupportPipe):
 
     The encoder reads a prompt about each candidate word or span (eq. 2-4). The state of its [MASK] is compared with the
     states of labelled examples, the support, which vote for their types.
+
+    >>> import spacy
+    >>> pipe = spacy.blank("en").add_pipe("contrast_ner", config={"candidates": "spans"})
+    >>> pipe.cfg["max_span_length"], pipe.support_summary()
+    (6, {})
     """
 
     fixed_settings = ("candidates", "max_support_per_class")

@@ -54,6 +54,11 @@ class EntLMRecognizer(LabelledPipe):
 
     The masked language model reads a text without masks. It learns to predict the word itself outside of entities, and
     a label word, such as "person", for each word of an entity.
+
+    >>> import spacy
+    >>> pipe = spacy.blank("en").add_pipe("entlm_ner")
+    >>> pipe.add_label("person"), pipe.labels
+    (1, ('person',))
     """
 
     def __init__(

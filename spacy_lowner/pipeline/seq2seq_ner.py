@@ -148,6 +148,12 @@ class Seq2SeqRecognizer(LabelledPipe):
         doc (Doc): The Doc.
         uncut (Sequence[Span]): Spans that must not be cut.
         RETURNS (List[Tuple[int, Seq2SeqInput]]): Windows, each with the index of its first word. A blank Doc has none.
+
+        >>> import spacy
+        >>> nlp = spacy.blank("en")
+        >>> pipe = nlp.add_pipe("seq2seq_ner", config={"window": 2})
+        >>> [(start, window.words) for start, window in pipe.windows(nlp.make_doc("Ada met Bob"))]
+        [(0, ['Ada', 'met']), (2, ['Bob'])]
         """
         words = [token.text for token in doc]
         context = context_of(doc, self.cfg["context"])

@@ -38,6 +38,10 @@ def infer_positions(lines: Sequence[LineT]) -> List[GridPosition]:
 
     lines (Sequence[LineT]): Result lines.
     RETURNS (List[GridPosition]): The positions.
+
+    >>> lines = [GridPosition("ner", "ai", "k5", 0)._asdict(), GridPosition("ner", "music", "k5", 1)._asdict()]
+    >>> [(position.corpus, position.seed) for position in infer_positions(lines)]
+    [('ai', 0), ('ai', 1), ('music', 0), ('music', 1)]
     """
     return [GridPosition(*position) for position in product(*map(dict.fromkeys, zip(*map(GridPosition.of, lines))))]
 

@@ -119,6 +119,11 @@ def render_differences(comparisons: Sequence[Comparison], columns: Sequence[str]
     comparisons (Sequence[Comparison]): The output of `paired_differences`, at least one.
     columns (Sequence[str]): All columns of the page, in order.
     RETURNS (str): Markdown.
+
+    >>> difference = Difference({0: 1.0, 1: 2.0})
+    >>> text = render_differences([Comparison("new", "old", {"ai": difference}, difference)], ["ai"])
+    >>> text.splitlines()[-1]
+    '| new | old | +1.5 | - | 2 | 0: +1.0, 1: +2.0 |'
     """
     intro = (
         "System minus baseline on the same corpus, sample and seed, in percentage points. Each seed is one pair, with "

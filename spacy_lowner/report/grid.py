@@ -117,6 +117,11 @@ class Grid:
     published (Dict[str, Dict[str, float]]): Published F1 in percent, by system and by column of the tables.
     baseline (Union[None, str, Dict[str, str]]): The system with which the others are compared, or a mapping of each
         system to its baseline. None uses the first system.
+
+    >>> splits = {"train": "train.spacy", "dev": "dev.spacy", "test": "test.spacy"}
+    >>> grid = Grid("My grid", {"ner": {"config": "ner.cfg"}}, {"ai": splits}, shots=[5], seeds=[0, 1])
+    >>> [(run.system, run.sample, run.seed) for run in grid.runs()]
+    [('ner', 'k5', 0), ('ner', 'k5', 1)]
     """
 
     title: str

@@ -188,6 +188,10 @@ def describe_coverage(lines: Sequence[LineT], planned: Optional[Sequence[GridPos
     lines (Sequence[LineT]): Result lines.
     planned (Optional[Sequence[GridPosition]]): The positions of all runs of the grid. None if only the lines are known.
     RETURNS (List[str]): Sentences. Empty if the grid is known and complete.
+
+    >>> planned = [GridPosition("ner", "ai", "full", seed) for seed in (0, 1)]
+    >>> describe_coverage([planned[0]._asdict()], planned)
+    ['Missing: 1 of 2 runs. Gaps: no run of the seed 1.']
     """
     expected = infer_positions(lines) if planned is None else planned
     gaps = describe_missing(lines, expected)
