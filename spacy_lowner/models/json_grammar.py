@@ -47,6 +47,9 @@ class Literal(NamedTuple):
     mentions (Tuple[Mention, ...]): The complete mentions.
     label (Optional[str]): The label whose list is open.
     opens (bool): Whether the pieces begin another mention or another type.
+
+    >>> Literal((5,), "first").mentions
+    ()
     """
 
     pieces: PiecesT
@@ -64,6 +67,9 @@ class Inside(NamedTuple):
     complete (Optional[Tuple[int, int]]): The first run that the mention equals if it ends here.
     mentions (Tuple[Mention, ...]): The complete mentions before it.
     label (str): Its label.
+
+    >>> Inside(frozenset({(0, 0, 1)}), complete=None, mentions=(), label="PER").label
+    'PER'
     """
 
     positions: FrozenSet[Tuple[int, int, int]]

@@ -41,6 +41,9 @@ class EncodedInput(NamedTuple):
 
     ids (List[int]): Pieces of the whole input, with special tokens.
     words (List[List[int]]): Pieces of each word as it occurs in JSON. Words that the input has no room for are dropped.
+
+    >>> EncodedInput([5, 6, 1], [[5], [6]]).words
+    [[5], [6]]
     """
 
     ids: List[int]
@@ -82,12 +85,20 @@ def encode_inputs(model: Model, inputs: Sequence[Seq2SeqInput]) -> List[EncodedI
 def pieces_in_json(
     tokenizer: PreTrainedTokenizerFast, words: Sequence[str], pieces: List[List[int]]
 ) -> List[List[int]]:
-    """Get the pieces of words inside a JSON string, where a quote or a backslash is escaped by a backslash.
+    r"""Get the pieces of words inside a JSON string, where a quote or a backslash is escaped by a backslash.
 
     tokenizer (PreTrainedTokenizerFast): The tokenizer.
     words (Sequence[str]): The words.
     pieces (List[List[int]]): The pieces of the words as they are.
     RETURNS (List[List[int]]): The pieces of the escaped words.
+
+    >>> from spacy_lowner.models.hf.encoder import encoder_path
+    >>> from spacy_lowner.models.hf.pieces import load_tokenizer
+    >>> tokenizer = load_tokenizer(encoder_path("minilm"))
+    >>> words = ["say", '"']
+    >>> escaped = pieces_in_json(tokenizer, words, pieces_of_words(tokenizer, words))
+    >>> [tokenizer.decode(ids) for ids in escaped]
+    ['say', '\\\\ "']
     """
     escaped = [json.dumps(word, ensure_ascii=False)[1:-1] for word in words]
     if escaped == list(words):
@@ -114,6 +125,13 @@ def grammars_of(tokenizer: PreTrainedTokenizerFast) -> Callable[[Seq2SeqInput], 
     tokenizer (PreTrainedTokenizerFast): The tokenizer.
     RETURNS (Callable[[Seq2SeqInput], JSONGrammar]): Gets the grammar of an input. Inputs with the same labels share
         one.
+
+    >>> from spacy_lowner.models.hf.encoder import encoder_path
+    >>> from spacy_lowner.models.hf.pieces import load_tokenizer
+    >>> grammar_of = grammars_of(load_tokenizer(encoder_path("minilm")))
+    >>> labels = {"PER": "person"}
+    >>> grammar_of(Seq2SeqInput(["Ada"], "", labels)) is grammar_of(Seq2SeqInput(["Bob"], "", labels))
+    True
     """
     grammars: Dict[Tuple[Tuple[str, str], ...], JSONGrammar] = {}
 

@@ -14,6 +14,9 @@ class WordTerms(NamedTuple):
     start_term (Tensor): Linear terms of first words. Shape: (words, out_dim)
     end (Tensor): End states, for the biaffine form. Shape: (words, hidden_dim)
     end_term (Tensor): Linear terms of last words. Shape: (words, out_dim)
+
+    >>> WordTerms(*torch.zeros(4, 5, 8)).start.shape
+    torch.Size([5, 8])
     """
 
     start: Tensor

@@ -34,6 +34,9 @@ class NeighbourIndex(NamedTuple):
     types (Tensor): Their types. Shape: (support,), int64
     centroids (Tensor): Vectors of length 1. Shape: (cells, dim)
     starts (List[int]): Beginning of each cell in `states`, and the end of the last.
+
+    >>> NeighbourIndex(torch.eye(2), torch.tensor([0, 1]), torch.zeros(1, 2), [0, 2]).starts
+    [0, 2]
     """
 
     states: Tensor

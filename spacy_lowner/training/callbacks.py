@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Optional
 
+import torch
 from spacy.language import Language
 from spacy.pipeline import Tok2Vec, TrainablePipe
 from spacy_transformers.layers import TransformerModel
@@ -141,7 +142,7 @@ def create_fast_training(
                 _prepare(shim)
 
     def _prepare(shim: PyTorchShim) -> None:
-        module = get_module(shim)
+        module: torch.nn.Module = shim._model
         if freeze_embeddings and isinstance(module, HasInputEmbeddings):
             module.get_input_embeddings().requires_grad_(False)
         if shim.device.type != "cpu":

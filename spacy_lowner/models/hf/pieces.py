@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,6 +22,10 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     name (str): A Hugging Face name or a path.
     RETURNS (PreTrainedTokenizerFast): The tokenizer.
     RAISES (ValueError): If the model has no fast tokenizer.
+
+    >>> from spacy_lowner.models.hf.encoder import encoder_path
+    >>> load_tokenizer(encoder_path("minilm")).mask_token
+    '[MASK]'
     """
     tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
     if not tokenizer.is_fast:
@@ -58,6 +62,11 @@ def tokenizer_from_files(files: Dict[str, str]) -> PreTrainedTokenizerFast:
     RETURNS (PreTrainedTokenizerFast): The tokenizer.
     RAISES (LownerError): If there is a file that tokenizers do not have. Its name could be a path outside of the
         temporary folder.
+
+    >>> from spacy_lowner.models.hf.encoder import encoder_path
+    >>> files = tokenizer_files(load_tokenizer(encoder_path("minilm")))
+    >>> tokenizer_from_files(files).mask_token
+    '[MASK]'
     """
     unknown = sorted(set(files) - set(FILES))
     if unknown:
@@ -102,7 +111,7 @@ def pad_pieces(rows: Sequence[Sequence[int]], pad: int, device: torch.device) ->
     return ids, torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=device)
 
 
-def tokenizer_of(module: torch.nn.Module) -> PreTrainedTokenizerFast:
+def tokenizer_of(module: Any) -> PreTrainedTokenizerFast:
     """Get the tokenizer of a module. It is built once per module.
 
     module (torch.nn.Module): A module with the files of its tokenizer in `settings["tokenizer"]`.

@@ -15,6 +15,9 @@ class Text:
 
     words (List[List[int]]): The pieces of each word.
     candidates (List[Tuple[int, int]]): First word of each candidate, and the word after its last.
+
+    >>> Text([[21], [22, 23]], [(0, 1)]).candidates
+    [(0, 1)]
     """
 
     words: List[List[int]]
@@ -39,6 +42,9 @@ class Prompt(NamedTuple):
     number (int): Number of its candidate among all candidates.
     mask (int): Column of its [MASK].
     word (range): Columns of its candidate in the text.
+
+    >>> Prompt(number=0, mask=9, word=range(1, 2)).mask
+    9
     """
 
     number: int
@@ -55,6 +61,9 @@ class Row:
     texts (List[int]): Number of the text in the row that a piece belongs to.
     owners (List[int]): Number of the prompt of its text that a piece belongs to; 0 if all prompts of the text share it.
     prompts (List[Prompt]): The prompts in the row.
+
+    >>> Row().ids
+    []
     """
 
     ids: List[int] = field(default_factory=list)
@@ -100,6 +109,13 @@ class PromptWriter:
     share_positions (bool): Whether the candidate in the prompt has the same positions as in the text, which tells the
         encoder where it occurs.
     longest_candidate (int): Number of pieces of a candidate that a prompt repeats.
+
+    >>> from spacy_lowner.models.prompts.templates import parse_template
+    >>> template = parse_template("is_a", lambda text: [7])
+    >>> writer = PromptWriter(template, soft=[90], cls=1, sep=2, mask=3, first_position=0, max_packed_length=64)
+    >>> (row,) = writer.packed([Text([[21], [22]], [(1, 2)])])
+    >>> row.ids, row.positions
+    ([1, 21, 22, 90, 22, 7, 3, 7, 2], [0, 1, 2, 3, 2, 5, 6, 7, 8])
     """
 
     template: Template
