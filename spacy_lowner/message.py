@@ -33,7 +33,7 @@ class Message(str):
         message.code, message.template, message.values = code, template, dict(values)
         return message
 
-    def __getnewargs__(self) -> Tuple[str, str, Dict[str, Any]]:
+    def __getnewargs__(self) -> Tuple[str, str, Dict[str, Any]]:  # type: ignore[override]
         return self.code, self.template, self.values
 
     @property

@@ -160,11 +160,11 @@ def _entity_pieces(
     states = [module.labels.new_zeros(0, module.labels.shape[1])]
     pieces = [torch.zeros(0, dtype=torch.long, device=device)]
     for batch in batch_by_padding([len(ids) for ids, _ in rows], batch_size, SLACK):
-        ids, attention = pad_pieces([rows[i][0] for i in batch], tokenizer.pad_token_id, device)
+        padded, attention = pad_pieces([rows[i][0] for i in batch], tokenizer.pad_token_id, device)
         row_numbers = [number for number, i in enumerate(batch) for _ in rows[i][1]]
         columns = [column for i in batch for column in rows[i][1]]
-        states.append(module.lm(input_ids=ids, attention_mask=attention).logits[row_numbers, columns])
-        pieces.append(ids[row_numbers, columns])
+        states.append(module.lm(input_ids=padded, attention_mask=attention).logits[row_numbers, columns])
+        pieces.append(padded[row_numbers, columns])
     return _EntityPieces(torch.cat(states), torch.cat(pieces), counts)
 
 

@@ -1,23 +1,28 @@
 """Decoding: choosing spans that can be predicted together."""
 
-from typing import Dict, List, Protocol, Sequence, TypeVar
+from typing import Dict, List, Protocol, Sequence, Type, TypeVar
 
 DECODINGS = ("nested", "flat", "all")
 
 
 class ScoredSpanLike(Protocol):
-    """A span with a score, such as `types.ScoredSpan`.
+    """A span with a score, such as `types.ScoredSpan`."""
 
-    start (int): First word.
-    end (int): Word after the last.
-    label (int): Index of the label.
-    score (float): Probability.
-    """
+    @property
+    def start(self) -> int:
+        """RETURNS (int): First word."""
 
-    start: int
-    end: int
-    label: int
-    score: float
+    @property
+    def end(self) -> int:
+        """RETURNS (int): Word after the last."""
+
+    @property
+    def label(self) -> int:
+        """RETURNS (int): Index of the label."""
+
+    @property
+    def score(self) -> float:
+        """RETURNS (float): Probability."""
 
 
 SpanT = TypeVar("SpanT", bound=ScoredSpanLike)
@@ -39,10 +44,18 @@ def decode(spans: Sequence[SpanT], mode: str) -> List[SpanT]:
     >>> [(span.start, span.end) for span in decode(spans, "nested")]
     [(0, 3), (1, 2)]
     """
-    chooser = {"nested": _Nested, "flat": _Flat, "all": _All}[mode]()
+    choosers: Dict[str, Type[_Chooser]] = {"nested": _Nested, "flat": _Flat, "all": _All}
+    chooser = choosers[mode]()
     ranked = sorted(spans, key=lambda span: (-span.score, span.start - span.end, span.start, span.label))
     chosen = [span for span in ranked if chooser.add(span.start, span.end)]
     return sorted(chosen, key=lambda span: (span.start, -span.end, span.label))
+
+
+class _Chooser(Protocol):
+    """Chooses spans one by one."""
+
+    def add(self, start: int, end: int) -> bool:
+        """RETURNS (bool): Whether the span is chosen."""
 
 
 class _Nested:

@@ -30,8 +30,10 @@ class EntLM(GroupedModule):
     """
 
     lr_groups = {"labels": "head", "label_bias": "head"}
+    # A module of Hugging Face has methods that differ between its classes.
+    lm: Any
 
-    def __init__(self, lm: nn.Module, settings: Dict[str, Any]):
+    def __init__(self, lm: Any, settings: Dict[str, Any]):
         super().__init__()
         decoder = lm.get_output_embeddings()
         bias = torch.zeros(len(decoder.weight)) if decoder.bias is None else decoder.bias.detach().clone()
@@ -42,9 +44,10 @@ class EntLM(GroupedModule):
         self.label_bias = nn.Parameter(torch.zeros(len(settings["labels"])))
         self.settings = settings
 
-    def get_input_embeddings(self) -> nn.Module:
-        """RETURNS (nn.Module): The embeddings of the vocabulary, whose weights are also the decoder's."""
-        return self.lm.get_input_embeddings()
+    def get_input_embeddings(self) -> nn.Embedding:
+        """RETURNS (nn.Embedding): The embeddings of the vocabulary, whose weights are also the decoder's."""
+        embeddings: nn.Embedding = self.lm.get_input_embeddings()
+        return embeddings
 
     @torch.no_grad()
     def init_labels(self, words: Sequence[List[int]], pieces: Sequence[Tuple[Tensor, Tensor]]) -> None:

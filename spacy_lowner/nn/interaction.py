@@ -30,6 +30,7 @@ class LocalSpanAttention(nn.Module):
         self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
         self.project_out = nn.Linear(dim, dim)
         last = torch.arange(width)
+        self.near: Tensor
         self.register_buffer("near", (last[:, None] - last).abs() <= window, persistent=False)
 
     def forward(self, spans: Tensor, mask: Tensor) -> Tensor:

@@ -169,7 +169,11 @@ class KnowFREEHead(GroupedModule):
             return words.new_zeros(*mask.shape, labels) + 0.0 * words.sum()
         # The texts are concatenated without padding: one row per word.
         texts = words[real]
-        terms = self.biaffine(texts if self.shapes is None else texts + self.shapes(shapes[real]))
+        if self.shapes is not None:
+            if shapes is None:
+                raise ValueError("the head has embeddings of word shapes, but there are no shapes")
+            texts = texts + self.shapes(shapes[real])
+        terms = self.biaffine(texts)
         if isinstance(self.interaction, MaskedSpanConvolution):
             scored = self._score_grid(terms, mask, labels)
         else:
@@ -221,7 +225,7 @@ class KnowFREEHead(GroupedModule):
 
     def _classify(self, spans: Tensor, mask: Tensor, labels: int) -> Tensor:
         # In place where gradients allow it: moving memory takes most of the time.
-        if self.interaction is not None:
+        if self.interaction is not None and self.norm is not None:
             gathered = self.interaction(spans, mask)
             gathered += spans
             spans = self.norm(gathered).add_(spans)

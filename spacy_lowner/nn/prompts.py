@@ -59,7 +59,10 @@ class PromptEncoder(nn.Module):
     [torch.Size([1, 4]), torch.Size([1, 4])]
     """
 
-    def __init__(self, encoder: nn.Module, head: PromptHead, state: str, settings: Dict[str, Any]):
+    # A module of Hugging Face has methods that differ between its classes.
+    encoder: Any
+
+    def __init__(self, encoder: Any, head: PromptHead, state: str, settings: Dict[str, Any]):
         super().__init__()
         self.encoder = encoder
         self.head = head
@@ -68,7 +71,8 @@ class PromptEncoder(nn.Module):
 
     def get_input_embeddings(self) -> nn.Embedding:
         """RETURNS (nn.Embedding): The embeddings of the vocabulary."""
-        return self.encoder.get_input_embeddings()
+        embeddings: nn.Embedding = self.encoder.get_input_embeddings()
+        return embeddings
 
     def start_from(self, source: "PromptEncoder") -> None:
         """Copy the encoder, the soft tokens and the scale, but not the vectors of the types.

@@ -32,6 +32,7 @@ class LabelMatching(nn.Module):
         self.width = width
         self.map = nn.Linear(dim, label_vectors.shape[1], bias=False)
         self.scale = nn.Parameter(torch.full((1,), float(scale)))
+        self.label_vectors: Tensor
         self.register_buffer("label_vectors", nn.functional.normalize(label_vectors.float(), dim=-1))
         nn.init.eye_(self.map.weight)
 

@@ -25,14 +25,18 @@ class ConstrainedSeq2Seq(nn.Module):
     (True, True)
     """
 
-    def __init__(self, model: nn.Module, settings: Dict[str, Any]):
+    # A module of Hugging Face has methods that differ between its classes.
+    model: Any
+
+    def __init__(self, model: Any, settings: Dict[str, Any]):
         super().__init__()
         self.model = model
         self.settings = settings
 
-    def get_input_embeddings(self) -> nn.Module:
-        """RETURNS (nn.Module): The encoder's embeddings of the vocabulary."""
-        return self.model.get_encoder().get_input_embeddings()
+    def get_input_embeddings(self) -> nn.Embedding:
+        """RETURNS (nn.Embedding): The encoder's embeddings of the vocabulary."""
+        embeddings: nn.Embedding = self.model.get_encoder().get_input_embeddings()
+        return embeddings
 
     def start_from(self, source: "ConstrainedSeq2Seq") -> None:
         """Copy all weights. Labels have no weights of their own, because the model reads and generates their names.

@@ -53,13 +53,13 @@ class GroupedAdam(Optimizer):
         RETURNS (Tuple[FloatsXd, FloatsXd]): The new weights, and the gradient, set to zero.
         """
         lr_scale *= self.lr_multipliers.get(self._group_of(key), 1.0)
-        decay = self.L2
+        decay: float = self.L2  # type: ignore[has-type]
         if weights.ndim < 2:
-            self.L2 = 0.0
+            self.L2 = 0.0  # type: ignore[misc]
         try:
             return super().__call__(key, weights, gradient, lr_scale=lr_scale)
         finally:
-            self.L2 = decay
+            self.L2 = decay  # type: ignore[misc]
 
     def _group_of(self, key: Tuple[int, str]) -> str:
         name = str(key[1])
