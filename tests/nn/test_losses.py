@@ -53,6 +53,13 @@ def test_band_bce_takes_one_row_of_label_weights_for_all_texts():
     assert loss.item() == pytest.approx((4.4465651557 + 1.3862943611) / 3, abs=1e-6)
 
 
+def test_band_bce_of_one_word_with_more_labels_than_widths():
+    logits, mask = torch.zeros(1, 1, 1, 3), torch.ones(1, 1, 1, dtype=torch.bool)
+    loss = band_bce(logits, torch.zeros(1, 1, 1, 3), mask, torch.tensor([1.0, 1.0, 0.5]), torch.ones(1))
+    # One word, one span, and three labels of the weights 1, 1 and 0.5: 2.5 * ln 2.
+    assert loss.item() == pytest.approx(1.7328679514, abs=1e-6)
+
+
 def test_band_bce_gradient_is_probability_less_target_per_word():
     logits, targets, mask = two_texts()
     logits.requires_grad_()
@@ -82,6 +89,8 @@ def test_band_targets_marks_the_cells_and_nothing_else():
         ([10, 30, 20], [40, 16], [1, 1, 1, 0.25, 0.625]),
         # The printed equation gives 10 / 5 = 2 and 10 / 1 = 10: a label weighs at most 1, as much as a target.
         ([10, 30, 20], [5, 1, 10], [1, 1, 1, 1, 1, 1]),
+        # The mean of the targets is 1.5, and is not rounded.
+        ([1, 2], [3], [1, 1, 0.25]),
         # A label without spans counts as one span.
         ([1], [0], [1, 0.5]),
         ([3], [], [1]),
