@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from spacy_lowner.confusion.counting import label_fractions, match_entities
 from spacy_lowner.confusion.glosses import load_wordnet
-from spacy_lowner.confusion.measure import measure, types_of
+from spacy_lowner.confusion.measure import measure_confusion, types_of
 from spacy_lowner.confusion.quantify import Confusion
 from spacy_lowner.confusion.semantics import describe_types, similarities
 from spacy_lowner.corpus.docs import read_docs
@@ -55,7 +55,7 @@ def main() -> None:
         texts = describe_types(types, custom, load_wordnet())
         similarity = similarities(list(texts.values()), embed_texts)
         target = load_pipeline(folder / "model-best")
-        confusion, _ = measure(target, splits["dev"], types, similarity, source=source, train=splits["train"])
+        confusion, _ = measure_confusion(target, splits["dev"], types, similarity, source=source, train=splits["train"])
         test = label_fractions(match_entities(target, splits["test"]), types, types)
         rows.append((folder.name, *(f"{value:.2f}" for value in correlations(confusion, test).values())))
         pairs.append(f"{folder.name}: {', '.join(most_confused(confusion, test))}")

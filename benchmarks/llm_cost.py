@@ -23,7 +23,7 @@ from spacy_lowner.llm.client import OpenAIClient
 from spacy_lowner.llm.local import local_server
 from spacy_lowner.reasoning.chain import ReasoningChain
 from spacy_lowner.reasoning.examples import load_examples
-from spacy_lowner.reasoning.reason import reason
+from spacy_lowner.reasoning.reason import reason_about
 
 # The ablations of Table 2: without reasoning about coarse types, without reasoning against the confusing type, both.
 ABLATIONS = {
@@ -65,7 +65,9 @@ def main() -> None:
                 completion_price=arguments.completion_price,
             )
             started = time.perf_counter()
-            reasoned = reason(docs, client, chain, model_name=arguments.model, description=ABLATIONS[initial, backward])
+            reasoned = reason_about(
+                docs, client, chain, model_name=arguments.model, description=ABLATIONS[initial, backward]
+            )
             seconds, usage = time.perf_counter() - started, client.usage
             client.close()
             thousand = 1000 / len(docs)

@@ -10,7 +10,7 @@ from wasabi import msg
 
 from ..confusion.counting import MISSED, EntityMatch
 from ..confusion.glosses import load_wordnet
-from ..confusion.measure import measure, types_of
+from ..confusion.measure import measure_confusion, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
 from ..confusion.semantics import describe_types, similarities
 from ..corpus.convert import load_corpus
@@ -87,7 +87,7 @@ def confusion_cli(
     server = llm.open_client(model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings)
     with server if model or base_url or settings else nullcontext() as client:
         texts = describe_types(types, custom, glosses, client)
-    confusion, matches = measure(
+    confusion, matches = measure_confusion(
         load_pipeline(target_model),
         dev_docs,
         types,

@@ -12,8 +12,8 @@ from ..corpus.docs import drop_blank_docs, write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
-from ..knowledge.explain import BETA, explain, explanation_requests
-from ..knowledge.extend import LANGUAGE_MODEL, extend
+from ..knowledge.explain import BETA, explain_entities, explanation_requests
+from ..knowledge.extend import LANGUAGE_MODEL, extend_corpus
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from ..llm.messages import Request
@@ -71,7 +71,7 @@ def explain_cli(
         model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
     )
     with server as client:
-        made, report = explain(
+        made, report = explain_entities(
             docs[: limit or None],
             client,
             nlp,
@@ -85,7 +85,7 @@ def explain_cli(
         if origin == LANGUAGE_MODEL:
             embed, source = llm.merging_embedding(merge, embedding), llm.origin_of(client)
             options: Dict[str, Any] = {"language": language, "tasks": chosen, "embed": embed, "origin": source}
-            report.add(extend(made, client, known=docs, progress=True, **options))
+            report.add(extend_corpus(made, client, known=docs, progress=True, **options))
     if tagger is not None:
         report.add(write_tags(made, tagger, chosen))
     llm.name_labels(made, names, label_map)

@@ -12,7 +12,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, write_docs
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
-from ..knowledge.extend import LANGUAGE_MODEL, extend, extension_requests, word_request
+from ..knowledge.extend import LANGUAGE_MODEL, extend_corpus, extension_requests, word_request
 from ..knowledge.label_map import read_label_map
 from ..knowledge.taggers import load_tagger, write_tags
 from . import _language_model as llm
@@ -59,7 +59,7 @@ def extend_cli(
         )
         with server as client:
             embed = llm.merging_embedding(merge, embedding)
-            report = extend(
+            report = extend_corpus(
                 selected,
                 client,
                 language=language,

@@ -13,7 +13,7 @@ from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
 from ..reasoning.examples import examples_from, load_examples
-from ..reasoning.reason import reason
+from ..reasoning.reason import reason_about
 from . import _language_model as llm
 from ._app import lowner
 from ._util import exclusive, friendly
@@ -72,7 +72,7 @@ def reason_cli(
         model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
     )
     with server as client:
-        reasoned = reason(selected, client, chain, model_name=client.model, description="reasoning")
+        reasoned = reason_about(selected, client, chain, model_name=client.model, description="reasoning")
     write_docs(docs, output_path)
     for failure, count in reasoned.missing.most_common(MAX_REASONS):
         msg.warn(f"{count} sentences without reasoning: {failure}")

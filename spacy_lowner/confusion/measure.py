@@ -30,7 +30,7 @@ def types_of(docs: Sequence[Doc], spans_key: str = SPANS_KEY) -> List[str]:
     return sorted({span.label_ for doc in docs for span in entity_spans(doc, spans_key)})
 
 
-def measure(
+def measure_confusion(
     target: Language,
     dev: Sequence[Doc],
     types: Sequence[str],
@@ -59,7 +59,7 @@ def measure(
     >>> nlp.add_pipe("entity_ruler").add_patterns([{"label": "singer", "pattern": "Bob"}])
     >>> doc = nlp.make_doc("Bob wrote")
     >>> doc.spans["sc"] = [Span(doc, 0, 1, "writer")]
-    >>> measure(nlp, [doc], ["singer", "writer"], numpy.eye(2))[0].most_confused
+    >>> measure_confusion(nlp, [doc], ["singer", "writer"], numpy.eye(2))[0].most_confused
     ['writer', 'singer']
     """
     matches = match_entities(target, dev, spans_key)

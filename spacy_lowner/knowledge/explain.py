@@ -65,7 +65,7 @@ def load_splitter() -> SplitT:
     return segment
 
 
-def explain(
+def explain_entities(
     docs: Sequence[Doc],
     model: LanguageModel,
     annotator: Language,
@@ -97,7 +97,7 @@ def explain(
     ...     def ask(self, requests, *, description=None):
     ...         return [Reply("Rome is a city. **It is old.**") for request in requests]
     >>> nlp = spacy.blank("en")
-    >>> docs, report = explain([nlp("Ann left Rome")], Model(), nlp, model_name="qwen2.5")
+    >>> docs, report = explain_entities([nlp("Ann left Rome")], Model(), nlp, model_name="qwen2.5")
     >>> [doc.text for doc in docs], report.used["sentences"]
     (['Rome is a city.', 'It is old.'], 2)
     """

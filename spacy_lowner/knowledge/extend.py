@@ -75,7 +75,7 @@ def word_request(text: str, words: Sequence[str], language: str) -> Request:
     return Request.of(render(__package__, "pos", language, text=text, words=words), schema=list_schema("word", "pos"))
 
 
-def extend(
+def extend_corpus(
     docs: Sequence[Doc],
     model: LanguageModel,
     *,
@@ -103,7 +103,7 @@ def extend(
     ...     def ask(self, requests, *, description=None):
     ...         return [Reply(json.dumps([{"entity": "Rome", "type": "city"}])) for request in requests]
     >>> doc = spacy.blank("en")("Ann left Rome")
-    >>> report = extend([doc], Model(), tasks=["entities"])
+    >>> report = extend_corpus([doc], Model(), tasks=["entities"])
     >>> [(span.text, span.label_) for span in doc.spans["sc_ext"]], report.used
     ([('Rome', 'city')], Counter({'entities': 1}))
     """

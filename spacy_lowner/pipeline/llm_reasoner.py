@@ -18,7 +18,7 @@ from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
 from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
 from ..reasoning.examples import examples_from, load_examples
-from ..reasoning.reason import reason
+from ..reasoning.reason import reason_about
 from ..types import NamedModel, OnFailureT
 
 register(REASONING_KEY)
@@ -206,7 +206,7 @@ class LLMReasoner(Pipe):
             return
         model_name = self.llm.model if isinstance(self.llm, NamedModel) else type(self.llm).__name__
         try:
-            reasoned = reason(docs, self.llm, self.chain, model_name=model_name)
+            reasoned = reason_about(docs, self.llm, self.chain, model_name=model_name)
         except LownerError as error:
             self._start_cooldown()
             self._fail(len(docs), str(error))

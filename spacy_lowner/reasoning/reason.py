@@ -29,7 +29,7 @@ class Reasoned(NamedTuple):
     timed_out: bool
 
 
-def reason(
+def reason_about(
     docs: Sequence[Doc],
     model: LanguageModel,
     chain: ReasoningChain,
@@ -53,7 +53,7 @@ def reason(
     ...         return [Reply('{"bidirectional": "Hurt is a song."}') for request in requests]
     >>> doc = spacy.blank("en")("Ann sang Hurt")
     >>> chain = ReasoningChain({"song": "a piece of music"}, {}, {"song": None}, {"song": None})
-    >>> reason([doc], Model(), chain, model_name="qwen2.5").complete, doc._.lowner_reasoning["bidirectional"]
+    >>> reason_about([doc], Model(), chain, model_name="qwen2.5").complete, doc._.lowner_reasoning["bidirectional"]
     (1, 'Hurt is a song.')
     """
     register(REASONING_KEY)

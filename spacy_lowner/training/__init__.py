@@ -1,1 +1,6 @@
 """Additions to spaCy's training: start from a source, learning rates by group, bfloat16, batches of similar length."""
+
+import lazy_loader
+
+# The stub file next to this one lists the public names. A module is imported when one of its names is used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from spacy_lowner.cli import lowner
 from spacy_lowner.confusion.counting import EntityMatch, label_fractions, match_entities
 from spacy_lowner.confusion.glosses import load_wordnet
-from spacy_lowner.confusion.measure import measure
+from spacy_lowner.confusion.measure import measure_confusion
 from spacy_lowner.confusion.quantify import quantify
 from spacy_lowner.confusion.semantics import describe_types, similarities
 from spacy_lowner.corpus.docs import write_docs
@@ -138,7 +138,7 @@ def test_confusion_measures_of_pipelines(docs):
     types = ["album", "singer", "song", "writer"]
     target = pipeline(singer=["Ann Lee", "Bob", "Ann"], song=["Hurt", "Thriller"])
     source = pipeline(PER=["Ann Lee", "Ann", "Bob"], MISC=["Hurt"], LOC=["Rome"])
-    found, matches = measure(target, docs, types, numpy.eye(4), source=source, train=docs)
+    found, matches = measure_confusion(target, docs, types, numpy.eye(4), source=source, train=docs)
     assert found.prefixes == [None, "PER", "MISC", "PER"] and found.sources == ["LOC", "MISC", "PER"]
     assert found.mistakes[0].tolist() == [0.0, 0.0, 1.0, 0.0] and found.mistakes[3].tolist() == [0.0, 1.0, 0.0, 0.0]
     assert found.most_confused[0] == "song" and found.most_confused[3] == "singer" and len(matches) == 6

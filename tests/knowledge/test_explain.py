@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
-from spacy_lowner.knowledge.explain import explain, explanation_requests
+from spacy_lowner.knowledge.explain import explain_entities, explanation_requests
 from spacy_lowner.llm.messages import Reply
 
 REPLIES = {
@@ -48,7 +48,7 @@ def docs(make_doc):
 
 def test_explain_annotates_and_weights_new_sentences(docs, annotator):
     model = Scripted()
-    made, report = explain(docs, model, annotator, model_name="wise", weight=0.25)
+    made, report = explain_entities(docs, model, annotator, model_name="wise", weight=0.25)
     assert [doc.text for doc in made] == [
         "Ann is a singer.",
         "She loves Rome.",
@@ -86,7 +86,7 @@ def test_explain_numbers_that_are_text_stay(make_doc, annotator):
         def ask(self, requests, *, description=None):
             return [Reply("3.5 million people live there.\n2. Rome is old.\n1) It rains.")]
 
-    made, _ = explain([make_doc("a b")], Counting(), annotator, model_name="m")
+    made, _ = explain_entities([make_doc("a b")], Counting(), annotator, model_name="m")
     assert [doc.text for doc in made] == ["3.5 million people live there.", "Rome is old.", "It rains."]
 
 
@@ -98,13 +98,13 @@ def test_explain_prompts_and_sentence_ends_in_chinese(make_doc, annotator):
         def ask(self, requests, *, description=None):
             return [Reply("罗马是城市。“它很古老!”他说。价格是3.5元。")]
 
-    made, _ = explain([make_doc("東京")], Chinese(), spacy.blank("zh"), model_name="m", language="zh")
+    made, _ = explain_entities([make_doc("東京")], Chinese(), spacy.blank("zh"), model_name="m", language="zh")
     assert [doc.text for doc in made] == ["罗马是城市。", "“它很古老!”", "他说。", "价格是3.5元。"]
 
 
 def test_explain_text_without_words_is_not_explained(make_doc, annotator):
     model = Scripted()
-    made, _ = explain([make_doc(" "), make_doc("it rains")], model, annotator, model_name="m")
+    made, _ = explain_entities([make_doc(" "), make_doc("it rains")], model, annotator, model_name="m")
     assert len(model.prompts) == 1 and [doc.text for doc in made] == ["Rain falls.", "Rome is wet."]
 
 
@@ -113,7 +113,7 @@ def test_explain_abbreviations_end_no_sentence(make_doc, annotator):
         def ask(self, requests, *, description=None):
             return [Reply('See Smith et al. in Fig. 3 for Rome. (It is old.) "Ann left."')]
 
-    made, _ = explain([make_doc("a b")], Abbreviating(), annotator, model_name="m")
+    made, _ = explain_entities([make_doc("a b")], Abbreviating(), annotator, model_name="m")
     assert made[0].text == "See Smith et al. in Fig. 3 for Rome."
 
 
@@ -168,7 +168,7 @@ def test_explain_marks_and_numbers_of_the_text_itself_stay(make_doc, annotator):
                 Reply("The `__init__` method of **Rome**.\n1990) It was a year.\nHere 2**3 is eight.\n**北京**是城市。")
             ]
 
-    made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
+    made, _ = explain_entities([make_doc("a b")], Marking(), annotator, model_name="m")
     assert [doc.text for doc in made] == [
         "The __init__ method of Rome.",
         "1990) It was a year.",
@@ -185,7 +185,7 @@ def test_explain_markdown_is_no_text(make_doc, annotator):
             )
             return [Reply(contents)]
 
-    made, _ = explain([make_doc("a b")], Marking(), annotator, model_name="m")
+    made, _ = explain_entities([make_doc("a b")], Marking(), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old.", "Here 2*3*4 is a product."]
 
 
@@ -194,7 +194,7 @@ def test_explain_ignores_spaces_of_duplicates(make_doc, annotator):
         def ask(self, requests, *, description=None):
             return [Reply("Ann left Rome.\nRome (Italy) is old.\nRome ( Italy ) is old .")]
 
-    made, report = explain([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
+    made, report = explain_entities([make_doc("Ann left Rome .")], Repeating(), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome (Italy) is old."] and report.rejected["duplicate sentence"] == 2
 
 
@@ -202,11 +202,11 @@ def test_explain_refuses_an_annotator_with_another_key(docs, annotator):
     nlp = spacy.blank("en")
     nlp.add_pipe("span_ruler", config={"spans_key": "mine"}).add_patterns([{"label": "LOC", "pattern": "Rome"}])
     with pytest.raises(LownerError, match="LN099.*mine"):
-        explain(docs, Scripted(), nlp, model_name="m")
+        explain_entities(docs, Scripted(), nlp, model_name="m")
 
 
 def test_explain_known_texts_are_not_made(docs, annotator, make_doc):
-    made, _ = explain(docs, Scripted(), annotator, model_name="m", known=[make_doc("Rome is wet .")])
+    made, _ = explain_entities(docs, Scripted(), annotator, model_name="m", known=[make_doc("Rome is wet .")])
     assert "Rome is wet." not in {doc.text for doc in made}
 
 
@@ -220,7 +220,7 @@ class Saying:
 
 def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
     contents = "Rome is old.\n" + "a" * 2001 + "\n" + "b" * 1_500_000 + "\n" + "c" * 2000
-    made, report = explain([make_doc("a b")], Saying(contents), annotator, model_name="m")
+    made, report = explain_entities([make_doc("a b")], Saying(contents), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old.", "c" * 2000]
     assert report.rejected == {"sentence of more than 2,000 letters": 2} and all(
         len(case["response"]) <= 2000 for case in report.cases
@@ -229,12 +229,12 @@ def test_explain_sentences_that_are_too_long_are_counted(make_doc, annotator):
 
 def test_explain_uses_a_bounded_number_of_sentences(make_doc, annotator):
     contents = "\n".join(f"Rome has {number} towers." for number in range(5000))
-    made, report = explain([make_doc("a b")], Saying(contents, truncated=True), annotator, model_name="m")
+    made, report = explain_entities([make_doc("a b")], Saying(contents, truncated=True), annotator, model_name="m")
     assert len(made) == 1000 and report.rejected == {"more than 1,000 sentences": 1}
 
 
 def test_explain_control_characters_are_no_text(make_doc, annotator):
-    made, _ = explain([make_doc("a b")], Saying("Ro\x1bme is\x00 old.\x07"), annotator, model_name="m")
+    made, _ = explain_entities([make_doc("a b")], Saying("Ro\x1bme is\x00 old.\x07"), annotator, model_name="m")
     assert [doc.text for doc in made] == ["Rome is old."]
 
 
@@ -242,7 +242,7 @@ def test_explain_control_characters_are_no_text(make_doc, annotator):
 def test_explain_the_time_for_marks_grows_with_the_length(make_doc, annotator, unit):
     def seconds(length):
         return seconds_of(
-            lambda: explain([make_doc("a b")], Saying((unit * length)[:length]), annotator, model_name="m")
+            lambda: explain_entities([make_doc("a b")], Saying((unit * length)[:length]), annotator, model_name="m")
         )
 
     # Twelve times the length: quadratic time would be 144 times as long. What is too short to be measured is linear.

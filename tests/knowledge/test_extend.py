@@ -13,7 +13,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.corpus.extensions import LabelSource, entity_mentions, rename_extensions
 from spacy_lowner.errors import LownerError
-from spacy_lowner.knowledge.extend import extend
+from spacy_lowner.knowledge.extend import extend_corpus
 from spacy_lowner.knowledge.label_map import read_label_map
 from spacy_lowner.knowledge.synonyms import merge_synonyms
 from spacy_lowner.knowledge.taggers import load_tagger, write_tags
@@ -62,7 +62,7 @@ def test_extend_entities_are_aligned_and_the_rest_is_counted(make_doc):
     model = Scripted(
         {"Ann met Ann Lee in Rome": response, "no one": "None.", "a b": Reply("", error="the server is down")}
     )
-    report = extend(docs, model, tasks=["entities"])
+    report = extend_corpus(docs, model, tasks=["entities"])
     assert [ext(doc) for doc in docs] == [[("Ann", "person"), ("Ann Lee", "person")], [], [], []]
     assert report.used == {"entities": 2}
     assert report.rejected == {"item without text and label": 2, "not in the text": 1, "no JSON": 1, "no answer": 1}
@@ -75,7 +75,7 @@ def test_extend_tags_the_words_of_the_segmentation(make_doc):
         segments={doc.text: ["we", "saw", "New York"]},
         pos={doc.text: {"items": [{"word": "we", "pos": "PRON"}, {"word": "New York", "pos": "PROPN"}]}},
     )
-    report = extend([doc], model, tasks=["pos"])
+    report = extend_corpus([doc], model, tasks=["pos"])
     assert ext(doc) == [("we", "PRON"), ("New York", "PROPN")] and report.rejected["word without a part of speech"] == 1
     assert '["we", "saw", "New York"]' in model.prompts[1]
 
@@ -83,7 +83,7 @@ def test_extend_tags_the_words_of_the_segmentation(make_doc):
 def test_extend_tags_every_word(make_doc):
     doc = make_doc("we saw New York again")
     model = Scripted(segments={doc.text: ["saw", "New York", "York again", "Rome"]})
-    report = extend([doc], model, tasks=["pos"])
+    report = extend_corpus([doc], model, tasks=["pos"])
     assert '["we", "saw", "New York", "again"]' in model.prompts[1]
     assert (
         report.rejected["segments that overlap"] == report.rejected["not in the text"] == 1
@@ -93,7 +93,7 @@ def test_extend_tags_every_word(make_doc):
 
 def test_extend_empty_answer_is_annotation(make_doc):
     docs = [make_doc("Ann sang"), make_doc("no one")]
-    report = extend(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), tasks=["entities"])
+    report = extend_corpus(docs, Scripted({"Ann sang": [{"entity": "Bob", "type": "person"}]}), tasks=["entities"])
     assert "sc_ext" not in docs[0].spans and report.rejected == {"not in the text": 1}
     assert len(docs[1].spans["sc_ext"]) == 0
 
@@ -104,7 +104,7 @@ def test_extend_reads_all_lists_of_a_reply(make_doc, tmp_path):
         'Of sentence [1]: [{"entity": "Ann", "type": "person"}] and [{"Rome", "city"}] and [NaN], '
         '[{"entity": "Rome", "type": "city"}]'
     )
-    report = extend(
+    report = extend_corpus(
         [doc], Scripted({doc.text: f'{response} [{{"entity": "Ann", "type": "person"}}]'}), tasks=["entities"]
     )
     assert ext(doc) == [("Ann", "person"), ("Rome", "city")]
@@ -116,7 +116,7 @@ def test_extend_items_without_brackets_may_be_equal(make_doc):
     doc = make_doc("the cat saw the dog")
     response = [("the", "DET"), ("cat", "NOUN"), ("saw", "VERB"), ("the", "DET"), ("dog", "NOUN")]
     lines = "\n".join(json.dumps({"word": word, "pos": pos, "notes": []}) for word, pos in response)
-    report = extend(
+    report = extend_corpus(
         [doc], Scripted(pos={doc.text: lines}, segments={doc.text: [word for word, _ in response]}), tasks=["pos"]
     )
     assert ext(doc) == response and not report.rejected
@@ -138,7 +138,7 @@ def test_extend_words_in_another_case_stay_in_their_order(make_doc):
         "pos": {doc.text: [{"word": word, "pos": pos} for word, pos in response]},
         "segments": {doc.text: [word for word, _ in response]},
     }
-    report = extend([doc], Scripted(**answers), tasks=["pos"])
+    report = extend_corpus([doc], Scripted(**answers), tasks=["pos"])
     assert [label for _, label in ext(doc)] == [label for _, label in response] and not report.rejected
     assert [span.start for span in doc.spans["sc_ext"]] == list(range(8))
 
@@ -154,21 +154,21 @@ def test_extend_words_in_another_case_stay_in_their_order(make_doc):
 def test_extend_reports_mappings_by_reason(make_doc, merge, reason):
     docs = [make_doc("Rome"), make_doc("Bonn")]
     response = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(response, merge=merge), tasks=["entities"], embed=by_hand)
+    report = extend_corpus(docs, Scripted(response, merge=merge), tasks=["entities"], embed=by_hand)
     assert reason in report.rejected if reason else not report.rejected
 
 
 def test_extend_reports_why_a_mention_has_no_position(make_doc):
     doc = make_doc("Ann saw Boston_based Bob")
     response = [{"entity": text, "type": "x"} for text in ("Ann", "Ann", "Boston", "Eve")]
-    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
+    report = extend_corpus([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert report.rejected == {"part of a word, or repeated too often": 2, "not in the text": 1}
 
 
 def test_extend_mapping_that_was_cut_is_used_up_to_there(make_doc):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     response = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(
+    report = extend_corpus(
         docs, Scripted(response, merge=Reply('{"city": ["town', truncated=True)), tasks=["entities"], embed=by_hand
     )
     assert ext(docs[1]) == [("Bonn", "town")] and report.rejected == {"cut at the limit of tokens": 1}
@@ -182,7 +182,7 @@ def test_extend_labels_of_one_task_are_rejected_without_the_other(make_doc):
         "Bob ran": [{"word": "ran", "pos": "VERB"}],
         "so": "no list",
     }
-    report = extend(docs, Scripted(response, pos=tags))
+    report = extend_corpus(docs, Scripted(response, pos=tags))
     assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
     assert "sc_ext" not in docs[0].spans and report.rejected["labels of one task, without an answer for the other"] == 1
 
@@ -191,7 +191,7 @@ def test_extend_labels_of_one_task_are_rejected_without_the_other(make_doc):
 def test_extend_mapping_of_another_shape_is_counted(make_doc, reply):
     docs = [make_doc("Rome and Paris"), make_doc("Bonn")]
     response = {"Rome and Paris": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
-    report = extend(docs, Scripted(response, merge=reply), tasks=["entities"], embed=by_hand)
+    report = extend_corpus(docs, Scripted(response, merge=reply), tasks=["entities"], embed=by_hand)
     assert ext(docs[1]) == [("Bonn", "town")] and report.rejected["no mapping of labels"] == 1
 
 
@@ -227,11 +227,11 @@ def test_extend_labels_merge_into_those_of_docs_that_are_known(make_doc):
     known, new = make_doc("Rome and Paris"), make_doc("Bonn")
     known.spans["sc_ext"] = [Span(known, 0, 1, label="city"), Span(known, 2, 3, label="city")]
     model = Scripted({"Bonn": [{"entity": "Bonn", "type": "town"}]}, merge='{"town": ["city"]}')
-    extend([new], model, tasks=["entities"], embed=by_hand, known=[known, make_doc("Paris")])
+    extend_corpus([new], model, tasks=["entities"], embed=by_hand, known=[known, make_doc("Paris")])
     assert ext(new) == [("Bonn", "city")] and ext(known) == [("Rome", "city"), ("Paris", "city")]
     assert '["city", "town"]' in model.prompts[-1]
     again = Scripted({"Bonn": [{"entity": "Bonn", "type": "city"}]})
-    extend([new], again, tasks=["entities"], embed=by_hand, known=[known])
+    extend_corpus([new], again, tasks=["entities"], embed=by_hand, known=[known])
     assert ext(new) == [("Bonn", "city")] and len(again.prompts) == 1
 
 
@@ -269,11 +269,15 @@ def test_extend_merged_labels_reach_the_docs(make_doc):
         "Rome and Paris": [{"entity": "Rome", "type": "city"}, {"entity": "Paris", "type": "city"}],
         "Bonn": [{"entity": "Bonn", "type": "town"}],
     }
-    report = extend(docs, Scripted(response, merge='```{"city": ["town"]}```'), tasks=["entities"], embed=by_hand)
+    report = extend_corpus(
+        docs, Scripted(response, merge='```{"city": ["town"]}```'), tasks=["entities"], embed=by_hand
+    )
     assert ext(docs[1]) == [("Bonn", "city")] and report.used["merged labels"] == 1 and not report.rejected
     response["Bonn"] = [{"entity": "Bonn", "type": "place"}]
     by_letters = lambda texts: numpy.asarray([[float(ord(text[0]))] for text in texts])
-    report = extend(docs, Scripted(response, merge='{"city": ["place", "town"]}'), tasks=["entities"], embed=by_letters)
+    report = extend_corpus(
+        docs, Scripted(response, merge='{"city": ["place", "town"]}'), tasks=["entities"], embed=by_letters
+    )
     assert ext(docs[1]) == [("Bonn", "place")]
     assert report.rejected == {"synonym that is not a label": 1, "synonyms whose mentions are too different": 1}
 
@@ -350,7 +354,7 @@ def test_extend_tags_of_a_pipeline_that_merges_words(make_doc, tmp_path):
 def test_extend_reads_objects_without_a_list(make_doc):
     doc = make_doc("Ann left Rome")
     response = '{"entity": "Ann", "type": "person"}\n{"entity": "Rome", "type": "city"}'
-    report = extend([doc, make_doc("")], Scripted({doc.text: response}), tasks=["entities"])
+    report = extend_corpus([doc, make_doc("")], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Ann", "person"), ("Rome", "city")] and not report.rejected
 
 
@@ -451,7 +455,7 @@ def test_extend_settings_of_the_client_come_from_a_file(make_doc, tmp_path):
 
 def test_extend_rejects_items_that_are_not_texts(make_doc):
     doc = make_doc("Rome and France")
-    report = extend(
+    report = extend_corpus(
         [doc],
         Scripted({doc.text: '[{"entity": "Rome", "type": "city"}, {"entity": "Rome", "type": ["x"]}]'}),
         tasks=["entities"],
@@ -464,14 +468,14 @@ def test_extend_rejects_items_that_are_not_texts(make_doc):
 )
 def test_extend_cut_list_is_no_annotation(make_doc, response):
     doc = make_doc("Rome and France")
-    report = extend([doc], Scripted({doc.text: Reply(response, truncated=True)}), tasks=["entities"])
+    report = extend_corpus([doc], Scripted({doc.text: Reply(response, truncated=True)}), tasks=["entities"])
     assert "sc_ext" not in doc.spans and not report.used and report.rejected["cut at the limit of tokens"] == 1
 
 
 def test_extend_words_of_a_segmentation_that_was_cut_are_tokens(make_doc):
     doc = make_doc("Rome and France")
     model = Scripted(segments={doc.text: Reply('["Rome", "and", "Fr', truncated=True)})
-    extend([doc], model, tasks=["pos"])
+    extend_corpus([doc], model, tasks=["pos"])
     assert '["Rome", "and", "France"]' in model.prompts[-1]
 
 
@@ -486,7 +490,7 @@ def test_extend_label_source_stays_with_the_labels(make_doc, tmp_path):
             ]
         }
     }
-    extend([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **response))
+    extend_corpus([doc], Scripted({doc.text: [{"entity": "Rome", "type": "city"}]}, **response))
     rename_extensions(doc, {"name": "noun", "verb": None}, "names")
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
@@ -512,7 +516,7 @@ def test_extend_nested_brackets_are_counted(make_doc, depth, beginning, opening,
     doc, other = make_doc("Ann left"), make_doc("Rome is old")
     response = f"{beginning}{opening * depth}{closing * depth}{end}"
     replies = {doc.text: response, other.text: [{"entity": "Rome", "type": "city"}]}
-    report = extend([doc, other], Scripted(replies), tasks=["entities"])
+    report = extend_corpus([doc, other], Scripted(replies), tasks=["entities"])
     assert report.rejected == {"no JSON": 1} and ext(other) == [("Rome", "city")] and "sc_ext" not in doc.spans
 
 
@@ -525,7 +529,7 @@ def test_extend_nested_values_inside_items_are_counted(make_doc, tmp_path):
         nested,
         {"entity": "Rome", "type": "city"},
     ]
-    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
+    report = extend_corpus([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Rome", "city")] and report.rejected == {"item without text and label": 3}
     srsly.write_json(tmp_path / "report.json", report.as_dict())
 
@@ -545,26 +549,26 @@ LABELS = {
 def test_extend_labels_that_a_model_invents_are_refused_and_counted(make_doc, label):
     doc = make_doc("Ann left Rome")
     response = [{"entity": "Ann", "type": label}, {"entity": "Rome", "type": "city"}]
-    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
+    report = extend_corpus([doc], Scripted({doc.text: response}), tasks=["entities"])
     (reason,) = report.rejected
     assert ext(doc) == [("Rome", "city")] and LABELS[label] in reason and report.cases[0]["text"] == doc.text
     tags = {
         "segments": {doc.text: doc.text.split()},
         "pos": {doc.text: [{"word": "Ann", "pos": label}, {"word": "left", "pos": "VERB"}]},
     }
-    report = extend([doc], Scripted(**tags), tasks=["pos"])
+    report = extend_corpus([doc], Scripted(**tags), tasks=["pos"])
     assert ext(doc) == [("left", "VERB")] and report.rejected == {reason: 1, "word without a part of speech": 2}
 
 
 def test_extend_a_doc_whose_labels_are_all_refused_has_none(make_doc):
     doc = make_doc("Ann left")
-    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "O"}]}), tasks=["entities"])
+    extend_corpus([doc], Scripted({doc.text: [{"entity": "Ann", "type": "O"}]}), tasks=["entities"])
     assert "sc_ext" not in doc.spans
 
 
 def test_extend_a_label_of_sixty_letters_is_used(make_doc):
     doc = make_doc("Ann left")
-    extend([doc], Scripted({doc.text: [{"entity": "Ann", "type": "x" * 60}]}), tasks=["entities"])
+    extend_corpus([doc], Scripted({doc.text: [{"entity": "Ann", "type": "x" * 60}]}), tasks=["entities"])
     assert ext(doc) == [("Ann", "x" * 60)]
 
 
@@ -573,7 +577,7 @@ def test_extend_reads_a_bounded_number_of_items(make_doc):
     response = [{"entity": "Ann", "type": "person"}] + [
         {"entity": f"x{number}", "type": "y"} for number in range(12_000)
     ]
-    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
+    report = extend_corpus([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Ann", "person")]
     assert report.rejected == {"more than 10,000 items": 1, "not in the text": 9999} and len(report.cases) == 1000
 
@@ -584,7 +588,7 @@ def test_extend_many_lists_are_compared_in_linear_time(make_doc):
         " ".join(f'[{{"entity": "Ann", "type": "{number}"}}]' for number in range(4000))
         + ' [{"entity": "Ann", "type": "1"}]'
     )
-    report = extend([doc], Scripted({doc.text: response}), tasks=["entities"])
+    report = extend_corpus([doc], Scripted({doc.text: response}), tasks=["entities"])
     assert ext(doc) == [("Ann", "0")] and report.rejected == {"part of a word, or repeated too often": 3999}
 
 
@@ -593,7 +597,7 @@ def test_extend_reads_a_bounded_mapping(make_doc, count):
     docs = [make_doc("Rome"), make_doc("Bonn")]
     response = {"Rome": [{"entity": "Rome", "type": "city"}], "Bonn": [{"entity": "Bonn", "type": "town"}]}
     merge = json.dumps({"city": ["town"], "\u001b" * 100: [["x"]], **{f"s{number}": [] for number in range(count - 4)}})
-    report = extend(
+    report = extend_corpus(
         docs, Scripted(response, merge=merge), tasks=["entities"], embed=lambda texts: numpy.zeros((len(texts), 2))
     )
     assert ext(docs[1]) == [("Bonn", "city")]
@@ -608,8 +612,8 @@ def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
         {"entity": "\u0007" * 10, "type": "\u0007"},
         [float("nan")],
     ]
-    report = extend([doc], Scripted({doc.text: json.dumps(response) + " " * 5000}), tasks=["entities"])
-    report.add(extend([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), tasks=["entities"]))
+    report = extend_corpus([doc], Scripted({doc.text: json.dumps(response) + " " * 5000}), tasks=["entities"])
+    report.add(extend_corpus([doc], Scripted({doc.text: "no json \u202e\u001b[0m" + "z" * 10**6}), tasks=["entities"]))
     assert sum(report.rejected.values()) == len(report.cases) == 4
     written = json.dumps(report.as_dict(), allow_nan=False)
     assert len(written) < 10_000 and not any(escape in written for escape in ("u001b", "u0007", "u202e"))

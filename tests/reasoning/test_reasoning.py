@@ -18,7 +18,7 @@ from spacy_lowner.llm.messages import Reply
 from spacy_lowner.pipeline.llm_reasoner import LLMReasoner
 from spacy_lowner.reasoning.chain import ReasoningChain
 from spacy_lowner.reasoning.examples import examples_from, load_examples
-from spacy_lowner.reasoning.reason import reason
+from spacy_lowner.reasoning.reason import reason_about
 
 CONFUSION = {
     "types": ["album", "singer", "song"],
@@ -154,7 +154,7 @@ class Model:
 
 def test_reasoning_is_recorded_on_docs(docs, nlp):
     docs = [*docs, nlp.make_doc(" ")]
-    reasoned = reason(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
+    reasoned = reason_about(docs, Model("no one"), ReasoningChain.from_confusion(CONFUSION), model_name="wise")
     assert reasoned == (3, 0, {"down": 1}, False)
     found = docs[0]._.lowner_reasoning
     assert {**found, "prompt_hash": None} == {
@@ -173,7 +173,7 @@ class Short:
 
 
 def test_reasoning_partial_reasoning_is_counted(docs):
-    reasoned = reason(docs, Short(), ReasoningChain.from_confusion(CONFUSION), model_name="m")
+    reasoned = reason_about(docs, Short(), ReasoningChain.from_confusion(CONFUSION), model_name="m")
     assert reasoned == (0, len(docs), {}, False) and "bidirectional" not in docs[0]._.lowner_reasoning
 
 

@@ -1,0 +1,9 @@
+from .callbacks import create_fast_training, create_start_from
+from .optimizer import GroupedAdam, create_grouped_adam
+
+__all__ = [
+    "GroupedAdam",
+    "create_fast_training",
+    "create_grouped_adam",
+    "create_start_from",
+]
