@@ -1,5 +1,6 @@
 """Measures of confusion at their limits, by hand."""
 
+import json
 import math
 
 import numpy
@@ -48,3 +49,21 @@ def test_quantify_most_confused_ignores_mistakes_with_itself():
     zeros = numpy.zeros((3, 3))
     confusion = quantify("abc", [], source_fractions=numpy.zeros((3, 0)), similarity=zeros, mistakes=mistakes)
     assert confusion.most_confused == ["c", "a", "b"]
+
+
+def test_quantify_any_sharpness_stays_finite():
+    mistakes = numpy.asarray([[0.0, 0.9, 0.1], [0.5, 0.0, 0.5], [0.1, 0.9, 0.0]])
+    zeros = numpy.zeros((3, 3))
+    confusion = quantify(
+        "abc", [], source_fractions=numpy.zeros((3, 0)), similarity=zeros, mistakes=mistakes, sharpness=2000.0
+    )
+    assert confusion.explicit == pytest.approx(numpy.asarray([[0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]))
+
+
+def test_quantify_as_dict_is_json():
+    confusion = quantify(
+        "ab", ["PER"], source_fractions=numpy.ones((2, 1)), similarity=numpy.eye(2), mistakes=numpy.eye(2)
+    )
+    saved = confusion.as_dict()
+    assert json.loads(json.dumps(saved)) == saved
+    assert saved["total"] == [[0.0, 2.0], [2.0, 0.0]] and saved["types"] == ["a", "b"]

@@ -40,6 +40,11 @@ def test_sampling_split_sizes(make_doc, fraction, size):
     assert [doc.text for doc in second] == sorted(doc.text for doc in second)
 
 
+def test_sampling_seed_of_shots_is_0_by_default(make_doc):
+    docs = [make_doc(f"a{i}", (0, 1, "PER")) for i in range(20)]
+    assert [doc.text for doc in sample_shots(docs, 9)[0]] == [doc.text for doc in sample_shots(docs, 9, 0)[0]]
+
+
 def test_sampling_seed_is_0_by_default():
     docs = list(spacy.blank("en").pipe(f"text {i}" for i in range(20)))
     texts = [[doc.text for doc in sample_size(docs, 20, *seed)] for seed in [(), (0,)]]
