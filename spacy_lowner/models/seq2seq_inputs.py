@@ -98,7 +98,7 @@ def pieces_in_json(
     >>> words = ["say", '"']
     >>> escaped = pieces_in_json(tokenizer, words, pieces_of_words(tokenizer, words))
     >>> [tokenizer.decode(ids) for ids in escaped]
-    ['say', '\\\\ "']
+    ['say', '\\ "']
     """
     escaped = [json.dumps(word, ensure_ascii=False)[1:-1] for word in words]
     if escaped == list(words):
