@@ -9,6 +9,7 @@ import srsly
 from spacy import util
 from spacy.cli.debug_config import debug_config
 from spacy.cli.init_config import fill_config
+from thinc.api import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
@@ -26,6 +27,25 @@ def test_fill_config_has_nothing_of_ours_to_add(path, tmp_path, in_root):
     for name, component in config["components"].items():
         if component["factory"] in ("knowfree_spancat", "contrast_ner", "entlm_ner", "seq2seq_ner"):
             assert set(filled["components"][name]) - set(component) <= {"scorer", "description_encoder"}
+
+
+def repeated(block, default, name=""):
+    """YIELDS the settings of a block that equal spaCy's defaults. Its registered function must be spaCy's, too."""
+    function = next((key for key in block if key.startswith("@")), None)
+    if function and block[function] != default.get(function):
+        return
+    for key, value in block.items():
+        if isinstance(value, dict) and isinstance(default.get(key), dict):
+            yield from repeated(value, default[key], f"{name}.{key}")
+        elif not key.startswith("@") and key in default and value == default[key]:
+            yield f"{name}.{key}"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_configs_hold_only_what_differs_from_spacys_defaults(path):
+    config = Config().from_disk(path, interpolate=False)
+    sections = {name: config.get(name, {}) for name in ("nlp", "corpora", "training", "initialize", "pretraining")}
+    assert list(repeated(sections, spacy.Language.default_config)) == []
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
