@@ -1,6 +1,6 @@
 """Check that links between Markdown files lead to files and headings that exist.
 
-    python scripts/check_links.py README.md docs
+python scripts/check_links.py README.md docs
 """
 
 import re
