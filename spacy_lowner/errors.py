@@ -19,7 +19,6 @@ __all__ = [
     "ServerError",
     "SettingError",
     "Warnings",
-    "check_settings",
     "warn_once",
 ]
 
@@ -113,19 +112,3 @@ def warn_once(owner: Any, message: str, **values: Any) -> None:
     if code not in shown:
         shown.add(code)
         warnings.warn(f"{message.format(**values)} {SHOWN_ONCE}")
-
-
-def check_settings(name: str, *rules: Tuple[str, Any, bool, str]) -> None:
-    """Refuse a setting that cannot be used.
-
-    name (str): Of the pipe or model.
-    rules (Tuple[str, Any, bool, str]): The setting, its value, whether it can be used, and which values can.
-    RAISES (SettingError): For the first rule that does not hold.
-
-    >>> check_settings("knowfree", ("threshold", 2.0, 0 <= 2.0 <= 1, "in [0, 1]"))
-    Traceback (most recent call last):
-    spacy_lowner.errors.SettingError: [LN040] knowfree: threshold must be in [0, 1], found 2.0. Correct the setting.
-    """
-    for setting, value, holds, expected in rules:
-        if not holds:
-            raise LownerError(Errors.LN040.format(name=name, setting=setting, expected=expected, value=value))

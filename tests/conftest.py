@@ -18,7 +18,7 @@ def pytest_configure(config):
 def pytest_addoption(parser):
     for name in OPTIONS:
         parser.addoption(f"--{name}", action="store_true", help=f"also run tests marked {name}")
-    parser.addoption("--update-golden", action="store_true", help="write the output of commands and the frozen pipelines")
+    parser.addoption("--update-golden", action="store_true", help="write outputs of commands and frozen pipelines")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -13,7 +13,8 @@ from spacy.vocab import Vocab
 
 from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc, other_span_keys, read_docs
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings
+from ..validation import at_least, validate
 from .denoising import Denoiser
 from .factmix import FactMix, digest_doc
 from .infill import Infill
@@ -21,6 +22,9 @@ from .mentions import MentionBase
 
 # Docs whose examples are made together.
 DOCS_PER_PART = 20
+
+
+CONSTRAINTS = {"context_ratio": at_least(0), "entity_ratio": at_least(0)}
 
 
 def build_factmix(
@@ -48,11 +52,7 @@ def build_factmix(
     RETURNS (FactMix): FactMix, which does not make any of the originals.
     RAISES (LownerError): If a setting is out of range, or the corpus has its spans under other keys.
     """
-    check_settings(
-        "FactMix",
-        ("context_ratio", context_ratio, context_ratio >= 0, "at least 0"),
-        ("entity_ratio", entity_ratio, entity_ratio >= 0, "at least 0"),
-    )
+    validate("FactMix", CONSTRAINTS, locals())
     if entity_base is None:
         base = MentionBase.from_docs(read_docs(originals), spans_key)
     else:

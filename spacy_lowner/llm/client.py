@@ -14,7 +14,8 @@ from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from tqdm import tqdm
 
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings
+from ..validation import POSITIVE, Constraint, require, validate
 from .cache import ReplyCache
 from .cleaning import clean_message
 from .connection import Connection
@@ -30,6 +31,17 @@ from .workers import Workers
 READ_AHEAD = 4
 # Name of the client in messages about its settings.
 NAME = "the language model"
+
+
+CONSTRAINTS = {
+    "model": Constraint("the name of a model", bool),
+    "base_url": Constraint("a URL that begins with http:// or https://", is_url).or_none(),
+    "max_concurrency": POSITIVE,
+    "timeout": Constraint(SECONDS, is_duration),
+    "deadline": Constraint(SECONDS, is_duration),
+    "prompt_price": Constraint(PRICE, is_price),
+    "completion_price": Constraint(PRICE, is_price),
+}
 
 
 class OpenAIClient(ForkSafe):
@@ -71,16 +83,7 @@ class OpenAIClient(ForkSafe):
         """
         if base_url is not None and has_secrets(base_url):
             raise LownerError(Errors.LN038.format(variable=api_key_variable))
-        check_settings(
-            NAME,
-            ("model", model, bool(model), "the name of a model"),
-            ("base_url", base_url, base_url is None or is_url(base_url), "a URL that begins with http:// or https://"),
-            ("max_concurrency", max_concurrency, max_concurrency > 0, "positive"),
-            ("timeout", timeout, is_duration(timeout), SECONDS),
-            ("deadline", retry_policy.deadline, is_duration(retry_policy.deadline), SECONDS),
-            ("prompt_price", prompt_price, is_price(prompt_price), PRICE),
-            ("completion_price", completion_price, is_price(completion_price), PRICE),
-        )
+        validate(NAME, CONSTRAINTS, {**locals(), "deadline": retry_policy.deadline})
         check_parameters(parameters or {})
         self.model = model
         self.base_url = base_url
@@ -286,7 +289,7 @@ def create_openai_client(
         try:
             numbers[name] = float(value)
         except (TypeError, ValueError):
-            check_settings(NAME, (name, value, False, "a number"))
+            require(NAME, name, value, False, "a number")
     return OpenAIClient(
         model,
         base_url,

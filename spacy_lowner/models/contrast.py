@@ -10,10 +10,11 @@ from thinc.api import Model, PyTorchShim, get_torch_default_device, torch2xp, xp
 from thinc.types import ArgsKwargs
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..errors import Errors, LownerError, check_settings
+from ..errors import Errors, LownerError
 from ..nn.contrast import prompt_loss
 from ..nn.prompts import PromptEncoder, PromptHead, block_mask
 from ..types import CandidateStateT, CandidateT, PackingT, PromptModelT, PromptStates
+from ..validation import POSITIVE, at_least, one_of, validate
 from .hf.encoder import encoder_path, loading
 from .hf.pieces import load_tokenizer, pieces_of_words, tokenizer_files
 from .hf.shim import config_settings, loaded_module, module_shim, set_module
@@ -25,6 +26,15 @@ PACKINGS, STATES = get_args(PackingT), get_args(CandidateStateT)
 FREQUENT_WORDS = "the of in and to a is for on that with as by at from it".split()
 # Readers are built from the attributes and the module of a thinc model, so they are not saved with it.
 _readers: "WeakKeyDictionary[PyTorchShim, PromptReader]" = WeakKeyDictionary()
+
+
+CONSTRAINTS = {
+    "soft_tokens": at_least(0),
+    "packing": one_of(*PACKINGS),
+    "state": one_of(*STATES),
+    "window": at_least(8),
+    "batch_size": POSITIVE,
+}
 
 
 def build_contrast_ner(
@@ -66,14 +76,7 @@ def build_contrast_ner(
     4
     """
     check_template(template)
-    check_settings(
-        "ContrastNER",
-        ("soft_tokens", soft_tokens, soft_tokens >= 0, ">= 0"),
-        ("packing", packing, packing in PACKINGS, f"one of {', '.join(PACKINGS)}"),
-        ("state", state, state in STATES, f"one of {', '.join(STATES)}"),
-        ("window", window, window >= 8, ">= 8"),
-        ("batch_size", batch_size, batch_size > 0, "positive"),
-    )
+    validate("ContrastNER", CONSTRAINTS, locals())
     attrs = config_settings(
         encoder=encoder,
         template=template,

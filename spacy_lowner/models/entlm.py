@@ -11,10 +11,11 @@ from thinc.types import ArgsKwargs, Floats2d
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from ..errors import Errors, LownerError, check_settings
+from ..errors import Errors, LownerError
 from ..nn.entlm import EntLM
 from ..nn.label_words import rank_words
 from ..types import LabelledWords, LabelWordsT, WordScoresT
+from ..validation import POSITIVE, between, one_of, validate
 from .batching import SLACK, batch_by_padding
 from .hf.masked_lm import load_masked_lm
 from .hf.pieces import first_position, pad_pieces, pieces_of_words, tokenizer_files, tokenizer_of
@@ -26,6 +27,14 @@ LABEL_WORDS = get_args(LabelWordsT)
 OVERLAP = 0.25
 # Maximum number of Docs per label from which label words are chosen.
 SAMPLE = 500
+
+
+CONSTRAINTS = {
+    "label_words": one_of(*LABEL_WORDS),
+    "top_words": POSITIVE,
+    "purity": between(0, 1),
+    "batch_size": POSITIVE,
+}
 
 
 def build_entlm(
@@ -52,13 +61,7 @@ def build_entlm(
     >>> build_entlm("minilm", label_words="word").attrs["settings"].words
     1
     """
-    check_settings(
-        "EntLM",
-        ("label_words", label_words, label_words in LABEL_WORDS, f"one of {', '.join(LABEL_WORDS)}"),
-        ("top_words", top_words, top_words > 0, "positive"),
-        ("purity", purity, 0 <= purity <= 1, "in [0, 1]"),
-        ("batch_size", batch_size, batch_size > 0, "positive"),
-    )
+    validate("EntLM", CONSTRAINTS, locals())
     words = top_words if label_words == "virtual" else 1
     attrs = {
         **config_settings(masked_lm=masked_lm, words=words, purity=purity, batch_size=batch_size),

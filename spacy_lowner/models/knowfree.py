@@ -9,11 +9,11 @@ from spacy.tokens import Doc
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d, Ints1d
 
-from ..errors import check_settings
 from ..nn.band import band_mask
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, InteractionT, SpanLogits, SpanModelT, SpanTargets
+from ..validation import POSITIVE, at_least, between, one_of, require, validate
 from .hf.shim import loaded_module, module_shim, set_module
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
@@ -32,6 +32,17 @@ class _HeadInputs(NamedTuple):
     words: List[Floats2d]
     shapes: Optional[List[Ints1d]]
     all_labels: bool
+
+
+CONSTRAINTS = {
+    "hidden_dim": POSITIVE,
+    "biaffine_dim": POSITIVE,
+    "biaffine_heads": POSITIVE,
+    "interaction": one_of(*INTERACTIONS),
+    "attention_heads": POSITIVE,
+    "window": at_least(0),
+    "dropout": between(0, 1, include_high=False),
+}
 
 
 def build_knowfree(
@@ -72,13 +83,13 @@ def build_knowfree(
     >>> build_knowfree(tok2vec, hidden_dim=8, biaffine_dim=8, attention_heads=2).name
     'knowfree'
     """
-    _check_heads(hidden_dim, biaffine_dim, biaffine_heads, attention_heads)
-    check_settings(
-        "KnowFREE",
-        ("interaction", interaction, interaction in INTERACTIONS, f"one of {', '.join(INTERACTIONS)}"),
-        ("dropout", dropout, 0 <= dropout < 1, "in [0, 1)"),
-        ("window", window, window >= 0, ">= 0"),
-    )
+    validate("KnowFREE", CONSTRAINTS, locals())
+    for setting, heads, dim, size in (
+        ("biaffine_heads", biaffine_heads, "hidden_dim", hidden_dim),
+        ("biaffine_heads", biaffine_heads, "biaffine_dim", biaffine_dim),
+        ("attention_heads", attention_heads, "biaffine_dim", biaffine_dim),
+    ):
+        require("KnowFREE", setting, heads, size % heads == 0, f"a divisor of {dim} = {size}")
     settings = {
         "hidden_dim": hidden_dim,
         "biaffine_dim": biaffine_dim,
@@ -105,21 +116,6 @@ def build_knowfree(
     )
     refs = {"tok2vec": tok2vec, "torch": head}
     return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
-
-
-def _check_heads(hidden_dim: int, biaffine_dim: int, biaffine_heads: int, attention_heads: int) -> None:
-    """RAISES (LownerError): If a width is not positive, or cannot be divided by its number of heads."""
-    divides_hidden = biaffine_heads > 0 and hidden_dim % biaffine_heads == 0
-    divides_biaffine = biaffine_heads > 0 and biaffine_dim % biaffine_heads == 0
-    divides_attention = attention_heads > 0 and biaffine_dim % attention_heads == 0
-    check_settings(
-        "KnowFREE",
-        ("hidden_dim", hidden_dim, hidden_dim > 0, "positive"),
-        ("biaffine_dim", biaffine_dim, biaffine_dim > 0, "positive"),
-        ("biaffine_heads", biaffine_heads, divides_hidden, f"a divisor of hidden_dim = {hidden_dim}"),
-        ("biaffine_heads", biaffine_heads, divides_biaffine, f"a divisor of biaffine_dim = {biaffine_dim}"),
-        ("attention_heads", attention_heads, divides_attention, f"a divisor of biaffine_dim = {biaffine_dim}"),
-    )
 
 
 def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, SpanLogits]:

@@ -21,9 +21,10 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
+from ..errors import Errors, LownerError, Warnings, warn_once
 from ..nn.seq2seq import ConstrainedSeq2Seq
 from ..types import Seq2SeqModelT
+from ..validation import POSITIVE, at_least, validate
 from .batching import SLACK, batch_by_padding
 from .hf.encoder import encoder_path, loading
 from .hf.masked_lm import load_masked_lm
@@ -34,6 +35,14 @@ from .seq2seq_inputs import EncodedInput, Seq2SeqInput, encode_inputs, grammars_
 
 # The label of padding, as in Hugging Face's losses.
 PADDING_LABEL = -100
+
+
+CONSTRAINTS = {
+    "max_input_tokens": at_least(32),
+    "max_new_tokens": POSITIVE,
+    "num_beams": POSITIVE,
+    "batch_size": POSITIVE,
+}
 
 
 def build_seq2seq(
@@ -60,13 +69,7 @@ def build_seq2seq(
     >>> build_seq2seq("minilm", num_beams=4).attrs["settings"].num_beams
     4
     """
-    check_settings(
-        "Seq2Seq",
-        ("max_input_tokens", max_input_tokens, max_input_tokens >= 32, ">= 32"),
-        ("max_new_tokens", max_new_tokens, max_new_tokens > 0, "positive"),
-        ("num_beams", num_beams, num_beams > 0, "positive"),
-        ("batch_size", batch_size, batch_size > 0, "positive"),
-    )
+    validate("Seq2Seq", CONSTRAINTS, locals())
     attrs = config_settings(
         model=model,
         max_input_tokens=max_input_tokens,

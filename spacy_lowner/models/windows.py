@@ -6,7 +6,10 @@ from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 from spacy.tokens import Doc, Span
 
 from ..annotations import UNSPLIT_KEY
-from ..errors import Warnings, check_settings, warn_once
+from ..errors import Warnings, warn_once
+from ..validation import POSITIVE, between, validate
+
+CONSTRAINTS = {"max_bytes": POSITIVE, "overlap": between(0, 1, include_high=False)}
 
 
 def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable[[Iterable[Doc]], List[List[Span]]]:
@@ -27,11 +30,7 @@ def create_byte_windows(max_bytes: int = 480, overlap: float = 0.25) -> Callable
     >>> create_byte_windows(max_bytes=10, overlap=0.0)([doc])
     [[one two, three four]]
     """
-    check_settings(
-        "byte_windows",
-        ("max_bytes", max_bytes, max_bytes >= 1, ">= 1"),
-        ("overlap", overlap, 0 <= overlap < 1, "in [0, 1)"),
-    )
+    validate("byte_windows", CONSTRAINTS, locals())
     return ByteWindows(max_bytes, overlap)
 
 

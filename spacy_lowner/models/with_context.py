@@ -8,11 +8,15 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..annotations import REASONING_KEY, UNSPLIT_KEY, context_of, register
-from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
+from ..errors import Errors, LownerError, Warnings, warn_once
+from ..validation import POSITIVE, between, validate
 from .hf.shim import config_settings
 
 # Stands between the text and its context.
 SEPARATOR = "//"
+
+
+CONSTRAINTS = {"max_bytes": POSITIVE, "dropout": between(0, 1), "text_bytes": POSITIVE}
 
 
 def build_with_context(
@@ -50,12 +54,7 @@ def build_with_context(
     >>> build_with_context(tok2vec, "my_passages").name
     'with_context'
     """
-    check_settings(
-        "WithContext",
-        ("max_bytes", max_bytes, max_bytes > 0, "positive"),
-        ("dropout", dropout, 0 <= dropout <= 1, "in [0, 1]"),
-        ("text_bytes", text_bytes, text_bytes > 0, "positive"),
-    )
+    validate("WithContext", CONSTRAINTS, locals())
     if any("listener" in node.name for node in tok2vec.walk()):
         raise LownerError(Errors.LN049)
     if attribute is not None:

@@ -3,7 +3,7 @@
 import math
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
@@ -12,6 +12,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from ..errors import Errors, LownerError
 from ..models.transfer import start_model_from
 from ..types import CONFIGURED
+from ..validation import Constraint, validate
 
 
 class LabelledPipe(TrainablePipe):
@@ -27,6 +28,7 @@ class LabelledPipe(TrainablePipe):
 
     # Settings that cannot be overridden once the pipe is trained.
     fixed_settings: Tuple[str, ...] = ()
+    constraints: Mapping[str, Constraint] = {}
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -141,7 +143,9 @@ class LabelledPipe(TrainablePipe):
 
         settings (Dict[str, Any]): The settings from the config.
         learned (Any): Initial values of the fields that initialization and training fill in.
+        RAISES (LownerError): If a setting is out of range.
         """
+        validate(self.name, self.constraints, settings)
         self.cfg: Dict[str, Any] = {"labels": [], **learned, **settings, CONFIGURED: dict(settings)}
 
     @contextmanager

@@ -14,12 +14,13 @@ from thinc.api import Config
 
 from ..annotations import SPANS_KEY
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, check_settings
+from ..errors import Errors, LownerError
 from ..models.contrast import contrast_loss
 from ..models.neighbours import vote
 from ..nn.decoding import decode
 from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateKindT, CandidateT, PromptModelT, PromptStates, ScoredSpan
+from ..validation import NOT_EMPTY, POSITIVE, at_least, between, one_of
 from .annotation import add_entities, write_spans
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words, warn_of_lost_entities
 from .support import Support
@@ -112,6 +113,18 @@ class ContrastEntityRecognizer(SupportPipe):
     """
 
     fixed_settings = ("candidates", "max_support_per_class")
+    constraints = {
+        "spans_key": NOT_EMPTY,
+        "candidates": one_of(*CANDIDATES),
+        "max_span_length": POSITIVE,
+        "k": POSITIVE.or_none(),
+        "transition_weight": at_least(0),
+        "negative_ratio": POSITIVE,
+        "contrast_weight": between(0, 1),
+        "loss_temperature": POSITIVE,
+        "vote_temperature": POSITIVE,
+        "max_support_per_class": POSITIVE.or_none(),
+    }
 
     def __init__(
         self,
@@ -152,24 +165,6 @@ class ContrastEntityRecognizer(SupportPipe):
         scorer (Optional[Callable]): The scoring method.
         RAISES (LownerError): If a setting is out of range.
         """
-        check_settings(
-            name,
-            ("spans_key", spans_key, bool(spans_key), "not empty"),
-            ("candidates", candidates, candidates in CANDIDATES, f"one of {', '.join(CANDIDATES)}"),
-            ("max_span_length", max_span_length, max_span_length > 0, "positive"),
-            ("k", k, k is None or k > 0, "null or positive"),
-            ("transition_weight", transition_weight, transition_weight >= 0, "at least 0"),
-            ("negative_ratio", negative_ratio, negative_ratio > 0, "positive"),
-            ("contrast_weight", contrast_weight, 0 <= contrast_weight <= 1, "in [0, 1]"),
-            ("loss_temperature", loss_temperature, loss_temperature > 0, "positive"),
-            ("vote_temperature", vote_temperature, vote_temperature > 0, "positive"),
-            (
-                "max_support_per_class",
-                max_support_per_class,
-                max_support_per_class is None or max_support_per_class > 0,
-                "null or positive",
-            ),
-        )
         super().__init__(vocab, model, name)
         self.scorer = scorer
         settings = {

@@ -12,9 +12,10 @@ from thinc.types import Floats2d
 
 from ..annotations import SPANS_KEY
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, check_settings
+from ..errors import Errors, LownerError
 from ..models.entlm import replacement_loss
 from ..types import LabelledWords, ScoredSpan, WordScoresT
+from ..validation import NOT_EMPTY
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .candidates import OUTSIDE, candidates_of, gold_types, join_words, warn_of_lost_entities
@@ -61,6 +62,8 @@ class EntLMRecognizer(LabelledPipe):
     (1, ('person',))
     """
 
+    constraints = {"spans_key": NOT_EMPTY}
+
     def __init__(
         self,
         vocab: Vocab,
@@ -83,7 +86,6 @@ class EntLMRecognizer(LabelledPipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        check_settings(name, ("spans_key", spans_key, bool(spans_key), "not empty"))
         self._set_cfg({"spans_key": spans_key}, label_words={})
 
     @property

@@ -14,7 +14,7 @@ from thinc.api import Config
 from ..annotations import EXTENSION_KEY, SPANS_KEY, WEIGHT_KEY
 from ..corpus.cleaning import check_weight
 from ..corpus.extensions import LabelSource
-from ..errors import Errors, LownerError, Warnings, check_settings
+from ..errors import Errors, LownerError, Warnings
 from ..models.batching import batch_by_padding
 from ..models.hf.encoder import embed_texts
 from ..models.hf.transformer_shim import predict_from_threads_with
@@ -23,6 +23,7 @@ from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
 from ..types import DecodingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT, SpanTargets
+from ..validation import NOT_EMPTY, POSITIVE, between, one_of, require
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .labels import SpanStatistics, aligned_spans, describe
@@ -127,6 +128,12 @@ class KnowFREESpanCategorizer(LabelledPipe):
     """
 
     fixed_settings = ("label_semantics", "description_encoder")
+    constraints = {
+        "spans_key": NOT_EMPTY,
+        "threshold": between(0, 1),
+        "decoding": one_of(*DECODINGS),
+        "max_span_length": POSITIVE.or_none(),
+    }
 
     def __init__(
         self,
@@ -163,13 +170,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         scorer (Optional[Callable]): The scoring method.
         RAISES (LownerError): If a setting is out of range.
         """
-        check_settings(
-            name,
-            ("spans_key", spans_key, bool(spans_key) and spans_key != extension_key, "not empty, not extension_key"),
-            ("threshold", threshold, 0 <= threshold <= 1, "in [0, 1]"),
-            ("decoding", decoding, decoding in DECODINGS, f"one of {', '.join(DECODINGS)}"),
-            ("max_span_length", max_span_length, max_span_length is None or max_span_length > 0, "null or positive"),
-        )
+        require(name, "spans_key", spans_key, spans_key != extension_key, "another key than extension_key")
         self.vocab = vocab
         self.model = model
         self.name = name

@@ -14,12 +14,13 @@ from spacy.vocab import Vocab
 
 from ..annotations import REASONING_KEY, SPANS_KEY, register
 from ..corpus.files import write_json
-from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
+from ..errors import Errors, LownerError, Warnings, warn_once
 from ..llm.messages import LanguageModel
 from ..reasoning.chain import ReasoningChain, check_examples
 from ..reasoning.examples import examples_from, load_examples
 from ..reasoning.reason import reason_about
 from ..types import NamedModel, OnFailureT
+from ..validation import one_of, validate
 
 register(REASONING_KEY)
 # The values of `on_failure`.
@@ -47,6 +48,9 @@ def make_llm_reasoner(
     return LLMReasoner(
         nlp.vocab, llm, name, on_failure=on_failure, initial=initial, backward=backward, spans_key=spans_key
     )
+
+
+CONSTRAINTS = {"on_failure": one_of(*ON_FAILURE)}
 
 
 class LLMReasoner(Pipe):
@@ -82,7 +86,7 @@ class LLMReasoner(Pipe):
         spans_key (str): The key of the gold entities from which examples are made.
         RAISES (LownerError): If `on_failure` is unknown.
         """
-        check_settings(name, ("on_failure", on_failure, on_failure in ON_FAILURE, f"one of {', '.join(ON_FAILURE)}"))
+        validate(name, CONSTRAINTS, {"on_failure": on_failure})
         self.vocab = vocab
         self.llm = llm
         self.name = name

@@ -12,7 +12,7 @@ from thinc.types import Floats1d
 
 from ..annotations import REASONING_KEY, context_of, register
 from ..corpus.names import readable_name
-from ..errors import Errors, LownerError, Warnings, check_settings, warn_once
+from ..errors import Errors, LownerError, Warnings, warn_once
 from ..models.generation import generate
 from ..models.hf.pieces import tokenizer_of
 from ..models.hf.shim import loaded_module
@@ -20,6 +20,7 @@ from ..models.json_grammar import JSONGrammar, Mention
 from ..models.seq2seq_inputs import Seq2SeqInput
 from ..models.windows import cut_windows
 from ..types import Seq2SeqModelT
+from ..validation import POSITIVE
 from .annotation import add_entities
 from .base import LabelledPipe
 from .candidates import MISSING_TAGS
@@ -62,6 +63,8 @@ class Seq2SeqRecognizer(LabelledPipe):
     JSON, to the labels of the pipe, and to mentions in the text.
     """
 
+    constraints = {"window": POSITIVE}
+
     def __init__(
         self,
         vocab: Vocab,
@@ -82,7 +85,6 @@ class Seq2SeqRecognizer(LabelledPipe):
         scorer (Optional[Callable]): The scoring method.
         RAISES (LownerError): If `window` is not positive.
         """
-        check_settings(name, ("window", window, window > 0, "positive"))
         self.vocab = vocab
         self.model = model
         self.name = name

@@ -12,12 +12,13 @@ import spacy_lowner
 
 PACKAGE = Path(spacy_lowner.__file__).parent
 # Whoever may use anything of the package may use these.
-EVERYONE = {"annotations", "corpus", "errors", "loading", "message", "types"}
+EVERYONE = {"annotations", "corpus", "errors", "loading", "message", "types", "validation"}
 # Which part may import which, from the bottom to the top.
 ALLOWED = {
     "message": set(),
     "messages": {"message"},
     "errors": {"message", "messages"},
+    "validation": {"errors"},
     "annotations": set(),
     "types": set(),
     "assets": set(),
