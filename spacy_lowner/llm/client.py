@@ -35,7 +35,7 @@ NAME = "the language model"
 
 CONSTRAINTS = {
     "model": Constraint("the name of a model", bool),
-    "base_url": Constraint("a URL that begins with http:// or https://", is_url).or_none(),
+    "base_url": Constraint("a URL that begins with http:// or https://", lambda url: url is None or is_url(url)),
     "max_concurrency": POSITIVE,
     "timeout": Constraint(SECONDS, is_duration),
     "deadline": Constraint(SECONDS, is_duration),
