@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..corpus.extensions import TASKS, rename_extensions
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
@@ -48,7 +49,7 @@ LIMIT = typer.Option(
     0, min=0, help="Number of sentences to annotate, from the first; 0 is all. The others are kept as they are"
 )
 DRY_RUN = typer.Option(False, help="Print two prompts and a cost estimate, and send no request")
-SPANS_KEY = typer.Option("sc", help="Key of the entities in doc.spans")
+SPANS_KEY_OPTION = typer.Option(SPANS_KEY, help="Key of the entities in doc.spans")
 
 
 @contextmanager

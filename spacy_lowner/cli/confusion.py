@@ -60,7 +60,7 @@ def confusion_cli(
     cache: Path = llm.CACHE,
     max_tokens: int = llm.MAX_TOKENS,
     settings: Optional[Path] = llm.SETTINGS,
-    spans_key: str = llm.SPANS_KEY,
+    spans_key: str = llm.SPANS_KEY_OPTION,
     alpha: float = typer.Option(ALPHA, min=0.0, help="Weight of the hierarchy"),
     beta: float = typer.Option(BETA, min=0.0, help="Weight of the similarity of the descriptions"),
     sharpness: float = typer.Option(

@@ -52,7 +52,7 @@ def explain_cli(
     label_map: Optional[Path] = llm.LABEL_MAP,
     limit: int = llm.LIMIT,
     dry_run: bool = llm.DRY_RUN,
-    spans_key: str = llm.SPANS_KEY,
+    spans_key: str = llm.SPANS_KEY_OPTION,
 ):
     """Add sentences that explain entities, and annotate them with a trained pipeline (KnowFREE)."""
     check_suffix(output_path, ".spacy")

@@ -42,7 +42,7 @@ def extend_cli(
     label_map: Optional[Path] = llm.LABEL_MAP,
     limit: int = llm.LIMIT,
     dry_run: bool = llm.DRY_RUN,
-    spans_key: str = llm.SPANS_KEY,
+    spans_key: str = llm.SPANS_KEY_OPTION,
 ):
     """Annotate extension labels: entities of any type and parts of speech, learned but never predicted (KnowFREE)."""
     check_suffix(output_path, ".spacy")

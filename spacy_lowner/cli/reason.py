@@ -46,7 +46,7 @@ def reason_cli(
     settings: Optional[Path] = llm.SETTINGS,
     limit: int = llm.LIMIT,
     dry_run: bool = llm.DRY_RUN,
-    spans_key: str = llm.SPANS_KEY,
+    spans_key: str = llm.SPANS_KEY_OPTION,
 ):
     """Let a language model reason about the entities of each sentence, as input of a trained pipe (PBRC)."""
     check_suffix(output_path, ".spacy")
