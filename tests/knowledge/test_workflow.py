@@ -36,7 +36,6 @@ def learn(corpus, output, folder, encoder):
         "paths.train": str(corpus),
         "paths.dev": str(folder / "dev.spacy"),
         "paths.encoder": encoder,
-        "paths.descriptions": str(ROOT / "spacy_lowner/assets/descriptions.json"),
     }
     train(ROOT / "configs" / "knowfree.cfg", output, overrides={**paths, **SMALL})
     return spacy.load(output / "model-last")

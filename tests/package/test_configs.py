@@ -11,6 +11,8 @@ from spacy.cli.debug_config import debug_config
 from spacy.cli.init_config import fill_config
 from thinc.api import Config
 
+import spacy_lowner
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
 
@@ -82,7 +84,7 @@ LABELS = """
 
 
 def test_descriptions_cover_the_labels_of_crossner_and_conll():
-    described = srsly.read_json(ROOT / "spacy_lowner" / "assets" / "descriptions.json")
+    described = srsly.read_json(Path(spacy_lowner.__file__).parent / "assets" / "descriptions.json")
     assert set(LABELS.split()) == set(described)
     assert all(text and text == text.strip() for text in described.values())
 
