@@ -597,3 +597,34 @@ def test_pipes_are_refused(tmp_path):
     os.mkfifo(tmp_path / "a.tsv")
     with pytest.raises(LownerError, match="it is a pipe"):
         load_corpus(tmp_path / "a.tsv")
+
+
+# Records
+
+
+def test_unreadable_spans_next_to_an_empty_list_are_refused(read):
+    with pytest.raises(LownerError, match="LN009"):
+        read([record(entities={"PER": "Mira"})])
+
+
+def test_groups_of_spans_are_read_by_their_key(read):
+    groups = {"sc": [MIRA], "other": [{"start": 15, "end": 19, "label": "LOC"}]}
+    assert read([record() | {"spans": groups}])[0] == [[("Mira Toll", "PER")]]
+
+
+def test_wrappers_with_two_lists_are_refused(read):
+    records = [record(MIRA)]
+    with pytest.raises(LownerError, match="LN009"):
+        read(json.dumps({"train": records, "dev": records}), "a.json")
+
+
+def test_lists_with_a_record_per_line_are_read(read):
+    lines = ",\n".join(json.dumps(record(MIRA)) for _ in range(3))
+    assert read(f"[{lines}]\n", "a.json")[0] == [[("Mira Toll", "PER")]] * 3
+
+
+def test_other_fields_of_spans_may_hold_their_text(read):
+    """The word of each span shows that ends are included."""
+    spans = [{"start": 0, "end": 8, "label": "PER", "word": "Mira Toll"}, {"start": 15, "end": 18, "label": "LOC"}]
+    spans[1]["word"] = "Oslo"
+    assert read([record(*spans)])[0] == [[("Mira Toll", "PER"), ("Oslo", "LOC")]]
