@@ -106,7 +106,7 @@ def attack(warm, inputs, tmp_path):
             folder = tmp_path / f"killed_{moment}"
             prepare(warm, inputs, folder)
             warm.run(folder, command, kill_at=moment)
-            check_whole(folder, tmp_path / "whole")
+            assert_whole(folder, tmp_path / "whole")
             warm.run(folder, command)
             yield folder
 
@@ -126,15 +126,16 @@ def written(folder):
     return {name: path.read_bytes() for name, path in files.items() if not name.startswith(("tmp/", "cache.sqlite"))}
 
 
-def check_whole(killed, whole):
+def assert_whole(killed, whole):
     """A file is there whole or not at all; results grow by whole lines."""
     files, complete = written(killed), written(whole)
     assert all(data.endswith(b"\n") for name, data in files.items() if name == GROWING)
     assert [name for name in files.keys() & complete.keys() - {GROWING} if files[name] != complete[name]] == []
 
 
-def check_same(folders):
+def assert_same(folders):
     whole, *killed = map(written, folders)
+    assert killed
     for one in killed:
         assert one.keys() == whole.keys()
         assert {name for name in whole if one[name] != whole[name]} == set()
@@ -142,14 +143,14 @@ def check_same(folders):
 
 @pytest.mark.parametrize("output, kills", [("out.spacy", 4), ("out.jsonl", 3)])
 def test_kill_convert(attack, output, kills):
-    check_same(attack(["convert", "train.txt", output], kills))
+    assert_same(attack(["convert", "train.txt", output], kills))
 
 
 @pytest.mark.parametrize("output, kills", [("more.spacy", 8), ("more", 6)])
 def test_kill_augment(attack, tiny_encoder, output, kills):
     command = ["augment", "train.spacy", output, "--masked-lm", tiny_encoder, "--context-ratio", 2, "--entity-ratio", 2]
     folders = list(attack(command, kills))
-    check_same(folders)
+    assert_same(folders)
     counts = json.loads((folders[0] / "more.report.json").read_text())["counts"]
     texts = [Counter(doc.text for doc in read_docs(folder / output)) for folder in folders]
     assert all(one == texts[0] for one in texts) and texts[0].total() == 5 + counts["kept"] > 10
@@ -178,11 +179,11 @@ def asking(url):
 
 
 def test_kill_extend(attack, asking):
-    check_same(attack(["extend", "train.spacy", "out.spacy", *asking], 6))
+    assert_same(attack(["extend", "train.spacy", "out.spacy", *asking], 6))
 
 
 def test_kill_explain(attack, asking):
-    check_same(attack(["explain", "train.spacy", "out.spacy", "--annotator", "annotator", *asking], 6))
+    assert_same(attack(["explain", "train.spacy", "out.spacy", "--annotator", "annotator", *asking], 6))
 
 
 def test_kill_experiment(attack):
@@ -199,4 +200,4 @@ def of_every_run(value):
 
 def test_kill_train_mlm_adapter(attack):
     settings = ["--steps", 6, "--tokens", 128, "--rank", 2, "--device", "cpu"]
-    check_same(attack(["train_mlm_adapter", "texts", "adapter.safetensors", *settings], 4))
+    assert_same(attack(["train_mlm_adapter", "texts", "adapter.safetensors", *settings], 4))

@@ -160,8 +160,8 @@ def test_folder_with_a_damaged_docbin(tmp_path):
 
 
 def test_docbin_of_other_attributes(tmp_path):
-    """One that somebody made without spaces or entities is read, or refused."""
+    """One that somebody made without spaces or entities is read."""
     for attrs in (["ORTH"], ["ORTH", "LEMMA"], ["ORTH", "SPACY", "ENT_IOB"]):
         doc = Doc(spacy.blank("en").vocab, words=["Ada", "sang"])
         DocBin(attrs=attrs, docs=[doc]).to_disk(tmp_path / "a.spacy")
-        use(tmp_path / "a.spacy", tmp_path)
+        assert use(tmp_path / "a.spacy", tmp_path)

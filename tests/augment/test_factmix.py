@@ -57,9 +57,9 @@ def spans(doc):
 def test_factmix_entity_level_uses_whole_mentions_of_the_same_type(corpus):
     made = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0, entity_ratio=8).make(corpus)
     base = {"PER": {"Ann", "Bob", "Ada Lovelace"}, "LOC": {"Rome", "New York"}}
-    assert [len(own) for own in made] == [5, 3, 0]
-    for doc, own in zip(corpus, made):
-        for new in own:
+    assert [len(made_of_doc) for made_of_doc in made] == [5, 3, 0]
+    for doc, made_of_doc in zip(corpus, made):
+        for new in made_of_doc:
             assert sum(a != b for a, b in zip(spans(doc), spans(new))) == 1
             assert all(text in base[label] for text, label in spans(new))
             assert new.user_data["lowner_origin"] == ENTITY
@@ -69,10 +69,10 @@ def test_factmix_entity_level_uses_whole_mentions_of_the_same_type(corpus):
 
 def test_factmix_context_level_changes_words_outside_of_entities_only(corpus, filler):
     made = FactMix(filler, MentionBase(), context_ratio=3, entity_ratio=0).make(corpus)
-    assert [len(own) for own in made] == [3, 3, 3]
-    for doc, own in zip(corpus, made):
-        assert len({new.text for new in own}) == 3
-        for new in own:
+    assert [len(made_of_doc) for made_of_doc in made] == [3, 3, 3]
+    for doc, made_of_doc in zip(corpus, made):
+        assert len({new.text for new in made_of_doc}) == 3
+        for new in made_of_doc:
             assert spans(new) == spans(doc) and len(new) == len(doc)
             changed = [i for i, (a, b) in enumerate(zip(doc, new)) if a.text != b.text]
             assert 1 <= len(changed) <= 2 and new.user_data["lowner_origin"] == CONTEXT
@@ -81,14 +81,14 @@ def test_factmix_context_level_changes_words_outside_of_entities_only(corpus, fi
 
 def test_factmix_short_texts_reach_the_ratio_with_the_next_best_fills(make_doc, filler):
     doc = make_doc(["go", "Ann"], (1, 2, "PER"))
-    (own,) = FactMix(filler, MentionBase(), context_ratio=4, entity_ratio=0).make([doc])
-    assert len({new[0].text for new in own}) == 4 and all(new[1].text == "Ann" for new in own)
+    (made_of_doc,) = FactMix(filler, MentionBase(), context_ratio=4, entity_ratio=0).make([doc])
+    assert len({new[0].text for new in made_of_doc}) == 4 and all(new[1].text == "Ann" for new in made_of_doc)
 
 
 def test_factmix_examples_of_a_doc_do_not_depend_on_other_docs(corpus, filler):
     def made(docs, seed=0):
         mix = FactMix(filler, MentionBase.from_docs(corpus), seed=seed)
-        return {doc.text: [new.text for new in own] for doc, own in zip(docs, mix.make(docs))}
+        return {doc.text: [new.text for new in made_of_doc] for doc, made_of_doc in zip(docs, mix.make(docs))}
 
     assert made(corpus) == made(corpus[::-1]) and made(corpus[:1])[corpus[0].text] == made(corpus)[corpus[0].text]
     assert made(corpus) != made(corpus, seed=1)
@@ -98,7 +98,7 @@ def test_factmix_makes_no_originals_and_no_duplicates(corpus, make_doc):
     twin = make_doc("Bob met Bob in Rome .", (0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC"))
     twin.set_ents(list(twin.spans["sc"]), default="outside")
     mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0)
-    made = [new.text for own in mix.make([*corpus, twin, corpus[0]]) for new in own]
+    made = [new.text for made_of_doc in mix.make([*corpus, twin, corpus[0]]) for new in made_of_doc]
     assert "Bob met Bob in Rome ." not in made and len(made) == len(set(made))
     assert mix.counts["made"] == mix.counts["duplicates"] + mix.counts["kept"] and mix.counts["duplicates"] > 5
 
@@ -116,15 +116,15 @@ def test_factmix_makes_no_originals_and_no_duplicates(corpus, make_doc):
 def test_factmix_empty_and_unusual_docs(words, labelled, make_doc, filler):
     doc = make_doc(words, *labelled)
     base = MentionBase.from_docs([doc])
-    for own in FactMix(filler, base).make([doc]):
-        for new in own:
+    for made_of_doc in FactMix(filler, base).make([doc]):
+        for new in made_of_doc:
             assert [span.label_ for span in new.spans["sc"]] == [label for _, _, label in labelled]
 
 
 def test_factmix_keeps_words_without_annotation(nlp, filler):
     doc = Doc(nlp.vocab, words="Ann may sing".split(), ents=["B-PER", "", "O"])
-    for own in FactMix(filler, MentionBase(), entity_ratio=0).make([doc]):
-        assert own and all(new[1].text == "may" and new[1].ent_iob == 0 for new in own)
+    for made_of_doc in FactMix(filler, MentionBase(), entity_ratio=0).make([doc]):
+        assert made_of_doc and all(new[1].text == "may" and new[1].ent_iob == 0 for new in made_of_doc)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_mentions_bring_their_inner_spans(make_doc):
         make_doc("at Bonn College", (1, 3, "ORG"), (1, 2, "LOC")),
     ]
     made = FactMix(None, MentionBase.from_docs(docs), context_ratio=0, seed=3).make(docs)
-    texts = {new.text: spans(new) for own in made for new in own}
+    texts = {new.text: spans(new) for made_of_doc in made for new in made_of_doc}
     assert texts["the Bonn College opened"] == [("Bonn College", "ORG"), ("Bonn", "LOC")]
     assert texts["the University of Bonn opened"] == [("University of Bonn", "ORG"), ("Bonn", "LOC")]
 
@@ -215,7 +215,7 @@ class Picky:
 
 def test_denoising_counts(corpus):
     mix = FactMix(None, MentionBase.from_docs(corpus), context_ratio=0, denoiser=Picky())
-    made = [new.text for own in mix.make(corpus) for new in own]
+    made = [new.text for made_of_doc in mix.make(corpus) for new in made_of_doc]
     assert made and not any("Ada" in text and text.startswith("Ann") for text in made)
     assert (
         mix.counts["made"] == mix.counts["kept"] + mix.counts["filtered"] + mix.counts["duplicates"]
@@ -240,8 +240,8 @@ def ruler(tmp_path):
 def test_denoising_keeps_examples_with_the_same_predictions(corpus, ruler, tmp_path, filler):
     write_docs(corpus, tmp_path / "train.spacy")
     mix = build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=ruler)
-    (own, *_) = mix.make(corpus)
-    assert {new.text for new in own} == {"Bob met Bob in Rome .", "Ann met Ann in Rome ."}
+    (made_of_doc, *_) = mix.make(corpus)
+    assert {new.text for new in made_of_doc} == {"Bob met Bob in Rome .", "Ann met Ann in Rome ."}
     with pytest.raises(LownerError, match="LN046"):
         build_factmix(tmp_path / "train.spacy", context_ratio=0, filter_model=str(tmp_path / "none"))
 
@@ -301,25 +301,25 @@ def test_augmenter_frees_its_models_when_all_examples_are_made(corpus, tmp_path,
 
 def test_augmenter_makes_examples_in_parts_and_of_equal_sentences_once(corpus, make_doc, tmp_path, monkeypatch):
     write_docs([*corpus, corpus[0]], tmp_path / "train.spacy")
-    asked, make = [], FactMix.make
-    monkeypatch.setattr(FactMix, "make", lambda self, docs: asked.append(len(docs)) or make(self, docs))
+    batch_sizes, make = [], FactMix.make
+    monkeypatch.setattr(FactMix, "make", lambda self, docs: batch_sizes.append(len(docs)) or make(self, docs))
     augment = create_factmix_augmenter(tmp_path / "train.spacy", context_ratio=0, entity_ratio=2)
     nlp = spacy.blank("en")
     reader = Corpus(tmp_path / "train.spacy", augmenter=augment)
     examples = list(reader(nlp))
-    assert asked == [4] and len(examples) == len(list(reader(nlp))) == 4 + 2 + 2
+    assert batch_sizes == [4] and len(examples) == len(list(reader(nlp))) == 4 + 2 + 2
     assert all(eg.reference.vocab is nlp.vocab for eg in examples)
     stranger = make_doc("Bob ran", (0, 1, "PER"))
-    assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [4, 1]
+    assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and batch_sizes == [4, 1]
 
 
 def test_augmenter_does_not_read_the_corpus_for_other_sentences(corpus, make_doc, tmp_path, monkeypatch, nlp):
     write_docs(corpus, tmp_path / "train.spacy")
-    asked, make = [], FactMix.make
-    monkeypatch.setattr(FactMix, "make", lambda self, docs: asked.append(len(docs)) or make(self, docs))
+    batch_sizes, make = [], FactMix.make
+    monkeypatch.setattr(FactMix, "make", lambda self, docs: batch_sizes.append(len(docs)) or make(self, docs))
     augment = create_factmix_augmenter(tmp_path / "train.spacy", context_ratio=0, entity_ratio=2)
     stranger = make_doc("Bob ran", (0, 1, "PER"))
-    assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and asked == [1]
+    assert len(list(augment(nlp, spacy.training.Example(stranger, stranger)))) == 3 and batch_sizes == [1]
 
 
 def test_infill_words_of_a_byte_level_vocabulary_with_another_marker():
@@ -556,7 +556,7 @@ def test_corpus_keeps_context(corpus, filler, tmp_path):
     write_docs(corpus, tmp_path / "corpus.spacy")
     docs = list(read_docs(tmp_path / "corpus.spacy"))
     made = FactMix(filler, MentionBase(), context_ratio=3, entity_ratio=0).make(docs)
-    assert [len(own) for own in made] == [3, 3, 3]
+    assert [len(made_of_doc) for made_of_doc in made] == [3, 3, 3]
 
 
 def test_augmenter_without_a_corpus_is_refused(corpus, nlp):
@@ -592,12 +592,14 @@ def test_mentions_are_replaced_by_those_with_the_same_labels(make_doc):
         make_doc("New Zealand has sung", (0, 2, "person"), (0, 2, "singer")),
     ]
     made = FactMix(None, MentionBase.from_docs(docs), context_ratio=0, entity_ratio=8).make(docs)
-    assert [{doc.text for doc in own} for own in made] == [
+    assert [{doc.text for doc in made_of_doc} for made_of_doc in made] == [
         set(),
         {"New Zealand sang in New York"},
         {"Madonna has sung"},
     ]
-    assert all({"person", "singer"} <= {label for _, label in spans(doc)} for own in made for doc in own)
+    assert all(
+        {"person", "singer"} <= {label for _, label in spans(doc)} for made_of_doc in made for doc in made_of_doc
+    )
 
 
 def test_augmenter_distinguishes_equal_texts_with_other_entities(make_doc, tmp_path):

@@ -66,7 +66,7 @@ def printed(monkeypatch, *arguments):
     return "\n".join(lines).strip("\n") + f"\n(exit status {result.exit_code})\n"
 
 
-def compare(request, name, text):
+def assert_golden(request, name, text):
     path = GOLDEN / f"{name}.txt"
     if request.config.getoption("--update-golden"):
         path.write_text(text, encoding="utf8")
@@ -76,13 +76,13 @@ def compare(request, name, text):
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_output(request, monkeypatch, folder, name):
-    compare(request, name, printed(monkeypatch, *CASES[name]))
+    assert_golden(request, name, printed(monkeypatch, *CASES[name]))
 
 
 @pytest.mark.skipif(version("typer") != TYPER, reason=f"the help pages are those of typer {TYPER}")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_golden_help(request, monkeypatch, command):
-    compare(request, f"help-{command}", printed(monkeypatch, command, "--help"))
+    assert_golden(request, f"help-{command}", printed(monkeypatch, command, "--help"))
 
 
 def test_golden_files_belong_to_tests():

@@ -238,9 +238,11 @@ def test_texts_of_like_length_are_read_together_and_nothing_else_changes(tiny_en
     lengths = [3, 9, 1, 4, 9, 2]
     ids = torch.randint(5, 20, (len(lengths), max(lengths)))
     inputs = {"input_ids": ids, "attention_mask": (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).float()}
-    asked, forward = [], ByLength._forward
+    shapes, forward = [], ByLength._forward
     monkeypatch.setattr(
-        ByLength, "_forward", lambda self, **own: asked.append(tuple(own["input_ids"].shape)) or forward(self, **own)
+        ByLength,
+        "_forward",
+        lambda self, **arguments: shapes.append(tuple(arguments["input_ids"].shape)) or forward(self, **arguments),
     )
 
     def answer(module):
@@ -262,12 +264,12 @@ def test_texts_of_like_length_are_read_together_and_nothing_else_changes(tiny_en
         for ours, theirs in zip([*rows, pooled, gradient], [*plain[0], plain[1], plain[3]]):
             torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
         assert [layer.shape for layer in hidden] == [layer.shape for layer in plain[2]]
-        assert asked == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 9)]
-        asked.clear()
+        assert shapes == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 9)]
+        shapes.clear()
     # Padding on the left cannot be cut off.
     inputs["attention_mask"] = inputs["attention_mask"].flip(-1)
     encoder(**inputs)
-    assert asked == [(6, 9)]
+    assert shapes == [(6, 9)]
 
 
 @pytest.mark.gpu

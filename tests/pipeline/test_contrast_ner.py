@@ -213,10 +213,10 @@ def test_contrast_ner_training_goes_on_after_loading(nlp, examples, train, tmp_p
 def test_contrast_ner_a_type_that_stands_alone_gets_a_partner(nlp, examples, train):
     train(nlp, examples, steps=0)
     pipe = nlp.get_pipe(NAME)
-    asked, types = pipe._inputs_and_targets([examples[1]])
-    place = pipe.cfg["types"].index("LOC")
-    assert types.count(place) == 2 and asked[-1][0].text != examples[1].text
-    assert sum(len(places) for _, places in asked) == len(types)
+    inputs, types = pipe._inputs_and_targets([examples[1]])
+    label = pipe.cfg["types"].index("LOC")
+    assert types.count(label) == 2 and inputs[-1][0].text != examples[1].text
+    assert sum(len(candidates) for _, candidates in inputs) == len(types)
 
 
 def test_contrast_ner_negatives_are_subsampled_and_missing_annotation_is_skipped(
@@ -285,8 +285,10 @@ def test_contrast_ner_support_keeps_order_whatever_the_order_of_positions(nlp):
     support.add([(docs[0], {(0, 1): "x", (2, 3): "y"}), (docs[1], {(1, 2): "x"}), (docs[0], {})])
     support.add([(docs[0], {(1, 2): "y"})])
 
-    def encode(asked):
-        return numpy.asarray([[ord(doc[start].text)] for doc, places in asked for start, _ in places], dtype="float32")
+    def encode(inputs):
+        return numpy.asarray(
+            [[ord(doc[start].text)] for doc, candidates in inputs for start, _ in candidates], dtype="float32"
+        )
 
     support.encode(encode)
     assert support.states[:, 0].tolist() == [97, 99, 101, 98]
@@ -397,8 +399,8 @@ def test_contrast_ner_a_lonely_type_is_no_partner_of_itself(nlp, add_pipe):
     add_pipe(nlp)
     lonely = example(["Ada", "wrote", "."], [True, False, False], ["B-PER", "O", "O"])
     nlp.initialize(lambda: [lonely, example(["Rome"], [False], ["B-LOC"])])
-    asked, _ = nlp.get_pipe(NAME)._inputs_and_targets([lonely])
-    assert len(asked) == 1
+    inputs, _ = nlp.get_pipe(NAME)._inputs_and_targets([lonely])
+    assert len(inputs) == 1
 
 
 def test_contrast_ner_it_can_be_initialized_again(nlp, examples, train, make_doc, make_example):
@@ -430,8 +432,8 @@ def test_contrast_ner_an_encoder_without_the_fused_kernel_of_attention(nlp, exam
     pipe = nlp.add_pipe(NAME, config={"k": 1, "model": model})
     nlp.initialize(lambda: examples)
     again = spacy.blank("en").add_pipe(NAME, config={"k": 1, "model": model}).from_bytes(pipe.to_bytes())
-    asked = [(examples[0].predicted, [(0, 1)])]
-    assert numpy.isfinite(again.model.predict(asked).states).all()
+    inputs = [(examples[0].predicted, [(0, 1)])]
+    assert numpy.isfinite(again.model.predict(inputs).states).all()
 
 
 def test_contrast_ner_support_that_cannot_be_added_changes_nothing(nlp, examples, train, make_doc, make_example):
@@ -472,8 +474,10 @@ def test_contrast_ner_spaces_at_the_edge_of_a_gold_span_do_not_hide_it(nlp, make
     doc = nlp.make_doc("in New York \n now")
     doc.set_ents([Span(doc, 1, 4, label="LOC")])
     example = make_example(doc)
-    places = candidates_of(example.predicted, "spans", 4)
-    assert [place for place, name in gold_types(example, places, "spans", NAME).items() if name == "LOC"] == [(1, 3)]
+    candidates = candidates_of(example.predicted, "spans", 4)
+    assert [label for label, name in gold_types(example, candidates, "spans", NAME).items() if name == "LOC"] == [
+        (1, 3)
+    ]
 
 
 def test_contrast_ner_entities_called_o_and_pipes_that_know_nothing_are_refused(nlp, make_doc, make_example, add_pipe):
@@ -535,9 +539,9 @@ def test_contrast_ner_settings_of_a_trained_model_can_be_changed(nlp, examples, 
     train(nlp, examples)
     pipe = nlp.get_pipe("contrast_ner")
     doc = nlp.make_doc("Ada met Bob in Rome")
-    asked = [(doc, candidates_of(doc, "words", 1))]
-    share_positions = pipe.model.predict(asked).states
+    inputs = [(doc, candidates_of(doc, "words", 1))]
+    share_positions = pipe.model.predict(inputs).states
     pipe.model.attrs["settings"].share_positions = False
-    assert not numpy.allclose(pipe.model.predict(asked).states, share_positions, atol=1e-3)
+    assert not numpy.allclose(pipe.model.predict(inputs).states, share_positions, atol=1e-3)
     pipe.model.attrs["settings"].share_positions = True
-    assert numpy.allclose(pipe.model.predict(asked).states, share_positions, atol=1e-6)
+    assert numpy.allclose(pipe.model.predict(inputs).states, share_positions, atol=1e-6)

@@ -90,15 +90,19 @@ class TestPages:
 
     @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
     def test_docs_commands_have_these_options(self, path):
-        group = typer.main.get_command(lowner)
-        for block in re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf8"), re.DOTALL | re.MULTILINE):
+        group, parsed = typer.main.get_command(lowner), 0
+        # The language is matched too, so that the end of a block is not the beginning of one.
+        for block in re.findall(r"^```\w*\n(.*?)^```", path.read_text(encoding="utf8"), re.DOTALL | re.MULTILINE):
             for line in block.replace("\\\n", " ").splitlines():
                 if line.startswith("python -m spacy lowner "):
                     name, *arguments = shlex.split(line, comments=True)[4:]
+                    assert name in group.commands
+                    parsed += 1
                     if arguments != ["--help"]:
                         command = group.commands[name]
                         with click.Context(command, info_name=name) as context:
                             command.parse_args(context, arguments)
+        assert parsed == path.read_text(encoding="utf8").count("\npython -m spacy lowner ")
 
     @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
     def test_docs_configs_exist(self, path):
