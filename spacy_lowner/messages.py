@@ -177,7 +177,7 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN049 = (
         "WithContext needs a tok2vec of its own, because a listener cannot read the context. Use "
-        "spacy-transformers.Tok2VecTransformer.v3, as configs/knowfree_context.cfg does."
+        "spacy-lowner.Tok2VecTransformer.v1, as configs/knowfree_context.cfg does."
     )
     LN053 = (
         "{name}: the label {label!r} is not among those it was initialized with. Add it without training by "
@@ -353,10 +353,7 @@ class Errors(metaclass=MessageCatalogue):
 class Warnings(metaclass=MessageCatalogue):
     """Messages of warnings. A warning that may come up with every batch is given by `errors.warn_once`."""
 
-    LN100 = (
-        "{count} word(s) of more than {limit} bytes are a window of their own; sub-words beyond the encoder's limit "
-        "are cut."
-    )
+    LN100 = "{count} word(s) have more than {limit} word pieces, the limit of the encoder, and are cut."
     LN101 = (
         "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or "
         "predicted."
@@ -371,8 +368,8 @@ class Warnings(metaclass=MessageCatalogue):
     LN106 = "The server of {model!r} does not support JSON schemas; its replies are read without them."
     LN107 = '{name}: {count} text(s) got no reasoning: {reason}. Set on_failure = "raise" to stop instead.'
     LN108 = (
-        "The context of {count} text(s) is cut: text and context have more than {limit} bytes. Raise max_bytes if the "
-        "encoder has room."
+        "The context of {count} text(s) is cut: text and context have more than {limit} word pieces, the limit of the "
+        "encoder or of max_pieces."
     )
     LN109 = (
         "{count} input(s) have more than {limit} word pieces. Reasoning is cut first, then the text, which happened "
@@ -390,7 +387,8 @@ class Warnings(metaclass=MessageCatalogue):
     )
     LN114 = "{path} cannot be written any more ({reason}): new replies are used, but the next run requests them again."
     LN115 = (
-        "{count} text(s) of more than {limit} bytes are read without their context, because they may fill the encoder."
+        "{count} text(s) of more than {limit} word pieces are read without their context. Raise max_text_pieces to "
+        "read it."
     )
     LN116 = (
         "{path}: {count} Doc(s) have spans under {others}, but none under the key {spans_key!r}, which other Docs "

@@ -89,5 +89,5 @@ def _count_subwords(corpora: dict, encoder: str) -> dict:
     header = ("Split", "Longest Doc", "Longest word", "Docs over", "Sub-words over")
     msg.table(rows, header=header, divider=True, aligns=("l",) + ("r",) * 4)
     if any(n["docs"] for n in lost.values()):
-        msg.info(f"The span getter spacy-lowner.byte_windows.v1 loses none of it with max_bytes of at most {limit - 2}")
+        msg.info("No sub-words are lost with spacy-lowner.TransformerModel.v1, which reads long Docs in windows.")
     return lost

@@ -3,10 +3,10 @@
 from typing import Optional
 
 import torch
-from spacy_transformers.layers import TransformerModel
 from thinc.api import Model
 
 from .hf.shim import loaded_module
+from .hf.transformer import transformer_in
 
 
 def start_model_from(target: Model, source: Model) -> bool:
@@ -86,4 +86,5 @@ def transformer_of(model: Model) -> Optional[torch.nn.Module]:
     >>> transformer_of(Linear(1, 1)) is None
     True
     """
-    return next((node.transformer for node in model.walk() if isinstance(node, TransformerModel)), None)
+    layer = transformer_in(model)
+    return None if layer is None else layer.transformer

@@ -1,9 +1,12 @@
 """A `tok2vec` that reads each Doc together with a text next to it."""
 
 import random
+import sys
+from bisect import bisect_left
 from typing import Callable, List, Optional, Tuple
 
 from spacy.tokens import Doc
+from spacy_transformers.layers import TransformerModel
 from thinc.api import Model
 from thinc.types import Floats2d
 
@@ -11,20 +14,21 @@ from ..annotations import REASONING_KEY, UNSPLIT_KEY, context_of, register
 from ..errors import Errors, LownerError, Warnings, warn_once
 from ..validation import POSITIVE, between, validate
 from .hf.shim import config_settings
+from .hf.transformer import max_pieces_of, piece_starts, transformer_in
 
 # Stands between the text and its context.
 SEPARATOR = "//"
 
 
-CONSTRAINTS = {"max_bytes": POSITIVE, "dropout": between(0, 1), "text_bytes": POSITIVE}
+CONSTRAINTS = {"max_pieces": POSITIVE.or_none(), "dropout": between(0, 1), "max_text_pieces": POSITIVE}
 
 
 def build_with_context(
     tok2vec: Model[List[Doc], List[Floats2d]],
     attribute: Optional[str] = REASONING_KEY,
-    max_bytes: int = 1200,
+    max_pieces: Optional[int] = None,
     dropout: float = 0.1,
-    text_bytes: int = 480,
+    max_text_pieces: int = 128,
 ) -> Model[List[Doc], List[Floats2d]]:
     """Let a `tok2vec` read each Doc with its context; registered as `spacy-lowner.WithContext.v1`.
 
@@ -37,15 +41,16 @@ def build_with_context(
     A Doc without context is read as it is, so a pipe that was trained with context also works without it.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): A layer with its own weights. A listener cannot be used, because its
-        upstream component does not read the context. A transformer needs the span getter
-        `spacy-lowner.byte_windows.v1`, which keeps text and context in one window.
+        upstream component does not read the context. A transformer has to be `spacy-lowner.Tok2VecTransformer.v1`,
+        which keeps text and context in one window.
     attribute (Optional[str]): Name of the extension attribute `doc._.<attribute>` with the context. By default the
         output of `llm_reasoner`. Null ignores context, for comparisons.
-    max_bytes (int): Maximum size of text and context, in bytes of UTF-8. Longer context is cut.
+    max_pieces (Optional[int]): Maximum size of text and context, in word pieces of the transformer, or in words for
+        any other `tok2vec`. The end of longer context is cut. By default all that the transformer reads.
     dropout (float): Fraction of Docs that are read without context in training, in [0, 1], so that the pipe also learns
         from the text.
-    text_bytes (int): Size from which a text is read without context and in windows, in bytes of UTF-8, because it could
-        fill the encoder. The default is for 512 positions. Set it to the `max_bytes` of the windows.
+    max_text_pieces (int): Maximum size of a text that is read with context, in the same unit. A longer text is read
+        in windows and without context. Set it to the `max_pieces` of the windows.
     RETURNS (Model[List[Doc], List[Floats2d]]): A model of Docs to the states of their words.
     RAISES (LownerError): If a setting is out of its range, or `tok2vec` is a listener.
 
@@ -59,12 +64,15 @@ def build_with_context(
         raise LownerError(Errors.LN049)
     if attribute is not None:
         register(attribute)
-    attrs = config_settings(attribute=attribute, max_bytes=max_bytes, dropout=dropout, text_bytes=text_bytes)
+    attrs = config_settings(
+        attribute=attribute, max_pieces=max_pieces, dropout=dropout, max_text_pieces=max_text_pieces
+    )
     return Model("with_context", _forward, init=_init, layers=[tok2vec], attrs=attrs)
 
 
 def _init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None) -> None:
-    model.layers[0].initialize(X=_with_context(model, X, is_train=False) if X else X, Y=Y)
+    # The Docs without context: its pieces cannot be counted before there is a tokenizer.
+    model.layers[0].initialize(X=X, Y=Y)
 
 
 def _forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple[List[Floats2d], Callable]:
@@ -89,42 +97,36 @@ def _with_context(model: Model, docs: List[Doc], is_train: bool) -> List[Doc]:
     settings = model.attrs["settings"]
     if settings.attribute is None:
         return docs
+    transformer = transformer_in(model)
+    limit = _limit(settings.max_pieces, transformer)
     cut = too_long = 0
     joined = []
     for doc in docs:
-        words = context_of(doc, settings.attribute).split() if len(doc) else []
-        if is_train and words and random.random() < settings.dropout:
-            words = []
-        size = len(doc.text_with_ws.encode("utf8"))
-        if size > settings.text_bytes:
-            too_long += bool(words)
-            words = []
-        # Two blanks surround the separator.
-        kept = _fitting(words, settings.max_bytes - size - len(SEPARATOR) - 2)
-        cut += kept != words
-        joined.append(_join(doc, kept) if kept else doc)
+        context = " ".join(context_of(doc, settings.attribute).split()) if len(doc) else ""
+        if not context or (is_train and random.random() < settings.dropout):
+            joined.append(doc)
+            continue
+        text = f"{doc.text} {SEPARATOR} "
+        starts = piece_starts(transformer, text + context)
+        if bisect_left(starts, len(doc.text)) > settings.max_text_pieces:
+            too_long += 1
+            joined.append(doc)
+            continue
+        if len(starts) > limit:
+            cut += 1
+            context = (text + context)[: starts[limit]][len(text) :]
+        joined.append(_join(doc, context.split()) if context.strip() else doc)
     if cut:
-        warn_once(model, Warnings.LN108, count=cut, limit=settings.max_bytes)
+        warn_once(model, Warnings.LN108, count=cut, limit=limit)
     if too_long:
-        warn_once(model, Warnings.LN115, count=too_long, limit=settings.text_bytes)
+        warn_once(model, Warnings.LN115, count=too_long, limit=settings.max_text_pieces)
     return joined
 
 
-def _fitting(words: List[str], room: int) -> List[str]:
-    """Cut words to a size.
-
-    words (List[str]): The words. Scripts without blanks have few and long words, so the last word is cut inside.
-    room (int): Maximum size with one blank per word, in bytes of UTF-8.
-    RETURNS (List[str]): The words that fit.
-    """
-    for i, word in enumerate(words):
-        encoded = word.encode("utf8")
-        if len(encoded) + 1 > room:
-            # Bytes of an incomplete character at the cut are ignored.
-            beginning = encoded[: max(0, room - 1)].decode("utf8", "ignore")
-            return [*words[:i], *([beginning] if beginning else [])]
-        room -= len(encoded) + 1
-    return words
+def _limit(max_pieces: Optional[int], transformer: Optional[TransformerModel]) -> int:
+    """RETURNS (int): Maximum number of pieces of text and context."""
+    limits = [max_pieces, transformer and max_pieces_of(transformer)]
+    return min((limit for limit in limits if limit is not None), default=sys.maxsize)
 
 
 def _join(doc: Doc, words: List[str]) -> Doc:

@@ -21,9 +21,8 @@ GOLD = [
 ]
 WORDS = "Ada Lovelace wrote to Charles Babbage in London Rome is older than Oslo Ann met Bob and then some".split()
 TRANSFORMER = {
-    "@architectures": "spacy-transformers.TransformerModel.v3",
-    "get_spans": {"@span_getters": "spacy-lowner.byte_windows.v1", "max_bytes": 60},
-    "tokenizer_config": {"use_fast": True},
+    "@architectures": "spacy-lowner.TransformerModel.v1",
+    "max_pieces": 60,
 }
 LISTENER = {
     "@architectures": "spacy-transformers.TransformerListener.v1",
@@ -45,7 +44,7 @@ def add_listening_knowfree(nlp, encoder):
 
 
 def add_own_encoder_knowfree(nlp, encoder):
-    tok2vec = {**TRANSFORMER, "@architectures": "spacy-transformers.Tok2VecTransformer.v3", "name": encoder}
+    tok2vec = {**TRANSFORMER, "@architectures": "spacy-lowner.Tok2VecTransformer.v1", "name": encoder}
     add_knowfree(nlp, encoder, {**tok2vec, "pooling": LISTENER["pooling"], "grad_factor": 1.0})
 
 
@@ -179,7 +178,7 @@ def test_threads_first_prediction_after_training(tiny_encoder):
 def test_threads_transformer_saved_by_plain_parts(tiny_encoder, tmp_path):
     """A pipeline that was saved before our pipes knew of threads names only spacy-transformers' parts."""
     trained(add_listening_knowfree, tiny_encoder).to_disk(tmp_path)
-    assert "spacy-transformers.TransformerModel.v3" in (tmp_path / "config.cfg").read_text()
+    assert "spacy-lowner.TransformerModel.v1" in (tmp_path / "config.cfg").read_text()
     nlp = spacy.load(tmp_path)
     module = nlp.get_pipe("transformer").model.transformer
     nlp("Ann met Bob")

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy
 import pytest
 import torch
@@ -13,7 +11,6 @@ from spacy_lowner.models.batching import batch_by_padding
 from spacy_lowner.models.hf import encoder
 from spacy_lowner.models.pooling import reduce_max
 from spacy_lowner.models.shapes import N_SHAPES, word_shapes
-from spacy_lowner.models.windows import create_byte_windows
 from spacy_lowner.nn.groups import GroupedModule, parameter_groups
 from spacy_lowner.pipeline.labels import readable_name
 from spacy_lowner.training.optimizer import create_grouped_adam
@@ -30,41 +27,6 @@ def test_reduce_max_with_words_without_pieces():
     assert gradient.lengths.tolist() == lengths.tolist()
     nothing, backprop = model(Ragged(data[:0], lengths[:1]), True)
     assert nothing.tolist() == [[0, 0]] and backprop(nothing).dataXd.shape == (0, 2)
-
-
-@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.9])
-@pytest.mark.parametrize("size", [0, 1, 5, 50])
-def test_windows_hold_every_word_within_the_limit(size, overlap):
-    doc = Doc(Vocab(), words=[("é" * (i % 7 + 1)) for i in range(size)])
-    (windows,) = create_byte_windows(max_bytes=40, overlap=overlap)([doc])
-    covered = {token.i for window in windows for token in window}
-    assert covered == set(range(size))
-    assert all(len(window.text.encode("utf8")) <= 40 for window in windows)
-    starts = [window.start for window in windows]
-    assert starts == sorted(set(starts))
-
-
-def test_neighbouring_windows_overlap():
-    doc = Doc(Vocab(), words=["word"] * 40)
-    (windows,) = create_byte_windows(max_bytes=50, overlap=0.25)([doc])
-    assert all(later.start < earlier.end for earlier, later in zip(windows, windows[1:]))
-
-
-def test_oversize_words_stand_alone():
-    doc = Doc(Vocab(), words=["a", "x" * 100, "b", "y" * 100])
-    getter = create_byte_windows(max_bytes=20)
-    with pytest.warns(UserWarning, match=r"LN100.*2 word"):
-        (windows,) = getter([doc])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        getter([doc])
-    assert [(window.start, window.end) for window in windows] == [(0, 1), (1, 2), (2, 3), (3, 4)]
-
-
-@pytest.mark.parametrize("settings", [{"max_bytes": 0}, {"overlap": 1.0}])
-def test_windows_check_their_settings(settings):
-    with pytest.raises(LownerError, match="LN040"):
-        create_byte_windows(**settings)
 
 
 def test_only_names_of_packages_are_resolved():

@@ -26,16 +26,15 @@ GOLD = [
 ]
 
 
-def build(encoder, max_bytes=60, **config):
+def build(encoder, max_pieces=60, **config):
     nlp = spacy.blank("en")
     nlp.add_pipe(
         "transformer",
         config={
             "model": {
-                "@architectures": "spacy-transformers.TransformerModel.v3",
+                "@architectures": "spacy-lowner.TransformerModel.v1",
                 "name": {"@misc": "spacy-lowner.encoder_path.v1", "name": encoder},
-                "get_spans": {"@span_getters": "spacy-lowner.byte_windows.v1", "max_bytes": max_bytes},
-                "tokenizer_config": {"use_fast": True},
+                "max_pieces": max_pieces,
             }
         },
     )
@@ -110,7 +109,7 @@ def test_long_docs_reach_the_last_word(tiny_encoder, examples):
 def test_a_huge_word_is_cut_inside_only(tiny_encoder, examples):
     nlp = initialized(tiny_encoder, examples)
     words = ["before", "y-" * 1000, "after"]
-    with pytest.warns(UserWarning, match="1 word.*more than 60 bytes"):
+    with pytest.warns(UserWarning, match="1 word.*more than 62 word pieces"):
         doc = nlp(Doc(nlp.vocab, words=words))
     assert (doc._.trf_data.align.lengths > 0).all()
 
@@ -190,10 +189,9 @@ def test_a_pipe_that_reads_context_starts_from_a_source_that_listens(tiny_encode
     torch.nn.init.normal_(source.get_pipe("transformer").model.transformer.get_input_embeddings().weight)
     source.to_disk(tmp_path)
     words = {
-        "@architectures": "spacy-transformers.Tok2VecTransformer.v3",
+        "@architectures": "spacy-lowner.Tok2VecTransformer.v1",
         "name": tiny_encoder,
-        "get_spans": {"@span_getters": "spacy-lowner.byte_windows.v1", "max_bytes": 60},
-        "tokenizer_config": {"use_fast": True},
+        "max_pieces": 60,
         "pooling": {"@layers": "spacy-lowner.reduce_max.v1"},
     }
     nlp = spacy.blank("en")

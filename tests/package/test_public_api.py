@@ -38,8 +38,9 @@ PUBLIC = {
         "build_entlm",
         "build_knowfree",
         "build_seq2seq",
+        "build_tok2vec_transformer",
+        "build_transformer",
         "build_with_context",
-        "create_byte_windows",
         "reduce_max",
     ],
     "nn": [

@@ -11,6 +11,8 @@ GOLDEN = {
         "spacy-lowner.EntLM.v1",
         "spacy-lowner.KnowFREE.v1",
         "spacy-lowner.Seq2Seq.v1",
+        "spacy-lowner.Tok2VecTransformer.v1",
+        "spacy-lowner.TransformerModel.v1",
         "spacy-lowner.WithContext.v1",
     ],
     "spacy_augmenters": ["spacy-lowner.FactMix.v1"],
@@ -27,7 +29,6 @@ GOLDEN = {
     "spacy_misc": ["spacy-lowner.OpenAI.v1", "spacy-lowner.ReplayLLM.v1", "spacy-lowner.encoder_path.v1"],
     "spacy_readers": ["spacy-lowner.Corpus.v1", "spacy-lowner.Descriptions.v1"],
     "spacy_scorers": ["spacy-lowner.span_scorer.v1"],
-    "spacy_span_getters": ["spacy-lowner.byte_windows.v1"],
     "thinc_layers": ["spacy-lowner.reduce_max.v1"],
     "thinc_optimizers": ["spacy-lowner.Adam.v1"],
 }

@@ -30,7 +30,7 @@ def examples_of(nlp):
 def built(name, encoder):
     """The pipeline of a config, on a tiny encoder and with all spans over the threshold."""
     overrides = {"paths.encoder": encoder, "components.knowfree_spancat.threshold": 0.0, "paths.source": ""}
-    overrides["components.transformer.model.get_spans.max_bytes"] = 60
+    overrides["components.transformer.model.max_pieces"] = 60
     overrides["training.optimizer.learn_rate.total_steps"] = 10
     config = util.load_config(ROOT / "configs" / f"{name}.cfg", overrides=overrides)
     config["corpora"] = {}
