@@ -16,7 +16,7 @@ from spacy_lowner.annotations import ORIGIN_KEY
 from spacy_lowner.augment.augmenter import build_factmix
 from spacy_lowner.augment.denoising import Denoiser
 from spacy_lowner.corpus.docs import bare_doc, entity_spans, read_docs
-from spacy_lowner.corpus.markup import render_markup
+from spacy_lowner.corpus.formats.markup import render_markup
 
 SHOWN = 20
 

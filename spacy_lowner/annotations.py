@@ -26,6 +26,12 @@ ORIGIN_KEY = "lowner_origin"
 # `doc.user_data["lowner_provenance"]`: a dict of the "model", the version of the "prompt" and the original "text" from
 # which a synthetic Doc was made. `spacy lowner explain` writes it. DocBin and JSONL keep it.
 PROVENANCE_KEY = "lowner_provenance"
+# `doc.user_data["lowner_partial"]`: the spans of a partially annotated Doc that were judged, a dict of "labels" and
+# "rejected". "labels" lists the labels that are annotated completely; of other labels, only the gold spans and the
+# rejected ones were judged. "rejected" lists [start, end, label] in tokens. Without the key, all spans of all labels
+# were judged. Readers of corpora write it. DocBin keeps it; JSONL keeps it under "annotated_labels" and
+# "rejected_spans".
+PARTIAL_KEY = "lowner_partial"
 # Keys of `doc.user_data` that JSONL keeps under the same names.
 USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
 # `doc._.lowner_reasoning`: a dict of "initial" and "bidirectional" reasoning, the "model" that wrote it and the

@@ -49,7 +49,8 @@ class Errors(metaclass=MessageCatalogue):
     LN012 = "{path}: all {count} sentences are invalid, and nothing was written. The first error: {first}"
     LN013 = (
         "{path}, {where}: the span {start}-{end} ({label}, {text!r}) does not begin and end at token boundaries. "
-        "Correct its offsets, or skip the text with <skip_invalid>."
+        "Correct its offsets, move it to whole tokens with <align> (contract, expand), or skip the text with "
+        "<skip_invalid>."
     )
     LN014 = "Unknown {what}: {value!r}. Choose one of: {options}."
     LN015 = "{path}: cannot be read as a DocBin: {reason}. Make one with: python -m spacy lowner convert."
@@ -92,15 +93,32 @@ class Errors(metaclass=MessageCatalogue):
         "a column of labels."
     )
     LN171 = (
-        "{path}: the answer of all {count} records is reject or ignore, so there is no gold data. Export accepted ones."
+        "{path}: none of the {count} records has gold annotation ({reasons}). Export accepted annotations, or set "
+        "<unannotated> to read texts without any."
     )
     LN172 = (
         "{path}: columns {columns} hold tags, but their spans do not nest as layers of one annotation do. "
         "Name those to read with <label_columns>."
     )
+    LN178 = "{path} needs the package {package}. Install it: pip install spacy-lowner[formats] (or {package})."
     LN173 = (
         "{path}: no Doc has spans under the key {spans_key!r}, nor doc.ents (keys: {others}). Name the key with "
         "<spans_key>."
+    )
+    LN174 = "{path}: no record is of the format {format} ({title}). Name another one with <format>."
+    LN175 = (
+        "{path}: {count} lists of pairs of a text and its entities ({names}), but one is needed. Write one file per "
+        "list of (text, {{'entities': [(start, end, label), …]}}) pairs."
+    )
+    LN176 = "{path}: it is not clear which layer holds the entities (layers: {names}). Name it with <layer>."
+    LN180 = (
+        "{path}: it is not clear which feature of the layer {layer} holds the types of entities (features: {names}). "
+        "Name the layer and the feature with <layer>, as in {layer}:{example}."
+    )
+    LN177 = "{path}: cannot be read: {reason}. Export the file again."
+    LN179 = (
+        "{path}: no column says where a sentence ends (columns: {columns}). Add a column named 'sentence', or blank "
+        "rows."
     )
     LN169 = "{path}: {problem}. Correct the Doc, or make the file again with: python -m spacy lowner convert."
 
@@ -406,6 +424,10 @@ class Warnings(metaclass=MessageCatalogue):
     LN120 = (
         "The language model gives no whole description of {types}; they keep the description that they have without "
         "it. Raise <max_tokens> if replies were cut."
+    )
+    LN121 = (
+        "{name}: {count} Doc(s) are annotated only partially and skipped. knowfree_spancat learns from such Docs; for "
+        "other pipes, spans that nobody judged would be negatives."
     )
     LN140 = (
         "The installed version of {package} cannot limit the time of headers: a server that sends them byte by byte "

@@ -7,12 +7,14 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .corpus.cleaning import trim
+from .corpus.partial import judged_spans
 
 
 def span_score(examples: Iterable[Example], *, spans_key: str, **kwargs: Any) -> Dict[str, Any]:
     """Compute precision, recall and F1 of `doc.spans[spans_key]`, whose spans may overlap.
 
-    White space around spans is ignored.
+    White space around spans is ignored. So are predicted spans that the annotator of a partially annotated Doc has not
+    judged.
 
     examples (Iterable[Example]): Predicted and gold Docs.
     spans_key (str): Key of the span groups.
@@ -29,11 +31,12 @@ def span_score(examples: Iterable[Example], *, spans_key: str, **kwargs: Any) ->
     (0.0, 1.0)
     """
     examples = list(examples)
+    references = {id(example.predicted): example.reference for example in examples}
 
     def spans_of(doc: Doc, attribute: str) -> List[Span]:
         # Training trims white space from spans too, so a model cannot predict it.
-        trimmed = (trim(span) for span in doc.spans.get(spans_key, ()))
-        return [span for span in trimmed if len(span)]
+        trimmed = [span for span in map(trim, doc.spans.get(spans_key, ())) if len(span)]
+        return judged_spans(references[id(doc)], trimmed, spans_key) if id(doc) in references else trimmed
 
     labelled = spancat_score(examples, spans_key=spans_key, getter=spans_of)
     unlabelled = spancat_score(examples, spans_key=spans_key, labeled=False, getter=spans_of)

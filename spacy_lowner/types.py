@@ -173,6 +173,8 @@ class SpanTargets:
     label_weights (Floats2d): alpha of each label; 0 if the Doc is not annotated with the label.
         Shape: (batch, labels)
     doc_weights (Floats1d): beta of each Doc. Shape: (batch,)
+    judged (Optional[Ints2d]): Spans that were judged one by one, in Docs that are not annotated with their label. Rows
+        as in `cells`.
 
     >>> import numpy
     >>> gold = SpanTargets(numpy.asarray([[0, 1, 0, 2]]), numpy.ones((1, 3)), numpy.ones(1))
@@ -183,6 +185,7 @@ class SpanTargets:
     cells: Ints2d
     label_weights: Floats2d
     doc_weights: Floats1d
+    judged: Optional[Ints2d] = None
 
 
 @dataclass

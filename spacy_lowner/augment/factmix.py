@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 
 from ..annotations import ORIGIN_KEY, SPANS_KEY
 from ..corpus.docs import entity_spans
+from ..corpus.partial import is_partial
 from .denoising import Denoiser
 from .infill import Gap, Infill
 from .mentions import MentionBase, entities
@@ -82,7 +83,8 @@ class FactMix:
         return self._denoised(made)
 
     def _of_entities(self, doc: Doc, draw: random.Random) -> Iterator[Doc]:
-        spans = entities(doc, self.spans_key) if self.entity_ratio else []
+        # A new example is annotated completely, and words of a partially annotated Doc may be entities.
+        spans = entities(doc, self.spans_key) if self.entity_ratio and not is_partial(doc) else []
         draw.shuffle(spans)
         choices = [self.base.choose(doc, span, self.entity_ratio, draw) for span in spans]
         count = 0
@@ -105,7 +107,7 @@ class FactMix:
 
     def _gaps(self, doc: Doc, draw: random.Random) -> List[Gap]:
         words = tuple(token.text for token in doc)
-        positions = _outside(doc, self.spans_key)
+        positions = set() if is_partial(doc) else _outside(doc, self.spans_key)
         starts = sorted(positions)
         draw.shuffle(starts)
         return [

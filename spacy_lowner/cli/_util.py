@@ -117,15 +117,19 @@ def show_reading(report: ConvertReport, path: Path) -> None:
     path (Path): The path of the corpus.
     """
     reading = report.reading
-    details = [f"scheme {reading.scheme}" if reading.scheme else "", reading.layout]
-    msg.info(", ".join([f"{path}: {report.format}", *filter(None, details)]))
+    is_file = sum(report.formats.values()) == 1
+    details = [f"scheme {reading.scheme}" if reading.scheme else "", reading.layout] if is_file else []
+    reason = f" ({report.reason})" if report.reason and is_file else ""
+    msg.info(", ".join([f"{path}: {report.format}{reason}", *filter(None, details)]))
     if report.from_ents:
         msg.info("No Doc has spans under the key, so doc.ents are used")
     if reading.repaired_tags:
         msg.warn(f"Repaired {count_of(reading.repaired_tags, 'tag')} that the scheme does not allow")
     for change, count in reading.changes.items():
         if count:
-            msg.warn(f"{count} {change}")
+            msg.warn(f"{count:,} {change}")
+            for example in reading.examples.get(change, ()):
+                msg.text(f"  {example}")
     if report.skipped:
         msg.warn(f"Skipped {count_of(len(report.skipped), 'sentence')}:")
         for problem in report.skipped:

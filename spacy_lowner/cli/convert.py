@@ -9,10 +9,11 @@ from wasabi import msg
 from ..annotations import SPANS_KEY
 from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.files import check_not_input
-from ..corpus.formats import READERS
-from ..corpus.offsets import ENDS, OFFSETS
-from ..corpus.schemes import SCHEMES
-from ..corpus.tokens import TOKENIZERS
+from ..corpus.formats.offsets import ENDS, OFFSETS
+from ..corpus.formats.protocol import ANNOTATORS, DISCONTINUOUS
+from ..corpus.formats.schemes import SCHEMES
+from ..corpus.formats.table import READERS
+from ..corpus.tokens import ALIGNMENTS, TOKENIZERS
 from ..corpus.writers import OVERLAPS, write_corpus
 from ..errors import Errors, LownerError
 from ._app import lowner
@@ -23,7 +24,7 @@ from ._util import count_of, exclusive, friendly, show_reading
 @friendly
 @exclusive("output_path")
 def convert_cli(
-    input_path: Path = typer.Argument(..., help="A corpus: columns, intents, markup, JSON, JSONL or .spacy"),
+    input_path: Path = typer.Argument(..., help="A file of an annotation tool, a corpus or a .spacy file, or a folder"),
     output_path: Path = typer.Argument(..., help="Output. Its suffix names the format: .spacy, .jsonl, .bio, .markup"),
     format: str = typer.Option("auto", help=f"auto, {', '.join(READERS)}"),
     scheme: Optional[str] = typer.Option(None, help=f"Tag scheme, by default detected: {', '.join(SCHEMES)}"),
@@ -36,6 +37,20 @@ def convert_cli(
     encoding: str = typer.Option("utf8", help="Encoding of the input"),
     lang: str = typer.Option("en", help="Language of the tokenizer, for texts without tokens"),
     tokenizer: str = typer.Option("auto", help=f"Tokenizer for texts without tokens: {', '.join(TOKENIZERS)}"),
+    align: str = typer.Option("strict", help=f"Spans inside words are errors or are moved: {', '.join(ALIGNMENTS)}"),
+    annotators: str = typer.Option(
+        "newest", help=f"What is gold in a text with several annotators: {', '.join(ANNOTATORS)}"
+    ),
+    annotator: Optional[str] = typer.Option(None, help="Name, number or address of the only annotator to read"),
+    discontinuous: str = typer.Option(
+        "skip", help=f"What to do with spans of several pieces (brat): {', '.join(DISCONTINUOUS)}"
+    ),
+    tag_names: Optional[str] = typer.Option(
+        None, help="Names of tags, if the file has numbers, in the order of the numbers, separated by commas"
+    ),
+    layer: Optional[str] = typer.Option(
+        None, help="Layer, control or question with the entities, if the file has several; 'layer:feature' for UIMA"
+    ),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     overlaps: str = typer.Option(
         "error", help=f"How to write overlapping spans in a format without them: {', '.join(OVERLAPS)}"
@@ -52,6 +67,9 @@ def convert_cli(
         ("ends", ends, ENDS),
         ("offsets", offsets, OFFSETS),
         ("tokenizer", tokenizer, TOKENIZERS),
+        ("align", align, ALIGNMENTS),
+        ("annotators", annotators, ANNOTATORS),
+        ("discontinuous", discontinuous, DISCONTINUOUS),
         ("overlaps", overlaps, OVERLAPS),
     ):
         if value not in options:
@@ -70,6 +88,12 @@ def convert_cli(
         encoding=encoding,
         lang=lang,
         tokenizer=tokenizer,
+        align=align,
+        annotators=annotators,
+        annotator=annotator,
+        discontinuous=discontinuous,
+        tag_names=[name.strip() for name in (tag_names or "").split(",") if name.strip()],
+        layer=layer,
         spans_key=spans_key,
         unannotated=unannotated,
         skip_invalid=skip_invalid,

@@ -53,6 +53,10 @@ def _show_sizes(statistics: Dict[str, CorpusStatistics]) -> None:
         (name, s.docs, s.words, s.spans, s.empty, s.nested, s.repeated, s.relabelled) for name, s in statistics.items()
     ]
     msg.table(rows, header=header, divider=True, aligns=("l",) + ("r",) * 7)
+    if any(s.partial or s.rejected for s in statistics.values()):
+        msg.divider("Partial annotation")
+        partial = [(name, s.partial, s.rejected) for name, s in statistics.items()]
+        msg.table(partial, header=("Split", "Docs", "Rejected spans"), divider=True, aligns=("l", "r", "r"))
 
 
 def _show_types(statistics: Dict[str, CorpusStatistics]) -> None:

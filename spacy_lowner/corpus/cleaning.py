@@ -8,7 +8,8 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Typ
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..annotations import EXTENSION_KEY, WEIGHT_KEY
+from ..annotations import EXTENSION_KEY, PARTIAL_KEY, WEIGHT_KEY
+from .partial import problem_of
 from .sentence import LabeledSpan, Sentence
 
 # Names of changes in `ReadingReport.changes`.
@@ -61,6 +62,11 @@ def clean_sentence(sentence: Sentence, changes: Counter) -> Sentence:
     if not all(sentence.words):
         raise ValueError(f"word {sentence.words.index('') + 1} is empty")
     sentence.spans = _clean(sentence.spans, sentence.words, changes)
+    sentence.rejected = _clean(sentence.rejected, sentence.words, changes)
+    contradicting = set(sentence.spans) & set(sentence.rejected)
+    if contradicting:
+        span = min(contradicting)
+        raise ValueError(f"the span {span.start}-{span.end} ({span.label}) is gold and rejected")
     if sentence.extensions is not None:
         sentence.extensions = _clean(sentence.extensions, sentence.words, changes)
     return sentence
@@ -75,7 +81,7 @@ def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
     spans_key (str): Key of its gold spans.
     changes (Counter): Counts the changes by name.
     RETURNS (Doc): The same Doc.
-    RAISES (ValueError): If a label or the weight of the Doc cannot be used.
+    RAISES (ValueError): If a label, the weight or the judgements of the Doc cannot be used.
 
     >>> import spacy
     >>> doc = spacy.blank("en")("Ada  sang")
@@ -84,6 +90,9 @@ def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
     [Ada]
     """
     check_weight(doc.user_data.get(WEIGHT_KEY, 1.0))
+    problem = problem_of(doc.user_data[PARTIAL_KEY], len(doc)) if PARTIAL_KEY in doc.user_data else ""
+    if problem:
+        raise ValueError(problem)
     for key in (spans_key, EXTENSION_KEY):
         if key in doc.spans:
             group = doc.spans[key]

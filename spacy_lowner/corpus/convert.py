@@ -1,6 +1,7 @@
 """Read a corpus of any format as Docs, and report what was detected, repaired and skipped."""
 
 import hashlib
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,15 +15,23 @@ from ..annotations import EXTENSION_KEY, SPANS_KEY
 from ..errors import Errors, LownerError, Warnings
 from .cleaning import clean_doc, clean_sentence
 from .docs import from_doc, read_docs, to_docs
-from .formats import detect_format, read_corpus
+from .formats.table import detect_format, read_corpus
 from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
+
+# Files of a folder that hold no corpus: settings of brat, type systems of UIMA, descriptions and reports.
+NO_CORPUS = re.compile(
+    r"(annotation|visual|tools|kb_shortcuts)\.conf|type_?system\.xml|dataset_infos?\.json|features\.json|.*\.report\.json"
+    r"|(readme|licen[cs]e|changelog|citation|notice)(\..*)?|.*\.md",
+    re.IGNORECASE,
+)
 
 
 @dataclass
 class ConvertReport:
     """The result of reading a corpus.
 
-    format (str): Format of the input.
+    formats (Counter): Number of files by format.
+    reason (str): Why the last file is of its format; empty if the format was named.
     reading (ReadingReport): The properties that the reader detected, and its changes.
     sentences (int): Number of sentences.
     spans (Counter): Spans by label.
@@ -34,13 +43,21 @@ class ConvertReport:
     2
     """
 
-    format: str = ""
+    formats: Counter = field(default_factory=Counter)
+    reason: str = ""
     reading: ReadingReport = field(default_factory=ReadingReport)
     sentences: int = 0
     spans: Counter = field(default_factory=Counter)
     nested: int = 0
     skipped: List[str] = field(default_factory=list)
     from_ents: bool = False
+
+    @property
+    def format(self) -> str:
+        """RETURNS (str): The format of the input, or of the files of a folder with their numbers."""
+        if sum(self.formats.values()) == 1:
+            return next(iter(self.formats))
+        return ", ".join(f"{count} {name}" for name, count in self.formats.items())
 
 
 def load_corpus(
@@ -52,38 +69,81 @@ def load_corpus(
     report: Optional[ConvertReport] = None,
     **options: Any,
 ) -> List[Doc]:
-    """Read a corpus of any known format, or a DocBin.
+    """Read a corpus of any known format, a DocBin, or a folder of such files.
 
-    path (Path): The file.
+    path (Path): The file or folder.
     format (str): A key of `READERS`, or "auto".
     spans_key (str): Key of the spans.
     skip_invalid (bool): Whether to skip sentences that cannot be read, instead of raising an error.
     report (Optional[ConvertReport]): Filled in.
     options (Any): Options of the readers: scheme, word_column, label_columns, ends, offsets, encoding, lang, tokenizer,
-        unannotated.
+        align, annotators, annotator, discontinuous, tag_names, layer, unannotated.
     RETURNS (List[Doc]): The Docs.
-    RAISES (LownerError): If the file cannot be read; the message has the line and the fix.
+    RAISES (LownerError): If a file cannot be read; the message has the line and the fix.
+    """
+    settings = {"format": format, "spans_key": spans_key, "skip_invalid": skip_invalid, **options}
+    return list(stream_corpus(path, report=report, **settings))
+
+
+def stream_corpus(
+    path: Path,
+    *,
+    format: str = "auto",
+    spans_key: str = SPANS_KEY,
+    skip_invalid: bool = False,
+    report: Optional[ConvertReport] = None,
+    **options: Any,
+) -> Iterator[Doc]:
+    """Read a corpus one Doc at a time, as `load_corpus` does. Columns are never in memory as a whole.
+
+    Arguments and RAISES: As for `load_corpus`.
+    YIELDS (Doc): The Docs.
     """
     report = report if report is not None else ConvertReport()
     on_error = _skip(report) if skip_invalid else raise_error
-    if path.suffix == ".spacy":
-        docs = _read_docbin(path, spans_key, on_error, report)
-    else:
-        docs = _read_text_file(path, format, spans_key, on_error, report, options)
-    if not docs and report.skipped:
+    for file in corpus_files(path):
+        if file.suffix == ".spacy":
+            docs = iter(_read_docbin(file, spans_key, on_error, report))
+        else:
+            docs = _read_text_file(file, format, spans_key, on_error, report, options)
+        for doc in docs:
+            report.sentences += 1
+            spans = list(doc.spans.get(spans_key, []))
+            report.spans.update(span.label_ for span in spans)
+            report.nested += count_nested([(span.start, span.end) for span in spans])
+            yield doc
+    if not report.sentences and report.skipped:
         raise LownerError(Errors.LN012.format(path=path, count=len(report.skipped), first=report.skipped[0]))
-    if not docs:
+    if not report.sentences:
         raise LownerError(Errors.LN001.format(path=path))
-    report.sentences = len(docs)
-    for doc in docs:
-        spans = list(doc.spans.get(spans_key, []))
-        report.spans.update(span.label_ for span in spans)
-        report.nested += count_nested([(span.start, span.end) for span in spans])
-    return docs
+
+
+def corpus_files(path: Path) -> List[Path]:
+    """List the files of a corpus.
+
+    path (Path): A file, or a folder of files of any formats, which may have folders inside.
+    RETURNS (List[Path]): The file, or the files of the folder in the order of their names. Hidden files, settings of
+        brat, type systems and descriptions are left, and so is the annotation of a text by brat, which is read with the
+        text.
+    RAISES (LownerError): If the folder has no files.
+    """
+    if not path.is_dir():
+        return [path]
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and not NO_CORPUS.fullmatch(file.name)
+        and not (file.suffix == ".ann" and file.with_suffix(".txt").is_file())
+    ]
+    if not files:
+        raise LownerError(Errors.LN010.format(path=path / "*"))
+    return files
 
 
 def _read_docbin(path: Path, spans_key: str, on_error: OnErrorT, report: ConvertReport) -> List[Doc]:
-    report.format = "DocBin"
+    report.formats["DocBin"] += 1
     docs = list(read_docs(path))
     _complete_spans(path, docs, spans_key, report)
     return [doc for number, doc in enumerate(docs, 1) if _clean(path, number, doc, spans_key, on_error, report)]
@@ -91,14 +151,14 @@ def _read_docbin(path: Path, spans_key: str, on_error: OnErrorT, report: Convert
 
 def _read_text_file(
     path: Path, format: str, spans_key: str, on_error: OnErrorT, report: ConvertReport, options: Dict[str, Any]
-) -> List[Doc]:
+) -> Iterator[Doc]:
     if format == "auto":
         # The reader reports lines that cannot be decoded, so that each one is reported once.
         on_bad_line = raise_error if on_error is raise_error else _ignore
-        format = detect_format(path, options.get("encoding", "utf8"), on_bad_line)
-    report.format = format
+        format, report.reason = detect_format(path, options.get("encoding", "utf8"), on_bad_line)
+    report.formats[format] += 1
     sentences = read_corpus(path, format, on_error=on_error, report=report.reading, spans_key=spans_key, **options)
-    return to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
+    yield from to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
 
 
 def _skip(report: ConvertReport) -> OnErrorT:

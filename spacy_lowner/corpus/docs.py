@@ -1,5 +1,6 @@
 """Convert sentences to Docs and back, and read and write DocBins."""
 
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
 
@@ -12,11 +13,15 @@ from ..errors import Errors, LownerError
 from .codecs import cache_codecs
 from .extensions import source_record
 from .files import atomic_path
+from .partial import PartialAnnotation, write_partial
 from .sentence import LabeledSpan, Sentence
 from .tokens import choose_tokenizer, plain_vocab
 
 # Token attributes whose values are hashes of strings. A damaged file may lack the string of a hash.
 HASHED = ["ORTH", "NORM", "LEMMA", "TAG", "DEP", "MORPH", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"]
+
+# Number of sentences whose script decides whether spaces separate words.
+SAMPLED_SENTENCES = 200
 
 
 def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = SPANS_KEY, spaces: bool = True) -> Doc:
@@ -40,13 +45,17 @@ def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = SPANS_KEY, spaces:
     doc.has_unknown_spaces = sentence.spaces is None
     spans = [Span(doc, start, end, label=label) for start, end, label in sentence.spans]
     doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=spans)
-    doc.set_ents(filter_spans(spans), default="outside")
+    is_partial = sentence.annotated_labels is not None
+    # spaCy's own pipes do not learn from words whose entity is missing.
+    doc.set_ents(filter_spans(spans), default="missing" if is_partial else "outside")
     doc.cats = dict(sentence.categories)
     if sentence.extensions is not None:
         extensions = [Span(doc, start, end, label=label) for start, end, label in sentence.extensions]
         attrs = dict(sentence.source_record)
         doc.spans[EXTENSION_KEY] = SpanGroup(doc, name=EXTENSION_KEY, attrs=attrs, spans=extensions)
     doc.user_data.update(sentence.user_data)
+    if is_partial or sentence.rejected:
+        write_partial(doc, sentence.annotated_labels, sentence.rejected)
     doc.user_data.update({("._.", name, None, None): value for name, value in sentence.context.items()})
     return doc
 
@@ -62,6 +71,7 @@ def from_doc(doc: Doc, spans_key: str = SPANS_KEY) -> Sentence:
     >>> from_doc(to_doc(sentence, plain_vocab())) == sentence
     True
     """
+    partial = PartialAnnotation.of(doc)
     return Sentence(
         [token.text for token in doc],
         _labelled(doc, spans_key),
@@ -70,6 +80,8 @@ def from_doc(doc: Doc, spans_key: str = SPANS_KEY) -> Sentence:
         extensions=_labelled(doc, EXTENSION_KEY) if EXTENSION_KEY in doc.spans else None,
         source_record=source_record(doc),
         user_data={key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data},
+        annotated_labels=partial.labels,
+        rejected=partial.rejected,
         context={key[1]: value for key, value in _context(doc).items()},
     )
 
@@ -189,20 +201,21 @@ def _labelled(doc: Doc, key: str) -> List[LabeledSpan]:
     return [LabeledSpan(span.start, span.end, span.label_) for span in doc.spans.get(key, [])]
 
 
-def to_docs(sentences: Iterable[Sentence], spans_key: str = SPANS_KEY) -> List[Doc]:
+def to_docs(sentences: Iterable[Sentence], spans_key: str = SPANS_KEY) -> Iterator[Doc]:
     """Convert sentences to Docs that share a vocabulary. Words in a Chinese or Japanese script get no spaces.
 
     sentences (Iterable[Sentence]): The sentences.
     spans_key (str): Key of the spans.
-    RETURNS (List[Doc]): The Docs.
+    YIELDS (Doc): The Docs.
 
     >>> [doc.text for doc in to_docs([Sentence(["上", "海"], [])])]
     ['上海']
     """
-    sentences = list(sentences)
-    spaces = choose_tokenizer(word for sentence in sentences[:200] for word in sentence.words) == "spacy"
+    sentences = iter(sentences)
+    first = list(islice(sentences, SAMPLED_SENTENCES))
+    spaces = choose_tokenizer(word for sentence in first for word in sentence.words) == "spacy"
     vocab = plain_vocab()
-    return [to_doc(sentence, vocab, spans_key, spaces) for sentence in sentences]
+    return (to_doc(sentence, vocab, spans_key, spaces) for sentence in chain(first, sentences))
 
 
 def write_docs(docs: Iterable[Doc], path: Path) -> None:

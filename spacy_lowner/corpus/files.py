@@ -12,7 +12,7 @@ import socket
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import IO, Any, Dict, Iterator, List, Optional, Tuple
 
 import srsly
 from filelock import FileLock, Timeout
@@ -24,6 +24,8 @@ from .sentence import OnErrorT, raise_error
 KEPT_BYTES = 200
 # Encodings of Python in which no text file is written: of domain names and source code.
 NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
+# Bytes by which the line ends of a file are detected.
+SAMPLED_BYTES = 1 << 16
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -63,37 +65,103 @@ def _target_of(path: Path) -> Path:
     return target
 
 
-def read_lines(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> List[Optional[str]]:
+def read_lines(
+    path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error, *, keep_returns: bool = False
+) -> List[Optional[str]]:
     """Read the lines of a text file, without a byte order mark.
-
-    Only LF and CRLF end a line, because other separators may be tokens. In a file without LF, CR does, too.
 
     path (Path): The file.
     encoding (str): Encoding of the file.
     on_error (OnErrorT): Called with the error of each line that cannot be decoded.
+    keep_returns (bool): Whether lines keep a CR at their end, for formats that count it.
     RETURNS (List[Optional[str]]): Lines without their ends; None for a line that cannot be decoded.
     RAISES (LownerError): If the file is missing or empty, or the encoding is unknown.
     """
+    return list(stream_lines(path, encoding, on_error, keep_returns=keep_returns))
+
+
+def stream_lines(
+    path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error, *, keep_returns: bool = False
+) -> Iterator[Optional[str]]:
+    """Read the lines of a text file one by one, as `read_lines` does.
+
+    Only LF and CRLF end a line, because other separators may be tokens. In a file without LF, CR does, too. A file that
+    begins with the byte order mark of UTF-16 is read as such.
+
+    path (Path): The file.
+    encoding (str): Encoding of the file.
+    on_error (OnErrorT): Called with the error of each line that cannot be decoded.
+    keep_returns (bool): Whether lines keep a CR at their end, for formats that count it.
+    YIELDS (Optional[str]): Lines without their ends; None for a line that cannot be decoded.
+    RAISES (LownerError): If the file is missing or empty, or the encoding is unknown.
+    """
+    if not _is_text_encoding(encoding):
+        raise LownerError(Errors.LN014.format(what="encoding", value=encoding, options="utf8, gb18030, …"))
+    any_text = False
+    for line in _decoded_lines(path, encoding, on_error):
+        any_text = any_text or line is None or bool(line.strip())
+        yield line if line is None or keep_returns else line.removesuffix("\r")
+    if not any_text:
+        raise LownerError(Errors.LN001.format(path=path))
+
+
+def _decoded_lines(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[Optional[str]]:
     try:
         # A pipe could be read only once, but the format is detected before the file is read.
         if path.exists() and not path.is_file() and not path.is_dir():
             raise LownerError(Errors.LN019.format(path=path, reason="it is a pipe or device"))
-        data = path.read_bytes()
+        with path.open("rb") as handle:
+            beginning = handle.read(SAMPLED_BYTES)
+            handle.seek(0)
+            if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and _is_utf8(encoding):
+                encoding = "utf16"
+            if b"\n" in beginning and _has_lines_of_bytes(encoding):
+                yield from _by_line(path, handle, encoding, on_error)
+            else:
+                yield from _at_once(path, handle.read(), encoding, on_error)
     except OSError as error:
         message = Errors.LN010 if isinstance(error, FileNotFoundError) else Errors.LN019
         raise LownerError(message.format(path=path, reason=error.strerror)) from None
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
+
+
+def _has_lines_of_bytes(encoding: str) -> bool:
+    """RETURNS (bool): Whether the byte of LF is always a line end, so that a file can be cut before it is decoded."""
+    return codecs.lookup(encoding).name in ("utf-8", "ascii") or codecs.lookup(encoding).name.startswith(
+        ("cp125", "iso8859", "latin", "koi8", "gb", "euc", "mac")
+    )
+
+
+def _by_line(path: Path, handle: IO[bytes], encoding: str, on_error: OnErrorT) -> Iterator[Optional[str]]:
+    start, ended = 0, True
+    for number, data in enumerate(handle, 1):
+        line = data.removesuffix(b"\n")
+        ended = line is not data and len(line) < len(data)
+        try:
+            text = line.decode(encoding)
+            yield text.removeprefix("\ufeff") if number == 1 else text
+        except UnicodeDecodeError as error:
+            position = {"path": path, "line": number, "offset": start + error.start}
+            on_error(LownerError(Errors.LN002.format(**position, encoding=encoding, reason=error.reason)))
+            yield None
+        start += len(data)
+    if ended:
+        # After the last LF there is an empty line.
+        yield ""
+
+
+def _at_once(path: Path, data: bytes, encoding: str, on_error: OnErrorT) -> Iterator[Optional[str]]:
+    """YIELDS (Optional[str]): The lines of a file in an encoding such as UTF-16, or without LF."""
     if b"\n" not in data and b"\r" in data:
         data = data.replace(b"\r", b"\n")
-    lines: List[Optional[str]]
-    if not _is_text_encoding(encoding):
-        raise LownerError(Errors.LN014.format(what="encoding", value=encoding, options="utf8, gb18030, …"))
     try:
-        lines = list(data.decode(encoding).removeprefix("\ufeff").split("\n"))
+        text = data.decode(encoding).removeprefix("\ufeff")
+        yield from (text if "\n" in text else text.replace("\r", "\n")).split("\n")
     except UnicodeDecodeError:
-        lines = _decode_lines(data, path, encoding, on_error)
-    if not any(line is None or line.strip() for line in lines):
-        raise LownerError(Errors.LN001.format(path=path))
-    return [line if line is None else line.removesuffix("\r") for line in lines]
+        yield from _decode_lines(data, path, encoding, on_error)
 
 
 def _is_text_encoding(name: str) -> bool:

@@ -6,6 +6,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ..errors import LownerError
 
+# Number of examples of a change that are kept.
+MAX_EXAMPLES = 3
+
 
 class LabeledSpan(NamedTuple):
     """A span of words and its label.
@@ -32,6 +35,7 @@ class ReadingReport:
     repaired_tags (int): Number of tags that broke the scheme and were repaired.
     layout (str): The columns that were read, or the way in which offsets are counted, if it is unusual.
     changes (Counter): Number of changes by name.
+    examples (Dict[str, List[str]]): The first `MAX_EXAMPLES` examples of a change, by its name.
 
     >>> ReadingReport(scheme="bio").repaired_tags
     0
@@ -41,6 +45,18 @@ class ReadingReport:
     repaired_tags: int = 0
     layout: str = ""
     changes: Counter = field(default_factory=Counter)
+    examples: Dict[str, List[str]] = field(default_factory=dict)
+
+    def count(self, change: str, example: str) -> None:
+        """Count a change.
+
+        change (str): Its name.
+        example (str): What was changed, and to what.
+        """
+        self.changes[change] += 1
+        examples = self.examples.setdefault(change, [])
+        if len(examples) < MAX_EXAMPLES:
+            examples.append(example)
 
 
 @dataclass
@@ -56,6 +72,9 @@ class Sentence:
         annotated with any.
     source_record (Dict[str, Any]): The annotator of the extension labels, as `corpus.extensions` writes it.
     user_data (Dict[str, Any]): Weight, origin and provenance of a synthetic sentence, by `annotations.USER_KEYS`.
+    annotated_labels (Optional[List[str]]): The labels that are annotated completely in this sentence; of other labels
+        only the spans that are listed are known. None if all labels are annotated.
+    rejected (List[LabeledSpan]): Spans that were judged and are no entities of their label.
     context (Dict[str, Any]): Values of `doc._` that help to read the sentence, by attribute.
 
     >>> sentence = Sentence(["Ada", "sang"], [LabeledSpan(0, 1, "PER")])
@@ -71,6 +90,8 @@ class Sentence:
     extensions: Optional[List[LabeledSpan]] = None
     source_record: Dict[str, Any] = field(default_factory=dict)
     user_data: Dict[str, Any] = field(default_factory=dict)
+    annotated_labels: Optional[List[str]] = None
+    rejected: List[LabeledSpan] = field(default_factory=list)
     context: Dict[str, Any] = field(default_factory=dict)
 
 

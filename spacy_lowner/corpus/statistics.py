@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 from .convert import count_nested
+from .partial import PartialAnnotation
 
 # Docs that are tokenized at once.
 BATCH_DOCS = 256
@@ -25,6 +26,8 @@ class CorpusStatistics:
     nested (int): Number of spans that share words with an earlier or longer one.
     repeated (int): Number of Docs with the same words as an earlier one.
     relabelled (int): Number of Docs with the same words as an earlier one, but other spans.
+    partial (int): Number of Docs that are annotated only partially.
+    rejected (int): Number of spans that were judged and rejected.
     labels (Counter): Spans by label.
     lengths (Counter): Spans by length in words.
 
@@ -39,6 +42,8 @@ class CorpusStatistics:
     nested: int = 0
     repeated: int = 0
     relabelled: int = 0
+    partial: int = 0
+    rejected: int = 0
     labels: Counter = field(default_factory=Counter)
     lengths: Counter = field(default_factory=Counter)
 
@@ -88,6 +93,9 @@ def describe_corpus(docs: Sequence[Doc], spans_key: str = SPANS_KEY) -> CorpusSt
         statistics.nested += count_nested([span[:2] for span in spans])
         statistics.labels.update(label for _, _, label in spans)
         statistics.lengths.update(end - start for start, end, _ in spans)
+        judgements = PartialAnnotation.of(doc)
+        statistics.partial += not judgements.is_complete
+        statistics.rejected += len(judgements.rejected)
         statistics.repeated += words in seen
         statistics.relabelled += seen.setdefault(words, spans) != spans
     return statistics

@@ -9,12 +9,12 @@ from spacy.util import filter_spans
 
 from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
-from .columns import SKIPPED
 from .docs import from_doc, write_docs
 from .files import atomic_path
-from .keys import EXTENSIONS, EXTENSIONS_SOURCE
-from .markup import render_markup
-from .schemes import encode_tags
+from .formats.columns import SKIPPED
+from .formats.keys import ANNOTATED_LABELS, EXTENSIONS, EXTENSIONS_SOURCE, REJECTED
+from .formats.markup import render_markup
+from .formats.schemes import encode_tags
 from .sentence import LabeledSpan
 
 OVERLAPS = ("error", "drop")
@@ -72,6 +72,10 @@ def _jsonl(doc: Doc, index: int, spans_key: str, overlaps: str) -> str:
         record["context"] = sentence.context
     if sentence.extensions is not None:
         record[EXTENSIONS] = [span._asdict() for span in sentence.extensions]
+    if sentence.annotated_labels is not None:
+        record[ANNOTATED_LABELS] = sentence.annotated_labels
+    if sentence.rejected:
+        record[REJECTED] = [span._asdict() for span in sentence.rejected]
     if sentence.source_record:
         record[EXTENSIONS_SOURCE] = sentence.source_record
     record.update(sentence.user_data)

@@ -138,7 +138,8 @@ def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, Span
     label_weights, doc_weights = (
         xp2torch(weights, device=device) for weights in (targets.label_weights, targets.doc_weights)
     )
-    loss = band_bce(logits, gold, mask, label_weights, doc_weights)
+    judged = None if targets.judged is None else xp2torch(targets.judged, device=device)
+    loss = band_bce(logits, gold, mask, label_weights, doc_weights, judged)
     loss.backward()
     return loss.item(), SpanLogits(torch2xp(logits.grad), prediction.lengths)
 

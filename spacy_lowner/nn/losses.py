@@ -1,6 +1,6 @@
 """Losses over the span logits of KnowFREE (eq. 13-15), in band form."""
 
-from typing import Sequence
+from typing import Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -40,7 +40,14 @@ def band_targets(shape: Sequence[int], cells: Tensor) -> Tensor:
     return targets
 
 
-def band_bce(logits: Tensor, targets: Tensor, mask: Tensor, label_weights: Tensor, doc_weights: Tensor) -> Tensor:
+def band_bce(
+    logits: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    label_weights: Tensor,
+    doc_weights: Tensor,
+    judged: Optional[Tensor] = None,
+) -> Tensor:
     """Compute the binary cross-entropy over the spans of a batch (eq. 13-14).
 
     A span contributes alpha_label * beta_text * BCE for each label. The sum is divided by the number of words in the
@@ -52,6 +59,8 @@ def band_bce(logits: Tensor, targets: Tensor, mask: Tensor, label_weights: Tenso
     mask (Tensor): True for cells that are spans. Shape: (batch, seq, width), bool
     label_weights (Tensor): alpha; 0 for labels that a text is not annotated with. Shape: (labels,) or (batch, labels)
     doc_weights (Tensor): beta; 1 for gold texts. Shape: (batch,)
+    judged (Optional[Tensor]): Cells with alpha = 1 whatever the weight of their label: spans that were judged in a text
+        that is not annotated with their label. Rows as of `band_targets`. Shape: (spans, 4)
     RETURNS (Tensor): A scalar.
 
     >>> zeros, mask = torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, dtype=torch.bool)
@@ -59,6 +68,8 @@ def band_bce(logits: Tensor, targets: Tensor, mask: Tensor, label_weights: Tenso
     0.6931
     """
     weights = mask[..., None] * label_weights.view(-1, 1, 1, logits.shape[-1]) * doc_weights[:, None, None, None]
+    if judged is not None and len(judged):
+        weights[tuple(judged.long().T)] = doc_weights[judged[:, 0].long()]
     total = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=weights, reduction="sum")
     # Each word starts exactly one span of length 1, so column 0 of the mask counts the words.
     return total / mask[:, :, 0].sum().clamp_min(1)

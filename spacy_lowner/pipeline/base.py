@@ -9,7 +9,8 @@ from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
-from ..errors import Errors, LownerError
+from ..corpus.partial import is_partial
+from ..errors import Errors, LownerError, Warnings, warn_once
 from ..models.transfer import start_model_from
 from ..types import CONFIGURED
 from ..validation import Constraint, validate
@@ -29,6 +30,8 @@ class LabelledPipe(TrainablePipe):
     # Settings that cannot be overridden once the pipe is trained.
     fixed_settings: Tuple[str, ...] = ()
     constraints: Mapping[str, Constraint] = {}
+    # Whether the pipe learns from Docs in which only some spans were judged. Other pipes skip them.
+    learns_from_partial = False
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -83,6 +86,7 @@ class LabelledPipe(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
+        examples = self._complete(examples)
         batch = self._inputs_and_targets(examples)
         if batch is None:
             return losses
@@ -134,6 +138,14 @@ class LabelledPipe(TrainablePipe):
         complete = start_model_from(self.model, other.model)
         self.weights_changed()
         return complete
+
+    def _complete(self, examples: Iterable[Example]) -> List[Example]:
+        """RETURNS (List[Example]): The examples that the pipe learns from: with complete annotation, or all."""
+        examples = list(examples)
+        kept = examples if self.learns_from_partial else [one for one in examples if not is_partial(one.reference)]
+        if len(kept) < len(examples):
+            warn_once(self, Warnings.LN121, name=self.name, count=len(examples) - len(kept))
+        return kept
 
     def weights_changed(self) -> None:
         """Drop cached results that depend on the weights. Called when something else has replaced the weights."""

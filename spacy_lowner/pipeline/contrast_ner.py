@@ -198,7 +198,7 @@ class ContrastEntityRecognizer(SupportPipe):
         validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
         self.support, self.cfg["types"] = Support(), []
         warn_of_lost_entities(get_examples(), self._max_length, self.name)
-        typed = [(example.predicted, self._gold_types(example)) for example in get_examples()]
+        typed = [(example.predicted, self._gold_types(example)) for example in self._complete(get_examples())]
         self.support.add(typed)
         rows = [[self.support.types.index(name) for name in types.values()] for _, types in typed]
         if self.cfg["candidates"] == "words" and OUTSIDE in self.support.types:

@@ -112,7 +112,7 @@ class EntLMRecognizer(LabelledPipe):
         warn_of_lost_entities(get_examples(), None, self.name)
         # The Docs of each label, with the indices of the words in its entities.
         occurrences: Dict[str, List[Tuple[Doc, set]]] = {}
-        for example in get_examples():
+        for example in self._complete(get_examples()):
             words: Dict[str, set] = {}
             for (word, _), label in self._gold_types(example).items():
                 words.setdefault(label, set()).add(word)

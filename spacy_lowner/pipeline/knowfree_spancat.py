@@ -14,6 +14,7 @@ from thinc.api import Config
 from ..annotations import EXTENSION_KEY, SPANS_KEY, WEIGHT_KEY
 from ..corpus.cleaning import check_weight
 from ..corpus.extensions import LabelSource
+from ..corpus.partial import PartialAnnotation
 from ..errors import Errors, LownerError, Warnings
 from ..models.batching import batch_by_padding
 from ..models.hf.encoder import embed_texts
@@ -26,7 +27,7 @@ from ..types import DecodingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT, Sp
 from ..validation import NOT_EMPTY, POSITIVE, between, one_of, require
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
-from .labels import SpanStatistics, aligned_spans, describe
+from .labels import SpanStatistics, aligned_spans, describe, rejected_spans
 
 # Maximum size of a batch in prediction, in cells of (batch, seq, width). It bounds the memory of the logits.
 BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
@@ -128,6 +129,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
     """
 
     fixed_settings = ("label_semantics", "description_encoder")
+    learns_from_partial = True
     constraints = {
         "spans_key": NOT_EMPTY,
         "threshold": between(0, 1),
@@ -307,6 +309,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
                 cells=ops.asarray2i(self._gold_cells(examples)),
                 label_weights=ops.asarray2f(self._label_weights(examples)),
                 doc_weights=ops.asarray1f(doc_weights),
+                judged=ops.asarray2i(self._judged_cells(examples)),
             ),
         )
 
@@ -330,6 +333,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
     def _label_weights(self, examples: Sequence[Example]) -> numpy.ndarray:
         """Get the weight of each label in the loss (alpha of eq. 15).
 
+        A target label has the weight 0 in a Doc that is not annotated with it (`corpus.partial`).
+
         An annotator (a model, a tagger) uses only some of the extension labels. In a Doc that it annotated, the others
         have the weight 0: a span without such a label is not a counter-example, because nobody looked for it.
 
@@ -344,6 +349,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
             if key in doc.spans:
                 used = self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions)
             row[len(self.labels) :] *= [label in used for label in extensions]
+            partial = PartialAnnotation.of(doc)
+            row[: len(self.labels)] *= [partial.judges(label) for label in self.labels]
         return weights
 
     def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
@@ -369,6 +376,24 @@ class KnowFREESpanCategorizer(LabelledPipe):
                         )
                     if len(span) <= self.cfg["width"]:
                         cells.append((row, span.start, len(span) - 1, known[span.label_]))
+        return numpy.asarray(cells, dtype="int32").reshape(-1, 4)
+
+    def _judged_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
+        """List the spans that were judged one by one: gold and rejected ones in Docs without annotation of their label.
+
+        examples (Sequence[Example]): The batch.
+        RETURNS (numpy.ndarray): Rows as of `_gold_cells`. Shape: (spans, 4)
+        """
+        columns = {label: i for i, label in enumerate(self.labels)}
+        cells = []
+        for row, example in enumerate(examples):
+            partial = PartialAnnotation.of(example.reference)
+            spans = [] if partial.is_complete else [*aligned_spans(example, self.key), *rejected_spans(example)]
+            cells += [
+                (row, span.start, len(span) - 1, columns[span.label_])
+                for span in spans
+                if span.label_ in columns and len(span) <= self.cfg["width"] and not partial.judges(span.label_)
+            ]
         return numpy.asarray(cells, dtype="int32").reshape(-1, 4)
 
     def _embed_labels(self, descriptions: Optional[Dict[str, str]]) -> Optional[numpy.ndarray]:

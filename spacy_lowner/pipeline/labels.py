@@ -11,6 +11,7 @@ from spacy.training import Example
 from ..corpus.cleaning import trim
 from ..corpus.extensions import LabelSource
 from ..corpus.names import readable_name
+from ..corpus.partial import PartialAnnotation
 from ..errors import Warnings
 
 
@@ -97,10 +98,30 @@ def aligned_spans(example: Example, key: str) -> List[Span]:
     >>> aligned_spans(Example(nlp.make_doc(gold.text), gold), "sc")
     [Bob]
     """
-    group = example.reference.spans.get(key, SpanGroup(example.reference))
+    return align_spans(example, example.reference.spans.get(key, SpanGroup(example.reference)))
+
+
+def rejected_spans(example: Example) -> List[Span]:
+    """Get the spans that the annotator of a Doc has rejected, on the words of the predicted Doc.
+
+    example (Example): The example.
+    RETURNS (List[Span]): The spans. Spans that do not align with the words are dropped.
+    """
+    doc = example.reference
+    rejected = PartialAnnotation.of(doc).rejected
+    return align_spans(example, [Span(doc, start, end, label=label) for start, end, label in rejected])
+
+
+def align_spans(example: Example, group: Iterable[Span]) -> List[Span]:
+    """Move spans of the gold Doc to the words of the predicted Doc, trimmed of white space.
+
+    example (Example): The example.
+    group (Iterable[Span]): Spans of the reference.
+    RETURNS (List[Span]): The spans. Spans that do not align with the words, or are only white space, are dropped.
+    """
     if len(example.predicted) == len(example.reference):
         aligned = [Span(example.predicted, span.start, span.end, label=span.label_) for span in group]
     else:
-        aligned = example.get_aligned_spans_y2x(group, allow_overlap=True)
+        aligned = example.get_aligned_spans_y2x(list(group), allow_overlap=True)
     trimmed = (trim(span) for span in aligned)
     return [span for span in trimmed if len(span)]

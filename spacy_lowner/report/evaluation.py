@@ -11,6 +11,7 @@ from spacy.training import Example
 
 from ..annotations import SPANS_KEY
 from ..corpus.docs import bare_doc
+from ..corpus.partial import judged_spans
 from ..errors import Errors, LownerError
 from ..loading import change_setting
 from ..scorers import span_score
@@ -117,9 +118,11 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KE
     for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
         correct = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
         group = predicted.spans[spans_key]
-        is_correct = [(span.start, span.end, span.label_) in correct for span in group]
+        judged = {(span.start, span.end, span.label_) for span in judged_spans(doc, group, spans_key)}
         # spaCy's spancat sets no scores on an empty Doc, and scores of shape (spans, 1) if a span has only one label.
-        hits += list(zip(numpy.ravel(group.attrs.get("scores", [])).tolist(), is_correct))
+        scores = numpy.ravel(group.attrs.get("scores", [])).tolist()
+        keys = [(span.start, span.end, span.label_) for span in group]
+        hits += [(score, key in correct) for score, key in zip(scores, keys) if key in judged]
         total += len(correct)
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
     if not best["f"]:

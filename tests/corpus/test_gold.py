@@ -10,11 +10,11 @@ from cpu_time import seconds_of
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_lowner.corpus.columns import read_columns
 from spacy_lowner.corpus.convert import ConvertReport, load_corpus
 from spacy_lowner.corpus.docs import write_docs
-from spacy_lowner.corpus.json_files import JSONProblem, parse_json
-from spacy_lowner.corpus.offsets import Counting, SpanText
+from spacy_lowner.corpus.formats.columns import read_columns
+from spacy_lowner.corpus.formats.json_files import JSONProblem, parse_json
+from spacy_lowner.corpus.formats.offsets import Counting, SpanText
 from spacy_lowner.corpus.sentence import ReadingReport
 from spacy_lowner.corpus.writers import write_corpus
 from spacy_lowner.errors import LownerError
@@ -320,24 +320,24 @@ def test_known_key_that_cannot_be_read_is_refused(read, spans):
 
 
 def test_unknown_keys_of_a_file_without_spans_are_listed(read):
-    for fields in ({"annotation": {"x": 1}}, {"annotations": [MIRA]}, {"result": "PER: Mira"}):
-        with pytest.raises(LownerError, match=f"LN166|LN009.*not known.*{next(iter(fields))}"):
+    for fields in ({"annotation": {"x": 1}}, {"judgements": [MIRA]}, {"result": "PER: Mira"}):
+        with pytest.raises(LownerError, match=f"LN166|LN009.*{next(iter(fields))}.* not "):
             read([{"text": TEXT, "id": 1, **fields}])
     assert read([{"text": TEXT, "id": 1, "meta": {}, "_hash": 5}])[0] == [[]]
     assert read([{"text": TEXT, "result": "PER: Mira"}], unannotated=True)[0] == [[]]
 
 
 def test_spans_under_an_unknown_key_of_some_records_are_refused(read):
-    with pytest.raises(LownerError, match="line 2: spans under the key 'annotations'"):
-        read([record(MIRA), {"text": TEXT, "annotations": [MIRA]}])
+    with pytest.raises(LownerError, match="line 2: spans under the key 'judgements'"):
+        read([record(MIRA), {"text": TEXT, "judgements": [MIRA]}])
 
 
 def test_answers_that_are_not_gold_are_skipped_and_counted(read):
     found, report = read([record(MIRA, answer=answer) for answer in ("accept", "reject", "ignore")])
     assert found == [[("Mira Toll", "PER")]]
     assert report.reading.changes["records skipped because their answer is reject or ignore"] == 2
-    with pytest.raises(LownerError, match="binary answer"):
-        read([record(MIRA, answer="accept", _is_binary=True)])
+    with pytest.raises(LownerError, match="LN171.*1 records skipped because their answer"):
+        read([record(MIRA, answer="reject")])
 
 
 # JSON
@@ -419,10 +419,16 @@ def test_columns_of_a_line_are_as_many_as_those_of_the_rest(read, line):
 
 
 def test_columns_without_a_label_or_a_word(tmp_path):
-    for content, code in (("Mira\nToll\n", "LN004|LN011"), ("Mira\tB-PER\n\tO\n", "LN004")):
+    for content, code in (("Mira\nToll\n", "LN004|LN011"), ("\tO\n\tB-PER\n", "LN004")):
         (tmp_path / "a.tsv").write_text(content)
         with pytest.raises(LownerError, match=code):
             list(read_columns(tmp_path / "a.tsv", report=ReadingReport()))
+
+
+def test_lines_with_an_empty_token_are_dropped_and_counted(read):
+    found, report = read("Mira\tB-PER\n\tI-PER\nToll\tI-PER\nleft\tO\n", "a.tsv")
+    assert found == [[("Mira Toll", "PER")]]
+    assert report.reading.changes["lines with an empty token dropped"] == 1
 
 
 # Encodings, languages, sizes

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from spacy_lowner.corpus.columns import read_columns
-from spacy_lowner.corpus.formats import detect_format, read_corpus
-from spacy_lowner.corpus.intents import read_intents
-from spacy_lowner.corpus.markup import parse_markup, read_markup, render_markup
-from spacy_lowner.corpus.records import read_records
-from spacy_lowner.corpus.schemes import decode_tags, detect_scheme, encode_tags
+from spacy_lowner.corpus.formats.columns import read_columns
+from spacy_lowner.corpus.formats.intents import read_intents
+from spacy_lowner.corpus.formats.markup import parse_markup, read_markup, render_markup
+from spacy_lowner.corpus.formats.records import read_records
+from spacy_lowner.corpus.formats.schemes import decode_tags, detect_scheme, encode_tags
+from spacy_lowner.corpus.formats.table import detect_format, read_corpus
 from spacy_lowner.corpus.sentence import ReadingReport
 from spacy_lowner.errors import LownerError
 
@@ -87,15 +87,15 @@ def test_mends_are_counted(write):
 
 def test_tokens_that_look_like_markup_are_columns(write):
     path = write("[this](url)\tO\nEU\tB-ORG \n")
-    assert detect_format(path) == "columns"
+    assert detect_format(path).name == "columns"
     (sentence,) = read_columns(path)
     assert (sentence.words, spans(sentence)) == (["[this](url)", "EU"], [(1, 2, "ORG")])
-    assert detect_format(write("no mention\n", "a.markup")) == "markup"
+    assert detect_format(write("no mention\n", "a.markup")).name == "markup"
 
 
 def test_intents(write):
     path = write("BOS fly to new york EOS\tO O O B-city I-city flight#price\n")
-    assert detect_format(path) == "intents"
+    assert detect_format(path).name == "intents"
     (sentence,) = read_intents(path)
     assert sentence.words == ["fly", "to", "new", "york"]
     assert spans(sentence) == [(2, 4, "city")]
@@ -121,7 +121,7 @@ def test_records_with_tokens(write):
         "entity_mentions": [{"start": 0, "end": 2, "entity_type": "DNA", "text": "jun B"}],
     }
     path = write(json.dumps(record) + "\n", "a.jsonl")
-    assert detect_format(path) == "records"
+    assert detect_format(path).name == "records"
     (sentence,) = read_records(path)
     assert spans(sentence) == [(0, 2, "DNA")]
 
@@ -185,7 +185,7 @@ def test_markup_nests_and_escapes():
 
 def test_markup_file(write):
     path = write("# a comment\n[Ada](person) sang.\n\nNobody did (today).\n")
-    assert detect_format(path) == "markup"
+    assert detect_format(path).name == "markup"
     first, second = read_markup(path)
     assert (first.words, spans(first)) == (["Ada", "sang", "."], [(0, 1, "person")])
     assert second.words == ["Nobody", "did", "(", "today", ")", "."]
@@ -224,7 +224,8 @@ BAD = [
     ('{"text": 5}\n', "a.jsonl", {}, "'text' must be a string"),
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),
-    ('{"tokens": ["a"], "ner_tags": ["B-X"]}\n', "a.jsonl", {}, "tags instead of spans"),
+    ('{"tokens": ["a"], "ner_tags": ["B-X", "O"]}\n', "a.jsonl", {}, "tags that are not one text or number per token"),
+    ('{"tokens": ["a"], "ner_tags": [3]}\n', "a.jsonl", {}, "tags that are numbers, without their names"),
     ('{"tokens": ["a"], "spans": 5}\n', "a.jsonl", {}, "line 1: 'spans' is '5', not a list of spans"),
     ('{"text": "a \\ud800"}\n', "a.jsonl", {}, "line 1: half of a pair of surrogates"),
     ('[\n {"text": "a"},\n {"text" "b"}\n]', "a.json", {}, "line 3: not JSON"),
@@ -241,7 +242,7 @@ BAD = [
 def test_bad_input_says_what_and_where(write, content, name, options, message):
     path = write(content, name)
     with pytest.raises(LownerError, match=message):
-        format = options.get("format") or detect_format(path)
+        format = options.get("format") or detect_format(path).name
         list(read_corpus(path, **{**options, "format": format}))
 
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional
 
-from ..errors import Errors, LownerError
-from .files import read_lines
+from ...errors import Errors, LownerError
+from ..files import read_lines
+from ..sentence import OnErrorT, ReadingReport, Sentence, raise_error
+from .protocol import Format, Sample
 from .schemes import decode_tags, detect_scheme, parse_tag
-from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
 
 class _Line(NamedTuple):
@@ -66,3 +67,17 @@ def _lines(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[_Line]:
             on_error(LownerError(Errors.LN009.format(path=path, where=f"line {number}", problem=problem, fix=fix)))
         else:
             yield _Line(number, words[1:-1], labels[1:-1], labels[-1])
+
+
+def _evidence(sample: Sample) -> str:
+    lines = bool(sample.lines) and all(map(_is_intent_line, sample.lines))
+    return "lines of words from BOS to EOS with labels" if lines else ""
+
+
+def _is_intent_line(line: str) -> bool:
+    text, tab, tags = line.partition("\t")
+    labels = tags.split()
+    return bool(tab) and len(labels) > 2 and all(parse_tag(label) for label in labels[:-1]) and text.startswith("BOS ")
+
+
+INTENTS = Format("intents", "sentences with slots and an intent (ATIS)", _evidence, read_intents)

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 from typing import Any, List, Tuple
 
-from ..annotations import USER_KEYS, WEIGHT_KEY
-from ..errors import Errors, LownerError
-from .cleaning import check_weight
-from .extensions import is_source_record
-from .keys import CATEGORY_KEYS, EXTENSIONS, EXTENSIONS_SOURCE
+from ...annotations import USER_KEYS, WEIGHT_KEY
+from ...errors import Errors, LownerError
+from ..cleaning import check_weight
+from ..extensions import is_source_record
+from .keys import ANNOTATED_LABELS, CATEGORY_KEYS, EXTENSIONS, EXTENSIONS_SOURCE, REJECTED
 
 
 def check_fields(path: Path, where: str, record: dict, text: Any) -> None:
@@ -56,13 +56,15 @@ def _content_checks(record: dict, text: Any) -> List[Tuple[bool, str]]:
 def _annotation_checks(record: dict) -> List[Tuple[bool, str]]:
     """RETURNS (List[Tuple[bool, str]]): Per field of annotation, whether it is right, and the problem if not."""
     source = record.get(EXTENSIONS_SOURCE) or {}
-    extensions = record.get(EXTENSIONS)
+    extensions, labels, rejected = (record.get(name) for name in (EXTENSIONS, ANNOTATED_LABELS, REJECTED))
     return [
         (
             not source or is_source_record(source),
             f"'{EXTENSIONS_SOURCE}' must be an object of 'from', a name, and 'labels', lists by task",
         ),
         (extensions is None or isinstance(extensions, list), f"'{EXTENSIONS}' must be a list of spans"),
+        (labels is None or are(labels, str), f"'{ANNOTATED_LABELS}' must be a list of labels"),
+        (rejected is None or isinstance(rejected, list), f"'{REJECTED}' must be a list of spans"),
     ]
 
 

@@ -36,6 +36,7 @@ class RawSpan(NamedTuple):
     label (str): Its label.
     mention (Optional[str]): Its text; None if the file does not have it.
     others (Tuple[Tuple[str, str], ...]): Other texts of the span, by field, any of which may be the text of the span.
+    rejected (bool): Whether the span was judged and is no entity of this label.
 
     >>> RawSpan(0, 3, "PER", "Ada").mention
     'Ada'
@@ -46,6 +47,7 @@ class RawSpan(NamedTuple):
     label: str
     mention: Optional[str] = None
     others: Tuple[Tuple[str, str], ...] = ()
+    rejected: bool = False
 
 
 class Counting(NamedTuple):

@@ -4,12 +4,12 @@ import json
 import re
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from ..errors import Errors, LownerError
-from .files import read_lines
+from ...errors import Errors, LownerError
+from ..files import read_lines
+from ..sentence import OnErrorT
 from .keys import TEXT_KEYS, TOKEN_KEYS
-from .sentence import OnErrorT
 
 # Python's JSON reader and all recursive functions fail in many ways on deeper values.
 MAX_DEPTH = 100
@@ -79,7 +79,34 @@ def is_json(text: str) -> bool:
         return False
 
 
-def load_items(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[RecordT]:
+def first_items(lines: Sequence[str]) -> List[Any]:
+    """Read the first values of a file, also from the beginning of a long list.
+
+    lines (Sequence[str]): Its first lines.
+    RETURNS (List[Any]): The values; those of a list one by one. The whole value, if it is one object.
+
+    >>> first_items(['[{"text": "Ada"}, {"text": "Bo"}, {"te'])
+    [{'text': 'Ada'}, {'text': 'Bo'}]
+    """
+    if lines and is_json(lines[0]) and not _is_record_list(parse_json(lines[0])):
+        return [parse_json(line) for line in lines[:TRIED_LINES] if is_json(line)]
+    text = "\n".join(lines).lstrip()
+    start = 1 if re.match(r"\[\s*[\[{]", text) else 0
+    items: List[Any] = []
+    while start < len(text) and len(items) < TRIED_LINES:
+        following = _BETWEEN.match(text, start)
+        start = following.end() if following else start
+        end = _end_of_value(text, start)
+        if text[start : start + 1] not in ("{", "[") or not is_json(text[start:end]):
+            break
+        items.append(parse_json(text[start:end]))
+        start = end
+    return items
+
+
+def load_items(
+    path: Path, encoding: str, on_error: OnErrorT, is_record: Callable[[Any], bool] = lambda value: False
+) -> Iterator[RecordT]:
     """Read the records of a file.
 
     The file holds a list, an object with a list, one value per line, or values after each other over several lines.
@@ -87,6 +114,7 @@ def load_items(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[Record
     path (Path): The file.
     encoding (str): Encoding of the file.
     on_error (OnErrorT): Called with the error of each line that is not JSON.
+    is_record (Callable[[Any], bool]): Whether an object is a record of the format, and its lists are not records.
     YIELDS (RecordT): The position of each record, for messages, and the record.
     RAISES (LownerError): If the file does not have one value per line, and is not JSON, or has several lists.
     """
@@ -102,7 +130,10 @@ def load_items(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[Record
             if not any(line[0] in "{[" and is_json(line) for line in islice(written, TRIED_LINES)):
                 raise
             items = list(_by_line(path, lines, on_error))
-    yield from _unwrapped(path, items)
+    if len(items) == 1 and is_record(items[0][1]):
+        yield from items
+    else:
+        yield from _unwrapped(path, items)
 
 
 def _by_line(path: Path, lines: List[Optional[str]], on_error: OnErrorT) -> Iterator[RecordT]:

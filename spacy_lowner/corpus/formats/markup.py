@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
-from ..errors import Errors, LownerError
-from .files import read_lines
-from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
-from .tokens import choose_tokenizer, sentence_from_text
+from ...errors import Errors, LownerError
+from ..files import read_lines
+from ..sentence import OnErrorT, ReadingReport, Sentence, raise_error
+from ..tokens import Aligner, choose_tokenizer, sentence_from_text
+from .protocol import Format, Sample
 
 MENTION_TYPE = re.compile(r"\(([^()\s][^()]*)\)")
 _COMMENT = "# "
@@ -21,6 +22,7 @@ def read_markup(
     encoding: str = "utf8",
     lang: str = "en",
     tokenizer: str = "auto",
+    align: str = "strict",
     on_error: OnErrorT = raise_error,
     report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
@@ -30,6 +32,7 @@ def read_markup(
     encoding (str): Encoding of the file.
     lang (str): Language of the tokenizer.
     tokenizer (str): "spacy", "characters" or "auto".
+    align (str): One of `ALIGNMENTS`, for mentions that begin or end inside a token.
     on_error (OnErrorT): Called with the error of each bad line.
     report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
@@ -38,6 +41,7 @@ def read_markup(
     lines = read_lines(path, encoding, on_error)
     if tokenizer == "auto":
         tokenizer = choose_tokenizer(line for line in lines[:200] if line)
+    aligner = Aligner(path, align, report)
     for number, line in enumerate(lines, 1):
         if not line or not line.strip() or line.startswith(_COMMENT):
             continue
@@ -47,9 +51,7 @@ def read_markup(
             on_error(LownerError(Errors.LN008.format(path=path, line=number, column=error.column, problem=error)))
             continue
         try:
-            yield sentence_from_text(
-                path, f"line {number}", text, spans, tokenizer=tokenizer, lang=lang, changes=report.changes
-            )
+            yield sentence_from_text(f"line {number}", text, spans, tokenizer=tokenizer, lang=lang, aligner=aligner)
         except LownerError as error:
             on_error(error)
 
@@ -126,3 +128,13 @@ def render_markup(text: str, spans: List[Tuple[int, int, str]]) -> str:
         pieces.append(_SPECIAL.sub(r"\\\1", text[position : position + 1]))
     # A text that begins with "# " would be read as a comment.
     return "".join(["\\" if text.startswith(_COMMENT) and pieces[0] == "#" else "", *pieces])
+
+
+def _evidence(sample: Sample) -> str:
+    if sample.path.suffix == ".markup":
+        return "the suffix .markup"
+    marked = any("](" in line and MENTION_TYPE.search(line) for line in sample.lines)
+    return "mentions such as [Ada](person)" if marked else ""
+
+
+MARKUP = Format("markup", "texts with mentions such as `[Ada](person)`", _evidence, read_markup)

@@ -2,18 +2,15 @@
 
 import re
 from collections import Counter
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
-from .schemes import decode_tags, detect_scheme, parse_tag
-from .sentence import LabeledSpan
+from ..sentence import LabeledSpan
+from .schemes import MIN_TAG_FRACTION, decode_tags, detect_scheme, detect_spelling, parse_tag, plain_tag
 
 # Phrases of CoNLL-2000 and 2003, in English and German. Tags such as B-NP are chunks, not entities.
 CHUNKS = set("ADJP ADVP AP CONJP INTJ LST NP PP PRT SBAR UCP VP AC NC PC VC".split())
 # Smallest fraction of chunks among the types of a column of chunks.
 MIN_CHUNK_FRACTION = 0.5
-# Smallest fraction of tags in a column of labels. A few cells without a valid tag are errors for the reader to report,
-# and do not make the column another kind of column.
-MIN_TAG_FRACTION = 0.9
 # Largest fraction of the tags of one layer that another layer repeats. Nested spans have different boundaries, but two
 # annotators or a model's predictions mostly agree.
 MAX_REPEATED_FRACTION = 0.5
@@ -46,6 +43,7 @@ class Layout(NamedTuple):
     word (int): Column of the words.
     labels (List[int]): Columns of the labels; several columns are layers of nested spans.
     size (int): Number of columns per line.
+    spellings (Dict[int, str]): The spelling of tags by column, for columns whose tags are not spelled as B-PER.
 
     >>> print(Layout(0, [1, 2], 3))
     words in column 1, labels in columns 2 and 3 of 3
@@ -54,6 +52,7 @@ class Layout(NamedTuple):
     word: int
     labels: List[int]
     size: int
+    spellings: Dict[int, str] = {}
 
     def __str__(self) -> str:
         numbers = " and ".join(str(label + 1) for label in self.labels)
@@ -139,8 +138,8 @@ def find_layout(
 ) -> Layout:
     """Find the columns of a file.
 
-    The words are in the first column, or in the second one if the first numbers the words or repeats the name of the
-    sentence. Every column of entity tags holds labels; without such a column, the last one does.
+    The words are in the first column, or in the second one if the first holds tags, numbers the words or repeats the
+    name of the sentence. Every column of entity tags holds labels; without such a column, the last one does.
 
     sentences (Sequence[Sequence[Row]]): Rows per sentence.
     word (Optional[int]): Index of the column of words, if it is known.
@@ -151,25 +150,38 @@ def find_layout(
     RAISES (ValueError): If several columns hold tags that may not be layers; the argument is the columns.
 
     >>> find_layout([[Row(1, "", ["Ada", "NNP", "B-PER"]), Row(2, "", ["sang", "VBD", "O"])]])
-    Layout(word=0, labels=[2], size=3)
+    Layout(word=0, labels=[2], size=3, spellings={})
     """
     size = count_columns(sentences)
     if size == 1:
         # No line has a label. The reader reports this with the number of the line.
         return Layout(0, [1], 2)
     complete = [[row for row in rows if len(row.cells) == size] for rows in sentences]
+    columns = [[row.cells[i] for rows in complete for row in rows] for i in range(size)]
+    spellings = _spellings(columns)
+    columns = [[plain_tag(cell, spellings.get(i, "plain")) for cell in column] for i, column in enumerate(columns)]
     if word is None:
         first = [[row.cells[0] for row in rows] for rows in complete]
-        word = int(size > 2 and (_are_numbers(first) or _are_names(first)))
+        label_first = _are_entity_tags(columns[0]) and not _are_entity_tags(columns[-1])
+        word = int(label_first or (size > 2 and (_are_numbers(first) or _are_names(first))))
     if labels is None:
-        columns = [[row.cells[i] for rows in complete for row in rows] for i in range(size)]
         labels = [i for i in range(size) if i != word and _are_entity_tags(columns[i])] or [size - 1]
         if not all(_are_layers(columns[label], columns[labels[-1]]) for label in labels[:-1]):
             raise ValueError(" and ".join(str(label + 1) for label in labels))
     labels = [label + size if label < 0 else label for label in labels]
     if not all(0 <= column < size for column in (word, *labels)) or word in labels:
         raise IndexError(size)
-    return Layout(word, labels, size)
+    return Layout(word, labels, size, spellings)
+
+
+def _spellings(columns: Sequence[Sequence[str]]) -> Dict[int, str]:
+    """RETURNS (Dict[int, str]): The spelling of the columns with tags that are not spelled as B-PER."""
+    found = {i: detect_spelling(column) for i, column in enumerate(columns)}
+    # Types without a letter are only read if no column has tags. Such a column could be anything with an "O".
+    has_tags = any(
+        spelling not in (None, "io") and set(columns[i]) not in ({"O"}, {"o"}) for i, spelling in found.items()
+    )
+    return {i: one for i, one in found.items() if one and one != "plain" and not (one == "io" and has_tags)}
 
 
 def _are_numbers(sentences: Sequence[Sequence[str]]) -> bool:

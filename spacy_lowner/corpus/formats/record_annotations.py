@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ..annotations import EXTENSION_KEY, SPANS_KEY
-from ..errors import LownerError
-from .keys import CLASS_KEYS, END_KEYS, KNOWN, LABEL_KEYS, MENTION_KEYS, SPAN_KEYS, START_KEYS, TAG_KEYS
+from ...annotations import EXTENSION_KEY, SPANS_KEY
+from ...errors import LownerError
+from .keys import CLASS_KEYS, END_KEYS, KNOWN, LABEL_KEYS, MENTION_KEYS, POSITION_KEYS, SPAN_KEYS, START_KEYS, TAG_KEYS
 from .offsets import RawSpan
 from .record_fields import are, bad_record, first_of
 from .schemes import parse_tag
@@ -57,7 +57,7 @@ def annotations_of(path: Path, where: str, record: dict, spans_key: str = SPANS_
     full = {name: one for name, one in lists.items() if one.values}
     if not full:
         if any(record.get(name) for name in TAG_KEYS):
-            problem = "tags instead of spans; write such a corpus as columns"
+            problem = "tags that are not one text or number per token"
             raise LownerError(bad_record(path, where, problem, "Correct the record"))
         return next(iter(lists.values()), Annotations([]))
     spans = {name: {span[:3] for span in spans_of(path, where, one.values)} for name, one in full.items()}
@@ -79,7 +79,7 @@ def spans_of(path: Path, where: str, values: List[Any], changes: Optional[Counte
     RAISES (LownerError): If a value has no offsets or no label that can be read.
 
     >>> spans_of(Path("a.jsonl"), "line 1", [{"start": 0, "end": 3, "label": "PER"}, [4, 8, "ORG"]])[1]
-    RawSpan(start=4, end=8, label='ORG', mention=None, others=())
+    RawSpan(start=4, end=8, label='ORG', mention=None, others=(), rejected=False)
     """
     changes = changes if changes is not None else Counter()
     spans: List[RawSpan] = []
@@ -136,8 +136,9 @@ def _span_fields(value: Any) -> Tuple[Any, Any, Any, Dict[str, str]]:
     """RETURNS (Tuple[Any, Any, Any, Dict[str, str]]): Start, end, label or labels, and the other texts by field."""
     if isinstance(value, dict):
         start, end, labels = (first_of(value, names) for names in (START_KEYS, END_KEYS, LABEL_KEYS))
-        if start is None and isinstance(value.get("span"), list) and len(value["span"]) == 2:
-            start, end = value["span"]
+        position = first_of(value, POSITION_KEYS)
+        if start is None and isinstance(position, list) and len(position) == 2:
+            start, end = position
         label_key = next((name for name in LABEL_KEYS if value.get(name) is not None), "")
         return start, end, labels, {key: _text(one) for key, one in value.items() if key != label_key and _text(one)}
     if isinstance(value, list) and len(value) >= 3:

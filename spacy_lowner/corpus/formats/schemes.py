@@ -1,19 +1,32 @@
-"""Convert the tag schemes BIO, IOB1, BIOES and BMES to spans, and spans to BIO."""
+"""Convert the tag schemes BIO, IOB1, BIOES, BMES and IO to spans, and spans to BIO."""
 
 import re
+from collections import Counter
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from .sentence import LabeledSpan
+from ..sentence import LabeledSpan
 
-SCHEMES = ("bio", "iob1", "bioes", "bmes")
+SCHEMES = ("bio", "iob1", "bioes", "bmes", "io")
 # The role of each letter of a scheme: B begins a span, I continues it, E ends it, and S is a span of one word. BILUO, a
 # spelling of BIOES, has L for E and U for S.
 _ROLES = {
     "bio": {"B": "B", "I": "I"},
     "iob1": {"B": "B", "I": "I"},
+    "io": {"I": "I"},
     "bioes": {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"},
     "bmes": {"B": "B", "M": "I", "I": "I", "E": "E", "S": "S"},
 }
+# Other spellings of tags, as (letter, type) or (type, letter). "io" is a type alone.
+_SPELLINGS = {
+    "lower": re.compile(r"^(?P<letter>[biomeslu])-(?P<type>.+)$", re.DOTALL),
+    "underscore": re.compile(r"^(?P<letter>[BIMESLU])_(?P<type>.+)$", re.DOTALL),
+    "suffix": re.compile(r"^(?P<type>.+)[-_](?P<letter>[BIMESLU])$", re.DOTALL),
+}
+# Smallest fraction of tags in a column of labels. A few cells without a valid tag are errors for the reader to report,
+# and do not make the column another kind of column.
+MIN_TAG_FRACTION = 0.9
+# Largest number of types, and smallest fraction of "O", of a column of types alone.
+MAX_TYPES, MIN_OUTSIDE_FRACTION = 200, 0.2
 _LABEL = re.compile(r"^([BIOMESLU])-(.+)$", re.DOTALL)
 # Two labels in one cell, such as "B-PER|I-ORG" of nested spans.
 _TWO_LABELS = re.compile(r"[|;,][BIMESLU]-")
@@ -48,6 +61,56 @@ def parse_tag(label: str) -> Optional[Tag]:
     if match is None or match.group(1) == "O" or _TWO_LABELS.search(label):
         return None
     return Tag(*match.groups())
+
+
+def detect_spelling(labels: Sequence[str]) -> Optional[str]:
+    """Detect how the tags of a column are spelled.
+
+    labels (Sequence[str]): The cells of the column.
+    RETURNS (Optional[str]): "plain" (B-PER), "lower" (b-per), "underscore" (B_PER), "suffix" (PER-B) or "io" (PER);
+        None if the column does not hold tags.
+
+    >>> [detect_spelling(labels) for labels in (["B-a", "O"], ["b-a", "o"], ["B_a", "O"], ["a-B", "O"], ["a", "O"])]
+    ['plain', 'lower', 'underscore', 'suffix', 'io']
+    >>> detect_spelling(["Ada", "sang"]) is None
+    True
+    """
+    enough = MIN_TAG_FRACTION * len(labels)
+    counts = Counter(labels)
+    if not labels or sum(counts[label] for label in counts if parse_tag(label)) >= enough:
+        return "plain" if labels else None
+    for name, pattern in _SPELLINGS.items():
+        matching = sum(counts[label] for label in counts if pattern.match(label))
+        if matching and matching + counts["o" if name == "lower" else "O"] >= enough:
+            return name
+    if any(parse_tag(label) for label in counts if label != "O"):
+        # Tags with errors, and not types.
+        return None
+    outside = counts.pop("O", 0) or counts.pop("o", 0)
+    are_types = all(any(char.isalpha() for char in label) and not label.isspace() for label in counts)
+    if outside >= MIN_OUTSIDE_FRACTION * len(labels) and 0 < len(counts) <= MAX_TYPES and are_types:
+        return "io"
+    return None
+
+
+def plain_tag(label: str, spelling: str) -> str:
+    """Spell a tag as B-PER.
+
+    label (str): The tag.
+    spelling (str): Its spelling, as of `detect_spelling`.
+    RETURNS (str): The tag; a label of another spelling as it is.
+
+    >>> [plain_tag("b-per", "lower"), plain_tag("PER_B", "suffix"), plain_tag("PER", "io"), plain_tag("o", "lower")]
+    ['B-per', 'B-PER', 'I-PER', 'O']
+    """
+    if spelling == "plain" or label == "O":
+        return label
+    if spelling in ("lower", "io") and label == "o":
+        return "O"
+    if spelling == "io":
+        return f"I-{label}" if label else label
+    match = _SPELLINGS[spelling].match(label)
+    return f"{match['letter'].upper()}-{match['type']}" if match else label
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Optional[str]:
@@ -112,7 +175,7 @@ def decode_tags(labels: Sequence[str], scheme: str) -> Tuple[List[LabeledSpan], 
             repairs += has_end_tags
             current = None
         if role != "O" and not continues:
-            repairs += (role == "I" and scheme != "iob1") or role == "E"
+            repairs += (role == "I" and scheme not in ("iob1", "io")) or role == "E"
             start, current = i, tag.type
         if role in ("E", "S"):
             spans.append(LabeledSpan(start, i + 1, tag.type))

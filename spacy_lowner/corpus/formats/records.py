@@ -1,42 +1,46 @@
 """Read JSON and JSONL: texts with character spans, or tokens with token spans, which may nest.
 
-Offsets are read in any way of counting (`corpus.offsets`).
+Offsets are read in any way of counting (`formats.offsets`).
 """
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ..annotations import SPANS_KEY, USER_KEYS
-from ..errors import Errors, LownerError
-from .json_files import load_items
+from ...annotations import SPANS_KEY, USER_KEYS
+from ...errors import Errors, LownerError
+from ..sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
+from ..tokens import Aligner, align_tokens, choose_tokenizer, tokenize
+from .json_files import RecordT, is_json, load_items
+from .json_formats import JSON_FORMATS
 from .keys import (
-    ANSWER,
+    ANNOTATED_LABELS,
     CATEGORY_KEYS,
     EXTENSIONS,
     EXTENSIONS_SOURCE,
     HARMLESS,
     KNOWN,
+    REJECTED,
     SPAN_KEYS,
     TEXT_KEYS,
     TOKEN_KEYS,
 )
 from .offsets import CHARACTERS, TOKENS, Counting, RawSpan, SpanText, choose_counting, score_counting
+from .protocol import Format, JSONFormat, JSONOptions, Sample
 from .record_annotations import annotations_of, spans_of
 from .record_fields import are, bad_record, check_fields, first_of
-from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
-from .tokens import align_tokens, choose_tokenizer, sentence_from_text
+from .record_groups import merge_groups
+from .schemes import decode_tags, detect_scheme
 
-# Values of the field `ANSWER` in Prodigy's records that are not gold.
-_NOT_GOLD = ("reject", "ignore")
 # Fields of spans that hold their text in some tools, and a name or an identifier in others.
 _MAYBE_MENTION_KEYS = ("entity", "name", "word")
 # Names of changes in `ReadingReport.changes`.
-SKIPPED = "records skipped because their answer is reject or ignore"
 IGNORED_TEXTS = "names of entities ignored that differ from the text"
 MISALIGNED = "texts ignored that do not consist of their tokens"
+# Field of converted records with a tag per token.
+TAGS = "tags"
 # Type of a record: whether it has tokens, and whether it has a text.
 KindT = Tuple[bool, bool]
 # Start and end (excluded) of a span in tokens or characters; None if its offsets do not fit.
@@ -52,6 +56,7 @@ class _Record:
     content (SpanText): Its text or tokens, and its spans.
     spaces (Optional[List[bool]]): Whether a space follows each token, if the record has such a field.
     group (Optional[str]): The key of its spans, if it has groups of spans by key.
+    tags (Optional[List[str]]): A tag per token, if it has tags instead of spans.
     """
 
     where: str
@@ -59,6 +64,7 @@ class _Record:
     content: SpanText
     spaces: Optional[List[bool]] = None
     group: Optional[str] = None
+    tags: Optional[List[str]] = None
 
     @property
     def kind(self) -> KindT:
@@ -87,13 +93,21 @@ def read_records(
     tokenizer: str = "auto",
     spans_key: str = SPANS_KEY,
     unannotated: bool = False,
+    annotators: str = "newest",
+    annotator: Optional[str] = None,
+    align: str = "strict",
+    tag_names: Sequence[str] = (),
+    layer: Optional[str] = None,
+    json_format: Optional[JSONFormat] = None,
+    items: Optional[List[RecordT]] = None,
     on_error: OnErrorT = raise_error,
     report: Optional[ReadingReport] = None,
 ) -> Iterator[Sentence]:
     """Read a JSON list of records, one JSON record per line, or spaCy's `[text, {"entities": […]}]` pairs.
 
-    A record holds "tokens" (or "words") with spans of tokens, or "text" with spans of characters. Spans are objects or
-    `[start, end, label]`. If spans carry their text, it shows how the file counts (`corpus.offsets`), and a span whose
+    Records of annotation tools (`formats.json_formats`) are converted first. Then a record holds "tokens" (or "words")
+    with spans of tokens or a tag per token, or "text" with spans of characters. Spans are objects or
+    `[start, end, label]`. If spans carry their text, it shows how the file counts (`formats.offsets`), and a span whose
     text differs is an error.
 
     path (Path): The file.
@@ -103,14 +117,28 @@ def read_records(
     lang (str): Language of the tokenizer, for texts without tokens.
     tokenizer (str): "spacy", "characters" or "auto", for texts without tokens.
     spans_key (str): Key of the gold spans, if records have groups of spans by key.
-    unannotated (bool): Whether a record without spans may have unknown keys, which could hold annotations.
+    unannotated (bool): Whether a record without spans may have unknown keys, which could hold annotations, and whether
+        texts that a tool marks as not annotated are read.
+    annotators (str): One of `ANNOTATORS`: which annotation of a text is gold, if several people annotated it.
+    annotator (Optional[str]): Name of the only annotator to read, such as an e-mail address or a number.
+    align (str): One of `ALIGNMENTS`, for spans that begin or end inside a token.
+    tag_names (Sequence[str]): Names of tags, if the file has numbers.
+    layer (Optional[str]): Name of the control or question with the entities, if a tool's file has several.
+    json_format (Optional[JSONFormat]): The tool that wrote the file; by default detected per record.
+    items (Optional[List[RecordT]]): Positions and values of the records, if they are read from another kind of file.
     on_error (OnErrorT): Called with the error of each bad record.
     report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
     RAISES (LownerError): If tokens and characters fit and differ, or unknown keys may hold all annotations.
     """
     report = report if report is not None else ReadingReport()
-    kept = _gold_records(path, encoding, spans_key, on_error, report)
+    options = JSONOptions(path, tag_names, layer, unannotated, report.changes)
+    formats = (json_format, *JSON_FORMATS) if json_format else JSON_FORMATS
+    if items is None:
+        items = list(load_items(path, encoding, on_error, lambda value: any(one.evidence(value) for one in formats)))
+    kept = _gold_records(path, items, spans_key, json_format, options, on_error)
+    kept = merge_groups(kept, annotators, annotator, report.changes)
+    _decode_tags(path, kept, report)
     if not kept:
         return
     if not unannotated:
@@ -121,30 +149,55 @@ def read_records(
     report.layout = f"offsets count {' and '.join(map(str, unusual))}" if unusual else ""
     if tokenizer == "auto":
         tokenizer = choose_tokenizer(record.content.text or "" for record in kept[:200])
+    aligner = Aligner(path, align, report)
     for record in kept:
         try:
-            yield _sentence(path, record, countings[record.kind], tokenizer, lang, report.changes)
+            yield _sentence(path, record, countings[record.kind], tokenizer, lang, aligner)
         except LownerError as error:
             on_error(error)
 
 
 def _gold_records(
-    path: Path, encoding: str, spans_key: str, on_error: OnErrorT, report: ReadingReport
+    path: Path,
+    items: List[RecordT],
+    spans_key: str,
+    json_format: Optional[JSONFormat],
+    options: JSONOptions,
+    on_error: OnErrorT,
 ) -> List[_Record]:
-    """RETURNS (List[_Record]): The valid records, without rejected ones. RAISES (LownerError): If all are rejected."""
-    records, skipped = [], 0
-    for where, item in load_items(path, encoding, on_error):
-        if isinstance(item, dict) and str(item.get(ANSWER)).lower() in _NOT_GOLD:
-            skipped += 1
-            continue
+    """RETURNS (List[_Record]): The valid records. RAISES (LownerError): If none of them is gold."""
+    formats = (json_format, *JSON_FORMATS) if json_format else JSON_FORMATS
+    found = [next((one for one in formats if one.evidence(item)), None) for _, item in items]
+    if json_format is not None and json_format not in found:
+        raise LownerError(Errors.LN174.format(path=path, format=json_format.name, title=json_format.title))
+    for_all = next((one for one in found if one is not None and one.all_records), None)
+    chosen = [one or (for_all if isinstance(item, dict) else None) for one, (_, item) in zip(found, items)]
+    records: Dict[int, List[_Record]] = {}
+    # Records with evidence come first, because they show which field holds the text of the others.
+    for number in sorted(range(len(items)), key=lambda i: found[i] is None):
+        where, item = items[number]
         try:
-            records.append(_record(path, where, item, spans_key, report.changes))
+            converted = _converted(path, where, item, chosen[number], options)
+            records[number] = [_record(path, where, one, spans_key, options.changes) for one in converted]
         except LownerError as error:
             on_error(error)
-    if skipped and not records:
-        raise LownerError(Errors.LN171.format(path=path, count=skipped))
-    report.changes[SKIPPED] += skipped
-    return records
+    ignored = {name: count for name, count in options.changes.items() if count}
+    if items and not any(records.values()) and ignored:
+        reasons = ", ".join(f"{count} {name}" for name, count in ignored.items())
+        raise LownerError(Errors.LN171.format(path=path, count=len(items), reasons=reasons))
+    return [record for number in sorted(records) for record in records[number]]
+
+
+def _converted(path: Path, where: str, item: Any, json_format: Optional[JSONFormat], options: JSONOptions) -> List[Any]:
+    """RETURNS (List[Any]): The records of an item. RAISES (LownerError): If it is not as the tool writes it."""
+    if json_format is None:
+        return [item]
+    try:
+        return list(json_format.records(item, options))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = str(error) if isinstance(error, ValueError) else f"a missing or unexpected field ({error})"
+        fix = "Correct the record or the export"
+        raise LownerError(bad_record(path, where, f"{json_format.title}: {problem}", fix)) from None
 
 
 def _record(path: Path, where: str, item: Any, spans_key: str, changes: Counter) -> _Record:
@@ -153,22 +206,60 @@ def _record(path: Path, where: str, item: Any, spans_key: str, changes: Counter)
         item = {"text": item[0], **item[1]}
     if not isinstance(item, dict) or (first_of(item, TOKEN_KEYS) is None and first_of(item, TEXT_KEYS) is None):
         raise LownerError(bad_record(path, where, "neither 'text' nor 'tokens'", "Give the record one of them"))
-    if item.get("_is_binary"):
-        problem, fix = "a binary answer, which judges one span and not the text", "Export whole annotations"
-        raise LownerError(bad_record(path, where, problem, fix))
     text, words, spaces = first_of(item, TEXT_KEYS), first_of(item, TOKEN_KEYS), item.get("spaces")
     if are(words, dict) and isinstance(text, str):
-        # Prodigy writes tokens as objects. They are only used if they cover the whole text.
-        words, spaces = [word.get("text") for word in words], None
-        if not are(words, str) or not all(words) or align_tokens(text, words) is None:
-            words = None
+        words, spaces = _token_texts(words, text), None
     check_fields(path, where, {**item, "tokens": words, "spaces": spaces}, text)
     if words is None and item.get(EXTENSIONS):
         problem = f"'{EXTENSIONS}' count tokens, and there are none"
         raise LownerError(bad_record(path, where, problem, "Give the record 'tokens'"))
+    if TAGS in item and words is not None:
+        if spaces is None and text is not None:
+            spaces = _spaces(text, align_tokens(text, words), changes)
+        return _Record(where, item, SpanText(None, words, []), spaces, tags=item[TAGS])
     annotations = annotations_of(path, where, item, spans_key)
     spans = spans_of(path, where, annotations.values, changes)
+    rejected = spans_of(path, where, item.get(REJECTED) or [], changes)
+    spans += [span._replace(rejected=True) for span in rejected]
     return _Record(where, item, SpanText(text, words, spans), spaces, annotations.group)
+
+
+def _token_texts(tokens: List[Dict[str, Any]], text: str) -> Optional[List[str]]:
+    """RETURNS (Optional[List[str]]): The texts of tokens that are objects, as Prodigy and spaCy write them. None if
+    they do not cover the whole text, and so cannot be used.
+    """
+    bounds = [(token.get("start"), token.get("end")) for token in tokens]
+    words = [token.get("text") for token in tokens]
+    if all(word is None for word in words) and all(are([*bound], int) for bound in bounds):
+        words = [text[start:end] for start, end in bounds]
+    return words if are(words, str) and all(words) and align_tokens(text, words) is not None else None
+
+
+def _spaces(text: str, bounds: Optional[List[Tuple[int, int]]], changes: Counter) -> Optional[List[bool]]:
+    """RETURNS (Optional[List[bool]]): Whether white space follows each token; None if the tokens are not the text's."""
+    changes[MISALIGNED] += bounds is None
+    return None if bounds is None else [text[end : end + 1].isspace() for _, end in bounds]
+
+
+def _decode_tags(path: Path, records: List[_Record], report: ReadingReport) -> None:
+    """Convert the tags of all records to spans, in the scheme of the whole file."""
+    tagged = [record for record in records if record.tags is not None]
+    if not tagged:
+        return
+    scheme = detect_scheme(record.tags or [] for record in tagged) or "bio"
+    report.scheme = scheme
+    for record in tagged:
+        tags = record.tags or []
+        if not are(tags, str) or len(tags) != len(record.content.words or ()):
+            problem = f"{len(tags)} tags for {len(record.content.words or ())} tokens"
+            raise LownerError(bad_record(path, record.where, problem, "Give each token a tag"))
+        try:
+            spans, repaired = decode_tags(tags, scheme)
+        except KeyError as error:
+            problem = f"the tag {error.args[0]!r}, which is not of the scheme {scheme}"
+            raise LownerError(bad_record(path, record.where, problem, "Correct it")) from None
+        record.content.spans = [RawSpan(*span) for span in spans]
+        report.repaired_tags += repaired
 
 
 def _countings(path: Path, records: List[_Record], offsets: str, ends: str, changes: Counter) -> Dict[KindT, Counting]:
@@ -239,25 +330,29 @@ def _tokens_of(record: _Record, characters: PositionT) -> PositionT:
     return starts[characters[0]], ends[characters[1]] + 1
 
 
-def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, lang: str, changes: Counter) -> Sentence:
+def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, lang: str, aligner: Aligner) -> Sentence:
     content, fields = record.content, record.fields
     positions = content.resolve(counting)
     for span, position in zip(content.spans, positions):
         _check_span(path, record, span, position, counting)
-    spans = [(*position, span.label) for span, position in zip(content.spans, positions) if position is not None]
+    judged = [
+        (LabeledSpan(*position, span.label), span.rejected)
+        for span, position in zip(content.spans, positions)
+        if position is not None
+    ]
     if content.words is None:
-        sentence = sentence_from_text(
-            path, record.where, content.text or "", spans, tokenizer=tokenizer, lang=lang, changes=changes
-        )
+        words, spaces, bounds = tokenize(content.text or "", tokenizer, lang)
+        judged = aligner.to_words(record.where, content.text or "", bounds, judged)
     else:
-        if counting.unit != TOKENS:
-            spans = [(*_on_tokens(path, record, span), span[2]) for span in spans]
         words, spaces = content.words, record.spaces
+        if counting.unit != TOKENS:
+            judged = aligner.to_words(record.where, content.text or "", record.bounds or [], judged)
         if spaces is None and content.text is not None:
-            changes[MISALIGNED] += record.bounds is None
-            if record.bounds is not None:
-                spaces = [content.text[end : end + 1].isspace() for _, end in record.bounds]
-        sentence = Sentence(words, [LabeledSpan(*span) for span in spans], where=record.where, spaces=spaces)
+            spaces = _spaces(content.text, record.bounds, aligner.report.changes)
+    sentence = Sentence(words, [span for span, rejected in judged if not rejected], where=record.where, spaces=spaces)
+    sentence.rejected = [span for span, rejected in judged if rejected]
+    sentence.annotated_labels = fields.get(ANNOTATED_LABELS)
+    if content.words is not None:
         if fields.get(EXTENSIONS) is not None:
             sentence.extensions = _extensions(path, record, words)
             sentence.source_record = dict(fields.get(EXTENSIONS_SOURCE) or {})
@@ -296,18 +391,6 @@ def _check_range(path: Path, record: _Record, span: RawSpan, position: PositionT
         raise LownerError(Errors.LN007.format(path=path, where=record.where, **numbers))
 
 
-def _on_tokens(path: Path, record: _Record, span: Tuple[int, int, str]) -> Tuple[int, int]:
-    text = record.content.text or ""
-    tokens = _tokens_of(record, span[:2])
-    if tokens is None:
-        start, end, label = span
-        message = Errors.LN013.format(
-            path=path, where=record.where, start=start, end=end, label=label, text=text[start:end]
-        )
-        raise LownerError(message)
-    return tokens
-
-
 def _check_keys(path: Path, records: List[_Record]) -> None:
     """RAISES (LownerError): If records without spans have unknown keys that may hold annotations, and others do not."""
     empty = [record for record in records if not record.content.spans]
@@ -332,3 +415,31 @@ def _check_groups(path: Path, records: List[_Record]) -> None:
         problem = f"spans under {', '.join(map(repr, groups))} in different records"
         where = next(iter(groups.values())).where
         raise LownerError(bad_record(path, where, problem, "Name the key of the gold spans (spans_key)"))
+
+
+def json_reader(json_format: JSONFormat) -> Format:
+    """Make the entry of the table of formats for a JSON format.
+
+    json_format (JSONFormat): The JSON format.
+    RETURNS (Format): The entry.
+
+    >>> from .gliner import GLINER
+    >>> json_reader(GLINER).evidence(Sample(Path("a.json"), ['[{"tokenized_text": ["Ada"], "ner": []}]']))
+    "records with 'tokenized_text' and 'ner'"
+    """
+
+    def evidence(sample: Sample) -> str:
+        return next(filter(None, map(json_format.evidence, sample.items)), "")
+
+    return Format(json_format.name, json_format.title, evidence, partial(read_records, json_format=json_format))
+
+
+def _evidence(sample: Sample) -> str:
+    first = sample.lines[0].lstrip() if sample.lines else ""
+    is_records = first[:1] in ("[", "{") and (
+        sample.path.suffix in (".json", ".jsonl") or is_json(first) or first in ("[", "{")
+    )
+    return "JSON" if is_records else ""
+
+
+RECORDS = Format("records", "JSON or JSONL with texts or tokens, and spans", _evidence, read_records)

@@ -2,20 +2,30 @@
 
 import re
 from collections import Counter
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..errors import Errors, LownerError
+from ...errors import Errors, LownerError
+from ..files import stream_lines
+from ..sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 from .column_layout import Layout, Row, count_columns, drop_combined, find_layout, is_comment, split_columns
-from .files import read_lines
-from .schemes import SCHEMES, decode_tags, detect_scheme
-from .sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
+from .protocol import Format, Sample
+from .schemes import SCHEMES, decode_tags, detect_scheme, detect_spelling, parse_tag, plain_tag
 
 # Lines that hold no token: starts of documents and identifiers of images.
 SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
+# Names of columns in the first line of some files.
+_HEADER = set(
+    "token tokens word words form text tag tags label labels ner ner_tag ner_tags entity iob bio pos pos_tag upos xpos "
+    "lemma chunk id index sentence sentence_id sent_id".split()
+)
+# Number of sentences by which columns and schemes are detected. A later tag that does not fit is an error.
+DETECTED_SENTENCES = 20_000
 # Sentences whose labels are counted for the message that no scheme fits.
 COUNTED_SENTENCES = 1000
+# Names of changes in `ReadingReport.changes`.
+EMPTY_TOKENS = "lines with an empty token dropped"
 
 
 def read_columns(
@@ -31,7 +41,7 @@ def read_columns(
     """Read lines of a token and its labels.
 
     Columns are separated by a TAB if the line has one, else by spaces. All lines have the same number of columns. The
-    columns of words and labels are detected (`corpus.column_layout`) or set; several columns of labels are layers of
+    columns of words and labels are detected (`formats.column_layout`) or set; several columns of labels are layers of
     nested spans. `-DOCSTART-` and `IMGID:` lines, comments (lines that begin with "# " and are no token) and rows of
     CoNLL-U that repeat the next words are skipped. Spaces and TABs at the end of a line are ignored.
 
@@ -47,16 +57,17 @@ def read_columns(
     RAISES (LownerError): If no line has a label, or there is no such column.
     """
     report = report if report is not None else ReadingReport()
-    sentences = _tokens(_sentences(path, encoding, on_error))
+    rest = _sentences(path, encoding, on_error)
+    head = list(islice(rest, DETECTED_SENTENCES))
+    size = count_columns(head)
+    sentences = _tokens(head, size)
     if not sentences:
         raise LownerError(Errors.LN001.format(path=path))
-    try:
-        layout = find_layout(sentences, word_column, label_columns)
-    except IndexError as error:
-        raise LownerError(Errors.LN168.format(path=path, size=error)) from None
-    except ValueError as error:
-        raise LownerError(Errors.LN172.format(path=path, columns=error)) from None
-    schemes = [scheme or _detect(path, sentences, column) for column in layout.labels]
+    layout = _layout(path, sentences, word_column, label_columns)
+    if scheme == "io":
+        layout = layout._replace(spellings={**layout.spellings, **dict.fromkeys(layout.labels, "io")})
+    sentences = [[_plain(row, layout) for row in rows] for rows in sentences]
+    schemes = [scheme or _detect(path, sentences, column, layout) for column in layout.labels]
     words = [row.cells[layout.word] for rows in sentences for row in rows if layout.word < len(row.cells)]
     if not any(word.strip() for word in words):
         first = sentences[0][0]
@@ -64,13 +75,43 @@ def read_columns(
     report.scheme = "/".join(dict.fromkeys(schemes))
     # Numbers may be the words or an index of unknown kind, so the user should see what was read.
     report.layout = "" if layout.is_usual and any(not word.isdecimal() for word in words) else str(layout)
-    for rows in sentences:
+    del head, words
+    later = ([_plain(row, layout) for row in rows] for sentence in rest for rows in _tokens([sentence], size))
+    for rows in chain(sentences, later):
         try:
-            spans = _decode(path, rows, layout, schemes, report)
+            rows = _without_empty_tokens(rows, layout, report)
+            if rows:
+                spans = _decode(path, rows, layout, schemes, report)
+                yield Sentence([row.cells[layout.word] for row in rows], spans, where=f"line {rows[0].line}")
         except LownerError as error:
             on_error(error)
-            continue
-        yield Sentence([row.cells[layout.word] for row in rows], spans, where=f"line {rows[0].line}")
+
+
+def _layout(path: Path, sentences: List[List[Row]], word: Optional[int], labels: Optional[Sequence[int]]) -> Layout:
+    try:
+        return find_layout(sentences, word, labels)
+    except IndexError as error:
+        raise LownerError(Errors.LN168.format(path=path, size=error)) from None
+    except ValueError as error:
+        raise LownerError(Errors.LN172.format(path=path, columns=error)) from None
+
+
+def _plain(row: Row, layout: Layout) -> Row:
+    """RETURNS (Row): The row with its tags spelled as B-PER, and without an annotator after the tag."""
+    cells = row.cells
+    if len(cells) == layout.size + 2 and cells[layout.size] == "-" and parse_tag(cells[layout.size - 1]):
+        # Universal NER names the annotator only after tags of entities.
+        cells = cells[: layout.size]
+    if layout.spellings:
+        cells = [plain_tag(cell, layout.spellings.get(i, "plain")) for i, cell in enumerate(cells)]
+    return row if cells is row.cells else row._replace(cells=cells)
+
+
+def _without_empty_tokens(rows: List[Row], layout: Layout, report: ReadingReport) -> List[Row]:
+    """RETURNS (List[Row]): The rows with a word. Some corpora have lines of an invisible word and its label."""
+    kept = [row for row in rows if len(row.cells) != layout.size or row.cells[layout.word]]
+    report.changes[EMPTY_TOKENS] += len(rows) - len(kept)
+    return kept
 
 
 def _decode(
@@ -95,7 +136,9 @@ def _decode(
     return spans
 
 
-def _detect(path: Path, sentences: List[List[Row]], column: int) -> str:
+def _detect(path: Path, sentences: List[List[Row]], column: int, layout: Layout) -> str:
+    if layout.spellings.get(column) == "io":
+        return "io"
     labels = [[row.cells[column] for row in rows if column < len(row.cells)] for rows in sentences]
     scheme = detect_scheme(labels)
     if scheme is None:
@@ -106,18 +149,16 @@ def _detect(path: Path, sentences: List[List[Row]], column: int) -> str:
     return scheme
 
 
-def _tokens(sentences: Iterator[List[Row]]) -> List[List[Row]]:
+def _tokens(sentences: Iterable[List[Row]], size: int) -> List[List[Row]]:
     """RETURNS (List[List[Row]]): The rows of each sentence that are tokens; sentences without tokens are dropped."""
-    rows_by_sentence = list(sentences)
-    size = count_columns(rows_by_sentence)
-    tokens = [drop_combined([row for row in rows if not is_comment(row, size)]) for rows in rows_by_sentence]
+    tokens = [drop_combined([row for row in rows if not is_comment(row, size)]) for rows in sentences]
     return [rows for rows in tokens if rows]
 
 
 def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[Row]]:
     """YIELDS (List[Row]): The rows of each sentence without a line that cannot be decoded."""
     rows: List[Row] = []
-    has_bad_line = False
+    has_bad_line, is_first = False, True
     for number, line in _numbered(path, encoding, on_error):
         if line is None:
             has_bad_line = True
@@ -126,11 +167,31 @@ def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[List[R
                 yield rows
             rows, has_bad_line = [], False
         elif not SKIPPED.match(line):
-            rows.append(Row(number, line, split_columns(line)))
+            cells = split_columns(line)
+            if not (is_first and len(cells) > 1 and all(cell.strip().lower() in _HEADER for cell in cells)):
+                rows.append(Row(number, line, cells))
+            is_first = False
     if not has_bad_line:
         yield rows
 
 
 def _numbered(path: Path, encoding: str, on_error: OnErrorT) -> Iterator[Tuple[int, Optional[str]]]:
-    lines = read_lines(path, encoding, on_error)
+    lines = stream_lines(path, encoding, on_error)
     return enumerate((line and line.rstrip(" \t") for line in lines), 1)
+
+
+def _evidence(sample: Sample) -> str:
+    rows = [split_columns(line.rstrip()) for line in sample.lines if not line.startswith("# ")]
+    tagged = sum(any(parse_tag(cell) for cell in row[1:]) for row in rows)
+    if tagged * 2 >= len(rows) > 0:
+        return "columns of words and tags"
+    size = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    complete = [row for row in rows if len(row) == size]
+    spellings = [detect_spelling([row[i] for row in complete]) for i in (0, size - 1) if size > 1]
+    # Types alone are the last column.
+    if any(one not in (None, "io") for one in spellings) or spellings[-1:] == ["io"]:
+        return "columns of words and tags"
+    return ""
+
+
+COLUMNS = Format("columns", "columns of words and tags (CoNLL)", _evidence, read_columns)

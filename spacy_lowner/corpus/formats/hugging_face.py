@@ -1,0 +1,147 @@
+"""Read data sets of Hugging Face: tokens with tags, which are texts or numbers."""
+
+import json
+from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+
+from .keys import TAG_KEYS, TOKEN_KEYS
+from .protocol import JSONFormat, JSONOptions, fields_except, has
+from .record_fields import are, first_of
+
+# Files with the names of tags.
+_INFO_FILES = ("dataset_info.json", "dataset_infos.json", "features.json")
+# Other names under which such data sets have their tags.
+_TAG_KEYS = (*TAG_KEYS, "labels", "ner", "label", "ner_tag", "ner_labels")
+
+
+def _tag_key(item: Any) -> Optional[str]:
+    tokens = first_of(item, TOKEN_KEYS) if isinstance(item, dict) else None
+    if not tokens or not are(tokens, str):
+        return None
+    return next((key for key in _TAG_KEYS if _are_tags(item.get(key), len(tokens))), None)
+
+
+def _are_tags(tags: Any, size: int) -> bool:
+    return (are(tags, str) or (are(tags, int) and not are(tags, bool))) and len(tags) == size
+
+
+def _rows(item: Any) -> List[Any]:
+    """RETURNS (List[Any]): The records inside an object: of the data set viewer, by column, or next to their names."""
+    if has(item, rows=list):
+        return [row["row"] if has(row, row=dict) else row for row in item["rows"]]
+    tokens = first_of(item, TOKEN_KEYS) if isinstance(item, dict) else None
+    if are(tokens, list) and tokens and all(are(one, str) for one in tokens):
+        columns = {name: one for name, one in item.items() if isinstance(one, list) and len(one) == len(tokens)}
+        return [dict(zip(columns, values)) for values in zip(*columns.values())]
+    if has(item, data=list) and {"id2label", "label2id", "label_names"} & set(item):
+        return item["data"]
+    return []
+
+
+def _evidence(item: Any) -> str:
+    rows = _rows(item)
+    key = _tag_key(rows[0] if rows else item)
+    return f"records with 'tokens' and tags under {key!r}" if key else ""
+
+
+def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
+    rows = _rows(item)
+    for row in rows or [item]:
+        key = _tag_key(row)
+        if key is None:
+            yield row
+            continue
+        tags = row[key]
+        if not are(tags, str):
+            inside = _names_in(item) if rows else {}
+            tags = named(tags, options.tag_names or _name(inside, key) or _name(_names_next_to(options.path), key))
+        # Tags of parts of speech and chunks, and tags of the same words under other names, are not read.
+        others = [name for name, value in row.items() if name.endswith("tags") or _are_tags(value, len(tags))]
+        yield {"tokens": first_of(row, TOKEN_KEYS), **fields_except(row, *TOKEN_KEYS, *others, key), "tags": tags}
+
+
+@lru_cache(maxsize=8)
+def _names_next_to(path: Path) -> Dict[str, Sequence[str]]:
+    """RETURNS (Dict[str, Sequence[str]]): Names of tags by field, from files of `datasets` next to the data."""
+    for file in (folder / name for folder in (path.parent, path.parent.parent) for name in _INFO_FILES):
+        if file.is_file():
+            try:
+                info = json.loads(file.read_text(encoding="utf8"))
+            except (OSError, ValueError):
+                continue
+            # An older file has one description per configuration.
+            for one in [info, *(info.values() if isinstance(info, dict) else ())]:
+                names = _names_in(one)
+                if names:
+                    return names
+    return {}
+
+
+def _name(names: Mapping[str, Sequence[str]], key: str) -> Sequence[str]:
+    return names[key] if key in names or isinstance(names, defaultdict) else ()
+
+
+def named(tags: Sequence[int], names: Sequence[str]) -> List[str]:
+    """Name tags that are numbers.
+
+    tags (Sequence[int]): The numbers. -100 stands for a word without a tag.
+    names (Sequence[str]): The name of each number.
+    RETURNS (List[str]): The names.
+    RAISES (ValueError): If a number has no name.
+
+    >>> named([0, 1], ["O", "B-PER"])
+    ['O', 'B-PER']
+    """
+    if not names:
+        raise ValueError(
+            "tags that are numbers, without their names; give them in the order of the numbers (tag_names)"
+        )
+    unknown = next((tag for tag in tags if tag != -100 and not 0 <= tag < len(names)), None)
+    if unknown is not None:
+        raise ValueError(f"the tag {unknown}, but there are {len(names)} names of tags")
+    return ["O" if tag == -100 else names[tag] for tag in tags]
+
+
+def names_of(features: Any) -> Sequence[str]:
+    """Find the names of tags in the description of a data set.
+
+    features (Any): The features, as `datasets` stores them.
+    RETURNS (Sequence[str]): The names of the first field with names; empty without any.
+
+    >>> names_of({"tokens": {}, "ner_tags": {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}}})
+    ['O', 'B-PER']
+    """
+    names = _names_in({"features": features})
+    return next((names[key] for key in _TAG_KEYS if key in names), next(iter(names.values()), ()))
+
+
+def _names_in(info: Any) -> Dict[str, Sequence[str]]:
+    """RETURNS (Dict[str, Sequence[str]]): Names of tags by field, in the description of a data set or of a model."""
+    if not isinstance(info, dict):
+        return {}
+    if isinstance(info.get("id2label"), dict):
+        return defaultdict(lambda: [info["id2label"][key] for key in sorted(info["id2label"], key=int)])
+    if are(info.get("label_names"), str):
+        return defaultdict(lambda: info["label_names"])
+    features = info.get("features")
+    if isinstance(features, list):
+        features = {one.get("name"): one.get("type") for one in features if isinstance(one, dict)}
+    names = {key: _class_names(feature) for key, feature in features.items()} if isinstance(features, dict) else {}
+    return {key: found for key, found in names.items() if found}
+
+
+def _class_names(feature: Any) -> Sequence[str]:
+    if isinstance(feature, list):
+        return next(filter(None, map(_class_names, feature)), ())
+    if not isinstance(feature, Mapping):
+        return ()
+    if are(feature.get("names"), str):
+        return feature["names"]
+    if isinstance(feature.get("names"), dict):
+        return [feature["names"][key] for key in sorted(feature["names"], key=int)]
+    return next(filter(None, (_class_names(feature.get(key)) for key in ("feature", "class_label", "sequence"))), ())
+
+
+HUGGING_FACE = JSONFormat("hugging-face", "Hugging Face tokens and tags", _evidence, _records)

@@ -1,0 +1,143 @@
+"""Read exports of Label Studio: JSON and JSON-MIN."""
+
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from .protocol import JSONFormat, JSONOptions, has
+from .record_groups import ANNOTATOR, GROUP, TIME
+
+# Names of changes in `ReadingReport.changes`.
+CANCELLED = "cancelled annotations skipped"
+UNANNOTATED = "texts without annotation skipped"
+PREDICTIONS = "predictions ignored, which are not gold"
+NOT_SPANS = "relations, choices and other results that are not spans ignored"
+# Fields of JSON-MIN that are not data of the task.
+_FIELDS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "meta", "inner_id"}
+_SPAN_TYPES = ("labels", "hypertextlabels")
+
+
+def _evidence_json(item: Any) -> str:
+    task = has(item, data=dict) and any(has(item, **{name: list}) for name in ("annotations", "completions"))
+    return "tasks with 'data' and 'annotations'" if task or has(item, data=dict, predictions=list) else ""
+
+
+def _records_json(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
+    """YIELDS (Dict[str, Any]): One record per annotator."""
+    annotations = item.get("annotations") or item.get("completions") or []
+    options.changes[PREDICTIONS] += len(item.get("predictions") or [])
+    kept = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled")]
+    options.changes[CANCELLED] += len(annotations) - len(kept)
+    if not kept:
+        if not options.unannotated:
+            options.changes[UNANNOTATED] += 1
+            return
+        yield {"text": _text(item["data"], [], None, options)}
+    for number, annotation in enumerate(kept):
+        spans, source = _spans(annotation.get("result") or [], options)
+        yield {
+            "text": _text(item["data"], spans, source, options),
+            "spans": spans,
+            GROUP: f"task {item.get('id')}" if item.get("id") is not None else f"{id(item)}",
+            TIME: (str(annotation.get("updated_at") or annotation.get("created_at") or ""), number),
+            ANNOTATOR: _people(annotation.get("completed_by")),
+        }
+
+
+def _people(annotator: Any) -> List[str]:
+    """RETURNS (List[str]): The names of an annotator: number, and e-mail address where the export has it."""
+    fields = annotator.values() if isinstance(annotator, dict) else [annotator]
+    return [str(value) for value in fields if value is not None]
+
+
+def _spans(results: List[Any], options: JSONOptions) -> Tuple[List[Dict[str, Any]], Optional[str]]:
+    """RETURNS (Tuple[List[Dict[str, Any]], Optional[str]]): The spans, and the name of the text that they are in."""
+    spans: List[Dict[str, Any]] = []
+    source = None
+    for result in results:
+        kind = result.get("type") if isinstance(result, dict) else None
+        if kind == "paragraphlabels":
+            raise ValueError("labels of paragraphs (dialogues), which are not spans of one text")
+        of_layer = options.layer in (None, result.get("from_name")) if isinstance(result, dict) else False
+        if kind not in _SPAN_TYPES or not of_layer:
+            options.changes[NOT_SPANS] += 1
+            continue
+        spans.append(_span(result["value"], kind))
+        source = result.get("to_name")
+    return spans, source
+
+
+def _span(value: Mapping[str, Any], kind: str) -> Dict[str, Any]:
+    # Positions in HTML are paths and offsets inside elements; the global ones count in the text.
+    position = value["globalOffsets"] if isinstance(value.get("globalOffsets"), dict) else value
+    labels = value.get(kind) or value.get("labels") or []
+    return {"start": position.get("start"), "end": position.get("end"), "label": labels, "text": _mention(value)}
+
+
+def _mention(value: Mapping[str, Any]) -> Optional[str]:
+    text = value.get("text")
+    # The annotator's page replaces the ends of lines in the text of a span.
+    return text.replace("\\n", "\n") if isinstance(text, str) and text else None
+
+
+def _text(data: Mapping[str, Any], spans: List[Dict[str, Any]], source: Optional[str], options: JSONOptions) -> str:
+    """RETURNS (str): The annotated text among the fields of a task. RAISES (ValueError): If it is not clear which."""
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}
+    if len(texts) > 1:
+        # The name of the control is often that of its data.
+        holding = [name for name, text in texts.items() if all((one["text"] or "") in text for one in spans)]
+        # A text without spans is under the name of those with spans.
+        named = [name for name in (source, *(() if spans else options.text_fields), "text") if name in holding]
+        texts = {name: texts[name] for name in (named[:1] or holding)}
+        if spans and len(texts) > 1 and any(one["text"] for one in spans):
+            longest = [one for one in texts if all(_fits(texts[one], span) for span in spans)]
+            texts = {name: texts[name] for name in longest} or texts
+    if len(texts) != 1:
+        names = ", ".join(map(repr, texts or data))
+        raise ValueError(f"the annotated text is not clear among the fields {names} of 'data'")
+    if spans:
+        options.text_fields.update(texts)
+    return next(iter(texts.values()))
+
+
+def _fits(text: str, span: Mapping[str, Any]) -> bool:
+    start, end = span["start"], span["end"]
+    offsets = isinstance(start, int) and isinstance(end, int)
+    return offsets and span["text"] is not None and text[start:end] == span["text"]
+
+
+def _evidence_min(item: Any) -> str:
+    named = isinstance(item, Mapping) and {"annotation_id", "annotator", "lead_time"} & set(item)
+    control = next((name for name, value in item.items() if _is_control(value)), None) if named else None
+    return f"rows of JSON-MIN with spans under {control!r}" if control else ""
+
+
+def _is_control(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and "start" in one and {*_SPAN_TYPES} & set(one) for one in value)
+    )
+
+
+def _records_min(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
+    data = {name: value for name, value in item.items() if name not in _FIELDS and isinstance(value, str)}
+    controls = {name: value for name, value in item.items() if name not in _FIELDS and _is_control(value)}
+    if options.layer is not None:
+        controls = {name: value for name, value in controls.items() if name == options.layer}
+    spans = [
+        _span(value, next(kind for kind in _SPAN_TYPES if kind in value))
+        for values in controls.values()
+        for value in values
+    ]
+    yield {
+        "text": _text(data, spans, None, options),
+        "spans": spans,
+        **({GROUP: f"task {item['id']}"} if item.get("id") is not None else {}),
+        TIME: (str(item.get("updated_at") or item.get("created_at") or ""), item.get("annotation_id") or 0),
+        ANNOTATOR: _people(item.get("annotator")),
+    }
+
+
+LABEL_STUDIO = JSONFormat("label-studio", "Label Studio JSON", _evidence_json, _records_json)
+LABEL_STUDIO_MIN = JSONFormat(
+    "label-studio-min", "Label Studio JSON-MIN", _evidence_min, _records_min, all_records=True
+)

@@ -1,0 +1,34 @@
+"""Read exports of Prodigy: whole annotations, and answers that judge one span."""
+
+from typing import Any, Dict, Iterator
+
+from .doccano import RELATIONS
+from .protocol import JSONFormat, JSONOptions, fields_except, has
+from .record_groups import GROUP, UNION
+
+# Names of changes in `ReadingReport.changes`.
+SKIPPED = "records skipped because their answer is reject or ignore"
+_OWN_FIELDS = ("_input_hash", "_task_hash", "_view_id", "_is_binary", "_session_id", "_annotator_id", "answer")
+
+
+def _evidence(item: Any) -> str:
+    name = next((name for name in _OWN_FIELDS if isinstance(item, dict) and name in item), None)
+    return f"records with {name!r}" if name and (has(item, text=str) or has(item, tokens=list)) else ""
+
+
+def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
+    answer = str(item.get("answer", "accept")).lower()
+    options.changes[RELATIONS] += len(item.get("relations") or [])
+    record = fields_except(item, "answer", "relations", "options", "versions", "sessions")
+    if answer == "ignore" or (answer == "reject" and not item.get("_is_binary")):
+        options.changes[SKIPPED] += 1
+    elif not item.get("_is_binary"):
+        yield record
+    else:
+        # The annotator has judged this span only. All other spans of the text are unknown.
+        field = "spans" if answer == "accept" else "rejected_spans"
+        judged = {field: item.get("spans") or [], "annotated_labels": [], GROUP: "judged", UNION: True}
+        yield {**fields_except(record, "spans"), **judged}
+
+
+PRODIGY = JSONFormat("prodigy", "Prodigy JSONL", _evidence, _records)

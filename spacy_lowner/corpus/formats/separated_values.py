@@ -1,0 +1,136 @@
+"""Read CSV and TSV with a header: a word per row (Kaggle), or a text with its spans or tags per row."""
+
+import ast
+import csv
+import re
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from ...errors import Errors, LownerError
+from ..files import read_lines
+from ..sentence import OnErrorT, Sentence, raise_error
+from .json_files import RecordT
+from .parquet import parse_cell
+from .protocol import Format, Sample
+from .records import read_records
+
+_WORDS = ("word", "words", "token", "tokens", "form", "text")
+_TAGS = ("tag", "tags", "ner_tag", "ner_tags", "ner", "label", "labels", "entity", "iob", "bio")
+_SENTENCES = re.compile(r"(sentence|sent|sentence_?id|sent_?id|sentence ?#|sentence_?idx|doc_?id|id)", re.I)
+_SPANS = ("spans", "entities", "label", "labels", "annotations", "ner", "tag", "tags")
+_TEXTS = ("text", "sentence", "content", "data")
+_DELIMITERS = ",;\t"
+# A word per row with a tag of any scheme, or a text with a list.
+_TAG = re.compile(r"O|[BIESLUMbieslum]-\S+")
+
+
+def _evidence(sample: Sample) -> str:
+    header, delimiter = _header(sample.lines[0] if sample.lines else "")
+    if header and _token_columns(header) is not None and _has_tags(sample.lines, header, delimiter):
+        return "a header with columns of words and tags"
+    return "a header with columns of texts and spans" if header and _text_columns(header, sample) else ""
+
+
+def _header(line: str) -> Tuple[List[str], str]:
+    """RETURNS (Tuple[List[str], str]): Names of the columns in small letters, and the delimiter."""
+    for delimiter in _DELIMITERS:
+        names = next(csv.reader([line], delimiter=delimiter), [])
+        if len(names) > 1:
+            return [name.strip().lower() for name in names], delimiter
+    return [], ","
+
+
+def _token_columns(header: Sequence[str]) -> Optional[Tuple[int, int]]:
+    words = next((header.index(name) for name in _WORDS if name in header), None)
+    tags = next((header.index(name) for name in _TAGS if name in header), None)
+    return (words, tags) if words is not None and tags is not None and words != tags else None
+
+
+def _has_tags(lines: Sequence[str], header: Sequence[str], delimiter: str) -> bool:
+    _, column = _token_columns(header) or (0, 0)
+    cells = [row[column] for row in csv.reader(lines[1:], delimiter=delimiter) if column < len(row)]
+    return bool(cells) and all(_TAG.fullmatch(cell.strip()) for cell in cells[:50] if cell.strip())
+
+
+def _text_columns(header: Sequence[str], sample: Sample) -> bool:
+    has_text = any(name in header for name in _TEXTS)
+    rows = csv.reader(sample.lines[1:], delimiter=_header(sample.lines[0])[1])
+    lists = any(cell.lstrip()[:1] in ("[", "{") for row in rows for cell in row)
+    return has_text and lists and sample.path.suffix in (".csv", ".tsv", ".txt")
+
+
+def read_csv(
+    path: Path, *, encoding: str = "utf8", on_error: OnErrorT = raise_error, **options: Any
+) -> Iterator[Sentence]:
+    """Read a table with a header.
+
+    With a word and its tag per row, a column names the sentence: in its first row only, as Kaggle's "Sentence #" does,
+    or in every row; blank rows end a sentence, too. With a text per row, a column holds its spans or tags as a list.
+
+    path (Path): The file.
+    encoding (str): Encoding of the file.
+    on_error (OnErrorT): Called with the error of each bad row.
+    options (Any): Other options of `read_records`.
+    RETURNS (Iterator[Sentence]): The sentences.
+    RAISES (LownerError): If no column says where a sentence ends.
+    """
+    lines = [line or "" for line in read_lines(path, encoding, on_error)]
+    header, delimiter = _header(next(line for line in lines if line.strip()))
+    rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))[1:]
+    columns = _token_columns(header)
+    if columns is not None and _has_tags(lines, header, delimiter):
+        items = _sentences(path, header, rows, columns)
+    else:
+        items = [(f"row {i}", _row(header, row)) for i, row in enumerate(rows, 2) if any(row)]
+    return read_records(path, items=items, encoding=encoding, on_error=on_error, **options)
+
+
+def _row(header: Sequence[str], row: Sequence[str]) -> Dict[str, Any]:
+    values = {name: _parsed(cell) for name, cell in zip(header, row) if cell != ""}
+    # A table with tags has the words as a text, separated by blanks.
+    text = next((values[name] for name in _TEXTS if isinstance(values.get(name), str)), None)
+    tags = next((values[name] for name in _SPANS if _are_texts(values.get(name))), None)
+    if text is not None and tags is not None and len(tags) == len(text.split()):
+        return {"tokens": text.split(), "tags": tags}
+    return values
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _parsed(cell: str) -> Any:
+    value = parse_cell(cell)
+    if value is not cell or cell[:1] not in ("[", "{"):
+        return value
+    try:
+        # pandas writes lists as Python does.
+        found = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return cell
+    return [list(one) if isinstance(one, tuple) else one for one in found] if isinstance(found, list) else found
+
+
+def _sentences(path: Path, header: Sequence[str], rows: List[List[str]], columns: Tuple[int, int]) -> List[RecordT]:
+    word, tag = columns
+    named = [i for i, name in enumerate(header) if i not in columns and _SENTENCES.fullmatch(name)]
+    items: List[RecordT] = []
+    previous, start_new = "", True
+    blank_rows = any(not any(row) for row in rows)
+    if not named and not blank_rows:
+        raise LownerError(Errors.LN179.format(path=path, columns=", ".join(header)))
+    for number, row in enumerate(rows, 2):
+        if not any(row):
+            start_new = True
+            continue
+        name = row[named[0]].strip() if named and named[0] < len(row) else ""
+        if start_new or (name and name != previous):
+            items.append((f"row {number}", {"tokens": [], "tags": []}))
+        previous, start_new = name or previous, False
+        record = items[-1][1]
+        record["tokens"].append(row[word] if word < len(row) else "")
+        record["tags"].append(row[tag].strip() if tag < len(row) else "")
+    return items
+
+
+CSV = Format("csv", "CSV with a header", _evidence, read_csv)
