@@ -10,6 +10,8 @@ import argparse
 import random
 from pathlib import Path
 
+from spacy.util import filter_spans
+
 from spacy_lowner.annotations import SPANS_KEY
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.corpus.partial import write_partial
@@ -33,6 +35,7 @@ def main():
             total += len(doc.spans[SPANS_KEY])
             kept += len(spans)
             doc.spans[SPANS_KEY] = spans
+            doc.ents = filter_spans(spans)
             if name == "partial":
                 write_partial(doc, annotated)
         write_docs(docs, args.output / f"{name}.spacy")

@@ -125,6 +125,7 @@ class Errors(metaclass=MessageCatalogue):
     # Writing files
     LN024 = "{path} cannot be written: {reason}. Name another path."
     LN029 = "{path} would be replaced, but {reason}. Name another output."
+    LN181 = "brat: the labels {first!r} and {second!r} have the same name {name!r} there. Rename one of them."
     LN150 = "{path} cannot be written: {reason}. An old file is unchanged. Free some space and run the command again."
     LN151 = "{path} is in use by another run ({holder}). Wait until it ends, or name another output."
     LN152 = (

@@ -4,6 +4,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .label_studio import PREDICTIONS, UNANNOTATED
 from .protocol import JSONFormat, JSONOptions, fields_except, has
+from .record_annotations import lists_to_objects
 from .record_groups import ANNOTATOR, GROUP, TIME
 
 # Names of changes in `ReadingReport.changes`.
@@ -38,7 +39,7 @@ _RESPONSES = ".responses"
 
 def _evidence_flat(item: Any) -> str:
     name = next((name for name in item if str(name).endswith(_RESPONSES)), None) if isinstance(item, dict) else None
-    return f"flat records with {name!r}" if name else ""
+    return f"flat records with {name!r}" if name and any(isinstance(one, str) for one in item.values()) else ""
 
 
 def _records_flat(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
@@ -119,6 +120,30 @@ def _text(fields: Mapping[str, Any]) -> str:
     return next(iter(texts.values()))
 
 
+_SUGGESTION = "-suggestion"
+
+
+def _feedback(item: Any) -> List[str]:
+    """RETURNS (List[str]): The questions of a row of a feedback data set, whose suggestions have a field, too."""
+    names = item if isinstance(item, dict) else ()
+    return [name[: -len(_SUGGESTION)] for name in names if name.endswith(_SUGGESTION)]
+
+
+def _evidence_feedback(item: Any) -> str:
+    questions = _feedback(item)
+    return f"rows of a feedback data set with answers under {questions[0]!r}" if questions else ""
+
+
+def _records_feedback(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
+    questions = _feedback(item)
+    responses = {name: [{**one, "value": lists_to_objects(one["value"])} for one in item[name]] for name in questions}
+    suggestions = {name: one for name, one in item.items() if name.endswith(_SUGGESTION) and one}
+    hidden = [name for name in item if name.partition("-")[0] in questions or name in ("external_id", "metadata")]
+    record = {"id": item.get("external_id"), "fields": fields_except(item, *hidden), "suggestions": suggestions}
+    yield from _records_2({**record, "responses": responses}, options)
+
+
 ARGILLA_1 = JSONFormat("argilla-1", "Argilla 1 records", _evidence_1, _records_1)
 ARGILLA = JSONFormat("argilla", "Argilla 2 records", _evidence_2, _records_2)
 ARGILLA_FLAT = JSONFormat("argilla-flat", "Argilla 2 records, flattened", _evidence_flat, _records_flat)
+ARGILLA_FEEDBACK = JSONFormat("argilla-feedback", "Argilla 1 feedback rows", _evidence_feedback, _records_feedback)

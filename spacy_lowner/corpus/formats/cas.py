@@ -64,8 +64,7 @@ def read_cas(
     chosen = _layer(path, cas, layer or None)
     report.layout = f"entities of the type {chosen}"
     spans = list(_spans(path, cas, chosen, feature, report))
-    if tokenizer == "auto":
-        tokenizer = choose_tokenizer([text])
+    for_texts = choose_tokenizer([text]) if tokenizer == "auto" else tokenizer
     aligner = Aligner(path, align, report)
     tokens = _bounds(cas, _TOKEN)
     for number, (start, end) in enumerate(_sentences(cas, text, spans), 1):
@@ -74,12 +73,12 @@ def read_cas(
         words = [(a - start, b - start) for a, b in tokens if start <= a and b <= end]
         part = text[start:end]
         try:
-            if _cover(part, words):
+            if tokenizer != "characters" and _cover(part, words):
                 moved = aligner.to_words(where, part, words, [(LabeledSpan(*span), True) for span in inside])
                 spaces = [part[b : b + 1].isspace() for _, b in words]
                 yield Sentence([part[a:b] for a, b in words], [span for span, _ in moved], where=where, spaces=spaces)
             else:
-                yield sentence_from_text(where, part, inside, tokenizer=tokenizer, lang=lang, aligner=aligner)
+                yield sentence_from_text(where, part, inside, tokenizer=for_texts, lang=lang, aligner=aligner)
         except LownerError as error:
             on_error(error)
 

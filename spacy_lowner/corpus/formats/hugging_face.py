@@ -28,13 +28,9 @@ def _are_tags(tags: Any, size: int) -> bool:
 
 
 def _rows(item: Any) -> List[Any]:
-    """RETURNS (List[Any]): The records inside an object: of the data set viewer, by column, or next to their names."""
+    """RETURNS (List[Any]): The records inside an object: of the data set viewer, or next to their names."""
     if has(item, rows=list):
         return [row["row"] if has(row, row=dict) else row for row in item["rows"]]
-    tokens = first_of(item, TOKEN_KEYS) if isinstance(item, dict) else None
-    if are(tokens, list) and tokens and all(are(one, str) for one in tokens):
-        columns = {name: one for name, one in item.items() if isinstance(one, list) and len(one) == len(tokens)}
-        return [dict(zip(columns, values)) for values in zip(*columns.values())]
     if has(item, data=list) and {"id2label", "label2id", "label_names"} & set(item):
         return item["data"]
     return []
@@ -133,6 +129,7 @@ def _names_in(info: Any) -> Dict[str, Sequence[str]]:
 
 
 def _class_names(feature: Any) -> Sequence[str]:
+    """RETURNS (Sequence[str]): The names of classes in a feature, at any depth; empty without any."""
     if isinstance(feature, list):
         return next(filter(None, map(_class_names, feature)), ())
     if not isinstance(feature, Mapping):
@@ -141,7 +138,7 @@ def _class_names(feature: Any) -> Sequence[str]:
         return feature["names"]
     if isinstance(feature.get("names"), dict):
         return [feature["names"][key] for key in sorted(feature["names"], key=int)]
-    return next(filter(None, (_class_names(feature.get(key)) for key in ("feature", "class_label", "sequence"))), ())
+    return next(filter(None, map(_class_names, feature.values())), ())
 
 
 HUGGING_FACE = JSONFormat("hugging-face", "Hugging Face tokens and tags", _evidence, _records)

@@ -184,6 +184,10 @@ def _unwrapped(path: Path, items: List[RecordT]) -> Iterator[RecordT]:
         if value == [] or _is_record_list(value):
             yield from _numbered(value)
             return
+        rows = _rows(value)
+        if rows:
+            yield from _numbered(rows)
+            return
         if isinstance(value, dict) and not {*TEXT_KEYS, *TOKEN_KEYS} & set(value):
             lists = {name: inner for name, inner in value.items() if _has_texts(inner)}
             if len(lists) > 1:
@@ -193,6 +197,32 @@ def _unwrapped(path: Path, items: List[RecordT]) -> Iterator[RecordT]:
                 yield from _numbered(next(iter(lists.values())))
                 return
     yield from items
+
+
+def _rows(value: Any) -> List[Any]:
+    """RETURNS (List[Any]): The records of an object with one list, or one object by number, per field, as pandas and
+    `datasets` write it; empty for any other value.
+    """
+    if not isinstance(value, dict) or len(value) < 2:
+        return []
+    columns = {name: list(one.values()) if _is_numbered(one) else one for name, one in value.items()}
+    sizes = {len(one) if isinstance(one, list) else -1 for one in columns.values()}
+    texts = [columns[name] for name in TEXT_KEYS if name in columns]
+    tokens = [columns[name] for name in TOKEN_KEYS if name in columns]
+    is_table = (
+        len(sizes) == 1
+        and max(sizes) > 0
+        and (
+            any(all(isinstance(one, str) for one in column) for column in texts)
+            or any(all(isinstance(one, list) for one in column) for column in tokens)
+            or (isinstance(columns.get("fields"), list) and all(isinstance(one, dict) for one in columns["fields"]))
+        )
+    )
+    return [dict(zip(columns, values)) for values in zip(*columns.values())] if is_table else []
+
+
+def _is_numbered(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(key, str) and key.isdecimal() for key in value)
 
 
 def _numbered(records: List[Any]) -> Iterator[RecordT]:

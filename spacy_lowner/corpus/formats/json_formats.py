@@ -1,6 +1,6 @@
 """The table of JSON formats of annotation tools. A record has the first format with evidence."""
 
-from .argilla import ARGILLA, ARGILLA_1, ARGILLA_FLAT
+from .argilla import ARGILLA, ARGILLA_1, ARGILLA_FEEDBACK, ARGILLA_FLAT
 from .doccano import DOCCANO
 from .gliner import GLINER, GLINER_2
 from .hugging_face import HUGGING_FACE
@@ -15,6 +15,7 @@ JSON_FORMATS = (
     ARGILLA,
     ARGILLA_1,
     ARGILLA_FLAT,
+    ARGILLA_FEEDBACK,
     PRODIGY,
     DOCCANO,
     SPACY_2,

@@ -15,13 +15,24 @@ _FIELDS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead
 _SPAN_TYPES = ("labels", "hypertextlabels")
 
 
+def _tasks(item: Any) -> List[Any]:
+    """RETURNS (List[Any]): The tasks of an answer of the server, or the only one."""
+    return item["tasks"] if has(item, tasks=list) and "total_annotations" in item else [item]
+
+
 def _evidence_json(item: Any) -> str:
+    item = next(iter(_tasks(item)), None)
     task = has(item, data=dict) and any(has(item, **{name: list}) for name in ("annotations", "completions"))
     return "tasks with 'data' and 'annotations'" if task or has(item, data=dict, predictions=list) else ""
 
 
 def _records_json(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
     """YIELDS (Dict[str, Any]): One record per annotator."""
+    for task in _tasks(item):
+        yield from _records_of_task(task, options)
+
+
+def _records_of_task(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
     annotations = item.get("annotations") or item.get("completions") or []
     options.changes[PREDICTIONS] += len(item.get("predictions") or [])
     kept = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled")]
@@ -83,7 +94,9 @@ def _text(data: Mapping[str, Any], spans: List[Dict[str, Any]], source: Optional
     texts = {name: value for name, value in data.items() if isinstance(value, str)}
     if len(texts) > 1:
         # The name of the control is often that of its data.
-        holding = [name for name, text in texts.items() if all((one["text"] or "") in text for one in spans)]
+        packed = {name: "".join(text.split()) for name, text in texts.items()}
+        mentions = ["".join((one["text"] or "").split()) for one in spans]
+        holding = [name for name, text in packed.items() if all(mention in text for mention in mentions)]
         # A text without spans is under the name of those with spans.
         named = [name for name in (source, *(() if spans else options.text_fields), "text") if name in holding]
         texts = {name: texts[name] for name in (named[:1] or holding)}

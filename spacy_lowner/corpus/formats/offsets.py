@@ -140,7 +140,7 @@ class Score(NamedTuple):
     """Numbers of spans that a way of counting fits.
 
     fitting (int): Number of spans that lie inside and whose texts match.
-    exact (int): Number of those whose white space matches too.
+    exact (int): Number of those whose white space matches too, or that cut no word if they have no text.
     total (int): Number of all spans.
 
     >>> Score(fitting=2, exact=1, total=2).exact
@@ -152,19 +152,23 @@ class Score(NamedTuple):
     total: int
 
 
-def choose_counting(records: Sequence[SpanText], offsets: str = "auto", ends: str = "auto") -> Counting:
+def choose_counting(
+    records: Sequence[SpanText], offsets: str = "auto", ends: str = "auto", usual: str = CHARACTERS
+) -> Counting:
     """Choose the way of counting that fits the texts of all spans.
 
     records (Sequence[SpanText]): The records of one file.
     offsets (str): One of `OFFSETS`.
     ends (str): One of `ENDS`.
+    usual (str): The unit that the tool counts in, for spans that fit in several ways.
     RETURNS (Counting): The one under which most spans lie inside and most texts match; of several such ones the one
         under which most white space matches too; of these the first one in the order of `candidates`.
 
     >>> print(choose_counting([SpanText("Ada sang", None, [RawSpan(0, 2, "PER", "Ada")])]))
     characters, ends included
     """
-    countings = candidates(records, offsets, ends)
+    # The sort is stable: the other ways keep their order.
+    countings = sorted(candidates(records, offsets, ends), key=lambda one: one.unit not in (TOKENS, usual))
     scores = [score_counting(records, counting) for counting in countings]
     return countings[max(range(len(countings)), key=lambda i: (scores[i].fitting, scores[i].exact, -i))]
 
@@ -172,7 +176,7 @@ def choose_counting(records: Sequence[SpanText], offsets: str = "auto", ends: st
 def candidates(records: Iterable[SpanText], offsets: str = "auto", ends: str = "auto") -> List[Counting]:
     """List the ways of counting to try.
 
-    Without texts of spans nothing distinguishes the rarer ways, so that only the usual ones are listed.
+    Without texts of spans little distinguishes the rarer ways, so that only the likely ones are listed.
 
     records (Iterable[SpanText]): The records of one file.
     offsets (str): One of `OFFSETS`.
@@ -186,7 +190,14 @@ def candidates(records: Iterable[SpanText], offsets: str = "auto", ends: str = "
     has_words = any(record.words is not None for record in records)
     has_text = any(record.text is not None for record in records)
     has_mentions = any(span.mention is not None for record in records for span in record.spans)
-    units = [TOKENS] * has_words + [CHARACTERS] * has_text + list(UNITS.values()) * (has_text and has_mentions)
+    units = [TOKENS] * has_words + [CHARACTERS] * has_text
+    if has_text and has_mentions:
+        units += UNITS.values()
+    elif has_text:
+        # Without the texts of spans, a span that cuts words shows that offsets are counted in another way.
+        texts = [record.text or "" for record in records if record.spans]
+        units += [UNITS["utf16"]] * any(max(text, default="") > "\uffff" for text in texts)
+        units += [UNITS["crlf"]] * any("\r\n" in text for text in texts)
     if offsets != "auto":
         units = [UNITS.get(offsets, offsets)]
     kinds = [False, True] if ends == "auto" else [ends == "inclusive"]
@@ -211,10 +222,21 @@ def score_counting(records: Sequence[SpanText], counting: Counting) -> Score:
             total += 1
             if span.mention is None:
                 fitting += position is not None
+                exact += position is not None and (counting.unit == TOKENS or _is_whole(record.text or "", *position))
             else:
                 fitting += record.matches(position, span.mention, counting.unit)
                 exact += record.is_exact(position, span.mention, counting.unit)
     return Score(fitting, exact, total)
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """RETURNS (bool): Whether a span cuts no word at its ends, and does not touch white space."""
+    edges = ((text[start - 1 : start], text[start : start + 1]), (text[end - 1 : end], text[end : end + 1]))
+    return (
+        not text[start].isspace()
+        and not text[end - 1].isspace()
+        and not any(a.isalnum() and b.isalnum() for a, b in edges)
+    )
 
 
 def _resolve(start: int, end: int, positions: List[int]) -> Optional[Tuple[int, int]]:

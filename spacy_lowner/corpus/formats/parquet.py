@@ -48,17 +48,8 @@ def _items(rows: List[Dict[str, Any]]) -> List[RecordT]:
 
 
 def _row(row: Dict[str, Any]) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): The row, with JSON in cells parsed and columns of lists turned to lists of objects."""
-    parsed = {name: parse_cell(value) for name, value in row.items()}
-    return {name: _objects(value) for name, value in parsed.items() if value is not None}
-
-
-def _objects(value: Any) -> Any:
-    # `datasets` stores a list of objects as an object of lists.
-    if isinstance(value, dict) and value and all(isinstance(one, list) for one in value.values()):
-        if len({len(one) for one in value.values()}) == 1 and {"start", "end"} <= set(value):
-            return [dict(zip(value, one)) for one in zip(*value.values())]
-    return value
+    """RETURNS (Dict[str, Any]): The row, with JSON in cells parsed."""
+    return {name: parse_cell(value) for name, value in row.items()}
 
 
 def parse_cell(value: Any) -> Any:

@@ -20,6 +20,8 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
     answer = str(item.get("answer", "accept")).lower()
     options.changes[RELATIONS] += len(item.get("relations") or [])
     record = fields_except(item, "answer", "relations", "options", "versions", "sessions")
+    if has(item, text=str, spans=list):
+        record["spans"] = [_with_text(span, item["text"]) for span in item["spans"]]
     if answer == "ignore" or (answer == "reject" and not item.get("_is_binary")):
         options.changes[SKIPPED] += 1
     elif not item.get("_is_binary"):
@@ -27,8 +29,13 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
     else:
         # The annotator has judged this span only. All other spans of the text are unknown.
         field = "spans" if answer == "accept" else "rejected_spans"
-        judged = {field: item.get("spans") or [], "annotated_labels": [], GROUP: "judged", UNION: True}
+        judged = {field: record.get("spans") or [], "annotated_labels": [], GROUP: "judged", UNION: True}
         yield {**fields_except(record, "spans"), **judged}
+
+
+def _with_text(span: Any, text: str) -> Any:
+    """RETURNS (Any): The span with its text, which shows that its offsets count characters."""
+    return {"text": text[span["start"] : span["end"]], **span} if has(span, start=int, end=int) else span
 
 
 PRODIGY = JSONFormat("prodigy", "Prodigy JSONL", _evidence, _records)

@@ -10,6 +10,8 @@ from ..sentence import Sentence
 from .json_files import first_items
 
 ANNOTATORS = ("newest", "all", "majority")
+# Field of converted records: the unit of their offsets in this tool, if spans have no texts that show it.
+UNIT = "_unit"
 DISCONTINUOUS = ("skip", "longest", "hull")
 
 
@@ -89,7 +91,7 @@ class JSONFormat(NamedTuple):
     all_records: bool = False
 
 
-def has(value: Any, **kinds: Any) -> bool:
+def has(value: Any, /, **kinds: Any) -> bool:
     """Check whether a value is an object with some fields.
 
     value (Any): The value.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ...annotations import EXTENSION_KEY, SPANS_KEY
 from ...errors import LownerError
@@ -95,8 +95,30 @@ def spans_of(path: Path, where: str, values: List[Any], changes: Optional[Counte
     return spans
 
 
+def name_labels(values: Any, names: Sequence[str]) -> Any:
+    """Name labels that are numbers, as `datasets` stores classes.
+
+    values (Any): The value of a field, such as the spans.
+    names (Sequence[str]): The name of each number.
+    RETURNS (Any): The spans with names. A label without a name and any other value stay as they are.
+
+    >>> name_labels([{"start": 0, "end": 3, "label": 1}], ["LOC", "PER"])
+    [{'start': 0, 'end': 3, 'label': 'PER'}]
+    """
+    values = lists_to_objects(values)
+    if not isinstance(values, list):
+        return values
+    return [_named(value, names) if isinstance(value, dict) else value for value in values]
+
+
+def _named(value: Dict[str, Any], names: Sequence[str]) -> Dict[str, Any]:
+    key = next((key for key in LABEL_KEYS if isinstance(value.get(key), int)), None)
+    return value if key is None or not 0 <= value[key] < len(names) else {**value, key: names[value[key]]}
+
+
 def _group(path: Path, where: str, value: Any, spans_key: str) -> Annotations:
     """RETURNS (Annotations): Of groups of spans by key those of the gold key; any other value as it is."""
+    value = lists_to_objects(value)
     if not isinstance(value, dict) or not all(are(group, (dict, list)) for group in value.values()):
         return Annotations(value)
     if spans_key in value:
@@ -106,6 +128,24 @@ def _group(path: Path, where: str, value: Any, spans_key: str) -> Annotations:
         problem = f"groups of spans under {', '.join(map(repr, groups))}"
         raise LownerError(bad_record(path, where, problem, "Name the key of the gold spans (spans_key)"))
     return Annotations(value[groups[0]], groups[0]) if groups else Annotations([])
+
+
+def lists_to_objects(value: Any) -> Any:
+    """Convert an object of lists to a list of objects: `datasets` stores lists of spans in this way.
+
+    value (Any): The value of a field.
+    RETURNS (Any): The list, if the value is an object of lists of the same length, with starts and ends; else the
+        value as it is.
+
+    >>> lists_to_objects({"start": [0, 4], "end": [3, 8], "label": ["PER", "LOC"]})[1]
+    {'start': 4, 'end': 8, 'label': 'LOC'}
+    """
+    if not isinstance(value, dict) or not all(isinstance(one, list) for one in value.values()):
+        return value
+    starts, ends = (set(value) & set(names) for names in (START_KEYS, END_KEYS))
+    if not starts or not ends or len({len(one) for one in value.values()}) != 1:
+        return value
+    return [dict(zip(value, one)) for one in zip(*value.values())]
 
 
 def _is_class(value: Any) -> bool:

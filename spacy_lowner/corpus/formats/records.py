@@ -28,8 +28,8 @@ from .keys import (
     TOKEN_KEYS,
 )
 from .offsets import CHARACTERS, TOKENS, Counting, RawSpan, SpanText, choose_counting, score_counting
-from .protocol import Format, JSONFormat, JSONOptions, Sample
-from .record_annotations import annotations_of, spans_of
+from .protocol import UNIT, Format, JSONFormat, JSONOptions, Sample
+from .record_annotations import annotations_of, name_labels, spans_of
 from .record_fields import are, bad_record, check_fields, first_of
 from .record_groups import merge_groups
 from .schemes import decode_tags, detect_scheme
@@ -147,12 +147,15 @@ def read_records(
     countings = _countings(path, kept, offsets, ends, report.changes)
     unusual = [one for one in countings.values() if one.unit not in (TOKENS, CHARACTERS) or one.inclusive]
     report.layout = f"offsets count {' and '.join(map(str, unusual))}" if unusual else ""
+    for_texts = tokenizer
     if tokenizer == "auto":
-        tokenizer = choose_tokenizer(record.content.text or "" for record in kept[:200])
+        for_texts = choose_tokenizer(record.content.text or "" for record in kept[:200])
     aligner = Aligner(path, align, report)
     for record in kept:
         try:
-            yield _sentence(path, record, countings[record.kind], tokenizer, lang, aligner)
+            # Tokens of a record are only replaced by characters if the user asks for characters.
+            chosen = for_texts if record.content.words is None else tokenizer
+            yield _sentence(path, record, countings[record.kind], chosen, lang, aligner)
         except LownerError as error:
             on_error(error)
 
@@ -178,7 +181,7 @@ def _gold_records(
         where, item = items[number]
         try:
             converted = _converted(path, where, item, chosen[number], options)
-            records[number] = [_record(path, where, one, spans_key, options.changes) for one in converted]
+            records[number] = [_record(path, where, one, spans_key, options) for one in converted]
         except LownerError as error:
             on_error(error)
     ignored = {name: count for name, count in options.changes.items() if count}
@@ -200,8 +203,9 @@ def _converted(path: Path, where: str, item: Any, json_format: Optional[JSONForm
         raise LownerError(bad_record(path, where, f"{json_format.title}: {problem}", fix)) from None
 
 
-def _record(path: Path, where: str, item: Any, spans_key: str, changes: Counter) -> _Record:
+def _record(path: Path, where: str, item: Any, spans_key: str, options: JSONOptions) -> _Record:
     """RETURNS (_Record): The record of an item. RAISES (LownerError): If a field has a wrong type."""
+    changes = options.changes
     if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict):
         item = {"text": item[0], **item[1]}
     if not isinstance(item, dict) or (first_of(item, TOKEN_KEYS) is None and first_of(item, TEXT_KEYS) is None):
@@ -217,6 +221,8 @@ def _record(path: Path, where: str, item: Any, spans_key: str, changes: Counter)
         if spaces is None and text is not None:
             spaces = _spaces(text, align_tokens(text, words), changes)
         return _Record(where, item, SpanText(None, words, []), spaces, tags=item[TAGS])
+    if options.tag_names:
+        item = {key: name_labels(value, options.tag_names) for key, value in item.items()}
     annotations = annotations_of(path, where, item, spans_key)
     spans = spans_of(path, where, annotations.values, changes)
     rejected = spans_of(path, where, item.get(REJECTED) or [], changes)
@@ -273,7 +279,8 @@ def _countings(path: Path, records: List[_Record], offsets: str, ends: str, chan
         _find_mentions(contents, offsets, ends, changes)
         if offsets == "auto":
             _check_ambiguity(path, group, ends)
-        countings[kind] = choose_counting(contents, offsets, ends)
+        usual = {record.fields.get(UNIT, CHARACTERS) for record in group}
+        countings[kind] = choose_counting(contents, offsets, ends, usual.pop() if len(usual) == 1 else CHARACTERS)
     return countings
 
 
@@ -340,7 +347,8 @@ def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, l
         for span, position in zip(content.spans, positions)
         if position is not None
     ]
-    if content.words is None:
+    if content.words is None or (tokenizer == "characters" and counting.unit != TOKENS and record.bounds):
+        # Characters in place of the record's tokens, so that spans may begin and end inside a token.
         words, spaces, bounds = tokenize(content.text or "", tokenizer, lang)
         judged = aligner.to_words(record.where, content.text or "", bounds, judged)
     else:
@@ -352,7 +360,7 @@ def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, l
     sentence = Sentence(words, [span for span, rejected in judged if not rejected], where=record.where, spaces=spaces)
     sentence.rejected = [span for span, rejected in judged if rejected]
     sentence.annotated_labels = fields.get(ANNOTATED_LABELS)
-    if content.words is not None:
+    if words is content.words:
         if fields.get(EXTENSIONS) is not None:
             sentence.extensions = _extensions(path, record, words)
             sentence.source_record = dict(fields.get(EXTENSIONS_SOURCE) or {})

@@ -10,6 +10,7 @@ from ...errors import Errors, LownerError
 from ..files import read_lines
 from ..sentence import OnErrorT, Sentence, raise_error
 from .json_files import RecordT
+from .keys import TOKEN_KEYS
 from .parquet import parse_cell
 from .protocol import Format, Sample
 from .records import read_records
@@ -20,6 +21,9 @@ _SENTENCES = re.compile(r"(sentence|sent|sentence_?id|sent_?id|sentence ?#|sente
 _SPANS = ("spans", "entities", "label", "labels", "annotations", "ner", "tag", "tags")
 _TEXTS = ("text", "sentence", "content", "data")
 _DELIMITERS = ",;\t"
+# Lists as numpy prints them: ['Ada' 'sang'] and [1 0].
+_ITEM = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+")
+_ARRAY = re.compile(rf"\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]")
 # A word per row with a tag of any scheme, or a text with a list.
 _TAG = re.compile(r"O|[BIESLUMbieslum]-\S+")
 
@@ -53,7 +57,7 @@ def _has_tags(lines: Sequence[str], header: Sequence[str], delimiter: str) -> bo
 
 
 def _text_columns(header: Sequence[str], sample: Sample) -> bool:
-    has_text = any(name in header for name in _TEXTS)
+    has_text = any(name in header for name in (*_TEXTS, *TOKEN_KEYS))
     rows = csv.reader(sample.lines[1:], delimiter=_header(sample.lines[0])[1])
     lists = any(cell.lstrip()[:1] in ("[", "{") for row in rows for cell in row)
     return has_text and lists and sample.path.suffix in (".csv", ".tsv", ".txt")
@@ -74,8 +78,9 @@ def read_csv(
     RETURNS (Iterator[Sentence]): The sentences.
     RAISES (LownerError): If no column says where a sentence ends.
     """
-    lines = [line or "" for line in read_lines(path, encoding, on_error)]
-    header, delimiter = _header(next(line for line in lines if line.strip()))
+    # Cells keep the ends of their lines, because offsets count them.
+    lines = [line or "" for line in read_lines(path, encoding, on_error, keep_returns=True)]
+    header, delimiter = _header(next(line.rstrip("\r") for line in lines if line.strip()))
     rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))[1:]
     columns = _token_columns(header)
     if columns is not None and _has_tags(lines, header, delimiter):
@@ -86,7 +91,7 @@ def read_csv(
 
 
 def _row(header: Sequence[str], row: Sequence[str]) -> Dict[str, Any]:
-    values = {name: _parsed(cell) for name, cell in zip(header, row) if cell != ""}
+    values = {name: _parsed(cell) if cell != "" else None for name, cell in zip(header, row)}
     # A table with tags has the words as a text, separated by blanks.
     text = next((values[name] for name in _TEXTS if isinstance(values.get(name), str)), None)
     tags = next((values[name] for name in _SPANS if _are_texts(values.get(name))), None)
@@ -105,10 +110,16 @@ def _parsed(cell: str) -> Any:
         return value
     try:
         # pandas writes lists as Python does.
-        found = ast.literal_eval(cell)
+        found = ast.literal_eval(_commas(cell))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return cell
     return [list(one) if isinstance(one, tuple) else one for one in found] if isinstance(found, list) else found
+
+
+def _commas(cell: str) -> str:
+    """RETURNS (str): A list of numpy, which has no commas, as a list of Python."""
+    is_array = _ARRAY.fullmatch(cell)
+    return f"[{', '.join(_ITEM.findall(cell))}]" if is_array else cell
 
 
 def _sentences(path: Path, header: Sequence[str], rows: List[List[str]], columns: Tuple[int, int]) -> List[RecordT]:
