@@ -7,14 +7,14 @@ import typer
 from wasabi import msg
 
 from ..annotations import SPANS_KEY
-from ..corpus.convert import ConvertReport, load_corpus
+from ..corpus.convert import ConvertReport, stream_corpus
 from ..corpus.files import check_not_input
 from ..corpus.formats.offsets import ENDS, OFFSETS
 from ..corpus.formats.protocol import ANNOTATORS, DISCONTINUOUS
 from ..corpus.formats.schemes import SCHEMES
 from ..corpus.formats.table import READERS
 from ..corpus.tokens import ALIGNMENTS, TOKENIZERS
-from ..corpus.writers import OVERLAPS, write_corpus
+from ..corpus.writers import OVERLAPS, write_corpus, write_shards
 from ..errors import Errors, LownerError
 from ._app import lowner
 from ._util import count_of, exclusive, friendly, show_reading
@@ -58,6 +58,9 @@ def convert_cli(
     unannotated: bool = typer.Option(
         False, "--unannotated", help="The texts have no annotation; ignore all other keys of their records"
     ),
+    shard_size: int = typer.Option(
+        0, min=0, help="Write a folder of .spacy files with so many sentences each; for corpora of millions"
+    ),
     skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Skip invalid sentences, and list them"),
 ):
     """Convert a corpus, and print its detected format and what was repaired and skipped."""
@@ -77,7 +80,7 @@ def convert_cli(
             raise LownerError(Errors.LN014.format(what=what, value=value, options=names))
     check_not_input(output_path, input_path)
     report = ConvertReport()
-    docs = load_corpus(
+    docs = stream_corpus(
         input_path,
         format=format,
         scheme=scheme,
@@ -99,7 +102,11 @@ def convert_cli(
         skip_invalid=skip_invalid,
         report=report,
     )
-    dropped = write_corpus(docs, output_path, spans_key=spans_key, overlaps=overlaps)
+    if shard_size:
+        write_shards(docs, output_path, shard_size)
+        dropped = 0
+    else:
+        dropped = write_corpus(docs, output_path, spans_key=spans_key, overlaps=overlaps)
     show_reading(report, input_path)
     if dropped:
         msg.warn(f"Dropped {count_of(dropped, 'span')} that overlap longer spans")

@@ -22,6 +22,8 @@ HASHED = ["ORTH", "NORM", "LEMMA", "TAG", "DEP", "MORPH", "ENT_TYPE", "ENT_KB_ID
 
 # Number of sentences whose script decides whether spaces separate words.
 SAMPLED_SENTENCES = 200
+# Number of sentences after which a new vocabulary begins.
+VOCAB_SENTENCES = 100_000
 
 
 def to_doc(sentence: Sentence, vocab: Vocab, spans_key: str = SPANS_KEY, spaces: bool = True) -> Doc:
@@ -202,7 +204,10 @@ def _labelled(doc: Doc, key: str) -> List[LabeledSpan]:
 
 
 def to_docs(sentences: Iterable[Sentence], spans_key: str = SPANS_KEY) -> Iterator[Doc]:
-    """Convert sentences to Docs that share a vocabulary. Words in a Chinese or Japanese script get no spaces.
+    """Convert sentences to Docs. Words in a Chinese or Japanese script get no spaces.
+
+    The Docs share a vocabulary, and after `VOCAB_SENTENCES` sentences the next one, so that a long corpus needs no more
+    memory than a short one.
 
     sentences (Iterable[Sentence]): The sentences.
     spans_key (str): Key of the spans.
@@ -214,8 +219,10 @@ def to_docs(sentences: Iterable[Sentence], spans_key: str = SPANS_KEY) -> Iterat
     sentences = iter(sentences)
     first = list(islice(sentences, SAMPLED_SENTENCES))
     spaces = choose_tokenizer(word for sentence in first for word in sentence.words) == "spacy"
-    vocab = plain_vocab()
-    return (to_doc(sentence, vocab, spans_key, spaces) for sentence in chain(first, sentences))
+    for number, sentence in enumerate(chain(first, sentences)):
+        if number % VOCAB_SENTENCES == 0:
+            vocab = plain_vocab()
+        yield to_doc(sentence, vocab, spans_key, spaces)
 
 
 def write_docs(docs: Iterable[Doc], path: Path) -> None:

@@ -1,6 +1,7 @@
 """Write Docs to files for training, exchange or reading."""
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Sequence
 
@@ -41,6 +42,27 @@ def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = SPANS_KEY,
         draft.write_text("".join(lines), encoding="utf8", newline="")
     groups = [doc.spans.get(spans_key, []) for doc in docs] if render is _bio else []
     return sum(len(group) - len(filter_spans(group)) for group in groups)
+
+
+def write_shards(docs: Iterable[Doc], folder: Path, size: int) -> int:
+    """Write DocBins of a limited number of Docs each, so that a corpus of any length needs little memory.
+
+    docs (Iterable[Doc]): The Docs.
+    folder (Path): A new or empty folder. spaCy's corpus reader reads all DocBins of a folder.
+    size (int): Number of Docs per DocBin.
+    RETURNS (int): Number of DocBins.
+    RAISES (LownerError): If the folder has files, or a DocBin cannot be written.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise LownerError(Errors.LN029.format(path=folder, reason="it is not empty"))
+    docs = iter(docs)
+    number = 0
+    shard = list(islice(docs, size))
+    while shard:
+        number += 1
+        write_docs(shard, folder / f"{number:05d}.spacy")
+        shard = list(islice(docs, size))
+    return number
 
 
 def check_suffix(path: Path, *suffixes: str) -> None:

@@ -85,7 +85,7 @@ def solid_spans(docs):
 
 
 @pytest.mark.parametrize("format", NESTED)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(doc=docs())
 def test_exported_spans_are_read_back(tmp_path_factory, format, doc):
     folder = tmp_path_factory.mktemp("export")
@@ -93,7 +93,7 @@ def test_exported_spans_are_read_back(tmp_path_factory, format, doc):
 
 
 @pytest.mark.parametrize("format", FLAT)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(doc=docs(spaces=[" ", ""], nested=False))
 def test_exported_columns_are_read_back(tmp_path_factory, format, doc):
     if format == "conll" and not doc.spans["sc"]:

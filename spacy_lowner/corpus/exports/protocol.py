@@ -111,7 +111,7 @@ def exported_text(number: int, doc: Doc, spans_key: str = SPANS_KEY) -> Exported
     'Ada'
     """
     group = doc.spans.get(spans_key, [])
-    scores = numpy.ravel(group.attrs.get("scores", [])).tolist() if len(group) else []
+    scores = [round(score, 4) for score in numpy.ravel(group.attrs.get("scores", [])).tolist()] if len(group) else []
     known = scores if len(scores) == len(group) else [None] * len(group)
     spans = [
         ExportedSpan(one.start_char, one.end_char, one.start, one.end, one.label_, one.text, score)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple
@@ -99,8 +100,10 @@ def _load(path: Path) -> Any:
             types = cassis.load_dkpro_core_typesystem()
         else:
             types = cassis.load_typesystem(io.BytesIO(schema.read_bytes()))
-        # Annotations of unknown types are dropped. The type of the entities is checked later.
-        return cassis.load_cas_from_xmi(io.BytesIO(_with_view(data)), typesystem=types, lenient=True)
+        # Annotations of unknown types are dropped with a warning. The type of the entities is checked later.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return cassis.load_cas_from_xmi(io.BytesIO(_with_view(data)), typesystem=types, lenient=True)
     except OSError as error:
         read_lines(path)
         raise LownerError(Errors.LN019.format(path=path, reason=error.strerror or error)) from None

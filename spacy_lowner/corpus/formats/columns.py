@@ -21,7 +21,7 @@ _HEADER = set(
     "lemma chunk id index sentence sentence_id sent_id".split()
 )
 # Number of sentences by which columns and schemes are detected. A later tag that does not fit is an error.
-DETECTED_SENTENCES = 20_000
+DETECTED_SENTENCES = 5_000
 # Sentences whose labels are counted for the message that no scheme fits.
 COUNTED_SENTENCES = 1000
 # Names of changes in `ReadingReport.changes`.
@@ -151,7 +151,9 @@ def _detect(path: Path, sentences: List[List[Row]], column: int, layout: Layout)
 
 def _tokens(sentences: Iterable[List[Row]], size: int) -> List[List[Row]]:
     """RETURNS (List[List[Row]]): The rows of each sentence that are tokens; sentences without tokens are dropped."""
-    tokens = [drop_combined([row for row in rows if not is_comment(row, size)]) for rows in sentences]
+    tokens = [
+        drop_combined([row for row in rows if row.text[:1] != "#" or not is_comment(row, size)]) for rows in sentences
+    ]
     return [rows for rows in tokens if rows]
 
 

@@ -24,6 +24,8 @@ UNITS = {
     "crlf": "characters, CRLF as one",
     "lf": "characters, LF as two",
 }
+# Number of spans that must fit better in another way than the usual one, if nothing shows the texts of spans.
+MIN_EVIDENCE = 3
 # Names of the units in the option `--offsets`.
 OFFSETS = ("auto", TOKENS, CHARACTERS, *UNITS)
 
@@ -153,14 +155,15 @@ class Score(NamedTuple):
 
 
 def choose_counting(
-    records: Sequence[SpanText], offsets: str = "auto", ends: str = "auto", usual: str = CHARACTERS
+    records: Sequence[SpanText], offsets: str = "auto", ends: str = "auto", usual: Optional[str] = None
 ) -> Counting:
     """Choose the way of counting that fits the texts of all spans.
 
     records (Sequence[SpanText]): The records of one file.
     offsets (str): One of `OFFSETS`.
     ends (str): One of `ENDS`.
-    usual (str): The unit that the tool counts in, for spans that fit in several ways.
+    usual (Optional[str]): The unit that the tool counts in, for spans that fit in several ways; None if it is not
+        known.
     RETURNS (Counting): The one under which most spans lie inside and most texts match; of several such ones the one
         under which most white space matches too; of these the first one in the order of `candidates`.
 
@@ -168,9 +171,14 @@ def choose_counting(
     characters, ends included
     """
     # The sort is stable: the other ways keep their order.
-    countings = sorted(candidates(records, offsets, ends), key=lambda one: one.unit not in (TOKENS, usual))
+    countings = sorted(candidates(records, offsets, ends), key=lambda one: usual not in (None, one.unit))
     scores = [score_counting(records, counting) for counting in countings]
-    return countings[max(range(len(countings)), key=lambda i: (scores[i].fitting, scores[i].exact, -i))]
+    best = max(range(len(countings)), key=lambda i: (scores[i].fitting, scores[i].exact, -i))
+    has_mentions = any(span.mention is not None for record in records for span in record.spans)
+    if not has_mentions and scores[best].fitting == scores[0].fitting:
+        # A few gold spans may begin inside a word. They are no evidence of another way of counting.
+        best = best if scores[best].exact - scores[0].exact >= MIN_EVIDENCE else 0
+    return countings[best]
 
 
 def candidates(records: Iterable[SpanText], offsets: str = "auto", ends: str = "auto") -> List[Counting]:
@@ -197,7 +205,6 @@ def candidates(records: Iterable[SpanText], offsets: str = "auto", ends: str = "
         # Without the texts of spans, a span that cuts words shows that offsets are counted in another way.
         texts = [record.text or "" for record in records if record.spans]
         units += [UNITS["utf16"]] * any(max(text, default="") > "\uffff" for text in texts)
-        units += [UNITS["crlf"]] * any("\r\n" in text for text in texts)
     if offsets != "auto":
         units = [UNITS.get(offsets, offsets)]
     kinds = [False, True] if ends == "auto" else [ends == "inclusive"]

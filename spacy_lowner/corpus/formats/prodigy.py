@@ -3,7 +3,8 @@
 from typing import Any, Dict, Iterator
 
 from .doccano import RELATIONS
-from .protocol import JSONFormat, JSONOptions, fields_except, has
+from .offsets import CHARACTERS
+from .protocol import UNIT, JSONFormat, JSONOptions, fields_except, has
 from .record_groups import GROUP, UNION
 
 # Names of changes in `ReadingReport.changes`.
@@ -21,7 +22,7 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
     options.changes[RELATIONS] += len(item.get("relations") or [])
     record = fields_except(item, "answer", "relations", "options", "versions", "sessions")
     if has(item, text=str, spans=list):
-        record["spans"] = [_with_text(span, item["text"]) for span in item["spans"]]
+        record.update(spans=[_with_text(span, item["text"]) for span in item["spans"]], **{UNIT: CHARACTERS})
     if answer == "ignore" or (answer == "reject" and not item.get("_is_binary")):
         options.changes[SKIPPED] += 1
     elif not item.get("_is_binary"):

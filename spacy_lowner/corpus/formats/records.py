@@ -279,8 +279,8 @@ def _countings(path: Path, records: List[_Record], offsets: str, ends: str, chan
         _find_mentions(contents, offsets, ends, changes)
         if offsets == "auto":
             _check_ambiguity(path, group, ends)
-        usual = {record.fields.get(UNIT, CHARACTERS) for record in group}
-        countings[kind] = choose_counting(contents, offsets, ends, usual.pop() if len(usual) == 1 else CHARACTERS)
+        usual = {record.fields.get(UNIT) for record in group}
+        countings[kind] = choose_counting(contents, offsets, ends, usual.pop() if len(usual) == 1 else None)
     return countings
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..sentence import LabeledSpan
@@ -46,6 +47,8 @@ class Tag(NamedTuple):
     type: str
 
 
+# A corpus has few labels, and each is parsed several times per word.
+@lru_cache(maxsize=10_000)
 def parse_tag(label: str) -> Optional[Tag]:
     """Parse a label of any scheme.
 

@@ -1,11 +1,12 @@
 """The table of formats: detect the format of a file, and read it."""
 
 import inspect
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple
 
 from ...errors import Errors, LownerError
-from ..files import read_lines
+from ..files import stream_lines
 from ..sentence import OnErrorT, Sentence, raise_error
 from .brat import BRAT
 from .cas import CAS_JSON, XMI
@@ -96,7 +97,8 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
     for one in FORMATS:
         if one.evidence(by_suffix):
             return Detection(one.name, one.evidence(by_suffix))
-    lines = [line for line in read_lines(path, encoding, on_error) if line and line.strip()][:SAMPLED_LINES]
+    written = (line for line in stream_lines(path, encoding, on_error) if line and line.strip())
+    lines = list(islice(written, SAMPLED_LINES))
     if not lines:
         raise LownerError(Errors.LN001.format(path=path))
     sample = Sample(path, lines)
