@@ -51,6 +51,9 @@ def convert_cli(
     layer: Optional[str] = typer.Option(
         None, help="Layer, control or question with the entities, if the file has several; 'layer:feature' for UIMA"
     ),
+    annotated_labels: Optional[str] = typer.Option(
+        None, help="The labels that are annotated completely, separated by commas, if the texts lack others"
+    ),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     overlaps: str = typer.Option(
         "error", help=f"How to write overlapping spans in a format without them: {', '.join(OVERLAPS)}"
@@ -95,7 +98,8 @@ def convert_cli(
         annotators=annotators,
         annotator=annotator,
         discontinuous=discontinuous,
-        tag_names=[name.strip() for name in (tag_names or "").split(",") if name.strip()],
+        tag_names=_names(tag_names),
+        annotated_labels=None if annotated_labels is None else _names(annotated_labels),
         layer=layer,
         spans_key=spans_key,
         unannotated=unannotated,
@@ -116,6 +120,11 @@ def convert_cli(
         f"{count_of(report.sentences, 'sentence')}, {count_of(spans, 'span')} of {count_of(len(report.spans), 'type')}"
     )
     msg.good(f"{output_path}: {counts}{nested}")
+
+
+def _names(names: Optional[str]) -> List[str]:
+    """RETURNS (List[str]): The names in a list that is separated by commas."""
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 def _columns(numbers: Optional[str]) -> Optional[List[int]]:

@@ -13,8 +13,8 @@ def cache_codecs() -> None:
     for every value, several times per Doc. The scans take most of the time of reading or writing a DocBin.
 
     >>> cache_codecs()
-    >>> sorted(msgpack_encoders.get_all())
-    ['numpy']
+    >>> "numpy" in msgpack_encoders.get_all()
+    True
     """
     for registry in (msgpack_decoders, msgpack_encoders):
         setattr(registry, "get_all", partial(dict, type(registry).get_all(registry)))

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from spacy.tokens import Doc
 
@@ -16,6 +16,7 @@ from ..errors import Errors, LownerError, Warnings
 from .cleaning import clean_doc, clean_sentence
 from .docs import from_doc, read_docs, to_docs
 from .formats.table import detect_format, read_corpus
+from .partial import PartialAnnotation, is_partial, write_partial
 from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
 # Files of a folder that hold no corpus: settings of brat, type systems of UIMA, descriptions and reports.
@@ -66,6 +67,7 @@ def load_corpus(
     format: str = "auto",
     spans_key: str = SPANS_KEY,
     skip_invalid: bool = False,
+    annotated_labels: Optional[Sequence[str]] = None,
     report: Optional[ConvertReport] = None,
     **options: Any,
 ) -> List[Doc]:
@@ -75,6 +77,8 @@ def load_corpus(
     format (str): A key of `READERS`, or "auto".
     spans_key (str): Key of the spans.
     skip_invalid (bool): Whether to skip sentences that cannot be read, instead of raising an error.
+    annotated_labels (Optional[Sequence[str]]): The labels that are annotated completely, if others are not; for texts
+        that do not say it themselves.
     report (Optional[ConvertReport]): Filled in.
     options (Any): Options of the readers: scheme, word_column, label_columns, ends, offsets, encoding, lang, tokenizer,
         align, annotators, annotator, discontinuous, tag_names, layer, unannotated.
@@ -82,7 +86,7 @@ def load_corpus(
     RAISES (LownerError): If a file cannot be read; the message has the line and the fix.
     """
     settings = {"format": format, "spans_key": spans_key, "skip_invalid": skip_invalid, **options}
-    return list(stream_corpus(path, report=report, **settings))
+    return list(stream_corpus(path, annotated_labels=annotated_labels, report=report, **settings))
 
 
 def stream_corpus(
@@ -91,6 +95,7 @@ def stream_corpus(
     format: str = "auto",
     spans_key: str = SPANS_KEY,
     skip_invalid: bool = False,
+    annotated_labels: Optional[Sequence[str]] = None,
     report: Optional[ConvertReport] = None,
     **options: Any,
 ) -> Iterator[Doc]:
@@ -107,6 +112,8 @@ def stream_corpus(
         else:
             docs = _read_text_file(file, format, spans_key, on_error, report, options)
         for doc in docs:
+            if annotated_labels is not None and not is_partial(doc):
+                write_partial(doc, annotated_labels, PartialAnnotation.of(doc).rejected)
             report.sentences += 1
             spans = list(doc.spans.get(spans_key, []))
             report.spans.update(span.label_ for span in spans)

@@ -44,6 +44,12 @@ def test_records_with_partial_annotation(tmp_path):
     assert [token.ent_iob_ for token in doc] == ["B", "I", "", ""]
 
 
+def test_labels_of_a_whole_corpus_can_be_named(tmp_path):
+    (tmp_path / "a.tsv").write_text("Mira\tB-PER\nleft\tO\n")
+    (doc,) = load_corpus(tmp_path / "a.tsv", annotated_labels=["PER"])
+    assert PartialAnnotation.of(doc).labels == ["PER"]
+
+
 @pytest.mark.parametrize("suffix", [".spacy", ".jsonl"])
 def test_partial_annotation_is_kept_by_files(tmp_path, partial_doc, suffix):
     write_corpus([partial_doc], tmp_path / f"a{suffix}")

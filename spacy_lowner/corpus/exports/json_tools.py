@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Set
 from xml.sax.saxutils import quoteattr
 
 from ..files import atomic_path
@@ -66,7 +66,7 @@ def label_config(labels: Iterable[str], options: ExportOptions) -> str:
 
 
 def _write_label_studio(texts: Iterable[ExportedText], path: Path, options: ExportOptions) -> List[Path]:
-    labels = set()
+    labels: Set[str] = set()
 
     def tasks() -> Iterator[str]:
         for text in texts:

@@ -234,8 +234,8 @@ def _token_texts(tokens: List[Dict[str, Any]], text: str) -> Optional[List[str]]
     """RETURNS (Optional[List[str]]): The texts of tokens that are objects, as Prodigy and spaCy write them. None if
     they do not cover the whole text, and so cannot be used.
     """
-    bounds = [(token.get("start"), token.get("end")) for token in tokens]
-    words = [token.get("text") for token in tokens]
+    bounds: List[Tuple[Any, Any]] = [(token.get("start"), token.get("end")) for token in tokens]
+    words: List[Any] = [token.get("text") for token in tokens]
     if all(word is None for word in words) and all(are([*bound], int) for bound in bounds):
         words = [text[start:end] for start, end in bounds]
     return words if are(words, str) and all(words) and align_tokens(text, words) is not None else None
@@ -347,6 +347,7 @@ def _sentence(path: Path, record: _Record, counting: Counting, tokenizer: str, l
         for span, position in zip(content.spans, positions)
         if position is not None
     ]
+    spaces: Optional[List[bool]]
     if content.words is None or (tokenizer == "characters" and counting.unit != TOKENS and record.bounds):
         # Characters in place of the record's tokens, so that spans may begin and end inside a token.
         words, spaces, bounds = tokenize(content.text or "", tokenizer, lang)

@@ -44,14 +44,14 @@ class Column(NamedTuple):
     """The column with the types of spans.
 
     layer (str): Name of the layer.
-    index (int): Index of the column.
+    number (int): Index of the column.
 
-    >>> Column("NamedEntity", 3).index
+    >>> Column("NamedEntity", 3).number
     3
     """
 
     layer: str
-    index: int
+    number: int
 
 
 def _evidence(sample: Sample) -> str:
@@ -108,7 +108,7 @@ def find_column(path: Path, headers: Sequence[str], layer: Optional[str], change
     RAISES (LownerError): If no layer fits, or several do.
 
     >>> find_column(Path("a.tsv"), ["#T_SP=webanno.custom.Drug|dose|value"], None, Counter())
-    Column(layer='webanno.custom.Drug', index=4)
+    Column(layer='webanno.custom.Drug', number=4)
     """
     columns: Dict[str, int] = {}
     index = 3
@@ -142,7 +142,7 @@ def _sentences(lines: Sequence[Optional[str]]) -> Iterator[List[Tuple[int, List[
 
 def _values(row: Sequence[str], column: Column) -> List[_ValueT]:
     """RETURNS (List[_ValueT]): Type and number of each span at a token."""
-    cell = row[column.index] if column.index < len(row) else "_"
+    cell = row[column.number] if column.number < len(row) else "_"
     if cell in ("_", "O", ""):
         return []
     matches = [_VALUE.fullmatch(value) for value in _SEPARATOR.split(cell)]
