@@ -1,7 +1,10 @@
 """A damaged corpus is read, or refused with a coded message; nothing else happens to whoever reads it."""
 
+import base64
+import json
 import random
 import warnings
+from pathlib import Path
 
 import pytest
 import spacy
@@ -131,6 +134,29 @@ def test_mutated_text(name, tmp_path):
         read += use(path, tmp_path, skip_invalid=bool(number % 2))
     # Damages that only change words must not be refused, or the test would test nothing.
     assert 0 < read < ROUNDS
+
+
+def test_mutated_files_of_tools(tmp_path):
+    """One file of each case is damaged. The others of the case, such as a type system, stay whole."""
+    draw = random.Random(0)
+    lines = (Path(__file__).parents[1] / "data" / "formats.jsonl").read_text(encoding="utf8").splitlines()
+    read = 0
+    for number, line in enumerate(lines * 5):
+        case = json.loads(line)
+        target = draw.choice(list(case["files"]))
+        for name, content in case["files"].items():
+            path = tmp_path / str(number) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = content.encode("utf8") if isinstance(content, str) else base64.b64decode(content["base64"])
+            path.write_bytes(mutate(data, draw) if name == target else data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                load_corpus(tmp_path / str(number) / case["input"], **case.get("options", {}))
+                read += 1
+            except LownerError as error:
+                assert error.code, case["name"]
+    assert 0 < read < 5 * len(lines)
 
 
 def test_mutated_docbin(tmp_path):

@@ -172,8 +172,11 @@ def _spans(path: Path, cas: Any, layer: str, feature: str, report: ReadingReport
         raise LownerError(Errors.LN180.format(path=path, layer=layer, names=names, example=next(iter(filled), "value")))
     for annotation in annotations:
         label = getattr(annotation, feature, None)
+        begin, end = annotation.begin, annotation.end
+        if not isinstance(begin, int) or not isinstance(end, int):
+            raise LownerError(Errors.LN177.format(path=path, reason=f"an annotation from {begin!r} to {end!r}"))
         if label:
-            yield annotation.begin, annotation.end, label
+            yield begin, end, label
         else:
             report.changes[NO_TYPE] += 1
 
@@ -181,7 +184,8 @@ def _spans(path: Path, cas: Any, layer: str, feature: str, report: ReadingReport
 def _bounds(cas: Any, kind: str) -> List[Tuple[int, int]]:
     if not cas.typesystem.contains_type(kind):
         return []
-    return sorted((one.begin, one.end) for one in cas.select(kind) if one.begin < one.end)
+    pairs = [(one.begin, one.end) for one in cas.select(kind)]
+    return sorted((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int) and a < b)
 
 
 def _sentences(cas: Any, text: str, spans: List[Tuple[int, int, str]]) -> List[Tuple[int, int]]:

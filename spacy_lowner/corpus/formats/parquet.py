@@ -37,10 +37,11 @@ def read_parquet(path: Path, *, tag_names: Sequence[str] = (), **options: Any) -
         raise LownerError(Errors.LN010.format(path=path))
     try:
         table = parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise LownerError(Errors.LN177.format(path=path, reason=str(error).splitlines()[0])) from None
+        rows = table.to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise LownerError(Errors.LN177.format(path=path, reason=str(error).partition("\n")[0])) from None
     names = tag_names or _tag_names((table.schema.metadata or {}).get(_METADATA, b"{}"))
-    return read_records(path, items=_items(table.to_pylist()), tag_names=names, **options)
+    return read_records(path, items=_items(rows), tag_names=names, **options)
 
 
 def _items(rows: List[Dict[str, Any]]) -> List[RecordT]:

@@ -138,7 +138,7 @@ def read_records(
         items = list(load_items(path, encoding, on_error, lambda value: any(one.evidence(value) for one in formats)))
     kept = _gold_records(path, items, spans_key, json_format, options, on_error)
     kept = merge_groups(kept, annotators, annotator, report.changes)
-    _decode_tags(path, kept, report)
+    kept = _decode_tags(path, kept, report, on_error)
     if not kept:
         return
     if not unannotated:
@@ -247,25 +247,33 @@ def _spaces(text: str, bounds: Optional[List[Tuple[int, int]]], changes: Counter
     return None if bounds is None else [text[end : end + 1].isspace() for _, end in bounds]
 
 
-def _decode_tags(path: Path, records: List[_Record], report: ReadingReport) -> None:
-    """Convert the tags of all records to spans, in the scheme of the whole file."""
-    tagged = [record for record in records if record.tags is not None]
-    if not tagged:
-        return
-    scheme = detect_scheme(record.tags or [] for record in tagged) or "bio"
-    report.scheme = scheme
-    for record in tagged:
-        tags = record.tags or []
-        if not are(tags, str) or len(tags) != len(record.content.words or ()):
-            problem = f"{len(tags)} tags for {len(record.content.words or ())} tokens"
-            raise LownerError(bad_record(path, record.where, problem, "Give each token a tag"))
-        try:
-            spans, repaired = decode_tags(tags, scheme)
-        except KeyError as error:
-            problem = f"the tag {error.args[0]!r}, which is not of the scheme {scheme}"
-            raise LownerError(bad_record(path, record.where, problem, "Correct it")) from None
-        record.content.spans = [RawSpan(*span) for span in spans]
-        report.repaired_tags += repaired
+def _decode_tags(path: Path, records: List[_Record], report: ReadingReport, on_error: OnErrorT) -> List[_Record]:
+    """RETURNS (List[_Record]): The records, with spans in place of tags, in the scheme of the whole file."""
+    kept = []
+    for record in records:
+        size = len(record.content.words or ())
+        if record.tags is None or (are(record.tags, str) and len(record.tags) == size):
+            kept.append(record)
+        else:
+            problem = f"tags that are not one text per token ({size} tokens)"
+            on_error(LownerError(bad_record(path, record.where, problem, "Give each token a tag")))
+    tagged = [record.tags for record in kept if record.tags is not None]
+    scheme = detect_scheme(tagged) or "bio"
+    report.scheme = scheme if tagged else ""
+    return [record for record in kept if record.tags is None or _decoded(path, record, scheme, report, on_error)]
+
+
+def _decoded(path: Path, record: _Record, scheme: str, report: ReadingReport, on_error: OnErrorT) -> bool:
+    """RETURNS (bool): Whether the tags of a record are of the scheme, and its spans are set."""
+    try:
+        spans, repaired = decode_tags(record.tags or [], scheme)
+    except KeyError as error:
+        problem = f"the tag {error.args[0]!r}, which is not of the scheme {scheme}"
+        on_error(LownerError(bad_record(path, record.where, problem, "Correct it")))
+        return False
+    record.content.spans = [RawSpan(*span) for span in spans]
+    report.repaired_tags += repaired
+    return True
 
 
 def _countings(path: Path, records: List[_Record], offsets: str, ends: str, changes: Counter) -> Dict[KindT, Counting]:

@@ -29,6 +29,13 @@ _TAG = re.compile(r"O|[BIESLUMbieslum]-\S+")
 
 
 def _evidence(sample: Sample) -> str:
+    try:
+        return _evidence_of_table(sample)
+    except csv.Error:
+        return ""
+
+
+def _evidence_of_table(sample: Sample) -> str:
     header, delimiter = _header(sample.lines[0] if sample.lines else "")
     if header and _token_columns(header) is not None and _has_tags(sample.lines, header, delimiter):
         return "a header with columns of words and tags"
@@ -76,12 +83,15 @@ def read_csv(
     on_error (OnErrorT): Called with the error of each bad row.
     options (Any): Other options of `read_records`.
     RETURNS (Iterator[Sentence]): The sentences.
-    RAISES (LownerError): If no column says where a sentence ends.
+    RAISES (LownerError): If the file is not CSV, or no column says where a sentence ends.
     """
     # Cells keep the ends of their lines, because offsets count them.
     lines = [line or "" for line in read_lines(path, encoding, on_error, keep_returns=True)]
     header, delimiter = _header(next(line.rstrip("\r") for line in lines if line.strip()))
-    rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))[1:]
+    try:
+        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))[1:]
+    except csv.Error as error:
+        raise LownerError(Errors.LN177.format(path=path, reason=f"not CSV ({error})")) from None
     columns = _token_columns(header)
     if columns is not None and _has_tags(lines, header, delimiter):
         items = _sentences(path, header, rows, columns)

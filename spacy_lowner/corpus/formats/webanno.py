@@ -167,6 +167,9 @@ def _sentence(
             words.append(_ESCAPED.sub(r"\1", row[2]))
             bounds.append((start, end))
         parts.append((start, end, values))
+    if not words:
+        problem = "parts of a token without the token"
+        raise LownerError(bad_record(path, where, problem, "Correct the lines"))
     spans = [(LabeledSpan(*span), True) for span in _spans(parts, are_tags, aligner.report.changes)]
     text, moved_bounds, spans = _text(words, bounds, spans)
     if characters:
