@@ -188,6 +188,11 @@ class Errors(metaclass=MessageCatalogue):
         "The pipe {pipe!r} of the source does not fit the target: {reason}. Start from a source with the same encoder "
         "and the same model settings."
     )
+    LN182 = "{path}: the open source is missing from the package. Install spacy-lowner again."
+    LN183 = (
+        "{pipe}: the open source belongs to the packaged encoder, and this pipe has another one. Set paths.source to "
+        "an empty string or to a source with this encoder."
+    )
     LN046 = "{path} is not a trained pipeline: {reason}. Name the folder of one, or an installed package."
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
     LN048 = (

@@ -2,11 +2,11 @@
 
 import warnings
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 import numpy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
@@ -379,22 +379,48 @@ class KnowFREESpanCategorizer(LabelledPipe):
         return numpy.asarray(cells, dtype="int32").reshape(-1, 4)
 
     def _judged_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
-        """List the spans that were judged one by one: gold and rejected ones in Docs without annotation of their label.
+        """List the spans that were judged one by one, in Docs without annotation of their label.
+
+        These are gold and rejected spans. With flat decoding, spans never overlap, so a gold span of one label also
+        judges all spans that overlap it, for all labels.
 
         examples (Sequence[Example]): The batch.
         RETURNS (numpy.ndarray): Rows as of `_gold_cells`. Shape: (spans, 4)
         """
         columns = {label: i for i, label in enumerate(self.labels)}
-        cells = []
+        cells = [numpy.zeros((0, 4), dtype="int32")]
         for row, example in enumerate(examples):
             partial = PartialAnnotation.of(example.reference)
-            spans = [] if partial.is_complete else [*aligned_spans(example, self.key), *rejected_spans(example)]
-            cells += [
-                (row, span.start, len(span) - 1, columns[span.label_])
-                for span in spans
-                if span.label_ in columns and len(span) <= self.cfg["width"] and not partial.judges(span.label_)
-            ]
-        return numpy.asarray(cells, dtype="int32").reshape(-1, 4)
+            if partial.is_complete:
+                continue
+            hidden = [column for label, column in columns.items() if not partial.judges(label)]
+            gold = aligned_spans(example, self.key)
+            single = [span for span in [*gold, *rejected_spans(example)] if columns.get(span.label_) in hidden]
+            pairs = [(span.start, len(span) - 1, columns[span.label_]) for span in single]
+            if self.flat:
+                pairs += [
+                    (start, extra, column)
+                    for start, extra in self._overlapping(gold, len(example.predicted))
+                    for column in hidden
+                ]
+            kept = [(row, *pair) for pair in dict.fromkeys(pairs) if pair[1] < self.cfg["width"]]
+            cells.append(numpy.asarray(kept, dtype="int32").reshape(-1, 4))
+        return numpy.concatenate(cells)
+
+    def _overlapping(self, spans: Sequence[Span], length: int) -> Set[Tuple[int, int]]:
+        """List the cells of a Doc that share a word with some span.
+
+        spans (Sequence[Span]): The spans.
+        length (int): Number of words of the Doc.
+        RETURNS (Set[Tuple[int, int]]): First word, and length - 1.
+        """
+        width = self.cfg["width"]
+        return {
+            (start, end - start - 1)
+            for span in spans
+            for start in range(max(0, span.start - width + 1), span.end)
+            for end in range(max(start, span.start) + 1, min(start + width, length) + 1)
+        }
 
     def _embed_labels(self, descriptions: Optional[Dict[str, str]]) -> Optional[numpy.ndarray]:
         if not self.cfg["label_semantics"]:

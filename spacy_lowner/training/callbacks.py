@@ -16,6 +16,7 @@ from ..models.transfer import copy_tok2vec, encoder_of, transformer_of
 from ..types import HasInputEmbeddings, HasListeners, StartsFrom
 from .bfloat16 import InBfloat16, computes_in_bfloat16
 from .length_batching import ByLength
+from .open_source import OPEN, start_from_open
 
 
 def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = None) -> Callable[[Language], Language]:
@@ -25,7 +26,8 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
     (its method `start_from`), so that a source with other labels helps as well. A pipe with its own encoder
     (`contrast_ner`) that the source does not have gets the encoder of the source's transformer.
 
-    path (Optional[str]): The source: a folder or the name of an installed package. Null or empty changes nothing.
+    path (Optional[str]): The source: "open" for the packaged one (`training.open_source`), a folder, or the name of an
+        installed package. Null or empty changes nothing.
     pipes (Optional[List[str]]): Names of the pipes to start from the source. By default every pipe that can.
     RETURNS (Callable[[Language], Language]): The callback. It raises a LownerError if the source is not a pipeline,
         if it has nothing for a pipe, or if the sizes of the weights differ.
@@ -39,6 +41,8 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
     def start_from(nlp: Language) -> Language:
         if not path:
             return nlp
+        if path == OPEN:
+            return start_from_open(nlp, pipes)
         source = load_pipeline(path)
         wanted = nlp.pipe_names if pipes is None else pipes
         copied = [name for name in wanted if name in nlp.pipe_names and _start_pipe(source, nlp, name)]

@@ -1,0 +1,161 @@
+"""The open source: encoder and span head that were trained on open-licence corpora and ship with the package.
+
+The file holds low-rank updates of the packaged encoder and the head in half precision:
+
+    W = W_0 + B A        linear layers of the encoder
+    w = w_0 + d          its other weights that training changed
+    head                 all weights of the span head, with a row and a description per type of the corpora
+"""
+
+import hashlib
+import json
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy_transformers.layers import TransformerModel
+from torch import Tensor
+
+from ..corpus.files import atomic_path
+from ..errors import Errors, LownerError
+from ..models.hf.shim import loaded_module
+from ..models.transfer import encoder_of
+from ..nn.knowfree import KnowFREEHead
+from ..types import StartsFrom
+
+# The name under which the source is chosen: `paths.source = "open"`.
+OPEN = "open"
+ASSET = files("spacy_lowner.assets") / "open_source.safetensors"
+# A layer of BERT that spans do not use.
+_UNUSED = "pooler."
+# Prefixes of the tensors in the file.
+_HEAD, _A, _B, _DELTA = "head.", "a.", "b.", "d."
+
+
+class OpenSource(NamedTuple):
+    """The trained weights.
+
+    updates (Dict[str, Tensor]): What is added to the weights of the packaged encoder, by name.
+    head (KnowFREEHead): The head. Its rows are those of the corpora's types.
+    encoder (str): Fingerprint of the encoder that the updates belong to.
+    metadata (Dict[str, Any]): Corpora with licences, types with descriptions, and settings of training.
+    """
+
+    updates: Dict[str, Tensor]
+    head: KnowFREEHead
+    encoder: str
+    metadata: Dict[str, Any]
+
+
+def fingerprint(encoder: torch.nn.Module) -> str:
+    """Identify a pretrained encoder by its word embeddings, which the source does not change.
+
+    encoder (torch.nn.Module): The encoder.
+    RETURNS (str): A checksum.
+
+    >>> fingerprint(torch.nn.Embedding(2, 1, _weight=torch.zeros(2, 1)))[:8]
+    'af5570f5'
+    """
+    weights = next(one.weight for one in encoder.modules() if isinstance(one, torch.nn.Embedding))
+    return hashlib.sha256(weights.detach().float().cpu().numpy().tobytes()).hexdigest()
+
+
+def load_open_source(path: Optional[Path] = None) -> OpenSource:
+    """Read the open source.
+
+    path (Optional[Path]): A file of `save_open_source`; by default the packaged one.
+    RETURNS (OpenSource): The weights.
+    RAISES (LownerError): If the file is missing.
+    """
+    with as_file(ASSET) as packaged:
+        path = path or packaged
+        if not path.is_file():
+            raise LownerError(Errors.LN182.format(path=path))
+        with safe_open(str(path), framework="pt") as file:
+            metadata = json.loads(file.metadata()["open_source"])
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+    updates = {name[len(_DELTA) :]: one for name, one in tensors.items() if name.startswith(_DELTA)}
+    for name in tensors:
+        if name.startswith(_A):
+            layer = name[len(_A) :]
+            updates[layer] = tensors[f"{_B}{layer}"] @ tensors[name]
+    head = KnowFREEHead.from_settings(**metadata["head"])
+    head.load_state_dict({name[len(_HEAD) :]: one for name, one in tensors.items() if name.startswith(_HEAD)})
+    return OpenSource(updates, head, metadata["encoder"], metadata)
+
+
+def save_open_source(
+    trained: torch.nn.Module, pretrained: torch.nn.Module, head: KnowFREEHead, path: Path, *, rank: int, about: Dict
+) -> None:
+    """Write a trained encoder and head as the open source.
+
+    trained (torch.nn.Module): The encoder after training.
+    pretrained (torch.nn.Module): The same encoder before it.
+    head (KnowFREEHead): The trained head.
+    path (Path): The file.
+    rank (int): Rank of the updates of linear layers. Each one is cut to its largest singular values.
+    about (Dict): Corpora, licences, types and settings, which are kept in the file.
+    RAISES (LownerError): If the file cannot be written.
+    """
+    before = pretrained.state_dict()
+    tensors = {f"{_HEAD}{name}": one for name, one in head.state_dict().items()}
+    for name, weight in trained.state_dict().items():
+        delta = (weight - before[name]).float() if weight.is_floating_point() else torch.zeros(1)
+        if not delta.any() or name.startswith(_UNUSED):
+            continue
+        if delta.dim() == 2 and min(delta.shape) > rank:
+            u, s, v = torch.linalg.svd(delta, full_matrices=False)
+            root = s[:rank].sqrt()
+            tensors[f"{_B}{name}"], tensors[f"{_A}{name}"] = u[:, :rank] * root, root[:, None] * v[:rank]
+        else:
+            tensors[f"{_DELTA}{name}"] = delta
+    halves = {name: one.half().contiguous().cpu() for name, one in tensors.items()}
+    metadata = {**about, "head": head.settings, "encoder": fingerprint(pretrained), "rank": rank}
+    with atomic_path(path) as draft:
+        draft.write_bytes(save(halves, metadata={"open_source": json.dumps(metadata, ensure_ascii=False)}))
+
+
+def start_from_open(nlp: Language, pipes: Optional[List[str]] = None, path: Optional[Path] = None) -> Language:
+    """Copy the open source into a new pipeline.
+
+    nlp (Language): The pipeline, initialized. All encoders in it get the updates, and each `knowfree_spancat` the head.
+    pipes (Optional[List[str]]): Names of the pipes; by default all.
+    path (Optional[Path]): A file of `save_open_source`; by default the packaged one.
+    RETURNS (Language): The pipeline.
+    RAISES (LownerError): If a pipe has another encoder or another size of head, or nothing can be copied.
+    """
+    source = load_open_source(path)
+    names = [name for name in nlp.pipe_names if pipes is None or name in pipes]
+    copied = [name for name in names if _start_pipe(nlp.get_pipe(name), name, source)]
+    if not copied:
+        raise LownerError(Errors.LN044.format(path=OPEN, pipe=", ".join(names), pipes="transformer, knowfree_spancat"))
+    return nlp
+
+
+def _start_pipe(pipe: Any, name: str, source: OpenSource) -> bool:
+    """RETURNS (bool): Whether something was copied."""
+    if not isinstance(pipe, TrainablePipe):
+        return False
+    encoder = pipe.model.transformer if isinstance(pipe.model, TransformerModel) else encoder_of(pipe.model)
+    if encoder is not None:
+        if fingerprint(encoder) != source.encoder:
+            raise LownerError(Errors.LN183.format(pipe=name))
+        weights = encoder.state_dict()
+        with torch.no_grad():
+            for layer, update in source.updates.items():
+                weights[layer] += update.to(weights[layer])
+    head = loaded_module(pipe.model.get_ref("torch")) if "torch" in pipe.model.ref_names else None
+    if isinstance(head, KnowFREEHead):
+        try:
+            head.start_from(source.head)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise LownerError(Errors.LN045.format(pipe=name, reason=reason)) from error
+    if isinstance(pipe, StartsFrom):
+        pipe.weights_changed()
+    return encoder is not None or isinstance(head, KnowFREEHead)
