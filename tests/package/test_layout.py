@@ -27,7 +27,7 @@ ALLOWED = {
     "nn": set(),
     "scorers": {"corpus"},
     "models": {"nn"} | EVERYONE,
-    "training": {"models"} | EVERYONE,
+    "training": {"models", "nn"} | EVERYONE,
     "llm": set(EVERYONE),
     "reasoning": {"llm"} | EVERYONE,
     "pipeline": {"training", "models", "nn", "scorers", "llm", "reasoning"} | EVERYONE,
