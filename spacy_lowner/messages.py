@@ -193,6 +193,7 @@ class Errors(metaclass=MessageCatalogue):
         "{pipe}: the open source belongs to the packaged encoder, and this pipe has another one. Set paths.source to "
         "an empty string or to a source with this encoder."
     )
+    LN184 = 'An open pipeline needs types with a description each, such as {{"drug": "name of a medicine"}}.'
     LN046 = "{path} is not a trained pipeline: {reason}. Name the folder of one, or an installed package."
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
     LN048 = (

@@ -34,8 +34,20 @@ ALLOWED = {
     "knowledge": {"llm"} | EVERYONE,
     "confusion": {"llm"} | EVERYONE,
     "augment": {"models", "training"} | EVERYONE,
+    "source": {"pipeline", "training"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "cli": {"report", "knowledge", "confusion", "reasoning", "llm", "augment", "pipeline", "models", "scorers"}
+    "cli": {
+        "report",
+        "source",
+        "knowledge",
+        "confusion",
+        "reasoning",
+        "llm",
+        "augment",
+        "pipeline",
+        "models",
+        "scorers",
+    }
     | EVERYONE,
 }
 

@@ -12,16 +12,21 @@ PUBLIC = {
     "corpus": [
         "ConvertReport",
         "CorpusStatistics",
+        "ExportOptions",
         "LabeledSpan",
+        "PartialAnnotation",
         "Sentence",
         "describe_corpus",
+        "export_corpus",
         "load_corpus",
         "read_docs",
         "sample_shots",
         "sample_size",
         "split_docs",
+        "stream_corpus",
         "write_corpus",
         "write_docs",
+        "write_partial",
     ],
     "knowledge": ["Report", "explain_entities", "extend_corpus", "load_tagger", "read_label_map"],
     "llm": [
@@ -78,6 +83,7 @@ PUBLIC = {
         "run_grid",
         "tune_threshold",
     ],
+    "source": ["open_pipeline"],
     "training": ["GroupedAdam", "create_fast_training", "create_grouped_adam", "create_start_from"],
 }
 

@@ -1,0 +1,5 @@
+from .untrained import open_pipeline
+
+__all__ = [
+    "open_pipeline",
+]
