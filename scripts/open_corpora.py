@@ -1,4 +1,4 @@
-"""Make the training data of the open source: one corpus of many, in which only the types of the origin are annotated.
+"""Make the training data of a source: one corpus of many, in which only the types of the origin are annotated.
 
     python scripts/open_corpora.py OPEN_DATA corpus/open --tests corpus/crossner/ai/test.spacy …
 

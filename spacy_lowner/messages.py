@@ -49,8 +49,8 @@ class Errors(metaclass=MessageCatalogue):
     LN012 = "{path}: all {count} sentences are invalid, and nothing was written. The first error: {first}"
     LN013 = (
         "{path}, {where}: the span {start}-{end} ({label}, {text!r}) does not begin and end at token boundaries. "
-        "Correct its offsets, move it to whole tokens with <align> (contract, expand), or skip the text with "
-        "<skip_invalid>."
+        "Correct its offsets, move it to whole tokens with <align> (contract, expand), split words into characters "
+        "with <tokenizer> (characters), or skip the text with <skip_invalid>."
     )
     LN014 = "Unknown {what}: {value!r}. Choose one of: {options}."
     LN015 = "{path}: cannot be read as a DocBin: {reason}. Make one with: python -m spacy lowner convert."
@@ -104,6 +104,21 @@ class Errors(metaclass=MessageCatalogue):
     LN173 = (
         "{path}: no Doc has spans under the key {spans_key!r}, nor doc.ents (keys: {others}). Name the key with "
         "<spans_key>."
+    )
+    LN185 = "{path}: nothing is annotated by {annotator!r} (annotators: {names}). Name another one with <annotator>."
+    LN186 = (
+        "{path}: the tags under {key!r} are numbers, and the file does not name them. Give the names in the order of "
+        "the numbers with <tag_names>."
+    )
+    LN187 = (
+        "{path}: column {column} holds chunks such as B-NP, and no column holds entities. Name a column with "
+        "<label_columns>."
+    )
+    LN189 = "{path}: a part of its data cannot be read ({problem}). Write one list of literal pairs per file."
+    LN190 = "{path}: it is an archive. Unpack it, and name the folder."
+    LN188 = (
+        "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
+        "would look like words outside all entities. Write .spacy or .jsonl."
     )
     LN174 = "{path}: no record is of the format {format} ({title}). Name another one with <format>."
     LN175 = (
@@ -188,12 +203,10 @@ class Errors(metaclass=MessageCatalogue):
         "The pipe {pipe!r} of the source does not fit the target: {reason}. Start from a source with the same encoder "
         "and the same model settings."
     )
-    LN182 = "{path}: the open source is missing from the package. Install spacy-lowner again."
     LN183 = (
-        "{pipe}: the open source belongs to the packaged encoder, and this pipe has another one. Set paths.source to "
-        "an empty string or to a source with this encoder."
+        "{path} belongs to another encoder than that of {pipe}. Set paths.encoder to the encoder of the source, or "
+        "paths.source to another source."
     )
-    LN184 = 'An open pipeline needs types with a description each, such as {{"drug": "name of a medicine"}}.'
     LN046 = "{path} is not a trained pipeline: {reason}. Name the folder of one, or an installed package."
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
     LN048 = (
@@ -436,6 +449,8 @@ class Warnings(metaclass=MessageCatalogue):
         "{name}: {count} Doc(s) are annotated only partially and skipped. knowfree_spancat learns from such Docs; for "
         "other pipes, spans that nobody judged would be negatives."
     )
+    LN122 = "{path}: the option(s) {names} have no effect on the format {format}."
+    LN123 = "max_pieces = {size}, but the encoder reads {limit} word pieces: windows have that many."
     LN140 = (
         "The installed version of {package} cannot limit the time of headers: a server that sends them byte by byte "
         "can delay an answer beyond the timeout. Install another version of openai."

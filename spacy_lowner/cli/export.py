@@ -11,10 +11,10 @@ from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.exports.protocol import ExportOptions
 from ..corpus.exports.table import EXPORTERS, export_corpus
 from ..corpus.files import check_not_input
-from ..corpus.writers import OVERLAPS
+from ..corpus.writers import OVERLAPS, check_complete
 from ..errors import Errors, LownerError
 from ._app import lowner
-from ._util import count_of, exclusive, friendly
+from ._util import count_of, exclusive, friendly, show_reading
 
 
 @lowner.command("export")
@@ -39,9 +39,13 @@ def export_cli(
             raise LownerError(Errors.LN014.format(what=what, value=value, options=", ".join(options)))
     check_not_input(output_path, input_path)
     report = ConvertReport()
-    docs = load_corpus(input_path, spans_key=spans_key, unannotated=True, report=report)
+    # Texts without annotation get suggestions, but are not finished.
+    docs = load_corpus(input_path, spans_key=spans_key, unannotated=not gold, report=report)
+    if gold:
+        check_complete(docs, output_path, EXPORTERS[format].title)
     choices = ExportOptions(gold, model_version, control, field, overlaps)
     written = export_corpus(docs, output_path, format, spans_key=spans_key, options=choices)
+    show_reading(report, input_path)
     kind = "annotated" if gold else "suggested"
     spans = count_of(sum(report.spans.values()), f"{kind} span")
     msg.good(f"{output_path}: {count_of(report.sentences, 'text')}, {spans} for {EXPORTERS[format].title}")

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import warnings
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +16,7 @@ from ..annotations import EXTENSION_KEY, SPANS_KEY
 from ..errors import Errors, LownerError, Warnings
 from .cleaning import clean_doc, clean_sentence
 from .docs import from_doc, read_docs, to_docs
-from .formats.table import detect_format, read_corpus
+from .formats.table import detect_format, read_corpus, unused_options
 from .partial import PartialAnnotation, is_partial, write_partial
 from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
@@ -25,6 +26,21 @@ NO_CORPUS = re.compile(
     r"|(readme|licen[cs]e|changelog|citation|notice)(\..*)?|.*\.md",
     re.IGNORECASE,
 )
+
+
+# Options whose value has an effect on some formats only. Without effect, a value other than these is reported.
+_SPECIAL: Dict[str, Any] = {
+    "annotator": None,
+    "annotators": "newest",
+    "discontinuous": "skip",
+    "ends": "auto",
+    "label_columns": None,
+    "layer": None,
+    "offsets": "auto",
+    "scheme": None,
+    "tag_names": [],
+    "word_column": None,
+}
 
 
 @dataclass
@@ -113,7 +129,8 @@ def stream_corpus(
             docs = _read_text_file(file, format, spans_key, on_error, report, options)
         for doc in docs:
             if annotated_labels is not None and not is_partial(doc):
-                write_partial(doc, annotated_labels, PartialAnnotation.of(doc).rejected)
+                write_partial(doc, [label.strip() for label in annotated_labels], PartialAnnotation.of(doc).rejected)
+                doc.set_ents(list(doc.ents), default="missing")
             report.sentences += 1
             spans = list(doc.spans.get(spans_key, []))
             report.spans.update(span.label_ for span in spans)
@@ -159,11 +176,17 @@ def _read_docbin(path: Path, spans_key: str, on_error: OnErrorT, report: Convert
 def _read_text_file(
     path: Path, format: str, spans_key: str, on_error: OnErrorT, report: ConvertReport, options: Dict[str, Any]
 ) -> Iterator[Doc]:
+    if path.is_file() and zipfile.is_zipfile(path):
+        raise LownerError(Errors.LN190.format(path=path))
     if format == "auto":
         # The reader reports lines that cannot be decoded, so that each one is reported once.
         on_bad_line = raise_error if on_error is raise_error else _ignore
         format, report.reason = detect_format(path, options.get("encoding", "utf8"), on_bad_line)
     report.formats[format] += 1
+    unused = [name for name in unused_options(format, options) if options[name] != _SPECIAL.get(name, options[name])]
+    if unused:
+        names = ", ".join(f"<{name}>" for name in unused)
+        warnings.warn(Warnings.LN122.format(path=path, names=names, format=format))
     sentences = read_corpus(path, format, on_error=on_error, report=report.reading, spans_key=spans_key, **options)
     yield from to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
 

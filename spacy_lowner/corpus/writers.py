@@ -1,6 +1,7 @@
 """Write Docs to files for training, exchange or reading."""
 
 import json
+import shutil
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Sequence
@@ -11,11 +12,12 @@ from spacy.util import filter_spans
 from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 from .docs import from_doc, write_docs
-from .files import atomic_path
+from .files import atomic_path, write_error
 from .formats.columns import SKIPPED
 from .formats.keys import ANNOTATED_LABELS, EXTENSIONS, EXTENSIONS_SOURCE, REJECTED
 from .formats.markup import render_markup
 from .formats.schemes import encode_tags
+from .partial import is_partial
 from .sentence import LabeledSpan
 
 OVERLAPS = ("error", "drop")
@@ -37,6 +39,8 @@ def write_corpus(docs: Iterable[Doc], path: Path, *, spans_key: str = SPANS_KEY,
         return 0
     check_suffix(path)
     render = WRITERS[path.suffix]
+    if render is not _jsonl:
+        check_complete(docs, path, path.suffix)
     lines = [render(doc, index, spans_key, overlaps) for index, doc in enumerate(docs, 1)]
     with atomic_path(path) as draft:
         draft.write_text("".join(lines), encoding="utf8", newline="")
@@ -53,16 +57,44 @@ def write_shards(docs: Iterable[Doc], folder: Path, size: int) -> int:
     RETURNS (int): Number of DocBins.
     RAISES (LownerError): If the folder has files, or a DocBin cannot be written.
     """
+    if folder.suffix:
+        raise LownerError(
+            Errors.LN014.format(what="suffix of the output", value=folder.suffix, options="none, a folder")
+        )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise LownerError(Errors.LN029.format(path=folder, reason="it is not empty"))
     docs = iter(docs)
     number = 0
-    shard = list(islice(docs, size))
-    while shard:
-        number += 1
-        write_docs(shard, folder / f"{number:05d}.spacy")
+    # Written next to the folder, so that an error or interruption leaves no part of a corpus under its name.
+    draft = folder.with_name(f".{folder.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
         shard = list(islice(docs, size))
+        while shard:
+            number += 1
+            write_docs(shard, draft / f"{number:05d}.spacy")
+            shard = list(islice(docs, size))
+        if folder.is_dir():
+            folder.rmdir()
+        draft.rename(folder)
+    except OSError as error:
+        raise write_error(folder, error) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return number
+
+
+def check_complete(docs: Iterable[Doc], path: Path, format: str) -> None:
+    """Refuse partially annotated Docs for a format that cannot hold the judgements.
+
+    docs (Iterable[Doc]): The Docs.
+    path (Path): The output, for the message.
+    format (str): The format, for the message.
+    RAISES (LownerError): If a Doc is annotated partially.
+    """
+    count = sum(map(is_partial, docs))
+    if count:
+        raise LownerError(Errors.LN188.format(path=path, count=count, format=format))
 
 
 def check_suffix(path: Path, *suffixes: str) -> None:

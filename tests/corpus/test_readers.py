@@ -225,7 +225,7 @@ BAD = [
     ('{"tokens": ["a"], "spaces": [true, false]}\n', "a.jsonl", {}, "'spaces' must hold"),
     ('{"text": "a", "categories": ["x"]}\n', "a.jsonl", {}, "'categories' must be an object"),
     ('{"tokens": ["a"], "ner_tags": ["B-X", "O"]}\n', "a.jsonl", {}, "tags that are not one text or number per token"),
-    ('{"tokens": ["a"], "ner_tags": [3]}\n', "a.jsonl", {}, "tags that are numbers, without their names"),
+    ('{"tokens": ["a"], "ner_tags": [3]}\n', "a.jsonl", {}, "LN186.*numbers"),
     ('{"tokens": ["a"], "spans": 5}\n', "a.jsonl", {}, "line 1: 'spans' is '5', not a list of spans"),
     ('{"text": "a \\ud800"}\n', "a.jsonl", {}, "line 1: half of a pair of surrogates"),
     ('[\n {"text": "a"},\n {"text" "b"}\n]', "a.json", {}, "line 3: not JSON"),

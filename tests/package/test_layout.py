@@ -34,7 +34,6 @@ ALLOWED = {
     "knowledge": {"llm"} | EVERYONE,
     "confusion": {"llm"} | EVERYONE,
     "augment": {"models", "training"} | EVERYONE,
-    "source": {"pipeline", "training"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
     "cli": {
         "report",

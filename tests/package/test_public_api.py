@@ -83,7 +83,6 @@ PUBLIC = {
         "run_grid",
         "tune_threshold",
     ],
-    "source": ["open_pipeline"],
     "training": ["GroupedAdam", "create_fast_training", "create_grouped_adam", "create_start_from"],
 }
 

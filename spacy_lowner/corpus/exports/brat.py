@@ -13,6 +13,8 @@ _NOT_IN_TYPES = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def _write(texts: Iterable[ExportedText], path: Path, options: ExportOptions) -> List[Path]:
+    if path.is_dir() and any(path.iterdir()):
+        raise LownerError(Errors.LN029.format(path=path, reason="it is not empty"))
     types: Dict[str, str] = {}
     written: List[Path] = []
     for text in texts:

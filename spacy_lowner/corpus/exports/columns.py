@@ -29,6 +29,9 @@ def _conll(text: ExportedText, options: ExportOptions) -> str:
 
 def _conllu(text: ExportedText, options: ExportOptions) -> str:
     _check_tokens(text, "CoNLL-U")
+    for span in text.spans:
+        if set(span.label) & set("|\t\n"):
+            raise LownerError(Errors.LN034.format(label=span.label, index=text.number, format="CoNLL-U"))
     tags = encode_tags(len(text.tokens), flat_spans(text, options, "CoNLL-U"))
     lines = [f"# sent_id = {text.number}", f"# text = {' '.join(text.text.split())}"]
     for i, (token, tag) in enumerate(zip(text.tokens, tags), 1):

@@ -2,13 +2,14 @@
 
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from .label_studio import PREDICTIONS, UNANNOTATED
+from .changes import PREDICTIONS, UNANNOTATED
 from .protocol import JSONFormat, JSONOptions, fields_except, has
 from .record_annotations import lists_to_objects
 from .record_groups import ANNOTATOR, GROUP, TIME
 
 # Names of changes in `ReadingReport.changes`.
 DISCARDED = "discarded records skipped"
+SEVERAL_TEXTS = "records with several texts, of which the field 'text' is read"
 _DISCARDED = "discarded"
 # Columns of flat records that are not fields.
 _RECORD_COLUMNS = ("id", "status", "_server_id", "inserted_at", "updated_at")
@@ -72,7 +73,7 @@ def _records_2(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str,
         return
     options.changes[PREDICTIONS] += bool(item.get("suggestions"))
     responses = list(_responses(item.get("responses"), options))
-    text = _text(item["fields"])
+    text = _text(item["fields"], [span for _, _, spans in responses for span in spans], options)
     if not responses:
         if options.unannotated:
             yield {"text": text}
@@ -84,15 +85,27 @@ def _records_2(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str,
 
 
 def _responses(responses: Any, options: JSONOptions) -> Iterator[Tuple[str, str, List[Any]]]:
-    """YIELDS (Tuple[str, str, List[Any]]): Time, user and spans of each response to a question about spans."""
-    for name, response in _by_question(responses):
-        if str(response.get("status", "submitted")).lower() in (_DISCARDED, "draft"):
-            options.changes[DISCARDED] += 1
-            continue
+    """RETURNS (Iterator[Tuple[str, str, List[Any]]]): Time, user and spans of each response about spans."""
+    found: Dict[Optional[str], List[Tuple[str, str, List[Any]]]] = {}
+    given = list(_by_question(responses))
+    for name, response in given:
         value = response.get("value")
         if isinstance(value, list) and all(has(one, start=int, end=int) for one in value):
-            if options.layer in (None, name):
-                yield str(response.get("updated_at") or ""), str(response.get("user_id")), value
+            if value:
+                options.layers[str(name)] = True
+            if str(response.get("status", "submitted")).lower() in (_DISCARDED, "draft"):
+                options.changes[DISCARDED] += 1
+                continue
+            person = str(response.get("user_id"))
+            found.setdefault(name, []).append((str(response.get("updated_at") or ""), person, value))
+    if options.layer is not None:
+        return iter(found.get(options.layer, []))
+    # An empty answer may be one to a question of another kind.
+    spans = {name: one for name, one in found.items() if any(value for _, _, value in one)}
+    if len(spans) > 1:
+        raise ValueError(f"spans under several questions ({', '.join(map(str, spans))}); name the one to read (layer)")
+    known = spans or {name: one for name, one in found.items() if str(name) in options.layers or len(found) == 1}
+    return iter(next(iter(known.values()), []))
 
 
 def _by_question(responses: Any) -> Iterator[Tuple[Optional[str], Mapping[str, Any]]]:
@@ -111,9 +124,11 @@ def _by_question(responses: Any) -> Iterator[Tuple[Optional[str], Mapping[str, A
             yield one.get("question_name"), one
 
 
-def _text(fields: Mapping[str, Any]) -> str:
+def _text(fields: Mapping[str, Any], spans: List[Any], options: JSONOptions) -> str:
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
-    if "text" in texts:
+    if len(texts) > 1 and "text" in texts:
+        if spans:
+            options.changes[SEVERAL_TEXTS] += 1
         return texts["text"]
     if len(texts) != 1:
         raise ValueError(f"the annotated text is not clear among the fields {', '.join(map(repr, fields))}")

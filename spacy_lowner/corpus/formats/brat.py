@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
 from ...errors import Errors, LownerError
+from ..cleaning import TRIMMED, trim_characters
 from ..files import read_lines
 from ..sentence import OnErrorT, ReadingReport, Sentence, raise_error
 from ..tokens import Aligner, choose_tokenizer, sentence_from_text
@@ -15,6 +16,7 @@ from .protocol import Format, Sample
 from .record_fields import bad_record
 
 _ENTITY = re.compile(r"(T\d+\S*)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
+_EVENT = re.compile(r"E\d+\t[^:\s]+:(T\d+)")
 # Lines of a text that are sentences of their own.
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
 # Names of changes in `ReadingReport.changes`.
@@ -27,6 +29,7 @@ OTHERS = {
     "N": "normalizations ignored",
     "#": "notes ignored",
 }
+TRIGGERS = "triggers of events ignored"
 DISCONTINUOUS_SKIPPED = "discontinuous spans skipped"
 DISCONTINUOUS_JOINED = "discontinuous spans joined or cut to one piece"
 ACROSS_LINES = "groups of lines read as one text, because a span is in several of them"
@@ -71,6 +74,8 @@ def read_brat(
         if not one.is_file():
             raise LownerError(Errors.LN010.format(path=one))
     # brat counts every character of the text, so the ends of lines stay as they are.
+    if not text_path.stat().st_size:
+        return
     text = "\n".join(line or "" for line in read_lines(text_path, encoding, keep_returns=True))
     spans = list(_entities(annotation_path, text, encoding, discontinuous, on_error, report.changes))
     record = SpanText(text, None, spans)
@@ -87,7 +92,10 @@ def read_brat(
             message = Errors.LN164.format(**values, label=span.label, mention=span.mention, found=found, way=counting)
             on_error(LownerError(message))
         else:
-            located.append((*position, span.label))
+            # White space at the ends of a span may be in another line.
+            start, end = trim_characters(text, *position)
+            report.changes[TRIMMED] += (start, end) != position
+            located += [(start, end, span.label)] if start < end else []
     if tokenizer == "auto":
         tokenizer = choose_tokenizer([text])
     aligner = Aligner(annotation_path, align, report)
@@ -104,8 +112,13 @@ def _entities(
 ) -> Iterator[RawSpan]:
     # A text without entities has an empty file.
     lines = read_lines(path, encoding, on_error) if path.stat().st_size else []
+    # The trigger of an event is a line like that of an entity.
+    triggers = {match.group(1) for match in map(_EVENT.match, filter(None, lines)) if match}
     for number, line in enumerate(lines, 1):
         if not line or not line.strip():
+            continue
+        if line.partition("\t")[0] in triggers:
+            changes[TRIGGERS] += 1
             continue
         if line[0] in OTHERS:
             changes[OTHERS[line[0]]] += 1
@@ -135,7 +148,7 @@ def _lines(text: str, spans: List[Tuple[int, int, str]], changes: Counter) -> It
     reach = dict.fromkeys(lines, 0)
     starts = [start for start, _ in lines]
     for start, end, _ in spans:
-        # The line in which the span begins. White space at the ends of a span is trimmed later.
+        # The line in which the span begins.
         index = max(0, bisect_right(starts, start) - 1)
         size = len(text[:end].rstrip())
         reach[lines[index]] = max(reach[lines[index]], size)

@@ -11,8 +11,8 @@ from ...errors import Errors, LownerError
 from ..files import read_lines
 from ..sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 from ..tokens import Aligner, choose_tokenizer, sentence_from_text
+from .changes import NO_TYPE
 from .protocol import Format, Sample
-from .small_tools import NO_TYPE
 from .webanno import ENTITY_LAYER, FEATURES
 
 TYPE_SYSTEMS = ("TypeSystem.xml", "typesystem.xml")
@@ -165,6 +165,10 @@ def _spans(path: Path, cas: Any, layer: str, feature: str, report: ReadingReport
         if isinstance(getattr(annotation, one.name, None), str) and getattr(annotation, one.name)
     )
     usual = [name for name in FEATURES if name in filled] or [name for name in filled if name != "identifier"]
+    if feature and feature not in filled:
+        names = ", ".join(filled) or "none with a value"
+        example = next(iter(filled), "value")
+        raise LownerError(Errors.LN180.format(path=path, layer=layer, names=names, example=example))
     if feature or (annotations and filled and (len(usual) == 1 or usual[0] in FEATURES)):
         feature = feature or usual[0]
     elif annotations:

@@ -161,17 +161,35 @@ def find_layout(
     spellings = _spellings(columns)
     columns = [[plain_tag(cell, spellings.get(i, "plain")) for cell in column] for i, column in enumerate(columns)]
     if word is None:
-        first = [[row.cells[0] for row in rows] for rows in complete]
-        label_first = _are_entity_tags(columns[0]) and not _are_entity_tags(columns[-1])
-        word = int(label_first or (size > 2 and (_are_numbers(first) or _are_names(first))))
+        word = _word_column(complete, columns)
     if labels is None:
-        labels = [i for i in range(size) if i != word and _are_entity_tags(columns[i])] or [size - 1]
+        labels = [i for i in range(size) if i != word and _are_entity_tags(columns[i])]
+        if not labels and _are_chunks(columns[-1]):
+            raise ChunkColumn(size)
+        labels = labels or [size - 1]
         if not all(_are_layers(columns[label], columns[labels[-1]]) for label in labels[:-1]):
             raise ValueError(" and ".join(str(label + 1) for label in labels))
     labels = [label + size if label < 0 else label for label in labels]
     if not all(0 <= column < size for column in (word, *labels)) or word in labels:
         raise IndexError(size)
     return Layout(word, labels, size, spellings)
+
+
+class ChunkColumn(Exception):
+    """The last column holds chunks, and no column entities. The argument is its number, from 1."""
+
+
+def _word_column(sentences: Sequence[Sequence[Row]], columns: Sequence[Sequence[str]]) -> int:
+    """RETURNS (int): The first column that is not tags, numbers or a name of the sentence; 0 if there is none."""
+    if len(columns) == 2:
+        return int(_are_entity_tags(columns[0]) and not _are_entity_tags(columns[1]))
+    for i in range(len(columns) - 1):
+        cells = [[row.cells[i] for row in rows] for rows in sentences]
+        is_index = _are_numbers(cells) or _are_names(cells) or all(map(str.isdecimal, columns[i]))
+        # Words are often tags of their own, such as "O", but not all of them.
+        if not is_index and not _are_entity_tags(columns[i]):
+            return i
+    return 0
 
 
 def _spellings(columns: Sequence[Sequence[str]]) -> Dict[int, str]:
@@ -195,14 +213,20 @@ def _are_numbers(sentences: Sequence[Sequence[str]]) -> bool:
 
 
 def _are_names(sentences: Sequence[Sequence[str]]) -> bool:
-    """RETURNS (bool): Whether the cells are equal in each sentence and differ between sentences."""
+    """RETURNS (bool): Whether the cells are equal in each sentence, as the name of a sentence or document is."""
     firsts = [cells[0] for cells in sentences if cells]
     repeats = sum(len(cells) > 1 for cells in sentences)
+    return repeats > 0 and len(firsts) > 1 and all(len(set(cells)) <= 1 for cells in sentences)
+
+
+def _are_chunks(cells: Sequence[str]) -> bool:
+    """RETURNS (bool): Whether the cells are tags of chunks, such as B-NP."""
+    tags = [tag for tag in map(parse_tag, cells) if tag is not None]
     return (
-        repeats > 0
-        and len(firsts) > 1
-        and len(set(firsts)) == len(firsts)
-        and all(len(set(cells)) <= 1 for cells in sentences)
+        len(tags) >= MIN_TAG_FRACTION * len(cells)
+        and bool(tags)
+        and not _are_entity_tags(cells)
+        and any(tag.letter != "O" for tag in tags)
     )
 
 

@@ -9,7 +9,16 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 from ...errors import Errors, LownerError
 from ..files import stream_lines
 from ..sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
-from .column_layout import Layout, Row, count_columns, drop_combined, find_layout, is_comment, split_columns
+from .column_layout import (
+    ChunkColumn,
+    Layout,
+    Row,
+    count_columns,
+    drop_combined,
+    find_layout,
+    is_comment,
+    split_columns,
+)
 from .protocol import Format, Sample
 from .schemes import SCHEMES, decode_tags, detect_scheme, detect_spelling, parse_tag, plain_tag
 
@@ -75,12 +84,14 @@ def read_columns(
     report.scheme = "/".join(dict.fromkeys(schemes))
     # Numbers may be the words or an index of unknown kind, so the user should see what was read.
     report.layout = "" if layout.is_usual and any(not word.isdecimal() for word in words) else str(layout)
+    silent = _silent_columns(sentences, layout)
     del head, words
     later = ([_plain(row, layout) for row in rows] for sentence in rest for rows in _tokens([sentence], size))
     for rows in chain(sentences, later):
         try:
             rows = _without_empty_tokens(rows, layout, report)
             if rows:
+                _check_silent(path, rows, silent, layout)
                 spans = _decode(path, rows, layout, schemes, report)
                 yield Sentence([row.cells[layout.word] for row in rows], spans, where=f"line {rows[0].line}")
         except LownerError as error:
@@ -92,8 +103,29 @@ def _layout(path: Path, sentences: List[List[Row]], word: Optional[int], labels:
         return find_layout(sentences, word, labels)
     except IndexError as error:
         raise LownerError(Errors.LN168.format(path=path, size=error)) from None
+    except ChunkColumn as error:
+        raise LownerError(Errors.LN187.format(path=path, column=error)) from None
     except ValueError as error:
         raise LownerError(Errors.LN172.format(path=path, columns=error)) from None
+
+
+def _silent_columns(sentences: List[List[Row]], layout: Layout) -> List[int]:
+    """RETURNS (List[int]): Columns that hold only "O" so far. They are no layer, unless tags come later."""
+    others = [i for i in range(layout.size) if i != layout.word and i not in layout.labels]
+    return [i for i in others if all(row.cells[i : i + 1] == ["O"] for rows in sentences for row in rows)]
+
+
+def _check_silent(path: Path, rows: List[Row], silent: List[int], layout: Layout) -> None:
+    """RAISES (LownerError): If a column that held only "O" has a tag."""
+    for row in rows if silent else ():
+        column = next((i for i in silent if row.cells[i : i + 1] != ["O"]), None)
+        if column is not None and len(row.cells) == layout.size:
+            values = {
+                "line": row.line,
+                "label": row.cells[column],
+                "scheme": f"column {column + 1}, which held only 'O'",
+            }
+            raise LownerError(Errors.LN005.format(path=path, **values))
 
 
 def _plain(row: Row, layout: Layout) -> Row:

@@ -97,18 +97,20 @@ def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Tuple[List[List
     sentences: List[List[Tuple[int, List[str]]]] = []
     rows: List[Tuple[int, List[str]]] = []
     fields: List[str] = ["GRP", "etype"]
+    is_bad = False
     for number, line in enumerate([*read_lines(path, encoding, on_error), ""], 1):
         header = _GLOBAL.match(line or "")
         if header:
             fields = header.group(1).split("-")
         if not line or not line.strip():
-            sentences += [rows] if rows else []
-            rows = []
+            sentences += [rows] if rows and not is_bad else []
+            rows, is_bad = [], False
         elif not line.startswith("#"):
             cells = line.split("\t")
             if len(cells) != SIZE:
                 values = {"line": number, "found": len(cells), "size": SIZE, "text": line[:60]}
                 on_error(LownerError(Errors.LN167.format(path=path, **values)))
+                is_bad = True
             elif cells[ID].isdecimal():
                 rows.append((number, cells))
     return sentences, fields
@@ -134,6 +136,10 @@ def decode_entities(cells: Sequence[str], fields: Sequence[str], changes: Counte
     for i, cell in enumerate(cells):
         for content, closed, name in _ENTITY.findall(cell):
             values = content.split("-")
+            # A type may have hyphens, too.
+            extra = max(0, len(values) - len(fields)) if len(fields) > 2 or len(values) > len(fields) else 0
+            if extra:
+                values[kind : kind + extra + 1] = ["-".join(values[kind : kind + extra + 1])]
             if content and len(values) <= kind:
                 raise ValueError(f"Entity={cell} has no type")
             if closed:

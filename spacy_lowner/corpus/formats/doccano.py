@@ -2,12 +2,10 @@
 
 from typing import Any, Dict, Iterator
 
+from .changes import RELATIONS
 from .offsets import UNITS
 from .protocol import UNIT, JSONFormat, JSONOptions, fields_except, has
 from .record_fields import are
-
-# Names of changes in `ReadingReport.changes`.
-RELATIONS = "relations ignored"
 
 
 def _evidence(item: Any) -> str:

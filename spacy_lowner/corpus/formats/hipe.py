@@ -68,7 +68,11 @@ def _sentences(lines: Sequence[Optional[str]], header: Sequence[str], start: int
     rows: List[RowT] = []
     for number, line in enumerate([*lines[start:], ""], start + 1):
         cells = (line or "").split("\t")
-        is_token = bool(line and line.strip()) and not (cells[0].startswith("#") and len(cells) == 1)
+        # Comments have one cell; in some files empty ones follow. Those between printed lines end no sentence.
+        is_comment = cells[0].startswith("#") and not any(cells[1:])
+        if is_comment and "document_id" not in cells[0]:
+            continue
+        is_token = bool(line and line.strip()) and not is_comment
         if is_token:
             rows.append((number, cells))
         ends = flags is not None and is_token and flags < len(cells) and _END_OF_SENTENCE.search(cells[flags])

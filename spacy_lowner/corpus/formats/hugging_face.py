@@ -6,10 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
+from ...errors import Errors, LownerError
+from .changes import OTHER_TAGS
 from .keys import TAG_KEYS, TOKEN_KEYS
 from .protocol import JSONFormat, JSONOptions, fields_except, has
 from .record_fields import are, first_of
 
+# Name of a change in `ReadingReport.changes`.
+NO_TAG = "words with the tag -100, read as outside all entities"
 # Files with the names of tags.
 _INFO_FILES = ("dataset_info.json", "dataset_infos.json", "features.json")
 # Other names under which such data sets have their tags.
@@ -21,6 +25,17 @@ def _tag_key(item: Any) -> Optional[str]:
     if not tokens or not are(tokens, str):
         return None
     return next((key for key in _TAG_KEYS if _are_tags(item.get(key), len(tokens))), None)
+
+
+def _chosen_key(row: Any, options: JSONOptions) -> Optional[str]:
+    """RETURNS (Optional[str]): The field with the tags to read: the user's choice, or the first usual one."""
+    key = _tag_key(row)
+    if key is None:
+        return None
+    size = len(first_of(row, TOKEN_KEYS))
+    options.layers.update({name: True for name, value in row.items() if name != key and _are_tags(value, size)})
+    options.layers[key] = True
+    return options.layer if options.layer in row else key
 
 
 def _are_tags(tags: Any, size: int) -> bool:
@@ -45,16 +60,23 @@ def _evidence(item: Any) -> str:
 def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
     rows = _rows(item)
     for row in rows or [item]:
-        key = _tag_key(row)
+        key = _chosen_key(row, options)
         if key is None:
             yield row
             continue
         tags = row[key]
+        options.changes[NO_TAG] += sum(tag == -100 for tag in tags)
         if not are(tags, str):
             inside = _names_in(item) if rows else {}
-            tags = named(tags, options.tag_names or _name(inside, key) or _name(_names_next_to(options.path), key))
+            names = options.tag_names or _name(inside, key) or _name(_names_next_to(options.path), key)
+            if not names:
+                raise LownerError(Errors.LN186.format(path=options.path, key=key))
+            tags = named(tags, names)
         # Tags of parts of speech and chunks, and tags of the same words under other names, are not read.
         others = [name for name, value in row.items() if name.endswith("tags") or _are_tags(value, len(tags))]
+        options.changes[OTHER_TAGS] += sum(name in _TAG_KEYS or name.endswith("ner_tags") for name in others) - (
+            key in others
+        )
         yield {"tokens": first_of(row, TOKEN_KEYS), **fields_except(row, *TOKEN_KEYS, *others, key), "tags": tags}
 
 

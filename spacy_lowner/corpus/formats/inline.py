@@ -1,5 +1,6 @@
 """Read texts with the labels inside the line: `Mira/B-PER`, `Mira|NNP|B-PER`, `[PER Mira Toll]`, `<PER>Mira</PER>`."""
 
+import html
 import re
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,20 @@ from .schemes import decode_tags, detect_scheme, detect_spelling, plain_tag
 # Smallest fraction of tokens with a tag.
 MIN_TAGGED = 0.9
 _BRACKET = re.compile(r"\[([A-Za-z][\w.-]*):? +(?=[^\]])")
-_CURLY = re.compile(r"\{\{([A-Za-z][\w.-]*)[:|]\s*(?=[^}])")
+_CURLY = re.compile(r"\{\{([A-Za-z][\w.-]*):\s*(?=[^}])")
+# Types in brackets are in capitals. Other words in brackets are common in prose, so such a format must be named.
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9_.-]*")
+# Elements of HTML, which are no types.
+_HTML = set(
+    "a abbr b big blockquote br button center cite code dd del div dl dt em font form h1 h2 h3 h4 h5 h6 head hr i img "
+    "input ins label li link meta ol option p pre q script select small span strike strong style sub sup table tbody "
+    "td th thead title tr tt u ul var".split()
+)
 _XML_TAG = re.compile(r"<(/?)([A-Za-z][\w.:-]*)((?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*>")
-_XML_TYPE = re.compile(r"(?:TYPE|type|label|category|class)\s*=\s*[\"']([^\"']*)[\"']")
-_XML_ESCAPES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
+_XML_TYPE = re.compile(r"(?:^|\s)(?:TYPE|type|label|category|class)\s*=\s*[\"']([^\"']*)[\"']")
 # Elements of documents and sentences, which are not entities.
 _STRUCTURE = re.compile(
-    r"</?(?:s|p|doc|docid|dateline|text|sent|sentence|sentences|document|body|html|root|corpus)(?:\s[^<>]*)?/?>", re.I
+    r"</?(?:s|p|br|doc|docid|dateline|text|sent|sentence|sentences|document|body|html|root|corpus)(?:\s[^<>]*)?/?>"
 )
 # A text, and its spans as (first character, end, type).
 MarkedT = Tuple[str, List[Tuple[int, int, str]]]
@@ -117,11 +125,18 @@ def parse_brackets(line: str, opening: "re.Pattern[str]" = _BRACKET, closing: st
             position = match.end()
         elif opened and line.startswith(closing, position):
             label, start = opened.pop()
-            spans.append((start, len(text), label))
+            if label:
+                spans.append((start, len(text), label))
+            else:
+                text += closing
             position += len(closing)
         else:
+            if opened and line[position] == opening.pattern[1]:
+                # A bracket of the text, whose end must not close the mention.
+                opened.append(("", len(text)))
             text += line[position]
             position += 1
+    opened = [one for one in opened if one[0]]
     if opened:
         raise ValueError(f"the mention of the type {opened[-1][0]!r} is never closed")
     return text, sorted(spans, key=lambda span: (span[0], -span[1]))
@@ -137,7 +152,7 @@ def parse_xml_tags(line: str) -> MarkedT:
     >>> parse_xml_tags("<ORG>Bank of <LOC>Oslo</LOC></ORG> &amp; Co")
     ('Bank of Oslo & Co', [(0, 12, 'ORG'), (8, 12, 'LOC')])
     """
-    line = _STRUCTURE.sub("", line)
+    line = _STRUCTURE.sub(" ", line).strip()
     text, position = "", 0
     opened: List[Tuple[str, str, int]] = []
     spans: List[Tuple[int, int, str]] = []
@@ -159,7 +174,7 @@ def parse_xml_tags(line: str) -> MarkedT:
 
 
 def _unescaped(text: str) -> str:
-    return re.sub("|".join(_XML_ESCAPES), lambda match: _XML_ESCAPES[match.group()], text)
+    return html.unescape(text)
 
 
 def read_marked(
@@ -206,7 +221,7 @@ def read_marked(
 def _evidence_xml(sample: Sample) -> str:
     text = "\n".join(sample.lines)
     names = {(match.group(2), bool(match.group(1))) for match in _XML_TAG.finditer(_STRUCTURE.sub("", text))}
-    pairs = [name for name, closing in names if closing and (name, False) in names]
+    pairs = [name for name, closing in names if closing and (name, False) in names and name.lower() not in _HTML]
     plain = text.lstrip()[:5].lower() not in ("<?xml", "<!doc")
     return f"mentions in <{pairs[0]}> elements" if pairs and plain else ""
 
@@ -215,7 +230,7 @@ def _evidence_pattern(pattern: "re.Pattern[str]", example: str, sample: Sample) 
     marked = sum(bool(pattern.search(line)) for line in sample.lines)
     labels = {match.group(1) for line in sample.lines for match in pattern.finditer(line)}
     # Words in brackets are common; types are few and mostly in capitals.
-    are_types = bool(labels) and all(label[0].isupper() or label.islower() for label in labels)
+    are_types = bool(labels) and all(map(_CAPITALS.fullmatch, labels))
     return f"mentions such as {example}" if marked * 3 >= len(sample.lines) > 0 and are_types else ""
 
 

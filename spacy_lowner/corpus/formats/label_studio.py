@@ -2,13 +2,12 @@
 
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from .changes import CANCELLED, PREDICTIONS, UNANNOTATED
 from .protocol import JSONFormat, JSONOptions, has
 from .record_groups import ANNOTATOR, GROUP, TIME
 
 # Names of changes in `ReadingReport.changes`.
-CANCELLED = "cancelled annotations skipped"
-UNANNOTATED = "texts without annotation skipped"
-PREDICTIONS = "predictions ignored, which are not gold"
+OTHER_CONTROLS = "spans of other controls ignored"
 NOT_SPANS = "relations, choices and other results that are not spans ignored"
 # Fields of JSON-MIN that are not data of the task.
 _FIELDS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "meta", "inner_id"}
@@ -62,18 +61,23 @@ def _people(annotator: Any) -> List[str]:
 def _spans(results: List[Any], options: JSONOptions) -> Tuple[List[Dict[str, Any]], Optional[str]]:
     """RETURNS (Tuple[List[Dict[str, Any]], Optional[str]]): The spans, and the name of the text that they are in."""
     spans: List[Dict[str, Any]] = []
-    source = None
+    sources: Dict[str, Any] = {}
     for result in results:
         kind = result.get("type") if isinstance(result, dict) else None
         if kind == "paragraphlabels":
             raise ValueError("labels of paragraphs (dialogues), which are not spans of one text")
-        of_layer = options.layer in (None, result.get("from_name")) if isinstance(result, dict) else False
-        if kind not in _SPAN_TYPES or not of_layer:
+        if kind not in _SPAN_TYPES:
             options.changes[NOT_SPANS] += 1
             continue
+        options.layers[str(result.get("from_name"))] = True
+        if options.layer not in (None, result.get("from_name")):
+            options.changes[OTHER_CONTROLS] += 1
+            continue
         spans.append(_span(result["value"], kind))
-        source = result.get("to_name")
-    return spans, source
+        sources[str(result.get("to_name"))] = True
+    if len(sources) > 1:
+        raise ValueError(f"spans of several texts ({', '.join(sources)}); name the control to read (layer)")
+    return spans, next(iter(sources), None)
 
 
 def _span(value: Mapping[str, Any], kind: str) -> Dict[str, Any]:
@@ -85,36 +89,42 @@ def _span(value: Mapping[str, Any], kind: str) -> Dict[str, Any]:
 
 def _mention(value: Mapping[str, Any]) -> Optional[str]:
     text = value.get("text")
-    # The annotator's page replaces the ends of lines in the text of a span.
-    return text.replace("\\n", "\n") if isinstance(text, str) and text else None
+    return text if isinstance(text, str) and text else None
 
 
 def _text(data: Mapping[str, Any], spans: List[Dict[str, Any]], source: Optional[str], options: JSONOptions) -> str:
     """RETURNS (str): The annotated text among the fields of a task. RAISES (ValueError): If it is not clear which."""
     texts = {name: value for name, value in data.items() if isinstance(value, str)}
-    if len(texts) > 1:
-        # The name of the control is often that of its data.
-        packed = {name: "".join(text.split()) for name, text in texts.items()}
-        mentions = ["".join((one["text"] or "").split()) for one in spans]
-        holding = [name for name, text in packed.items() if all(mention in text for mention in mentions)]
-        # A text without spans is under the name of those with spans.
-        named = [name for name in (source, *(() if spans else options.text_fields), "text") if name in holding]
-        texts = {name: texts[name] for name in (named[:1] or holding)}
-        if spans and len(texts) > 1 and any(one["text"] for one in spans):
-            longest = [one for one in texts if all(_fits(texts[one], span) for span in spans)]
-            texts = {name: texts[name] for name in longest} or texts
+    if spans and len(texts) > 1:
+        fitting = [name for name, text in texts.items() if all(_fits(text, span) for span in spans)]
+        holding = fitting or [name for name, text in texts.items() if all(_holds(text, span) for span in spans)]
+        texts = {name: texts[name] for name in holding}
+    elif len(texts) > 1:
+        # A text without spans is under the name of those with spans, or of the control.
+        named = [name for name in (*options.text_fields, source, "text") if name in texts]
+        texts = {name: texts[name] for name in named[:1]}
     if len(texts) != 1:
         names = ", ".join(map(repr, texts or data))
         raise ValueError(f"the annotated text is not clear among the fields {names} of 'data'")
+    name, text = next(iter(texts.items()))
     if spans:
-        options.text_fields.update(texts)
-    return next(iter(texts.values()))
+        options.text_fields[name] = True
+    for span in spans:
+        # The annotator's page replaces the ends of lines in the text of a span.
+        if span["text"] and span["text"] not in text:
+            span["text"] = span["text"].replace("\\n", "\n")
+    return text
+
+
+def _holds(text: str, span: Mapping[str, Any]) -> bool:
+    mention = (span["text"] or "").replace("\\n", "\n")
+    return "".join(mention.split()) in "".join(text.split())
 
 
 def _fits(text: str, span: Mapping[str, Any]) -> bool:
     start, end = span["start"], span["end"]
     offsets = isinstance(start, int) and isinstance(end, int)
-    return offsets and span["text"] is not None and text[start:end] == span["text"]
+    return offsets and span["text"] is not None and text[start:end] == span["text"].replace("\\n", "\n")
 
 
 def _evidence_min(item: Any) -> str:
@@ -134,8 +144,13 @@ def _is_control(value: Any) -> bool:
 def _records_min(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
     data = {name: value for name, value in item.items() if name not in _FIELDS and isinstance(value, str)}
     controls = {name: value for name, value in item.items() if name not in _FIELDS and _is_control(value)}
+    options.layers.update(controls)
     if options.layer is not None:
         controls = {name: value for name, value in controls.items() if name == options.layer}
+    if "annotation_id" in item and item["annotation_id"] is None and not options.unannotated:
+        # A task that nobody has annotated.
+        options.changes[UNANNOTATED] += 1
+        return
     spans = [
         _span(value, next(kind for kind in _SPAN_TYPES if kind in value))
         for values in controls.values()

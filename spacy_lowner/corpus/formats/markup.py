@@ -11,6 +11,8 @@ from ..tokens import Aligner, choose_tokenizer, sentence_from_text
 from .protocol import Format, Sample
 
 MENTION_TYPE = re.compile(r"\(([^()\s][^()]*)\)")
+_TYPE = re.compile(r"\]\(([^()\s][^()]*)\)")
+_NO_TYPE = re.compile(r"[:/#@]|\.\w{2,4}$")
 _COMMENT = "# "
 _ESCAPED = re.compile(r"\\([\[\]\\#])")
 _SPECIAL = re.compile(r"([\[\]\\])")
@@ -133,8 +135,10 @@ def render_markup(text: str, spans: List[Tuple[int, int, str]]) -> str:
 def _evidence(sample: Sample) -> str:
     if sample.path.suffix == ".markup":
         return "the suffix .markup"
-    marked = any("](" in line and MENTION_TYPE.search(line) for line in sample.lines)
-    return "mentions such as [Ada](person)" if marked else ""
+    types = [kind for line in sample.lines for kind in _TYPE.findall(line)]
+    # Links of Markdown and mentions of Rasa look alike.
+    are_types = bool(types) and not any(_NO_TYPE.search(kind) for kind in types)
+    return "mentions such as [Ada](person)" if are_types and sample.path.suffix not in (".md", ".yml", ".yaml") else ""
 
 
 MARKUP = Format("markup", "texts with mentions such as `[Ada](person)`", _evidence, read_markup)

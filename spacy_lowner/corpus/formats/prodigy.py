@@ -2,10 +2,10 @@
 
 from typing import Any, Dict, Iterator
 
-from .doccano import RELATIONS
+from .changes import RELATIONS
 from .offsets import CHARACTERS
 from .protocol import UNIT, JSONFormat, JSONOptions, fields_except, has
-from .record_groups import GROUP, UNION
+from .record_groups import ANNOTATOR, GROUP, TIME, UNION
 
 # Names of changes in `ReadingReport.changes`.
 SKIPPED = "records skipped because their answer is reject or ignore"
@@ -26,6 +26,11 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
     if answer == "ignore" or (answer == "reject" and not item.get("_is_binary")):
         options.changes[SKIPPED] += 1
     elif not item.get("_is_binary"):
+        person = item.get("_annotator_id") or item.get("_session_id")
+        if person is not None:
+            # The last part of a session is its annotator.
+            names = [str(person), str(person).rpartition("-")[2]]
+            record.update({GROUP: "whole", TIME: (str(item.get("_timestamp", "")), 0), ANNOTATOR: names})
         yield record
     else:
         # The annotator has judged this span only. All other spans of the text are unknown.

@@ -60,6 +60,7 @@ class JSONOptions:
     unannotated (bool): Whether texts without annotation are read.
     changes (Counter): Counts what is ignored, by name.
     text_fields (Dict[str, Any]): The fields of texts with spans, for texts without spans.
+    layers (Dict[str, Any]): The layers, controls or questions that the file has.
 
     >>> JSONOptions(Path("a.json")).changes["relations ignored"]
     0
@@ -71,6 +72,7 @@ class JSONOptions:
     unannotated: bool = False
     changes: Counter = field(default_factory=Counter)
     text_fields: Dict[str, Any] = field(default_factory=dict)
+    layers: Dict[str, Any] = field(default_factory=dict)
 
 
 class JSONFormat(NamedTuple):

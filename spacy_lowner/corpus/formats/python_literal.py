@@ -2,7 +2,7 @@
 
 import ast
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from ...errors import Errors, LownerError
 from ..files import read_lines
@@ -50,6 +50,9 @@ def _items(path: Path, source: str) -> List[RecordT]:
         problem = f"not Python ({getattr(error, 'msg', None) or error})"
         raise LownerError(bad_record(path, f"line {line}", problem, "Correct the syntax")) from None
     lists = [found for node in tree.body for found in _lists(node)]
+    broken = next(filter(None, map(_broken, tree.body)), None)
+    if broken is not None:
+        raise LownerError(Errors.LN189.format(path=path, problem=broken))
     if len(lists) != 1:
         names = ", ".join(name for name, _ in lists) or "none"
         raise LownerError(Errors.LN175.format(path=path, count=len(lists), names=names))
@@ -70,6 +73,25 @@ def _lists(node: ast.stmt) -> Iterator[Tuple[str, List[Any]]]:
     name = next((target.id for target in targets if isinstance(target, ast.Name)), "a list without a name")
     if records and all(_is_record(record) for record in records):
         yield name, records
+
+
+def _broken(node: ast.stmt) -> Optional[str]:
+    """RETURNS (Optional[str]): How a statement adds data that is not one literal list; None if it adds none."""
+    value = getattr(node, "value", None)
+    if isinstance(node, ast.AugAssign) or (
+        isinstance(value, ast.Call) and getattr(value.func, "attr", "") in ("append", "extend", "insert")
+    ):
+        return f"line {node.lineno} adds to a list"
+    pairs = [one for one in ast.walk(node) if isinstance(one, ast.Tuple) and _is_pair(one)]
+    if pairs and not list(_lists(node)):
+        return f"line {node.lineno} is not a list of literals"
+    return None
+
+
+def _is_pair(node: ast.Tuple) -> bool:
+    """RETURNS (bool): Whether a tuple is a text and a mapping, as the pairs of `TRAIN_DATA` are."""
+    text, annotation = node.elts if len(node.elts) == 2 else (None, None)
+    return isinstance(text, ast.Constant) and isinstance(text.value, str) and isinstance(annotation, ast.Dict)
 
 
 def _is_record(value: Any) -> bool:

@@ -6,7 +6,18 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ...annotations import EXTENSION_KEY, SPANS_KEY
 from ...errors import LownerError
-from .keys import CLASS_KEYS, END_KEYS, KNOWN, LABEL_KEYS, MENTION_KEYS, POSITION_KEYS, SPAN_KEYS, START_KEYS, TAG_KEYS
+from .keys import (
+    CLASS_KEYS,
+    END_KEYS,
+    KNOWN,
+    LABEL_KEYS,
+    MENTION_KEYS,
+    POSITION_KEYS,
+    SPAN_KEYS,
+    START_KEYS,
+    TAG_KEYS,
+    TOKEN_KEYS,
+)
 from .offsets import RawSpan
 from .record_fields import are, bad_record, first_of
 from .schemes import parse_tag
@@ -56,7 +67,8 @@ def annotations_of(path: Path, where: str, record: dict, spans_key: str = SPANS_
             raise LownerError(bad_record(path, where, problem, HOW_TO_WRITE))
     full = {name: one for name, one in lists.items() if one.values}
     if not full:
-        if any(record.get(name) for name in TAG_KEYS):
+        tokens = first_of(record, TOKEN_KEYS)
+        if any(record.get(name) or (tokens and record.get(name) == []) for name in TAG_KEYS):
             problem = "tags that are not one text or number per token"
             raise LownerError(bad_record(path, where, problem, "Correct the record"))
         return next(iter(lists.values()), Annotations([]))

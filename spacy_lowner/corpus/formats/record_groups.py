@@ -14,7 +14,7 @@ SEVERAL = {
     "all": "texts with several annotators, whose spans are all read",
     "majority": "texts with several annotators, whose spans of a majority are read",
 }
-OTHERS = "annotations of other annotators skipped"
+OTHER_ANNOTATORS = "annotations of other annotators skipped"
 CONTRADICTIONS = "spans accepted and rejected, dropped"
 
 
@@ -37,10 +37,14 @@ def merge_groups(
     annotator (Optional[str]): Name of the only annotator whose records are kept.
     changes (Counter): Counts texts with several annotators, and contradictions.
     RETURNS (List[RecordT]): The records, in the order of the first one of each text.
+    RAISES (ValueError): If no record is of the annotator; the argument is the names of the others.
     """
     if annotator is not None:
-        kept = [record for record in records if annotator in record.fields.get(ANNOTATOR, [annotator])]
-        changes[OTHERS] += len(records) - len(kept)
+        names = sorted({name for record in records for name in record.fields.get(ANNOTATOR, ())})
+        if annotator not in names:
+            raise ValueError(", ".join(names) or "none")
+        kept = [record for record in records if annotator in record.fields.get(ANNOTATOR, ())]
+        changes[OTHER_ANNOTATORS] += len(records) - len(kept)
         records = kept
     groups: Dict[Any, List[RecordT]] = {}
     for number, record in enumerate(records):
@@ -56,16 +60,18 @@ def _merged(group: List[RecordT], annotators: str, changes: Counter) -> RecordT:
     changes[SEVERAL[annotators]] += 1
     newest = max(group, key=lambda record: record.fields.get(TIME) or ("", 0))
     if annotators != "newest":
-        counts = Counter(span for record in group for span in dict.fromkeys(record.content.spans))
+        spans = {span[:3]: span for record in group for span in record.content.spans}
+        counts = Counter(key for record in group for key in {span[:3] for span in record.content.spans})
         enough = len(group) / 2 if annotators == "majority" else 0
-        newest.content.spans = [span for span, count in counts.items() if count > enough]
+        newest.content.spans = [span for key, span in spans.items() if counts[key] > enough]
     return newest
 
 
 def _judged(group: List[RecordT], changes: Counter) -> RecordT:
     """RETURNS (RecordT): The first record, with the spans of all that do not contradict each other."""
-    spans = list(dict.fromkeys(span for record in group for span in record.content.spans))
-    kinds = Counter(span._replace(rejected=False) for span in spans)
-    group[0].content.spans = [span for span in spans if kinds[span._replace(rejected=False)] == 1]
+    # The texts of spans may be written in several ways, and do not count.
+    spans = {(*span[:3], span.rejected): span for record in group for span in record.content.spans}
+    kinds = Counter(key[:3] for key in spans)
+    group[0].content.spans = [span for key, span in spans.items() if kinds[key[:3]] == 1]
     changes[CONTRADICTIONS] += sum(count > 1 for count in kinds.values())
     return group[0]

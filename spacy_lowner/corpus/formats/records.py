@@ -137,7 +137,10 @@ def read_records(
     if items is None:
         items = list(load_items(path, encoding, on_error, lambda value: any(one.evidence(value) for one in formats)))
     kept = _gold_records(path, items, spans_key, json_format, options, on_error)
-    kept = merge_groups(kept, annotators, annotator, report.changes)
+    try:
+        kept = merge_groups(kept, annotators, annotator, report.changes)
+    except ValueError as error:
+        raise LownerError(Errors.LN185.format(path=path, annotator=annotator, names=error)) from None
     kept = _decode_tags(path, kept, report, on_error)
     if not kept:
         return
@@ -147,14 +150,12 @@ def read_records(
     countings = _countings(path, kept, offsets, ends, report.changes)
     unusual = [one for one in countings.values() if one.unit not in (TOKENS, CHARACTERS) or one.inclusive]
     report.layout = f"offsets count {' and '.join(map(str, unusual))}" if unusual else ""
-    for_texts = tokenizer
-    if tokenizer == "auto":
-        for_texts = choose_tokenizer(record.content.text or "" for record in kept[:200])
     aligner = Aligner(path, align, report)
     for record in kept:
         try:
             # Tokens of a record are only replaced by characters if the user asks for characters.
-            chosen = for_texts if record.content.words is None else tokenizer
+            is_text = tokenizer == "auto" and record.content.words is None
+            chosen = choose_tokenizer([record.content.text or ""]) if is_text else tokenizer
             yield _sentence(path, record, countings[record.kind], chosen, lang, aligner)
         except LownerError as error:
             on_error(error)
@@ -177,18 +178,27 @@ def _gold_records(
     chosen = [one or (for_all if isinstance(item, dict) else None) for one, (_, item) in zip(found, items)]
     records: Dict[int, List[_Record]] = {}
     # Records with evidence come first, because they show which field holds the text of the others.
-    for number in sorted(range(len(items)), key=lambda i: found[i] is None):
+    for number in sorted(range(len(items)), key=lambda i: (found[i] is None, not _has_spans(items[i][1]))):
         where, item = items[number]
         try:
             converted = _converted(path, where, item, chosen[number], options)
             records[number] = [_record(path, where, one, spans_key, options) for one in converted]
         except LownerError as error:
             on_error(error)
+    if options.layer is not None and options.layer not in options.layers:
+        raise LownerError(Errors.LN176.format(path=path, names=", ".join(options.layers) or "none"))
     ignored = {name: count for name, count in options.changes.items() if count}
     if items and not any(records.values()) and ignored:
         reasons = ", ".join(f"{count} {name}" for name, count in ignored.items())
         raise LownerError(Errors.LN171.format(path=path, count=len(items), reasons=reasons))
     return [record for number in sorted(records) for record in records[number]]
+
+
+def _has_spans(value: Any) -> bool:
+    """RETURNS (bool): Whether a span with a start is somewhere in a JSON value."""
+    if isinstance(value, dict):
+        return "start" in value or any(map(_has_spans, value.values()))
+    return isinstance(value, list) and any(map(_has_spans, value))
 
 
 def _converted(path: Path, where: str, item: Any, json_format: Optional[JSONFormat], options: JSONOptions) -> List[Any]:
@@ -197,6 +207,8 @@ def _converted(path: Path, where: str, item: Any, json_format: Optional[JSONForm
         return [item]
     try:
         return list(json_format.records(item, options))
+    except LownerError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         problem = str(error) if isinstance(error, ValueError) else f"a missing or unexpected field ({error})"
         fix = "Correct the record or the export"
@@ -218,6 +230,9 @@ def _record(path: Path, where: str, item: Any, spans_key: str, options: JSONOpti
         problem = f"'{EXTENSIONS}' count tokens, and there are none"
         raise LownerError(bad_record(path, where, problem, "Give the record 'tokens'"))
     if TAGS in item and words is not None:
+        other = next((key for key in SPAN_KEYS if isinstance(item.get(key), list) and item[key]), None)
+        if other is not None:
+            raise LownerError(bad_record(path, where, f"tags, and annotation under {other!r}", "Remove one of them"))
         if spaces is None and text is not None:
             spaces = _spaces(text, align_tokens(text, words), changes)
         return _Record(where, item, SpanText(None, words, []), spaces, tags=item[TAGS])
@@ -284,12 +299,23 @@ def _countings(path: Path, records: List[_Record], offsets: str, ends: str, chan
     countings = {}
     for kind, group in groups.items():
         contents = [record.content for record in group]
+        _swap_labels(contents)
         _find_mentions(contents, offsets, ends, changes)
         if offsets == "auto":
             _check_ambiguity(path, group, ends)
         usual = {record.fields.get(UNIT) for record in group}
         countings[kind] = choose_counting(contents, offsets, ends, usual.pop() if len(usual) == 1 else None)
     return countings
+
+
+def _swap_labels(contents: List[SpanText]) -> None:
+    """Lists such as [0, 4, "Mira", "PER"] have the text of the span before its label. They are known by the texts."""
+    spans = [(content, i, span) for content in contents for i, span in enumerate(content.spans)]
+    known = [(content.text or " ".join(content.words or []), span) for content, _, span in spans]
+    if spans and all(len(span.others) == 1 and span.mention is None and span.label in text for text, span in known):
+        if not all(span.others[0][1] in text for text, span in known):
+            for content, i, span in spans:
+                content.spans[i] = span._replace(label=span.others[0][1], mention=span.label, others=())
 
 
 def _find_mentions(contents: List[SpanText], offsets: str, ends: str, changes: Counter) -> None:

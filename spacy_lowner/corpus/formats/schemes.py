@@ -91,7 +91,10 @@ def detect_spelling(labels: Sequence[str]) -> Optional[str]:
         return None
     outside = counts.pop("O", 0) or counts.pop("o", 0)
     are_types = all(any(char.isalpha() for char in label) and not label.isspace() for label in counts)
-    if outside >= MIN_OUTSIDE_FRACTION * len(labels) and 0 < len(counts) <= MAX_TYPES and are_types:
+    # Types repeat, or look like types. Other words next to an "O" do not.
+    repeat = len(counts) <= 3 or 2 * len(counts) <= sum(counts.values())
+    few = len(counts) <= MAX_TYPES and (repeat or all(label.isupper() or set(label) & set("-/") for label in counts))
+    if outside >= MIN_OUTSIDE_FRACTION * len(labels) and counts and few and are_types:
         return "io"
     return None
 

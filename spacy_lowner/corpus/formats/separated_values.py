@@ -13,6 +13,7 @@ from .json_files import RecordT
 from .keys import TOKEN_KEYS
 from .parquet import parse_cell
 from .protocol import Format, Sample
+from .record_fields import bad_record
 from .records import read_records
 
 _WORDS = ("word", "words", "token", "tokens", "form", "text")
@@ -24,6 +25,8 @@ _DELIMITERS = ",;\t"
 # Lists as numpy prints them: ['Ada' 'sang'] and [1 0].
 _ITEM = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+")
 _ARRAY = re.compile(rf"\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]")
+# Arguments of the reader, by whether the table has no quotes.
+_QUOTING: Dict[bool, Dict[str, Any]] = {False: {}, True: {"quoting": csv.QUOTE_NONE}}
 # A word per row with a tag of any scheme, or a text with a list.
 _TAG = re.compile(r"O|[BIESLUMbieslum]-\S+")
 
@@ -89,7 +92,9 @@ def read_csv(
     lines = [line or "" for line in read_lines(path, encoding, on_error, keep_returns=True)]
     header, delimiter = _header(next(line.rstrip("\r") for line in lines if line.strip()))
     try:
-        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))[1:]
+        # Tables of words have no quotes, and a word may be one.
+        is_plain = _token_columns(header) is not None and delimiter == "\t"
+        rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, **_QUOTING[is_plain]))[1:]
     except csv.Error as error:
         raise LownerError(Errors.LN177.format(path=path, reason=f"not CSV ({error})")) from None
     columns = _token_columns(header)
@@ -136,18 +141,26 @@ def _sentences(path: Path, header: Sequence[str], rows: List[List[str]], columns
     word, tag = columns
     named = [i for i, name in enumerate(header) if i not in columns and _SENTENCES.fullmatch(name)]
     items: List[RecordT] = []
-    previous, start_new = "", True
+    previous: Tuple[str, ...] = ()
+    start_new = True
     blank_rows = any(not any(row) for row in rows)
     if not named and not blank_rows:
         raise LownerError(Errors.LN179.format(path=path, columns=", ".join(header)))
+    names = [tuple(row[i].strip() for i in named if i < len(row)) for row in rows if any(row)]
+    if named and not blank_rows and len(names) > 2 and len(set(names)) == len(names):
+        # Every row has a name of its own, so these are numbers of words.
+        raise LownerError(Errors.LN179.format(path=path, columns=", ".join(header)))
     for number, row in enumerate(rows, 2):
+        if any("\n" in cell for cell in row):
+            problem = "a cell of several lines, so a quote is not closed or not doubled"
+            raise LownerError(bad_record(path, f"row {number}", problem, "Correct the quotes"))
         if not any(row):
             start_new = True
             continue
-        name = row[named[0]].strip() if named and named[0] < len(row) else ""
-        if start_new or (name and name != previous):
+        name = tuple(row[i].strip() for i in named if i < len(row))
+        if start_new or (any(name) and name != previous):
             items.append((f"row {number}", {"tokens": [], "tags": []}))
-        previous, start_new = name or previous, False
+        previous, start_new = name if any(name) else previous, False
         record = items[-1][1]
         record["tokens"].append(row[word] if word < len(row) else "")
         record["tags"].append(row[tag].strip() if tag < len(row) else "")

@@ -2,12 +2,9 @@
 
 from typing import Any, Dict, Iterator, List, Mapping
 
-from .label_studio import UNANNOTATED
+from .changes import NO_TYPE, RELATIONS, UNANNOTATED
 from .protocol import JSONFormat, JSONOptions, fields_except, has
 from .record_groups import GROUP, UNION
-
-# Names of changes in `ReadingReport.changes`.
-NO_TYPE = "spans without a type dropped"
 
 
 def _evidence_ner_annotator(item: Any) -> str:
@@ -115,7 +112,7 @@ def _records_ubiai(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[
         }
         for one in item.get("tokens") or item.get("annotation") or []
     ]
-    options.changes["relations ignored"] += len(item.get("relations") or [])
+    options.changes[RELATIONS] += len(item.get("relations") or [])
     yield {"text": item["document"], "spans": spans}
 
 

@@ -20,8 +20,14 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
         tokens = [token for sentence in paragraph.get("sentences") or [] for token in sentence.get("tokens") or []]
         if tokens:
             yield _tokens(paragraph, tokens)
-        elif isinstance(paragraph.get("raw"), str):
-            yield {"text": paragraph["raw"], "spans": paragraph.get("entities") or [], **_categories(paragraph)}
+        elif isinstance(paragraph.get("raw") or paragraph.get("text"), str):
+            yield {
+                "text": paragraph.get("raw") or paragraph["text"],
+                "spans": paragraph.get("entities") or [],
+                **_categories(paragraph),
+            }
+        elif paragraph:
+            raise ValueError("a paragraph without 'raw' and without tokens")
 
 
 def _tokens(paragraph: Mapping[str, Any], tokens: List[Mapping[str, Any]]) -> Dict[str, Any]:

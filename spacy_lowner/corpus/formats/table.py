@@ -3,7 +3,7 @@
 import inspect
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple
 
 from ...errors import Errors, LownerError
 from ..files import stream_lines
@@ -75,10 +75,25 @@ def read_corpus(path: Path, format: str, **options: Any) -> Iterator[Sentence]:
     options (Any): Options of any reader; those that the reader of the format does not have are ignored.
     RETURNS (Iterator[Sentence]): The sentences.
     """
-    read = READERS[format].read
-    parameters = inspect.signature(read).parameters
-    takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    return read(path, **{name: value for name, value in options.items() if takes_all or name in parameters})
+    ignored = unused_options(format, options)
+    return READERS[format].read(path, **{name: value for name, value in options.items() if name not in ignored})
+
+
+def unused_options(format: str, options: Iterable[str]) -> List[str]:
+    """List the options that the reader of a format does not have.
+
+    format (str): A key of `READERS`.
+    options (Iterable[str]): Names of options.
+    RETURNS (List[str]): The names without effect.
+
+    >>> unused_options("columns", ["scheme", "annotator"])
+    ['annotator']
+    """
+    parameters = dict(inspect.signature(READERS[format].read).parameters)
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        # The other options are those of `read_records`.
+        parameters.update(inspect.signature(RECORDS.read).parameters)
+    return [name for name in options if name not in parameters]
 
 
 def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise_error) -> Detection:

@@ -20,10 +20,10 @@ from ...errors import Errors, LownerError
 from ..files import read_lines
 from ..sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
 from ..tokens import Aligner
+from .changes import NO_TYPE
 from .protocol import Format, Sample
 from .record_fields import bad_record
 from .schemes import parse_tag
-from .small_tools import NO_TYPE
 
 ENTITY_LAYER = "NamedEntity"
 # Features that hold the type of a span, the preferred one first.
@@ -36,6 +36,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ID = re.compile(r"\d+-\d+")
 # Names of changes in `ReadingReport.changes`.
 OTHER_LAYERS = "layers ignored that are not the layer of entities"
+CROSSING = "spans over several sentences cut at their ends"
 # Type and number of a span at a token.
 _ValueT = Tuple[str, Optional[str]]
 
@@ -90,6 +91,12 @@ def read_webanno(
     # Some files have tags in place of types.
     are_tags = bool(cells) and all(parse_tag(value) is not None for value, _ in cells)
     aligner = Aligner(path, align, report)
+    numbers = Counter(
+        number
+        for rows in sentences
+        for number in {number for _, row in rows for _, number in _values(row, column) if number is not None}
+    )
+    report.changes[CROSSING] += sum(count > 1 for count in numbers.values())
     for rows in sentences:
         try:
             yield _sentence(path, rows, column, are_tags, aligner, tokenizer == "characters")

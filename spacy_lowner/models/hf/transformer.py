@@ -65,16 +65,21 @@ class PieceWindows:
         RETURNS (List[List[Span]]): The windows of each Doc, in order.
         """
         limit = max_pieces_of(self.model)
+        size = self.max_pieces
+        if limit is not None and size > limit:
+            # The encoder would not read the end of such a window.
+            warn_once(self, Warnings.LN123, size=size, limit=limit)
+            size = limit
         windows: List[List[Span]] = []
         truncated = 0
         for doc in docs:
             # A text has at most about as many pieces as bytes, so short texts need no counting.
-            if doc.user_data.get(UNSPLIT_KEY) or len(doc.text.encode("utf8")) <= self.max_pieces:
+            if doc.user_data.get(UNSPLIT_KEY) or len(doc.text.encode("utf8")) <= size:
                 windows.append([doc[:]] if len(doc) else [])
                 continue
             sizes = count_pieces(self.model, doc)
             truncated += 0 if limit is None else sum(size > limit for size in sizes)
-            windows.append([doc[start:end] for start, end in cut_windows(sizes, self.max_pieces, self.overlap)])
+            windows.append([doc[start:end] for start, end in cut_windows(sizes, size, self.overlap)])
         if truncated:
             warn_once(self, Warnings.LN100, count=truncated, limit=limit)
         return windows

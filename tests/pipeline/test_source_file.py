@@ -1,4 +1,4 @@
-"""The open source: written from a trained pipeline, and a new pipeline starts from it."""
+"""A source pipeline in one file: written from a trained pipeline, and a new pipeline starts from it."""
 
 import copy
 
@@ -11,7 +11,7 @@ from transformers import AutoModel
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.hf.shim import loaded_module
 from spacy_lowner.training.callbacks import create_start_from
-from spacy_lowner.training.open_source import fingerprint, load_open_source, save_open_source, start_from_open
+from spacy_lowner.training.source_file import fingerprint, load_source, save_source, start_from_file
 
 NAME = "knowfree_spancat"
 
@@ -49,14 +49,14 @@ def source(tiny_encoder, examples, tmp_path):
     trained, pretrained = nlp.get_pipe("transformer").model.transformer, AutoModel.from_pretrained(tiny_encoder)
     # Training of this package keeps the embeddings.
     trained.embeddings.word_embeddings.load_state_dict(pretrained.embeddings.word_embeddings.state_dict())
-    save_open_source(trained, pretrained, head, path, rank=16, about={"corpora": {"mine": "CC0"}})
+    save_source(trained, pretrained, head, path, rank=16, about={"corpora": {"mine": "CC0"}})
     return nlp, path
 
 
-def test_a_new_pipeline_starts_from_the_open_source(tiny_encoder, make_doc, make_example, source):
+def test_a_new_pipeline_starts_from_a_source_file(tiny_encoder, make_doc, make_example, source):
     trained, path = source
     new = build(tiny_encoder, [make_example(make_doc("so it is", (0, 1, "X"), (1, 3, "Y")))])
-    assert start_from_open(new, path=path) is new
+    assert start_from_file(new, path) is new
     ours, theirs = (one.get_pipe("transformer").model.transformer.state_dict() for one in (new, trained))
     for name, weight in theirs.items():
         if weight.is_floating_point() and "pooler" not in name:
@@ -74,14 +74,14 @@ def test_low_rank_keeps_the_largest_part_of_an_update(tmp_path, tiny_encoder, ex
     dense = trained.encoder.layer[0].output.dense.weight
     with torch.no_grad():
         dense += torch.outer(torch.ones(16), torch.arange(16.0)) + 0.001 * torch.eye(16)
-    save_open_source(trained, pretrained, head, tmp_path / "a", rank=1, about={})
-    (update,) = load_open_source(tmp_path / "a").updates.values()
+    save_source(trained, pretrained, head, tmp_path / "a", rank=1, about={})
+    (update,) = load_source(tmp_path / "a").updates.values()
     expected = (dense - pretrained.encoder.layer[0].output.dense.weight).detach()
     assert update.shape == (16, 16) and (update - expected).abs().max().item() < 0.02
 
 
 def test_file_says_what_it_was_made_of(source):
-    loaded = load_open_source(source[1])
+    loaded = load_source(source[1])
     assert loaded.metadata["corpora"] == {"mine": "CC0"} and loaded.metadata["rank"] == 16
 
 
@@ -90,21 +90,21 @@ def test_another_encoder_is_refused(tiny_encoder, examples, source):
     with torch.no_grad():
         new.get_pipe("transformer").model.transformer.embeddings.word_embeddings.weight += 1
     with pytest.raises(LownerError, match="LN183.*paths.source"):
-        start_from_open(new, path=source[1])
+        start_from_file(new, source[1])
 
 
 def test_another_size_of_head_is_refused(tiny_encoder, examples, source):
     with pytest.raises(LownerError, match="LN045"):
-        start_from_open(build(tiny_encoder, examples, dim=40), path=source[1])
+        start_from_file(build(tiny_encoder, examples, dim=40), source[1])
 
 
 def test_missing_file_and_pipes(tiny_encoder, examples, source, tmp_path):
-    with pytest.raises(LownerError, match="LN182"):
-        load_open_source(tmp_path / "none")
+    with pytest.raises(LownerError, match="LN010"):
+        load_source(tmp_path / "none")
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     with pytest.raises(LownerError, match="LN044.*sentencizer"):
-        start_from_open(nlp, path=source[1])
+        start_from_file(nlp, source[1])
 
 
 def test_fingerprints_of_encoders_differ(tiny_encoder):
@@ -115,10 +115,8 @@ def test_fingerprints_of_encoders_differ(tiny_encoder):
     assert fingerprint(model) != before
 
 
-def test_callback_knows_the_name(monkeypatch):
-    called = []
-    monkeypatch.setattr(
-        "spacy_lowner.training.callbacks.start_from_open", lambda nlp, pipes: called.append(pipes) or nlp
-    )
-    nlp = spacy.blank("en")
-    assert create_start_from("open", pipes=["a"])(nlp) is nlp and called == [["a"]]
+def test_callback_reads_a_source_file(tiny_encoder, examples, source):
+    new = build(tiny_encoder, examples)
+    before = loaded_module(new.get_pipe(NAME).model.get_ref("torch")).biaffine.bilinear.clone()
+    create_start_from(str(source[1]))(new)
+    assert not torch.equal(before, loaded_module(new.get_pipe(NAME).model.get_ref("torch")).biaffine.bilinear)

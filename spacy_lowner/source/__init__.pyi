@@ -1,5 +1,0 @@
-from .untrained import open_pipeline
-
-__all__ = [
-    "open_pipeline",
-]
