@@ -93,7 +93,8 @@ def read_csv(
     header, delimiter = _header(next(line.rstrip("\r") for line in lines if line.strip()))
     try:
         # Tables of words have no quotes, and a word may be one.
-        is_plain = _token_columns(header) is not None and delimiter == "\t"
+        written = [line.rstrip("\r") for line in lines if line.strip()]
+        is_plain = delimiter == "\t" and _token_columns(header) is not None and _has_tags(written, header, delimiter)
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, **_QUOTING[is_plain]))[1:]
     except csv.Error as error:
         raise LownerError(Errors.LN177.format(path=path, reason=f"not CSV ({error})")) from None
