@@ -48,7 +48,7 @@ def _is_tagged(lines: Sequence[str], separator: str) -> bool:
     tokens = [_tagged_tokens(line, separator) for line in lines]
     tags = [tag for line in tokens for _, tag in line or ()]
     whole = sum(line is not None for line in tokens)
-    return whole >= MIN_TAGGED * len(lines) and len(set(tags)) > 1 and detect_spelling(tags) is not None
+    return whole >= MIN_TAGGED * len(lines) and len(set(tags)) > 1 and detect_spelling(tags, any_types=True) is not None
 
 
 def _evidence_tagged(separator: str, sample: Sample) -> str:
@@ -85,7 +85,11 @@ def read_tagged(
                 on_error(LownerError(bad_record(path, f"line {number}", problem, "Give each token a tag")))
             else:
                 sentences.append((f"line {number}", tokens))
-    spelling = "io" if scheme == "io" else detect_spelling([tag for _, tokens in sentences for _, tag in tokens])
+    spelling = (
+        "io"
+        if scheme == "io"
+        else detect_spelling([tag for _, tokens in sentences for _, tag in tokens], any_types=True)
+    )
     sentences = [
         (where, [(word, plain_tag(tag, spelling or "plain")) for word, tag in tokens]) for where, tokens in sentences
     ]

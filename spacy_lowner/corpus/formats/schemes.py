@@ -66,14 +66,15 @@ def parse_tag(label: str) -> Optional[Tag]:
     return Tag(*match.groups())
 
 
-def detect_spelling(labels: Sequence[str]) -> Optional[str]:
+def detect_spelling(labels: Sequence[str], *, any_types: bool = False) -> Optional[str]:
     """Detect how the tags of a column are spelled.
 
     labels (Sequence[str]): The cells of the column.
+    any_types (bool): Whether types alone may be any words. Else they must repeat, or be in capitals or parts.
     RETURNS (Optional[str]): "plain" (B-PER), "lower" (b-per), "underscore" (B_PER), "suffix" (PER-B) or "io" (PER);
         None if the column does not hold tags.
 
-    >>> [detect_spelling(labels) for labels in (["B-a", "O"], ["b-a", "o"], ["B_a", "O"], ["a-B", "O"], ["a", "O"])]
+    >>> [detect_spelling(labels) for labels in (["B-a", "O"], ["b-a", "o"], ["B_a", "O"], ["a-B", "O"], ["A", "O"])]
     ['plain', 'lower', 'underscore', 'suffix', 'io']
     >>> detect_spelling(["Ada", "sang"]) is None
     True
@@ -92,8 +93,10 @@ def detect_spelling(labels: Sequence[str]) -> Optional[str]:
     outside = counts.pop("O", 0) or counts.pop("o", 0)
     are_types = all(any(char.isalpha() for char in label) and not label.isspace() for label in counts)
     # Types repeat, or look like types. Other words next to an "O" do not.
-    repeat = len(counts) <= 3 or 2 * len(counts) <= sum(counts.values())
-    few = len(counts) <= MAX_TYPES and (repeat or all(label.isupper() or set(label) & set("-/") for label in counts))
+    repeat = 2 * len(counts) <= sum(counts.values())
+    few = len(counts) <= MAX_TYPES and (
+        any_types or repeat or all(label.isupper() or set(label) & set("-/") for label in counts)
+    )
     if outside >= MIN_OUTSIDE_FRACTION * len(labels) and counts and few and are_types:
         return "io"
     return None

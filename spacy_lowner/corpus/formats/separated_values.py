@@ -98,6 +98,8 @@ def read_csv(
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, **_QUOTING[is_plain]))[1:]
     except csv.Error as error:
         raise LownerError(Errors.LN177.format(path=path, reason=f"not CSV ({error})")) from None
+    while rows and not any(rows[-1]):
+        rows.pop()
     columns = _token_columns(header)
     if columns is not None and _has_tags(lines, header, delimiter):
         items = _sentences(path, header, rows, columns)
