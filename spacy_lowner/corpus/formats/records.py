@@ -150,12 +150,17 @@ def read_records(
     countings = _countings(path, kept, offsets, ends, report.changes)
     unusual = [one for one in countings.values() if one.unit not in (TOKENS, CHARACTERS) or one.inclusive]
     report.layout = f"offsets count {' and '.join(map(str, unusual))}" if unusual else ""
+    for_texts = tokenizer
+    if tokenizer == "auto":
+        for_texts = choose_tokenizer(record.content.text or "" for record in kept[:200])
     aligner = Aligner(path, align, report)
     for record in kept:
         try:
             # Tokens of a record are only replaced by characters if the user asks for characters.
-            is_text = tokenizer == "auto" and record.content.words is None
-            chosen = choose_tokenizer([record.content.text or ""]) if is_text else tokenizer
+            chosen = for_texts if record.content.words is None else tokenizer
+            if chosen == "spacy" and tokenizer == "auto":
+                # A Chinese text among English ones. In a Chinese corpus, every text is split into characters.
+                chosen = choose_tokenizer([record.content.text or ""])
             yield _sentence(path, record, countings[record.kind], chosen, lang, aligner)
         except LownerError as error:
             on_error(error)
