@@ -450,7 +450,6 @@ class Warnings(metaclass=MessageCatalogue):
         "other pipes, spans that nobody judged would be negatives."
     )
     LN122 = "{path}: the option(s) {names} have no effect on the format {format}."
-    LN123 = "max_pieces = {size}, but the encoder reads {limit} word pieces: windows have that many."
     LN140 = (
         "The installed version of {package} cannot limit the time of headers: a server that sends them byte by byte "
         "can delay an answer beyond the timeout. Install another version of openai."

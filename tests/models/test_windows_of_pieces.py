@@ -66,6 +66,11 @@ def test_words_over_the_limit_of_the_encoder_are_reported_once(build, nlp):
     assert [(window.start, window.end) for window in windows] == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
+def test_windows_are_never_longer_than_the_encoder_reads(build, nlp):
+    (windows,) = build(max_pieces=500).attrs["get_spans"]([Doc(nlp.vocab, words=["word"] * 60)])
+    assert len(windows) > 1 and all(4 * len(window) <= 62 for window in windows)
+
+
 @pytest.mark.parametrize("settings", [{"max_pieces": 0}, {"overlap": 1.0}])
 def test_settings_of_windows_are_validated(settings):
     with pytest.raises(LownerError, match="LN040"):

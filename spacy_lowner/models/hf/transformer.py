@@ -65,11 +65,8 @@ class PieceWindows:
         RETURNS (List[List[Span]]): The windows of each Doc, in order.
         """
         limit = max_pieces_of(self.model)
-        size = self.max_pieces
-        if limit is not None and size > limit:
-            # The encoder would not read the end of such a window.
-            warn_once(self, Warnings.LN123, size=size, limit=limit)
-            size = limit
+        # The encoder would not read the end of a longer window.
+        size = self.max_pieces if limit is None else min(self.max_pieces, limit)
         windows: List[List[Span]] = []
         truncated = 0
         for doc in docs:
