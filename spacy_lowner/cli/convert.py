@@ -1,7 +1,7 @@
 """`spacy lowner convert`: convert a corpus between formats."""
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Iterable, List, Optional, Tuple
 
 import typer
 from wasabi import msg
@@ -67,7 +67,7 @@ def convert_cli(
     skip_invalid: bool = typer.Option(False, "--skip-invalid", help="Skip invalid sentences, and list them"),
 ):
     """Convert a corpus, and print its detected format and what was repaired and skipped."""
-    for what, value, options in (
+    _check_choices(
         ("format", format, ("auto", *READERS)),
         ("scheme", scheme, (None, *SCHEMES)),
         ("ends", ends, ENDS),
@@ -77,10 +77,7 @@ def convert_cli(
         ("annotators", annotators, ANNOTATORS),
         ("discontinuous", discontinuous, DISCONTINUOUS),
         ("overlaps", overlaps, OVERLAPS),
-    ):
-        if value not in options:
-            names = ", ".join(option for option in options if option)
-            raise LownerError(Errors.LN014.format(what=what, value=value, options=names))
+    )
     check_not_input(output_path, input_path)
     report = ConvertReport()
     docs = stream_corpus(
@@ -112,6 +109,28 @@ def convert_cli(
     else:
         dropped = write_corpus(docs, output_path, spans_key=spans_key, overlaps=overlaps)
     show_reading(report, input_path)
+    _show_result(report, output_path, dropped)
+
+
+def _check_choices(*choices: Tuple[str, Optional[str], Iterable[Optional[str]]]) -> None:
+    """Check options that are names.
+
+    choices (Tuple[str, Optional[str], Iterable[Optional[str]]]): Name, value and possible values of each option.
+    RAISES (LownerError): If a value is not among the possible ones.
+    """
+    for what, value, options in choices:
+        if value not in options:
+            names = ", ".join(option for option in options if option)
+            raise LownerError(Errors.LN014.format(what=what, value=value, options=names))
+
+
+def _show_result(report: ConvertReport, output_path: Path, dropped: int) -> None:
+    """Print what was written.
+
+    report (ConvertReport): What was read.
+    output_path (Path): What was written.
+    dropped (int): Number of overlapping spans that were not written.
+    """
     if dropped:
         msg.warn(f"Dropped {count_of(dropped, 'span')} that overlap longer spans")
     nested = f", {report.nested} of them nested or crossing" if report.nested and not dropped else ""
