@@ -69,15 +69,15 @@ def read_open(folder: Path, name: str, known: Set[Tuple[str, ...]]) -> List[Sent
 
 def sizes(counts: Dict[str, int], total: int) -> Dict[str, int]:
     """RETURNS (Dict[str, int]): How many sentences of each corpus are drawn."""
-    shares = {name: count**TEMPERATURE * (0.5 if name in NOISY else 1.0) for name, count in counts.items()}
+    weights = {name: count**TEMPERATURE * (0.5 if name in NOISY else 1.0) for name, count in counts.items()}
     drawn = {name: 0 for name in counts}
     while sum(drawn.values()) < min(total, sum(counts.values())):
         open_names = [name for name in counts if drawn[name] < counts[name]]
         left = total - sum(drawn.values())
-        weight = sum(shares[name] for name in open_names)
+        weight = sum(weights[name] for name in open_names)
         before = dict(drawn)
         for name in open_names:
-            drawn[name] = min(counts[name], drawn[name] + int(left * shares[name] / weight))
+            drawn[name] = min(counts[name], drawn[name] + int(left * weights[name] / weight))
         if drawn == before:
             break
     return drawn

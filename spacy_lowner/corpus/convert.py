@@ -22,7 +22,8 @@ from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
 # Files of a folder that hold no corpus: settings of brat, type systems of UIMA, descriptions and reports.
 NO_CORPUS = re.compile(
-    r"(annotation|visual|tools|kb_shortcuts)\.conf|type_?system\.xml|dataset_infos?\.json|features\.json|.*\.report\.json"
+    r"(annotation|visual|tools|kb_shortcuts)\.conf|type_?system\.xml"
+    r"|dataset_infos?\.json|features\.json|.*\.report\.json"
     r"|(readme|licen[cs]e|changelog|citation|notice)(\..*)?|.*\.md",
     re.IGNORECASE,
 )

@@ -228,3 +228,13 @@ def test_brat_is_not_written_into_a_folder_with_files(tmp_path, make_doc):
     export_corpus([make_doc(TEXT, (0, 1, "PER"))], tmp_path / "out", "brat")
     with pytest.raises(LownerError, match="LN029"):
         export_corpus([make_doc(TEXT)], tmp_path / "out", "brat")
+
+
+def test_tags_of_conllu_that_are_not_read_are_counted(read):
+    rows = [("1", "Mira", "NER=B-PER|Fine=B-ACTOR"), ("2-3", "del", "NER=B-LOC|SpaceAfter=No"), ("2", "de", "_")]
+    rows += [("3", "el", "NER=O|Fine=O"), ("4", "Oslo", "NER=B-LOC|SpaceAfter=No")]
+    content = "".join("\t".join([number, form, *"_" * 7, misc]) + "\n" for number, form, misc in rows)
+    found, report = read(content, "a.conllu", format="conllu")
+    assert found == [[("Mira", "PER"), ("Oslo", "LOC")]]
+    changes = report.reading.changes
+    assert changes["other tags of the same words ignored"] == 1 and changes["tags of combined tokens ignored"] == 1

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 from ..files import atomic_path
 from .protocol import ExportedText, Exporter, ExportOptions, utf16_offsets
 
-# Colours of labels in Label Studio, which are told apart with every kind of colour vision (Okabe and Ito).
+# Colours of labels in Label Studio, which are distinguished by every kind of colour vision (Okabe and Ito).
 COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 RecordT = Callable[[ExportedText, ExportOptions], Dict[str, Any]]
 

@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from ...errors import Errors, LownerError
 from ..files import read_lines
 from ..sentence import LabeledSpan, OnErrorT, ReadingReport, Sentence, raise_error
+from .changes import OTHER_TAGS
 from .protocol import Format, Sample
 from .record_fields import bad_record
 from .schemes import decode_tags, detect_scheme, parse_tag
@@ -21,6 +22,7 @@ _ENTITY = re.compile(r"\(([^()]+)(\)?)|([^()]+)\)")
 _PIECE = re.compile(r"\[\d+/\d+\]$")
 # Names of changes in `ReadingReport.changes`.
 PIECES = "pieces of discontinuous entities ignored"
+COMBINED = "tags of combined tokens ignored"
 
 
 def _evidence(sample: Sample) -> str:
@@ -33,6 +35,12 @@ def _evidence(sample: Sample) -> str:
 
 def _misc(cell: str) -> Dict[str, str]:
     return dict(pair.split("=", 1) for pair in cell.split("|") if "=" in pair)
+
+
+def _is_tagged(cell: Dict[str, str], but: str = "") -> bool:
+    """RETURNS (bool): Whether a key other than `but` has a tag of an entity."""
+    tags = [parse_tag(value) for name, value in cell.items() if name != but]
+    return any(tag is not None and tag.letter != "O" for tag in tags)
 
 
 def _key(cells: Sequence[Dict[str, str]]) -> Optional[str]:
@@ -65,12 +73,13 @@ def read_conllu(
     RAISES (LownerError): If MISC holds no entities.
     """
     report = report if report is not None else ReadingReport()
-    sentences, fields = _sentences(path, encoding, on_error)
+    sentences, fields = _sentences(path, encoding, on_error, report.changes)
     misc = [[_misc(cells[MISC]) for _, cells in rows] for rows in sentences]
     key = _key([cell for row in misc for cell in row])
     if key is None:
         raise LownerError(Errors.LN011.format(path=path, line=1, labels="none in MISC", schemes="NER=B-PER, Entity=(…"))
     report.layout = f"entities under {key!r} in MISC"
+    report.changes[OTHER_TAGS] += sum(_is_tagged(cell, but=key) for row in misc for cell in row)
     tags = [[cell.get(key, "O") for cell in row] for row in misc]
     if key != BRACKETS_KEY:
         scheme = report.scheme = scheme or detect_scheme(tags) or "bio"
@@ -90,7 +99,9 @@ def read_conllu(
         yield Sentence([cells[FORM] for _, cells in rows], spans, where=where, spaces=spaces)
 
 
-def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Tuple[List[List[Tuple[int, List[str]]]], List[str]]:
+def _sentences(
+    path: Path, encoding: str, on_error: OnErrorT, changes: Counter
+) -> Tuple[List[List[Tuple[int, List[str]]]], List[str]]:
     """RETURNS (Tuple[List[List[Tuple[int, List[str]]]], List[str]]): Numbered rows per sentence, and the names of the
     fields of an entity.
     """
@@ -113,6 +124,8 @@ def _sentences(path: Path, encoding: str, on_error: OnErrorT) -> Tuple[List[List
                 is_bad = True
             elif cells[ID].isdecimal():
                 rows.append((number, cells))
+            else:
+                changes[COMBINED] += _is_tagged(_misc(cells[MISC]))
     return sentences, fields
 
 
