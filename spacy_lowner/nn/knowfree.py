@@ -1,7 +1,7 @@
 """The span head of KnowFREE (eq. 7-12) in band form, with optional label semantics."""
 
 from collections import defaultdict
-from typing import Any, DefaultDict, Dict, Optional
+from typing import Any, DefaultDict, Dict, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,14 @@ class KnowFREEHead(GroupedModule):
         H_B    = biaffine(words)                           (eq. 7-8)
         H_G    = LayerNorm(H_B + interaction(H_B))         (eq. 9-11)
         logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is an addition of this package)
+
+    With descriptions of the labels, the row of label l in W_O (with its bias as the last number) is a learned map of
+    the description's embedding v_l plus a residual r_l (`rows`):
+
+        row_l = M v_l + r_l
+
+    M is zero at first and is only trained on the types of many corpora (`source`), so that it has a row for any
+    description. Other training fills the residuals.
 
     Padding has no influence on the spans of a text: words past its end are dropped, and cells past its end are masked.
 
@@ -103,9 +111,12 @@ class KnowFREEHead(GroupedModule):
         )
         self.norm = nn.LayerNorm(biaffine_dim) if self.interaction is not None else None
         self.output = nn.Linear(biaffine_dim, n_target + n_extension)
-        self.matching = None
+        self.matching = self.row_map = None
         if label_vectors is not None:
             self.matching = LabelMatching(dim, label_vectors, width=width, scale=label_scale)
+            self.row_map = nn.Linear(label_vectors.shape[1], biaffine_dim + 1)
+            nn.init.zeros_(self.row_map.weight)
+            nn.init.zeros_(self.row_map.bias)
         nn.init.constant_(self.output.bias, PRIOR_LOGIT)
 
     @classmethod
@@ -127,8 +138,9 @@ class KnowFREEHead(GroupedModule):
         """Copy the weights of a trained head, except the rows of its labels.
 
         The row of each target label becomes a mean of the source's target rows, which have learned how mentions differ
-        from other spans. With label semantics, rows of labels with similar descriptions have more weight. Length
-        embeddings are copied up to the shorter width of both heads.
+        from other spans. With label semantics, rows of labels with similar descriptions have more weight. If both heads
+        have descriptions, the map of rows is copied, and the means are those of the residuals. Length embeddings are
+        copied up to the shorter width of both heads.
 
         source (KnowFREEHead): A head over word states of the same width. It may have other labels.
         """
@@ -146,11 +158,32 @@ class KnowFREEHead(GroupedModule):
             similarity = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE
         weights = similarity.softmax(-1).to(self.output.weight)
         with torch.no_grad():
-            self.output.weight[: self.n_target] = weights @ source.output.weight[: source.n_target]
-            self.output.bias[: self.n_target] = weights @ source.output.bias[: source.n_target]
+            rows, bias = (source.output.weight, source.output.bias) if self.row_map is not None else source.rows()
+            self.output.weight[: self.n_target] = weights @ rows[: source.n_target].to(weights)
+            self.output.bias[: self.n_target] = weights @ bias[: source.n_target].to(weights)
+
+    def rows(self, extension: bool = True) -> Tuple[Tensor, Tensor]:
+        """Get the rows of the last layer: residuals plus, for target labels, the mapped descriptions.
+
+        extension (bool): Whether to include extension labels, whose rows follow those of the target labels.
+        RETURNS (Tuple[Tensor, Tensor]): Weights and biases. Shapes: (labels, biaffine_dim), (labels,)
+        """
+        labels = self.output.out_features if extension else self.n_target
+        weight, bias = self.output.weight[:labels], self.output.bias[:labels]
+        if self.row_map is None or self.matching is None:
+            return weight, bias
+        # Detached: the updates of all rows through the map would be much larger than those of the residuals.
+        mapped = self.row_map(self.matching.label_vectors).detach()
+        mapped = F.pad(mapped, (0, 0, 0, labels - self.n_target)).to(weight)
+        return weight + mapped[:, :-1], bias + mapped[:, -1]
 
     def forward(
-        self, words: Tensor, lengths: Tensor, shapes: Optional[Tensor] = None, extension: bool = True
+        self,
+        words: Tensor,
+        lengths: Tensor,
+        shapes: Optional[Tensor] = None,
+        extension: bool = True,
+        descriptions: Optional[Tensor] = None,
     ) -> Tensor:
         """Score the spans of a batch.
 
@@ -158,12 +191,19 @@ class KnowFREEHead(GroupedModule):
         lengths (Tensor): Number of words of each text. Shape: (batch,)
         shapes (Optional[Tensor]): Word shapes, if the head has embeddings of them. Shape: (batch, seq), int64
         extension (bool): Whether to score extension labels. If not, their rows of the last layer are skipped.
+        descriptions (Optional[Tensor]): Embeddings of descriptions, of length 1. With them, these types are scored in
+            place of the labels, without residuals, and the map of rows gets gradients. Shape: (labels, embedding)
         RETURNS (Tensor): Logits in band form. Those of cells that are not spans have no meaning.
             Shape: (batch, seq, width, labels)
         """
         mask = band_mask(lengths, words.shape[1], self.width)
         real = mask[:, :, 0]
-        labels = self.output.out_features if extension else self.n_target
+        if descriptions is not None and self.row_map is not None:
+            mapped = self.row_map(descriptions)
+            rows = mapped[:, :-1], mapped[:, -1]
+        else:
+            rows = self.rows(extension)
+        labels = len(rows[1])
         if not real.any():
             # The sum keeps the result connected to the words, so that a backward pass does not fail.
             return words.new_zeros(*mask.shape, labels) + 0.0 * words.sum()
@@ -175,27 +215,28 @@ class KnowFREEHead(GroupedModule):
             texts = texts + self.shapes(shapes[real])
         terms = self.biaffine(texts)
         if isinstance(self.interaction, MaskedSpanConvolution):
-            scored = self._score_grid(terms, mask, labels)
+            scored = self._score_grid(terms, mask, rows)
         else:
-            scored = self._score_tiles(terms, mask[real], labels)
+            scored = self._score_tiles(terms, mask[real], rows)
         if self.matching is not None:
-            scored = scored + F.pad(self.matching(texts), (0, labels - self.n_target))
+            matched = self.matching(texts, descriptions)
+            scored = scored + F.pad(matched, (0, labels - matched.shape[-1]))
         return _spread(scored, real)
 
-    def _score_grid(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
+    def _score_grid(self, terms: WordTerms, mask: Tensor, rows: Tuple[Tensor, Tensor]) -> Tensor:
         """Score all spans at once. A convolution needs the spans of neighbouring first words, text by text.
 
         terms (WordTerms): The terms of all words.
         mask (Tensor): Shape: (batch, seq, width), bool
-        labels (int): Number of labels.
+        rows (Tuple[Tensor, Tensor]): Weights and biases of the last layer. Shapes: (labels, biaffine_dim), (labels,)
         RETURNS (Tensor): Shape: (words, width, labels)
         """
         real = mask[:, :, 0]
         every = torch.arange(len(terms.start), device=mask.device)
         spans = _spread(self.biaffine.features(terms, every, self.width), real)
-        return self._classify(spans, mask, labels)[real]
+        return self._classify(spans, mask, rows)[real]
 
-    def _score_tiles(self, terms: WordTerms, mask: Tensor, labels: int) -> Tensor:
+    def _score_tiles(self, terms: WordTerms, mask: Tensor, rows: Tuple[Tensor, Tensor]) -> Tensor:
         """Score spans in tiles. Without a convolution, spans of different first words do not depend on each other.
 
         Words near the end of a text start fewer spans than others. Words are sorted by the number of spans that they
@@ -210,26 +251,26 @@ class KnowFREEHead(GroupedModule):
 
         terms (WordTerms): The terms of all words.
         mask (Tensor): Shape: (words, width), bool
-        labels (int): Number of labels.
+        rows (Tuple[Tensor, Tensor]): Weights and biases of the last layer. Shapes: (labels, biaffine_dim), (labels,)
         RETURNS (Tensor): Shape: (words, width, labels)
         """
         order = mask.sum(-1).argsort(descending=True, stable=True)
         scored = []
-        for rows in order.split(max(1, TILE_CELLS[mask.device.type] // self.width)):
-            width = int(mask[rows].any(0).sum())
-            spans = self.biaffine.features(terms, rows, width)
-            logits = self._classify(spans, mask[rows, :width], labels)
+        for tile in order.split(max(1, TILE_CELLS[mask.device.type] // self.width)):
+            width = int(mask[tile].any(0).sum())
+            spans = self.biaffine.features(terms, tile, width)
+            logits = self._classify(spans, mask[tile, :width], rows)
             scored.append(F.pad(logits, (0, 0, 0, self.width - width)))
         # The inverse of the permutation restores the order of the words.
         return torch.cat(scored)[order.argsort()]
 
-    def _classify(self, spans: Tensor, mask: Tensor, labels: int) -> Tensor:
+    def _classify(self, spans: Tensor, mask: Tensor, rows: Tuple[Tensor, Tensor]) -> Tensor:
         # In place where gradients allow it: moving memory takes most of the time.
         if self.interaction is not None and self.norm is not None:
             gathered = self.interaction(spans, mask)
             gathered += spans
             spans = self.norm(gathered).add_(spans)
-        return F.linear(F.gelu(spans), self.output.weight[:labels], self.output.bias[:labels])
+        return F.linear(F.gelu(spans), *rows)
 
 
 def _spread(rows: Tensor, real: Tensor) -> Tensor:

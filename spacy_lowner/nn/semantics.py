@@ -1,5 +1,7 @@
 """Matching spans with descriptions of the labels, so that the meaning of a label counts and not only its examples."""
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 
@@ -36,17 +38,20 @@ class LabelMatching(nn.Module):
         self.register_buffer("label_vectors", nn.functional.normalize(label_vectors.float(), dim=-1))
         nn.init.eye_(self.map.weight)
 
-    def forward(self, words: Tensor) -> Tensor:
+    def forward(self, words: Tensor, descriptions: Optional[Tensor] = None) -> Tensor:
         """Match spans with labels.
 
         words (Tensor): Word states of all texts, concatenated. Shape: (words, dim)
+        descriptions (Optional[Tensor]): Embeddings of descriptions, of length 1, to use in place of those of the
+            labels. Shape: (labels, embedding)
         RETURNS (Tensor): Scaled cosines. Those of cells past the end of a text have no meaning.
             Shape: (words, width, labels)
         """
         # In single precision at least: the squared norms of long spans overflow half precision.
         with torch.autocast(words.device.type, enabled=False):
             mapped = self.map(words.to(torch.promote_types(words.dtype, torch.float32)))
-            sums = last_words(mapped @ self.label_vectors.T, self.width).cumsum(1)
+            vectors = self.label_vectors if descriptions is None else descriptions
+            sums = last_words(mapped @ vectors.T, self.width).cumsum(1)
             norm = span_norms(mapped, self.width)
             return self.scale * sums / norm.clamp_min(1e-6)[..., None]
 

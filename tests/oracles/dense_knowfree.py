@@ -30,7 +30,13 @@ def dense_logits(head, words, length):
         gathered = gather(head.interaction, features)
         # eq. 11, then the sum of eq. 12.
         mixed = {cell: h + head.norm(h + gathered[cell]) for cell, h in features.items()}
-    logits = {cell: head.output(F.gelu(h)) for cell, h in mixed.items()}
+    weight, bias = head.output.weight, head.output.bias
+    if head.row_map is not None:
+        # No gradient flows into the map.
+        mapped = head.row_map(head.matching.label_vectors).detach()
+        mapped = torch.cat([mapped, mapped.new_zeros(len(weight) - len(mapped), mapped.shape[1])])
+        weight, bias = weight + mapped[:, :-1], bias + mapped[:, -1]
+    logits = {cell: weight @ F.gelu(h) + bias for cell, h in mixed.items()}
     if head.matching is not None:
         for i, j in cells:
             mapped = head.matching.map(words[i : j + 1].mean(0))
