@@ -32,8 +32,12 @@ PROVENANCE_KEY = "lowner_provenance"
 # were judged. Readers of corpora write it. DocBin keeps it; JSONL keeps it under "annotated_labels" and
 # "rejected_spans".
 PARTIAL_KEY = "lowner_partial"
+# `doc.user_data["lowner_soft"]`: probabilities of spans that other pipelines have predicted, a dict of "labels" and
+# "spans". "labels" lists the labels that have them. "spans" lists [start, end, label, probability] in tokens; the other
+# spans of these labels have the probability zero. `spacy lowner distill` writes it. DocBin and JSONL keep it.
+SOFT_KEY = "lowner_soft"
 # Keys of `doc.user_data` that JSONL keeps under the same names.
-USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY)
+USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY, SOFT_KEY)
 # `doc._.lowner_reasoning`: a dict of "initial" and "bidirectional" reasoning, the "model" that wrote it and the
 # "prompt_hash". `llm_reasoner` and `spacy lowner reason` write it. DocBin keeps it; JSONL keeps it under "context".
 REASONING_KEY = "lowner_reasoning"

@@ -116,6 +116,28 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN189 = "{path}: a part of its data cannot be read ({problem}). Write one list of literal pairs per file."
     LN190 = "{path}: it is an archive. Unpack it, and name the folder."
+    LN191 = (
+        "{path}: {label!r} of the corpus {corpus!r} has no description. Add one under \"{corpus}\", such as \"PER\": "
+        "\"a person\"."
+    )
+    LN192 = (
+        "{path}, line {number}: not a sentence. Write {{\"tokens\": [...], \"spans\": [[start, end, \"label\"]]}}, in tokens "
+        "and with an exclusive end."
+    )
+    LN194 = (
+        "{name}: the label {label!r} cannot be removed from {labels}. Name one of several labels of the pipe."
+    )
+    LN195 = (
+        "Types need descriptions: {labels}. Write {{\"drug\": \"a medicine or drug\"}}, with a text for every label."
+    )
+    LN196 = "{source!r} is no source file. Name \"open\", or a .safetensors file of `spacy lowner train-source`."
+    LN197 = "The teachers have different labels: {labels}; and {other}. Name pipelines that were trained on the same data."
+    LN198 = (
+        "A teacher has no knowfree_spancat that writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name a pipeline of "
+        "configs/knowfree.cfg."
+    )
+    LN199 = "{path}: it has soft targets of other texts. Delete its folder, or name another one."
+    LN193 = "{path}: it is the checkpoint of other corpora or settings. Delete it, or name another output."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
         "would look like words outside all entities. Write .spacy or .jsonl."
@@ -211,7 +233,8 @@ class Errors(metaclass=MessageCatalogue):
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
     LN048 = (
         "{name}: the label {label!r} cannot be added, because the model is built for {labels}. Add labels before "
-        "initialization, or start a new pipe from this one (spacy-lowner.start_from.v1)."
+        "initialization, or start a new pipe from this one (spacy-lowner.start_from.v1). Only a knowfree_spancat with "
+        "label_semantics takes labels after training."
     )
     LN049 = (
         "WithContext needs a tok2vec of its own, because a listener cannot read the context. Use "

@@ -175,6 +175,7 @@ class SpanTargets:
     doc_weights (Floats1d): beta of each Doc. Shape: (batch,)
     judged (Optional[Ints2d]): Spans that were judged one by one, in Docs that are not annotated with their label. Rows
         as in `cells`.
+    probabilities (Optional[Floats1d]): Target of each of the `cells`, in [0, 1]; None for 1.
 
     >>> import numpy
     >>> gold = SpanTargets(numpy.asarray([[0, 1, 0, 2]]), numpy.ones((1, 3)), numpy.ones(1))
@@ -186,6 +187,7 @@ class SpanTargets:
     label_weights: Floats2d
     doc_weights: Floats1d
     judged: Optional[Ints2d] = None
+    probabilities: Optional[Floats1d] = None
 
 
 @dataclass

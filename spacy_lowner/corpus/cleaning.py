@@ -8,9 +8,10 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Typ
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..annotations import EXTENSION_KEY, PARTIAL_KEY, WEIGHT_KEY
+from ..annotations import EXTENSION_KEY, PARTIAL_KEY, SOFT_KEY, WEIGHT_KEY
 from .partial import problem_of
 from .sentence import LabeledSpan, Sentence
+from .soft import soft_problem
 
 # Names of changes in `ReadingReport.changes`.
 TRIMMED = "spans trimmed of white space"
@@ -81,7 +82,7 @@ def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
     spans_key (str): Key of its gold spans.
     changes (Counter): Counts the changes by name.
     RETURNS (Doc): The same Doc.
-    RAISES (ValueError): If a label, the weight or the judgements of the Doc cannot be used.
+    RAISES (ValueError): If a label, the weight, the judgements or the soft targets of the Doc cannot be used.
 
     >>> import spacy
     >>> doc = spacy.blank("en")("Ada  sang")
@@ -91,6 +92,8 @@ def clean_doc(doc: Doc, spans_key: str, changes: Counter) -> Doc:
     """
     check_weight(doc.user_data.get(WEIGHT_KEY, 1.0))
     problem = problem_of(doc.user_data[PARTIAL_KEY], len(doc)) if PARTIAL_KEY in doc.user_data else ""
+    if SOFT_KEY in doc.user_data:
+        problem = problem or soft_problem(doc.user_data[SOFT_KEY], len(doc))
     if problem:
         raise ValueError(problem)
     for key in (spans_key, EXTENSION_KEY):

@@ -134,7 +134,8 @@ def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, Span
     logits = xp2torch(prediction.logits, requires_grad=True)
     device = logits.device
     mask = band_mask(xp2torch(prediction.lengths, device=device), *logits.shape[1:3])
-    gold = band_targets(logits.shape, xp2torch(targets.cells, device=device))
+    soft = None if targets.probabilities is None else xp2torch(targets.probabilities, device=device)
+    gold = band_targets(logits.shape, xp2torch(targets.cells, device=device), soft)
     label_weights, doc_weights = (
         xp2torch(weights, device=device) for weights in (targets.label_weights, targets.doc_weights)
     )

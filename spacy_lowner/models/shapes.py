@@ -1,6 +1,7 @@
 """Word shapes: capitals, digits and signs, which an uncased encoder does not see."""
 
 from functools import lru_cache
+from typing import Iterable
 
 import numpy
 from spacy.tokens import Doc
@@ -20,7 +21,19 @@ def word_shapes(doc: Doc) -> numpy.ndarray:
     >>> shapes.tolist() == [FIRST_TITLE, UPPER, LOWER, DIGIT, LOWER, OTHER]
     True
     """
-    shapes = numpy.asarray([_shape(token.text) for token in doc], dtype="int32")
+    return shapes_of_words(token.text for token in doc)
+
+
+def shapes_of_words(words: Iterable[str]) -> numpy.ndarray:
+    """Get the shape of each word of a text.
+
+    words (Iterable[str]): The words.
+    RETURNS (numpy.ndarray): The shapes, below `N_SHAPES`. Shape: (words,), int32
+
+    >>> shapes_of_words(["Ada", "sang"]).tolist() == [FIRST_TITLE, LOWER]
+    True
+    """
+    shapes = numpy.asarray([_shape(word) for word in words], dtype="int32")
     # The first word has a capital even if it is no name.
     shapes[:1][shapes[:1] == TITLE] = FIRST_TITLE
     return shapes

@@ -1,7 +1,7 @@
 """The span head of KnowFREE (eq. 7-12) in band form, with optional label semantics."""
 
 from collections import defaultdict
-from typing import Any, DefaultDict, Dict, Optional, Tuple
+from typing import Any, DefaultDict, Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,7 @@ class KnowFREEHead(GroupedModule):
     label_vectors (Optional[Tensor]): Embeddings of the target labels' descriptions, or None for no matching.
         Shape: (n_target, embedding)
     label_scale (float): Initial value of the learned factor on the cosine.
+    maps_rows (bool): Whether descriptions are mapped to rows, if there are any.
 
     >>> head = KnowFREEHead(8, n_target=3, n_extension=2, width=4, hidden_dim=8, biaffine_dim=8, attention_heads=2)
     >>> head(torch.randn(2, 5, 8), torch.tensor([5, 3])).shape
@@ -80,6 +81,7 @@ class KnowFREEHead(GroupedModule):
         n_shapes: int = 0,
         label_vectors: Optional[Tensor] = None,
         label_scale: float = 10.0,
+        maps_rows: bool = True,
     ):
         super().__init__()
         self.settings: Dict[str, Any] = dict(
@@ -96,6 +98,7 @@ class KnowFREEHead(GroupedModule):
             dropout=dropout,
             n_shapes=n_shapes,
             embedding=None if label_vectors is None else label_vectors.shape[1],
+            maps_rows=maps_rows,
         )
         self.width = width
         self.n_target = n_target
@@ -114,16 +117,20 @@ class KnowFREEHead(GroupedModule):
         self.matching = self.row_map = None
         if label_vectors is not None:
             self.matching = LabelMatching(dim, label_vectors, width=width, scale=label_scale)
-            self.row_map = nn.Linear(label_vectors.shape[1], biaffine_dim + 1)
-            nn.init.zeros_(self.row_map.weight)
-            nn.init.zeros_(self.row_map.bias)
+            if maps_rows:
+                self.row_map = nn.Linear(label_vectors.shape[1], biaffine_dim + 1)
+                nn.init.zeros_(self.row_map.weight)
+                nn.init.zeros_(self.row_map.bias)
         nn.init.constant_(self.output.bias, PRIOR_LOGIT)
 
     @classmethod
-    def from_settings(cls, *, embedding: Optional[int], **settings: Any) -> "KnowFREEHead":
+    def from_settings(
+        cls, *, embedding: Optional[int], maps_rows: bool = False, **settings: Any
+    ) -> "KnowFREEHead":
         """Build a module from its saved `settings`. The caller loads its weights.
 
         embedding (Optional[int]): Width of the label vectors, or None for no matching.
+        maps_rows (bool): Whether it maps descriptions to rows. Heads of earlier versions do not.
         settings (Any): The other arguments.
         RETURNS (KnowFREEHead): The module, with random weights.
 
@@ -132,7 +139,43 @@ class KnowFREEHead(GroupedModule):
         True
         """
         vectors = None if embedding is None else torch.zeros(settings["n_target"], embedding)
-        return cls(**settings, label_vectors=vectors)
+        return cls(**settings, label_vectors=vectors, maps_rows=maps_rows)
+
+    def with_labels(self, kept: Sequence[Optional[int]], label_vectors: Optional[Tensor] = None) -> "KnowFREEHead":
+        """Build a head with other target labels. Those that stay keep their scores.
+
+        A new label gets the mapped row of its description. If this head has not learned to map descriptions, it gets a
+        mean of the rows of the other labels, in which those with similar descriptions have more weight.
+
+        kept (Sequence[Optional[int]]): For each label of the new head its index in this one, or None for a new label.
+        label_vectors (Optional[Tensor]): Embeddings of the new head's descriptions; None for a head without them.
+            Shape: (len(kept), embedding)
+        RETURNS (KnowFREEHead): The new head.
+
+        >>> head = KnowFREEHead(8, n_target=2, n_extension=0, width=4)
+        >>> head.with_labels([1]).settings["n_target"]
+        1
+        """
+        new = self.from_settings(**{**self.settings, "n_target": len(kept)})
+        new.train(self.training)
+        weights = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("output.")}
+        if label_vectors is not None:
+            weights["matching.label_vectors"] = F.normalize(label_vectors.float(), dim=-1)
+        new.load_state_dict(weights, strict=False)
+        new.to(self.output.weight.device)
+        with torch.no_grad():
+            if self.row_map is None or not self.row_map.weight.any():
+                new._start_rows(self)
+            else:
+                nn.init.zeros_(new.output.weight)
+                nn.init.zeros_(new.output.bias)
+            for ours, theirs in (
+                *((number, index) for number, index in enumerate(kept) if index is not None),
+                *((len(kept) + i, self.n_target + i) for i in range(self.settings["n_extension"])),
+            ):
+                new.output.weight[ours] = self.output.weight[theirs]
+                new.output.bias[ours] = self.output.bias[theirs]
+        return new
 
     def start_from(self, source: "KnowFREEHead") -> None:
         """Copy the weights of a trained head, except the rows of its labels.
@@ -153,6 +196,10 @@ class KnowFREEHead(GroupedModule):
                 ours[name][:shared] = tensor[:shared]
             else:
                 ours[name].copy_(tensor)
+        self._start_rows(source)
+
+    def _start_rows(self, source: "KnowFREEHead") -> None:
+        """Set the row of each target label to a mean of the source's, by the similarity of their descriptions."""
         similarity = torch.zeros(self.n_target, source.n_target, device=self.output.weight.device)
         if self.matching is not None and source.matching is not None:
             similarity = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE

@@ -25,19 +25,24 @@ def extension_weights(target_counts: Sequence[int], extension_counts: Sequence[i
     return torch.tensor([1.0] * len(target_counts) + alpha)
 
 
-def band_targets(shape: Sequence[int], cells: Tensor) -> Tensor:
+def band_targets(shape: Sequence[int], cells: Tensor, probabilities: Optional[Tensor] = None) -> Tensor:
     """Make the targets of a batch.
 
     shape (Sequence[int]): The shape of the logits: (batch, seq, width, labels).
     cells (Tensor): One row per gold span: (text, first word, number of words - 1, label). Shape: (spans, 4)
-    RETURNS (Tensor): Ones at the gold spans, zeros elsewhere. Shape: (batch, seq, width, labels)
+    probabilities (Optional[Tensor]): Target of each row; by default 1. Shape: (spans,)
+    RETURNS (Tensor): The targets of the spans, the largest one if a cell occurs twice, and zeros elsewhere.
+        Shape: (batch, seq, width, labels)
 
     >>> band_targets((1, 2, 2, 1), torch.tensor([[0, 1, 0, 0]])).flatten().tolist()
     [0.0, 0.0, 1.0, 0.0]
     """
     targets = torch.zeros(*shape, device=cells.device)
-    targets[tuple(cells.long().T)] = 1.0
-    return targets
+    if probabilities is None:
+        targets[tuple(cells.long().T)] = 1.0
+        return targets
+    strides = torch.tensor(targets.stride(), device=cells.device)
+    return targets.view(-1).scatter_reduce(0, (cells.long() * strides).sum(-1), probabilities, "amax").view(*shape)
 
 
 def band_bce(

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 import numpy
+import torch
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
@@ -15,9 +16,11 @@ from ..annotations import EXTENSION_KEY, SPANS_KEY, WEIGHT_KEY
 from ..corpus.cleaning import check_weight
 from ..corpus.extensions import LabelSource
 from ..corpus.partial import PartialAnnotation
+from ..corpus.soft import SoftTargets
 from ..errors import Errors, LownerError, Warnings
 from ..models.batching import batch_by_padding
 from ..models.hf.encoder import embed_texts
+from ..models.hf.shim import loaded_module, set_module
 from ..models.hf.transformer_shim import predict_from_threads_with
 from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
@@ -27,7 +30,7 @@ from ..types import DecodingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT, Sp
 from ..validation import NOT_EMPTY, POSITIVE, between, one_of, require
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
-from .labels import SpanStatistics, aligned_spans, describe, rejected_spans
+from .labels import SpanStatistics, align_spans, aligned_spans, describe, rejected_spans
 
 # Maximum size of a batch in prediction, in cells of (batch, seq, width). It bounds the memory of the logits.
 BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
@@ -264,22 +267,30 @@ class KnowFREESpanCategorizer(LabelledPipe):
         RAISES (LownerError): If the pipe is not initialized.
         """
         docs = list(docs)
+        return [decode(spans, self.cfg["decoding"]) for spans in self.probabilities(docs, self.cfg["threshold"])]
+
+    def probabilities(self, docs: Sequence[Doc], floor: float) -> List[List[ScoredSpan]]:
+        """Compute the probabilities of all spans, without a choice among spans that overlap.
+
+        docs (Sequence[Doc]): The Docs.
+        floor (float): The lowest probability of a span in the result, in [0, 1].
+        RETURNS (List[List[ScoredSpan]]): The spans of each Doc with all labels of at least this probability.
+        RAISES (LownerError): If the pipe is not initialized.
+        """
         if not self.cfg["label_weights"]:
             raise LownerError(Errors.LN042.format(name=self.name))
-        predicted: List[List[ScoredSpan]] = [[] for _ in docs]
+        scored: List[List[ScoredSpan]] = [[] for _ in docs]
         max_length = self.cfg["max_span_length"] or self.cfg["width"]
         budget = max(1, BAND_CELLS[self.model.ops.device_type] // self.cfg["width"])
         for positions in batch_by_padding([len(doc) for doc in docs], budget):
             logits = self.model.predict([docs[i] for i in positions])
-            cells, scores = spans_over(logits, self.cfg["threshold"])
+            cells, scores = spans_over(logits, floor)
             # A cell is (Doc of the batch, first word, length - 1, label).
             for (row, start, extra, label), score in zip(cells.tolist(), scores.tolist()):
-                if extra < max_length:
-                    predicted[positions[row]].append(ScoredSpan(start, start + extra + 1, label, score))
-        return [
-            decode([span for span in spans if not _touches_space(doc, span)], self.cfg["decoding"])
-            for doc, spans in zip(docs, predicted)
-        ]
+                span = ScoredSpan(start, start + extra + 1, label, score)
+                if extra < max_length and not _touches_space(docs[positions[row]], span):
+                    scored[positions[row]].append(span)
+        return scored
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
         """Write spans with their scores to `doc.spans`. With `set_ents`, write their flat decoding to `doc.ents` too.
@@ -303,19 +314,76 @@ class KnowFREESpanCategorizer(LabelledPipe):
         ops = self.model.ops
         examples = list(examples)
         doc_weights = [self._doc_weight(example.reference) for example in examples]
+        gold, (soft, probabilities) = self._gold_cells(examples), self._soft_cells(examples)
         return span_loss(
             logits,
             SpanTargets(
-                cells=ops.asarray2i(self._gold_cells(examples)),
+                cells=ops.asarray2i(numpy.concatenate([gold, soft])),
+                probabilities=ops.asarray1f(numpy.concatenate([numpy.ones(len(gold), "f"), probabilities])),
                 label_weights=ops.asarray2f(self._label_weights(examples)),
                 doc_weights=ops.asarray1f(doc_weights),
                 judged=ops.asarray2i(self._judged_cells(examples)),
             ),
         )
 
-    def _check_label(self, label: str) -> None:
-        if self.cfg["label_weights"]:
+    def add_label(self, label: str, description: Optional[str] = None) -> int:
+        """Add a label, before or after training.
+
+        A trained pipe finds entities of the new label by its description, and the scores of the other labels stay the
+        same. Examples improve it (`spacy lowner extend-labels`).
+
+        label (str): The label.
+        description (Optional[str]): What it means, such as "a medicine or drug". None uses its readable name.
+        RETURNS (int): 1 if the label is new, 0 if the pipe has it already.
+        RAISES (LownerError): If the pipe is trained without label semantics, so that a description has no effect.
+
+        >>> import spacy
+        >>> pipe = spacy.blank("en").add_pipe("knowfree_spancat")
+        >>> pipe.add_label("drug", description="a medicine or drug"), pipe.descriptions
+        (1, {'drug': 'a medicine or drug'})
+        """
+        if label in self.labels:
+            return 0
+        trained = bool(self.cfg["label_weights"])
+        if trained and not self.cfg["label_semantics"]:
             raise LownerError(Errors.LN048.format(name=self.name, label=label, labels=", ".join(self.labels)))
+        if trained or description is not None:
+            text = describe([label], None if description is None else {label: description}, self.name)
+            self.cfg["descriptions"] = {**self.cfg["descriptions"], **text}
+        if trained:
+            self._set_labels([*range(len(self.labels)), None], [*self.labels, label])
+        self._append_label(label)
+        return 1
+
+    def remove_label(self, label: str) -> None:
+        """Remove a label. The scores of the other labels stay the same.
+
+        label (str): The label.
+        RAISES (LownerError): If the pipe does not have it, or has no other.
+        """
+        if label not in self.labels or len(self.labels) == 1:
+            raise LownerError(Errors.LN194.format(name=self.name, label=label, labels=", ".join(self.labels)))
+        index = self.labels.index(label)
+        kept = [number for number in range(len(self.labels)) if number != index]
+        if self.cfg["label_weights"]:
+            self._set_labels(kept, [self.labels[number] for number in kept])
+        self.cfg["labels"].pop(index)
+        self.cfg["descriptions"].pop(label, None)
+
+    def _set_labels(self, kept: Sequence[Optional[int]], labels: Sequence[str]) -> None:
+        """Replace the head by one with other target labels.
+
+        kept (Sequence[Optional[int]]): For each label its index among the present ones, or None for a new one.
+        labels (Sequence[str]): The labels.
+        """
+        vectors = None
+        if self.cfg["label_semantics"]:
+            texts = [self.cfg["descriptions"][label] for label in labels]
+            vectors = torch.from_numpy(embed_texts(texts, self.cfg["description_encoder"]))
+        layer = self.model.get_ref("torch")
+        set_module(layer.shims[0], loaded_module(layer).with_labels(kept, vectors), layer.shims[0].device)
+        extension_weights = self.cfg["label_weights"][len(self.labels) :]
+        self.cfg["label_weights"] = [1.0] * len(labels) + extension_weights
 
     def _inputs_and_targets(self, examples: Sequence[Example]) -> Optional[Tuple[List[Doc], Sequence[Example]]]:
         docs = [example.predicted for example in examples]
@@ -333,7 +401,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
     def _label_weights(self, examples: Sequence[Example]) -> numpy.ndarray:
         """Get the weight of each label in the loss (alpha of eq. 15).
 
-        A target label has the weight 0 in a Doc that is not annotated with it (`corpus.partial`).
+        A target label has the weight 0 in a Doc that is not annotated with it (`corpus.partial`) and has no soft
+        targets of it (`corpus.soft`).
 
         An annotator (a model, a tagger) uses only some of the extension labels. In a Doc that it annotated, the others
         have the weight 0: a span without such a label is not a counter-example, because nobody looked for it.
@@ -349,8 +418,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
             if key in doc.spans:
                 used = self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions)
             row[len(self.labels) :] *= [label in used for label in extensions]
-            partial = PartialAnnotation.of(doc)
-            row[: len(self.labels)] *= [partial.judges(label) for label in self.labels]
+            partial, soft = PartialAnnotation.of(doc), SoftTargets.of(doc)
+            softly = () if soft is None else soft.labels
+            row[: len(self.labels)] *= [partial.judges(label) or label in softly for label in self.labels]
         return weights
 
     def _gold_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
@@ -377,6 +447,25 @@ class KnowFREESpanCategorizer(LabelledPipe):
                     if len(span) <= self.cfg["width"]:
                         cells.append((row, span.start, len(span) - 1, known[span.label_]))
         return numpy.asarray(cells, dtype="int32").reshape(-1, 4)
+
+    def _soft_cells(self, examples: Sequence[Example]) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """List the soft targets of a batch. Labels that the pipe does not have are skipped.
+
+        examples (Sequence[Example]): The batch.
+        RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): Rows as of `_gold_cells`, and their probabilities.
+            Shapes: (spans, 4), (spans,)
+        """
+        columns = {label: i for i, label in enumerate(self.labels)}
+        rows = []
+        for row, example in enumerate(examples):
+            soft = SoftTargets.of(example.reference)
+            for one in () if soft is None else soft.spans:
+                span = Span(example.reference, one.start, one.end, label=one.label)
+                for aligned in align_spans(example, [span]):
+                    if one.label in columns and len(aligned) <= self.cfg["width"]:
+                        rows.append((row, aligned.start, len(aligned) - 1, columns[one.label], one.probability))
+        cells = numpy.asarray(rows, dtype="float32").reshape(-1, 5)
+        return cells[:, :4].astype("int32"), cells[:, 4]
 
     def _judged_cells(self, examples: Sequence[Example]) -> numpy.ndarray:
         """List the spans that were judged one by one, in Docs without annotation of their label.
@@ -425,7 +514,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
     def _embed_labels(self, descriptions: Optional[Dict[str, str]]) -> Optional[numpy.ndarray]:
         if not self.cfg["label_semantics"]:
             return None
-        self.cfg["descriptions"] = describe(self.labels, descriptions, self.name)
+        # Those of `add_label` and those of the config.
+        given = {**self.cfg["descriptions"], **(descriptions or {})}
+        self.cfg["descriptions"] = describe(self.labels, given or None, self.name)
         return embed_texts(list(self.cfg["descriptions"].values()), self.cfg["description_encoder"])
 
     def _check_override(self, setting: str, value: Any, trained: Any) -> None:

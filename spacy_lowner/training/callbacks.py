@@ -1,6 +1,5 @@
 """Callbacks for configs: start from a trained pipeline, and train torch modules faster."""
 
-from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import torch
@@ -17,7 +16,7 @@ from ..models.transfer import copy_tok2vec, encoder_of, transformer_of
 from ..types import HasInputEmbeddings, HasListeners, StartsFrom
 from .bfloat16 import InBfloat16, computes_in_bfloat16
 from .length_batching import ByLength
-from .source_file import SUFFIX, start_from_file
+from .source_file import source_path, start_from_file
 
 
 def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = None) -> Callable[[Language], Language]:
@@ -27,8 +26,8 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
     (its method `start_from`), so that a source with other labels helps as well. A pipe with its own encoder
     (`contrast_ner`) that the source does not have gets the encoder of the source's transformer.
 
-    path (Optional[str]): The source: a folder, the name of an installed package, or a file of `training.source_file`.
-        Null or empty changes nothing.
+    path (Optional[str]): The source: "open" for the packaged one, a file of `training.source_file`, the folder of a
+        trained pipeline, or the name of an installed one. Null or empty changes nothing.
     pipes (Optional[List[str]]): Names of the pipes to start from the source. By default every pipe that can.
     RETURNS (Callable[[Language], Language]): The callback. It raises a LownerError if the source is not a pipeline,
         if it has nothing for a pipe, or if the sizes of the weights differ.
@@ -42,8 +41,9 @@ def create_start_from(path: Optional[str] = None, pipes: Optional[List[str]] = N
     def start_from(nlp: Language) -> Language:
         if not path:
             return nlp
-        if path.endswith(SUFFIX):
-            return start_from_file(nlp, Path(path), pipes)
+        file = source_path(path)
+        if file is not None:
+            return start_from_file(nlp, file, pipes)
         source = load_pipeline(path)
         wanted = nlp.pipe_names if pipes is None else pipes
         copied = [name for name in wanted if name in nlp.pipe_names and _start_pipe(source, nlp, name)]

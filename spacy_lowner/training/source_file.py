@@ -9,6 +9,7 @@ The file holds low-rank updates of the encoder and the head in half precision, 7
 
 import hashlib
 import json
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -29,6 +30,8 @@ from ..types import StartsFrom
 
 # A source with this suffix is such a file, and not a pipeline.
 SUFFIX = ".safetensors"
+# The source of this name is the file in the package.
+OPEN = "open"
 # A layer of BERT that spans do not use.
 _UNUSED = "pooler."
 # Prefixes of the tensors in the file.
@@ -48,6 +51,21 @@ class SourceFile(NamedTuple):
     head: KnowFREEHead
     encoder: str
     metadata: Dict[str, Any]
+
+
+def source_path(source: str) -> Optional[Path]:
+    """Find the file of a source.
+
+    source (str): "open" for the packaged one, or a path.
+    RETURNS (Optional[Path]): The file; None if the source is a pipeline.
+
+    >>> source_path("training/source/model-best") is None
+    True
+    """
+    if source == OPEN:
+        with as_file(files("spacy_lowner.assets") / f"open_source{SUFFIX}") as packaged:
+            return packaged
+    return Path(source) if source.endswith(SUFFIX) else None
 
 
 def fingerprint(encoder: torch.nn.Module) -> str:

@@ -34,6 +34,7 @@ ALLOWED = {
     "knowledge": {"llm"} | EVERYONE,
     "confusion": {"llm"} | EVERYONE,
     "augment": {"models", "training"} | EVERYONE,
+    "source": {"pipeline", "training", "models", "nn"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
     "cli": {
         "report",
@@ -46,6 +47,7 @@ ALLOWED = {
         "pipeline",
         "models",
         "scorers",
+        "training",
     }
     | EVERYONE,
 }

@@ -4,10 +4,11 @@ import math
 from pathlib import Path
 from typing import Any, List, Tuple
 
-from ...annotations import USER_KEYS, WEIGHT_KEY
+from ...annotations import SOFT_KEY, USER_KEYS, WEIGHT_KEY
 from ...errors import Errors, LownerError
 from ..cleaning import check_weight
 from ..extensions import is_source_record
+from ..soft import soft_problem
 from .keys import ANNOTATED_LABELS, CATEGORY_KEYS, EXTENSIONS, EXTENSIONS_SOURCE, REJECTED
 
 
@@ -57,6 +58,8 @@ def _annotation_checks(record: dict) -> List[Tuple[bool, str]]:
     """RETURNS (List[Tuple[bool, str]]): Per field of annotation, whether it is right, and the problem if not."""
     source = record.get(EXTENSIONS_SOURCE) or {}
     extensions, labels, rejected = (record.get(name) for name in (EXTENSIONS, ANNOTATED_LABELS, REJECTED))
+    # Their spans count tokens, so there must be tokens.
+    soft = soft_problem(record[SOFT_KEY], len(record.get("tokens") or ())) if SOFT_KEY in record else ""
     return [
         (
             not source or is_source_record(source),
@@ -65,6 +68,7 @@ def _annotation_checks(record: dict) -> List[Tuple[bool, str]]:
         (extensions is None or isinstance(extensions, list), f"'{EXTENSIONS}' must be a list of spans"),
         (labels is None or are(labels, str), f"'{ANNOTATED_LABELS}' must be a list of labels"),
         (rejected is None or isinstance(rejected, list), f"'{REJECTED}' must be a list of spans"),
+        (not soft, soft),
     ]
 
 

@@ -1,0 +1,99 @@
+"""`spacy lowner distill`: train a pipeline on gold data and on what several teachers predict for raw text."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+import typer
+from spacy.cli._util import parse_config_overrides
+from spacy.cli.train import train
+from spacy.tokens import Doc
+from tqdm import tqdm
+from wasabi import msg
+
+from ..annotations import SPANS_KEY
+from ..corpus.convert import load_corpus, stream_corpus
+from ..corpus.docs import drop_blank_docs, write_docs
+from ..errors import Errors, LownerError
+from ..loading import load_pipeline
+from ..source.distillation import write_soft_corpus
+from ._app import lowner
+from ._util import count_of, exclusive, friendly, use_gpu
+
+BEST = "model-best"
+
+
+@lowner.command("distill", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@friendly
+@exclusive("output_path")
+def distill_cli(
+    context: typer.Context,
+    config_path: Path = typer.Argument(..., help="Config of teachers and student, such as configs/knowfree.cfg"),
+    train_path: Path = typer.Argument(..., help="Gold training data in any known format"),
+    dev_path: Path = typer.Argument(..., help="Gold dev data"),
+    raw_path: Path = typer.Argument(..., help="Raw text of the domain in any known format; its labels are ignored"),
+    output_path: Path = typer.Argument(..., help="Output: folder of the teachers, the soft targets and the student"),
+    teachers: int = typer.Option(3, min=1, help="Teachers to train, each with another seed"),
+    teacher: List[Path] = typer.Option([], help="A trained teacher, to use in place of training some"),
+    limit: Optional[int] = typer.Option(None, min=1, help="Maximum number of raw texts"),
+    weight: float = typer.Option(1.0, min=0.0, help="Weight of a raw text in the loss; a gold text has 1"),
+    steps: Optional[int] = typer.Option(None, min=1, help="Updates of the student; by default those of the config"),
+    seed: int = typer.Option(0, help="Seed of the student; teachers have the next ones"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
+):
+    """Train teachers, average their probabilities over raw text, and train a student on gold and raw text.
+
+    Overrides of the config follow as for spacy train (--training.max_steps 300). A run that was interrupted continues
+    with the first part that is missing.
+    """
+    overrides = parse_config_overrides(context.args)
+    gold, soft = output_path / "corpus" / "gold.spacy", output_path / "corpus" / "soft"
+    dev = output_path / "dev.spacy"
+    write_docs(load_corpus(train_path, spans_key=spans_key), _made(gold))
+    write_docs(load_corpus(dev_path, spans_key=spans_key), dev)
+    use_gpu(gpu_id)
+    paths = list(teacher)
+    for number in range(0 if teacher else teachers):
+        path = output_path / f"teacher-{number}"
+        _train(config_path, path, gold, dev, {**overrides, "system.seed": seed + 1 + number}, gpu_id)
+        paths.append(path / BEST)
+
+    with tqdm(desc="raw texts", unit="text", total=limit) as bar:
+        count = write_soft_corpus(
+            lambda: [load_pipeline(path) for path in paths],
+            islice(_raw(raw_path), limit),
+            soft,
+            weight=weight,
+            spans_key=spans_key,
+            on_part=bar.update,
+        )
+    if not count:
+        raise LownerError(Errors.LN001.format(path=raw_path))
+    own: Dict[str, Any] = {"system.seed": seed}
+    if steps is not None:
+        own["training.max_steps"] = steps
+    student = output_path / "student"
+    _train(config_path, student, gold.parent, dev, {**overrides, **own}, gpu_id)
+    msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _raw(path: Path) -> Iterator[Doc]:
+    for doc in stream_corpus(path):
+        yield from drop_blank_docs([doc])
+
+
+def _train(config: Path, output: Path, data: Path, dev: Path, overrides: Dict[str, Any], gpu_id: int) -> None:
+    """Train a pipeline, unless an earlier run has done so."""
+    if (output / "done").is_file():
+        msg.info(f"{output} is trained already")
+        return
+    msg.divider(str(output))
+    paths = {"paths.train": str(data), "paths.dev": str(dev)}
+    train(config, output, use_gpu=gpu_id, overrides={**overrides, **paths})
+    (output / "done").touch()

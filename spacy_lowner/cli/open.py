@@ -1,0 +1,30 @@
+"""`spacy lowner open`: a pipeline for described types, without training data."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from ..corpus.files import read_texts
+from ..source.pipelines import UNTRAINED_THRESHOLD, open_pipeline
+from ..training.source_file import OPEN
+from ._app import lowner
+from ._util import count_of, exclusive, friendly
+
+
+@lowner.command("open")
+@friendly
+@exclusive("output_path")
+def open_cli(
+    types_path: Path = typer.Argument(..., help='JSON of the types: {"drug": "a medicine or drug"}'),
+    output_path: Path = typer.Argument(..., help="Output: folder of the pipeline"),
+    source: str = typer.Option(OPEN, help="The packaged source, or a file of spacy lowner train-source"),
+    lang: str = typer.Option("en", help="Language of the tokenizer"),
+    encoder: str = typer.Option("minilm", help="Encoder that the source belongs to"),
+    threshold: float = typer.Option(UNTRAINED_THRESHOLD, min=0.0, max=1.0, help="Lowest probability of a span"),
+):
+    """Make a pipeline that finds entities of any types from their descriptions alone."""
+    types = read_texts(types_path)
+    nlp = open_pipeline(types, source=source, lang=lang, encoder=encoder, threshold=threshold)
+    nlp.to_disk(output_path)
+    msg.good(f"{output_path}: {count_of(len(types), 'type')}, threshold {threshold}")

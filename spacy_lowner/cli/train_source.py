@@ -1,0 +1,84 @@
+"""`spacy lowner train-source`: train a source on corpora with described types."""
+
+import random
+from pathlib import Path
+from typing import List, Optional, Set, Tuple
+
+import typer
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..errors import Errors, LownerError
+from ..source.asset import read_licences, write_asset
+from ..source.corpora import TypedCorpus, read_corpus, word_grams
+from ..source.evaluation import untrained_scores
+from ..source.training import SourceSettings, train_source
+from ..training.source_file import SUFFIX
+from ._app import lowner
+from ._util import count_of, exclusive, friendly
+
+# Rank of the encoder's updates in the file of a source whose encoder was trained whole.
+FULL_RANK = 48
+THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+
+
+@lowner.command("train-source")
+@friendly
+@exclusive("output_path")
+def train_source_cli(
+    folder: Path = typer.Argument(..., help="Folder of corpora with types.json (see docs/source.md)"),
+    output_path: Path = typer.Argument(..., help=f"Output: the source ({SUFFIX})"),
+    grade: str = typer.Option("", help="Use the corpora of these licence grades only, such as A; all without it"),
+    without: List[str] = typer.Option([], help="Leave out a corpus. With --report, score its types untrained"),
+    noisy: List[str] = typer.Option([], help="Draw a corpus with noisy labels half as often"),
+    tests: List[Path] = typer.Option([], help="Leave out sentences that share eight words in a row with this corpus"),
+    report: bool = typer.Option(False, help="Score the types of the corpora that are left out"),
+    report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
+    steps: int = typer.Option(2000, min=1, help="Updates"),
+    rank: int = typer.Option(48, min=0, help="Rank of the encoder's updates; 0 trains the whole encoder"),
+    rate: float = typer.Option(1e-3, help="Learning rate of the encoder; 0.0002 for a whole one"),
+    encoder: str = typer.Option("minilm", help="Pretrained encoder"),
+    seed: int = typer.Option(0, help="Seed of all draws"),
+    device: str = typer.Option("cpu", help="cpu, or a GPU such as cuda:0"),
+):
+    """Train encoder and span head on many corpora, so that they find entities of any described type.
+
+    An interrupted training continues from the checkpoint next to the output.
+    """
+    if output_path.suffix != SUFFIX:
+        raise LownerError(Errors.LN014.format(what="suffix", value=output_path.suffix, options=SUFFIX))
+    licences = read_licences(folder)
+    names = [path.stem for path in sorted(folder.glob("*.jsonl")) if path.stem not in without]
+    if grade:
+        names = [name for name in names if licences.get(name, {}).get("grade", "?") in grade]
+    excluded = {gram for path in tests for doc in load_corpus(path) for gram in word_grams(token.text for token in doc)}
+    corpora = [read_corpus(folder, name, excluded)._replace(weight=0.5 if name in noisy else 1.0) for name in names]
+    if not corpora:
+        raise LownerError(Errors.LN010.format(path=folder / "*.jsonl"))
+    sentences = sum(len(one.sentences) for one in corpora)
+    types = sum(len(one.labels) for one in corpora)
+    msg.info(f"{count_of(len(corpora), 'corpus').replace('corpuss', 'corpora')}, {sentences:,} sentences, {types} types")
+    settings = SourceSettings(steps=steps, rank=rank, rate=rate, encoder=encoder, seed=seed)
+    checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
+    model, _ = train_source(corpora, settings, checkpoint, device=device)
+    write_asset(model, corpora, settings, output_path, rank=rank or FULL_RANK, licences=licences)
+    checkpoint.unlink(missing_ok=True)
+    msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
+    if report:
+        _report(model, [_sample(folder, name, excluded, report_size) for name in without])
+
+
+def _sample(folder: Path, name: str, excluded: Set[Tuple[str, ...]], size: int) -> TypedCorpus:
+    corpus = read_corpus(folder, name, excluded)
+    chosen = random.Random(0).sample(corpus.sentences, min(size, len(corpus.sentences)))
+    return corpus._replace(sentences=chosen)
+
+
+def _report(model, corpora: List[TypedCorpus]) -> None:
+    """Print the scores of each corpus at the threshold with the best mean F1."""
+    scores = {one.name: untrained_scores(model, one, THRESHOLDS) for one in corpora}
+    best: Optional[float] = max(THRESHOLDS, key=lambda threshold: sum(one[threshold][0] for one in scores.values()))
+    rows = [(name, *(f"{100 * value:.1f}" for value in one[best])) for name, one in scores.items()]
+    msg.table(rows, header=("untrained", "F1", "boundaries"), aligns=("l", "r", "r"), divider=True)
+    mean = sum(one[best][0] for one in scores.values()) / len(scores)
+    msg.info(f"Mean F1 {100 * mean:.1f} at the threshold {best}")

@@ -1,0 +1,16 @@
+from .corpora import TextStream, TypedCorpus, read_corpus
+from .distillation import soft_docs, write_soft_corpus
+from .pipelines import open_pipeline
+from .training import SourceModel, SourceSettings, train_source
+
+__all__ = [
+    "SourceModel",
+    "SourceSettings",
+    "TextStream",
+    "TypedCorpus",
+    "open_pipeline",
+    "read_corpus",
+    "soft_docs",
+    "train_source",
+    "write_soft_corpus",
+]

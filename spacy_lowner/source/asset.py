@@ -1,0 +1,55 @@
+"""Writing a trained source as one file, with its corpora and licences."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Dict, Sequence
+
+from transformers import AutoModel
+
+from ..corpus.files import read_json_file
+from ..models.hf.encoder import encoder_path
+from ..training.source_file import save_source
+from .corpora import TypedCorpus
+from .training import SourceModel, SourceSettings
+
+LICENCES = "licences.json"
+
+
+def read_licences(folder: Path) -> Dict[str, Dict[str, str]]:
+    """Read the licences of corpora.
+
+    folder (Path): A folder of `source.corpora`. Its `licences.json` has "licence", "source" and "grade" by corpus.
+    RETURNS (Dict[str, Dict[str, str]]): The entries by corpus; empty without the file.
+    """
+    path = folder / LICENCES
+    return read_json_file(path) if path.is_file() else {}
+
+
+def write_asset(
+    model: SourceModel,
+    corpora: Sequence[TypedCorpus],
+    settings: SourceSettings,
+    path: Path,
+    *,
+    rank: int,
+    licences: Dict[str, Dict[str, str]],
+) -> None:
+    """Write a trained source as one file.
+
+    model (SourceModel): The model, with merged updates.
+    corpora (Sequence[TypedCorpus]): The corpora that it was trained on.
+    settings (SourceSettings): The settings of the training.
+    path (Path): The file.
+    rank (int): Rank of the encoder's updates in the file.
+    licences (Dict[str, Dict[str, str]]): Licence, source and grade by corpus.
+    RAISES (LownerError): If the file cannot be written.
+    """
+    pretrained = AutoModel.from_pretrained(encoder_path(settings.encoder))
+    about: Dict[str, Any] = {
+        "corpora": {one.name: {"sentences": len(one.sentences), **licences.get(one.name, {})} for one in corpora},
+        "descriptions": {label: texts[0] for one in corpora for label, texts in one.descriptions.items()},
+        "settings": json.loads(json.dumps(vars(settings))),
+        "spacy-lowner": version("spacy-lowner"),
+    }
+    save_source(model.words.encoder, pretrained, model.head, path, rank=rank, about=about)

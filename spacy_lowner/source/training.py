@@ -1,0 +1,414 @@
+"""Training of a source: an encoder and a span head that score any described type, learned from many corpora.
+
+In each update the types are those of the batch's texts, each one with a description that is drawn anew. No type has
+weights of its own, so that the model has to read the description:
+
+    logit(span, type) = row_map(v) · span features + scale * cos(map(words of the span), v)    v: the description
+
+A text counts only for the types of its corpus, because in other corpora an entity of another type is unlabelled. An
+exception is an entity itself: it is no entity of a type of another corpus whose description is not similar to that of
+its own type.
+"""
+
+import hashlib
+import io
+import json
+import time
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import AutoModel
+
+from ..corpus.files import atomic_path, output_lock
+from ..corpus.sentence import Sentence
+from ..errors import Errors, LownerError
+from ..models.hf.encoder import encoder_path, loading
+from ..models.hf.pieces import load_tokenizer
+from ..models.hf.word_states import WordStates
+from ..models.shapes import N_SHAPES, shapes_of_words
+from ..nn.band import band_mask
+from ..nn.knowfree import PRIOR_LOGIT, KnowFREEHead
+from ..nn.losses import band_bce, band_targets
+from ..nn.low_rank import LowRankLinear, add_updates, merge_updates
+from ..training.bfloat16 import InBfloat16, computes_in_bfloat16
+from ..training.length_batching import ByLength
+from .corpora import TextStream, TypedCorpus
+from .descriptions import DescriptionBank
+
+SAVE_EVERY = 100
+# Standard deviation of the first rows of types, as of a linear layer of this size.
+ROW_STD = 0.04
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Settings of the training of a source.
+
+    steps (int): Updates.
+    words (int): Words of a batch.
+    labels (int): Types of a batch at most, where it has not more types with entities.
+    rank (int): Rank of the encoder's updates; 0 trains all of its weights but the embeddings.
+    rate (float): Peak learning rate of the encoder. Low-rank updates need a higher one than full ones.
+    head_rate (float): Peak learning rate of the head.
+    map_rate (float): Peak learning rate of the map of rows.
+    warmup (float): Fraction of the updates in which the rates rise. Then they fall, to a tenth of the peak.
+    width (int): Longest span, in words.
+    dropout (float): Dropout on the word states.
+    unlike (float): Highest cosine of two descriptions whose types exclude each other between corpora.
+    seed (int): Seed of all draws.
+    encoder (str): The pretrained encoder.
+
+    >>> SourceSettings(steps=10).warmup
+    0.05
+    """
+
+    steps: int = 2000
+    words: int = 500
+    labels: int = 96
+    rank: int = 48
+    rate: float = 1e-3
+    head_rate: float = 1e-3
+    map_rate: float = 3e-4
+    warmup: float = 0.05
+    width: int = 12
+    dropout: float = 0.3
+    unlike: float = 0.3
+    seed: int = 0
+    encoder: str = "minilm"
+
+    def rate_at(self, step: int) -> float:
+        """Get the factor on the learning rates.
+
+        step (int): Number of updates before this one.
+        RETURNS (float): The factor, at most 1.
+
+        >>> [SourceSettings(steps=100).rate_at(step) for step in (0, 4, 99)]
+        [0.2, 1.0, 0.1]
+        """
+        warmup = max(1, int(self.warmup * self.steps))
+        if step < warmup:
+            return (step + 1) / warmup
+        return 1.0 - 0.9 * (step + 1 - warmup) / (self.steps - warmup)
+
+
+class SourceModel(nn.Module):
+    """Scores spans of texts for described types.
+
+    words (WordStates): The encoder.
+    head (KnowFREEHead): The span head, with descriptions.
+    """
+
+    def __init__(self, words: WordStates, head: KnowFREEHead):
+        super().__init__()
+        self.words = words
+        self.head = head
+
+    def forward(self, texts: Sequence[Sequence[str]], descriptions: Tensor) -> Tuple[Tensor, Tensor]:
+        """Score all spans.
+
+        texts (Sequence[Sequence[str]]): The words of each text.
+        descriptions (Tensor): Embeddings of the types. Shape: (labels, embedding)
+        RETURNS (Tuple[Tensor, Tensor]): Logits in band form, and the number of words of each text.
+            Shapes: (texts, longest, width, labels), (texts,)
+        """
+        states = self.words(texts)
+        lengths = torch.tensor([len(words) for words in texts], device=states.device)
+        shapes = [torch.from_numpy(shapes_of_words(words)).long() for words in texts]
+        padded = nn.utils.rnn.pad_sequence(shapes, batch_first=True).to(states.device)
+        return self.head(states, lengths, padded, descriptions=descriptions.to(states.device)), lengths
+
+
+def build_model(settings: SourceSettings, bank: DescriptionBank) -> SourceModel:
+    """Build an untrained source.
+
+    settings (SourceSettings): The settings.
+    bank (DescriptionBank): The types. The head has a row for each, whose residual stays zero.
+    RETURNS (SourceModel): The model.
+    RAISES (LownerError): If the encoder cannot be loaded.
+    """
+    path = encoder_path(settings.encoder)
+    with loading(settings.encoder):
+        encoder = AutoModel.from_pretrained(
+            path, attention_probs_dropout_prob=0.0, attn_implementation="eager"
+        )
+        tokenizer = load_tokenizer(path)
+    if getattr(encoder, "pooler", None) is not None:
+        # Spans do not use it.
+        encoder.pooler = None
+    torch.manual_seed(settings.seed)
+    _prepare(encoder, settings.rank)
+    head = KnowFREEHead(
+        encoder.config.hidden_size,
+        n_target=len(bank.labels),
+        n_extension=0,
+        width=settings.width,
+        dropout=settings.dropout,
+        n_shapes=N_SHAPES,
+        label_vectors=bank.first(bank.labels),
+    )
+    _start_map(head)
+    ByLength.attach(encoder)
+    model = SourceModel(WordStates(encoder, tokenizer), head)
+    if computes_in_bfloat16():
+        InBfloat16.attach(encoder)
+        InBfloat16.attach(head)
+    return model
+
+
+def _prepare(encoder: nn.Module, rank: int) -> None:
+    """Choose what is trained: all weights without the embeddings, or low-rank updates, biases and norms."""
+    encoder.requires_grad_(True)
+    if rank:
+        add_updates(encoder, rank)
+        for module in encoder.modules():
+            if isinstance(module, LowRankLinear) and module.linear.bias is not None:
+                module.linear.bias.requires_grad_(True)
+    for module in encoder.modules():
+        if isinstance(module, nn.Embedding):
+            module.requires_grad_(False)
+
+
+def _start_map(head: KnowFREEHead) -> None:
+    """Let all rows come from descriptions, at first with the usual random weights and the usual bias."""
+    for residual in head.output.requires_grad_(False).parameters():
+        nn.init.zeros_(residual)
+    row_map = head.row_map
+    if row_map is None:
+        raise ValueError("the head maps no descriptions")
+    for parameter in row_map.parameters():
+        nn.init.normal_(parameter, std=ROW_STD)
+    nn.init.constant_(row_map.bias[-1:], PRIOR_LOGIT)
+
+
+class Batch(NamedTuple):
+    """A batch of texts with the types that are scored.
+
+    texts (List[List[str]]): The words.
+    columns (Tensor): The types, as indices into the bank. Shape: (labels,), int64
+    cells (Tensor): Gold spans: text, first word, length - 1, position in `columns`. Shape: (spans, 4), int64
+    judged (Tensor): Whether a text is annotated with a type. Shape: (texts, labels)
+    """
+
+    texts: List[List[str]]
+    columns: Tensor
+    cells: Tensor
+    judged: Tensor
+
+
+def make_batch(
+    texts: Sequence[Sentence], bank: DescriptionBank, settings: SourceSettings, draw: torch.Generator
+) -> Batch:
+    """Choose the types of a batch: all with an entity, and a sample of the others of its corpora.
+
+    texts (Sequence[Sentence]): The texts.
+    bank (DescriptionBank): The types.
+    settings (SourceSettings): The settings.
+    draw (torch.Generator): The source of randomness.
+    RETURNS (Batch): The batch.
+    """
+    present = {bank.columns[span.label] for text in texts for span in text.spans}
+    judged = {bank.columns[label] for text in texts for label in text.annotated_labels or ()}
+    absent = torch.tensor(sorted(judged - present), dtype=torch.int64)
+    kept = absent[torch.randperm(len(absent), generator=draw)[: max(0, settings.labels - len(present))]]
+    columns = sorted({*present, *kept.tolist()})
+    position = {column: number for number, column in enumerate(columns)}
+    cells = [
+        (row, span.start, span.end - span.start - 1, position[bank.columns[span.label]])
+        for row, text in enumerate(texts)
+        for span in text.spans
+        if span.end - span.start <= settings.width
+    ]
+    matrix = torch.zeros(len(texts), len(columns))
+    for row, text in enumerate(texts):
+        known = [position.get(bank.columns[label]) for label in text.annotated_labels or ()]
+        matrix[row, [column for column in known if column is not None]] = 1.0
+    return Batch(
+        [text.words for text in texts],
+        torch.tensor(columns, dtype=torch.int64),
+        torch.tensor(cells, dtype=torch.int64).reshape(-1, 4),
+        matrix,
+    )
+
+
+def excluded_cells(batch: Batch, similarity: Tensor, unlike: float) -> Tensor:
+    """List entities with the types of other corpora that they cannot have.
+
+    batch (Batch): The batch.
+    similarity (Tensor): Cosines of the descriptions of its types. Shape: (labels, labels)
+    unlike (float): Highest cosine of two types that exclude each other.
+    RETURNS (Tensor): Rows as of `Batch.cells`. Shape: (cells, 4)
+
+    >>> batch = Batch([["Ada"]], torch.tensor([0, 1]), torch.tensor([[0, 0, 0, 0]]), torch.tensor([[1.0, 0.0]]))
+    >>> excluded_cells(batch, torch.eye(2), unlike=0.3).tolist()
+    [[0, 0, 0, 1]]
+    """
+    spans, which = batch.cells[:, :3].unique(dim=0, return_inverse=True)
+    closest = torch.full((len(spans), len(batch.columns)), -1.0)
+    rows = similarity[batch.cells[:, 3]]
+    closest = closest.scatter_reduce(0, which[:, None].expand_as(rows), rows, "amax")
+    chosen = ((closest <= unlike) & (batch.judged[spans[:, 0]] == 0)).nonzero()
+    return torch.cat([spans[chosen[:, 0]], chosen[:, 1:]], 1)
+
+
+def loss_of(model: SourceModel, batch: Batch, descriptions: Tensor, settings: SourceSettings) -> Tensor:
+    """Compute the binary cross-entropy per word over the judged cells of a batch.
+
+    model (SourceModel): The model.
+    batch (Batch): The batch.
+    descriptions (Tensor): Embeddings of its types. Shape: (labels, embedding)
+    settings (SourceSettings): The settings.
+    RETURNS (Tensor): A scalar.
+    """
+    logits, lengths = model(batch.texts, descriptions)
+    device = logits.device
+    mask = band_mask(lengths, *logits.shape[1:3])
+    excluded = excluded_cells(batch, descriptions @ descriptions.T, settings.unlike)
+    return band_bce(
+        logits,
+        band_targets(logits.shape, batch.cells.to(device)),
+        mask,
+        batch.judged.to(device),
+        torch.ones(len(batch.texts), device=device),
+        excluded.to(device),
+    )
+
+
+def train_source(
+    corpora: Sequence[TypedCorpus], settings: SourceSettings, checkpoint: Path, *, device: str = "cpu"
+) -> Tuple[SourceModel, DescriptionBank]:
+    """Train a source. An interrupted training continues from its checkpoint.
+
+    corpora (Sequence[TypedCorpus]): The corpora.
+    settings (SourceSettings): The settings.
+    checkpoint (Path): File of the state of the training. The caller deletes it when the result is saved.
+    device (str): "cpu" or a GPU, such as "cuda:0".
+    RETURNS (Tuple[SourceModel, DescriptionBank]): The trained model on the CPU, with updates merged into the encoder,
+        and its types.
+    RAISES (LownerError): If the checkpoint is of other corpora or settings, or cannot be written.
+    """
+    bank = DescriptionBank({label: texts for one in corpora for label, texts in one.descriptions.items()})
+    model = build_model(settings, bank).to(device)
+    with output_lock(checkpoint):
+        _Training(model, bank, corpora, settings, checkpoint).run()
+    model = model.to("cpu").eval()
+    merge_updates(model.words.encoder)
+    return model, bank
+
+
+class _Training:
+    """The state of a training."""
+
+    def __init__(
+        self,
+        model: SourceModel,
+        bank: DescriptionBank,
+        corpora: Sequence[TypedCorpus],
+        settings: SourceSettings,
+        checkpoint: Path,
+    ):
+        self.model, self.bank, self.settings, self.checkpoint = model, bank, settings, checkpoint
+        self.stream = TextStream(corpora, settings.seed)
+        self.digest = _digest(corpora, settings)
+        self.draw = torch.Generator().manual_seed(settings.seed)
+        groups = [
+            (model.words.encoder.parameters(), settings.rate),
+            ([p for name, p in model.head.named_parameters() if not name.startswith("row_map")], settings.head_rate),
+            (model.head.row_map.parameters(), settings.map_rate),  # type: ignore[union-attr]
+        ]
+        trained = [{"params": [p for p in one if p.requires_grad], "peak": rate} for one, rate in groups]
+        self.optimizer = torch.optim.AdamW(trained, weight_decay=0.01)
+        self.step, self.seconds = 0, 0.0
+
+    def run(self) -> None:
+        """Train from the last checkpoint to the end."""
+        if self.checkpoint.exists():
+            self._load()
+        batches = islice(batches_of(self.stream, self.settings.words), self.step, None)
+        started = time.time() - self.seconds
+        bar = tqdm(total=self.settings.steps, initial=self.step, unit="update", desc="source", mininterval=5)
+        average = 0.0
+        self.model.train()
+        while self.step < self.settings.steps:
+            batch = make_batch(next(batches), self.bank, self.settings, self.draw)
+            loss = self._update(batch)
+            average = loss if not average else 0.98 * average + 0.02 * loss
+            self.step += 1
+            bar.update()
+            bar.set_postfix(loss=f"{average:.3f}")
+            if self.step % SAVE_EVERY == 0 or self.step == self.settings.steps:
+                self.seconds = time.time() - started
+                self._save()
+        bar.close()
+
+    def _update(self, batch: Batch) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * self.settings.rate_at(self.step)
+        descriptions = self.bank.draw(batch.columns, self.draw)
+        loss = loss_of(self.model, batch, descriptions, self.settings)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
+        self.optimizer.step()
+        return loss.item()
+
+    def _save(self) -> None:
+        learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        state = {
+            "digest": self.digest,
+            "weights": learned,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "draw": self.draw.get_state(),
+            "random": torch.get_rng_state(),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        with atomic_path(self.checkpoint) as draft:
+            draft.write_bytes(buffer.getbuffer())
+
+    def _load(self) -> None:
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        if state["digest"] != self.digest:
+            raise LownerError(Errors.LN193.format(path=self.checkpoint))
+        self.model.load_state_dict(state["weights"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.draw.set_state(state["draw"])
+        torch.set_rng_state(state["random"])
+
+
+def batches_of(texts: Iterable[Sentence], words: int) -> Iterator[List[Sentence]]:
+    """Divide texts into batches.
+
+    texts (Iterable[Sentence]): The texts.
+    words (int): Words of a batch. A longer text is a batch of its own.
+    YIELDS (List[Sentence]): The batches.
+
+    >>> [len(batch) for batch in batches_of([Sentence(["a"] * size, []) for size in (2, 2, 3)], words=4)]
+    [2, 1]
+    """
+    batch: List[Sentence] = []
+    size = 0
+    for text in texts:
+        if batch and size + len(text.words) > words:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text.words)
+    if batch:
+        yield batch
+
+
+def _digest(corpora: Sequence[TypedCorpus], settings: SourceSettings) -> str:
+    """RETURNS (str): A checksum of everything that determines the result."""
+    contents: Dict[str, Any] = {
+        "settings": asdict(settings),
+        "corpora": {one.name: [len(one.sentences), one.weight, one.descriptions] for one in corpora},
+    }
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
