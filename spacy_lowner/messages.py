@@ -137,6 +137,10 @@ class Errors(metaclass=MessageCatalogue):
         "configs/knowfree.cfg."
     )
     LN199 = "{path}: it has soft targets of other texts. Delete its folder, or name another one."
+    LN200 = (
+        "None of the {count} text(s) has a span of {label!r} under {spans_key!r}. Name the label of the examples, or "
+        "annotate some."
+    )
     LN193 = "{path}: it is the checkpoint of other corpora or settings. Delete it, or name another output."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -5,6 +5,7 @@ They only parse arguments and print messages. Other packages do the work.
 
 # Importing a module adds its commands to `lowner`.
 from . import (
+    add_type,
     augment,
     card,
     confusion,
@@ -28,6 +29,7 @@ from . import (
 from ._app import lowner
 
 __all__ = [
+    "add_type",
     "augment",
     "card",
     "confusion",

@@ -330,7 +330,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """Add a label, before or after training.
 
         A trained pipe finds entities of the new label by its description, and the scores of the other labels stay the
-        same. Examples improve it (`spacy lowner extend-labels`).
+        same. Examples improve it (`source.learn_type`).
 
         label (str): The label.
         description (Optional[str]): What it means, such as "a medicine or drug". None uses its readable name.

@@ -1,5 +1,6 @@
 from .corpora import TextStream, TypedCorpus, read_corpus
 from .distillation import soft_docs, write_soft_corpus
+from .new_type import learn_type
 from .pipelines import open_pipeline
 from .training import SourceModel, SourceSettings, train_source
 
@@ -8,6 +9,7 @@ __all__ = [
     "SourceSettings",
     "TextStream",
     "TypedCorpus",
+    "learn_type",
     "open_pipeline",
     "read_corpus",
     "soft_docs",

@@ -9,7 +9,7 @@ into gold spans.
 from collections import defaultdict
 from itertools import islice
 from pathlib import Path
-from typing import Callable, DefaultDict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable, DefaultDict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -24,6 +24,8 @@ from ..pipeline.knowfree_spancat import KnowFREESpanCategorizer
 
 # Spans with a lower mean probability count as zero, so that a text has few spans.
 FLOOR = 0.01
+# Lower ones of a single teacher count as zero in the mean.
+TEACHER_FLOOR = 0.001
 # Texts of a part of the cache.
 PART = 512
 
@@ -33,6 +35,7 @@ def soft_docs(
     texts: Iterable[Doc],
     *,
     weight: float = 1.0,
+    labels: Optional[Sequence[str]] = None,
     spans_key: str = SPANS_KEY,
     batch_size: int = 64,
 ) -> Iterator[Doc]:
@@ -41,22 +44,24 @@ def soft_docs(
     teachers (Sequence[Language]): Trained pipelines with a `knowfree_spancat` of the same labels.
     texts (Iterable[Doc]): The texts. Their annotation is ignored.
     weight (float): Weight of each text in the loss. A gold text has 1.
+    labels (Optional[Sequence[str]]): The labels that get soft targets; by default all of the teachers.
     spans_key (str): Key of the spans.
     batch_size (int): Texts per batch.
     YIELDS (Doc): Copies of the texts, without gold spans.
     RAISES (LownerError): If a teacher has no such pipe, or other labels than the first one.
     """
-    pipes = [_teacher_pipe(nlp, spans_key) for nlp in teachers]
-    labels = list(pipes[0][1].labels)
+    pipes = [teacher_pipe(nlp, spans_key) for nlp in teachers]
+    known = pipes[0][1].labels
     for _, pipe in pipes:
-        if set(pipe.labels) != set(labels):
-            raise LownerError(Errors.LN197.format(labels=", ".join(labels), other=", ".join(pipe.labels)))
+        if set(pipe.labels) != set(known):
+            raise LownerError(Errors.LN197.format(labels=", ".join(known), other=", ".join(pipe.labels)))
+    chosen = list(known if labels is None else labels)
     stream = iter(texts)
     while batch := [doc for doc in islice(stream, batch_size)]:
         means: List[DefaultDict[Tuple[int, int, str], float]] = [defaultdict(float) for _ in batch]
         for nlp, (name, pipe) in zip(teachers, pipes):
             docs = _before(nlp, name, [bare_doc(doc, nlp.vocab) for doc in batch])
-            for mean, spans in zip(means, pipe.probabilities(docs, FLOOR)):
+            for mean, spans in zip(means, pipe.probabilities(docs, TEACHER_FLOOR)):
                 for start, end, label, score in spans:
                     mean[start, end, pipe.labels[label]] += score / len(teachers)
         for doc, mean in zip(batch, means):
@@ -65,14 +70,23 @@ def soft_docs(
             soft.spans[spans_key] = []
             # Nobody has judged a span of any label.
             write_partial(soft, [])
-            kept = [SoftSpan(*span, round(min(p, 1.0), 4)) for span, p in mean.items() if p >= FLOOR]
-            write_soft(soft, labels, kept)
+            kept = [
+                SoftSpan(*span, round(min(p, 1.0), 4)) for span, p in mean.items() if p >= FLOOR and span[2] in chosen
+            ]
+            write_soft(soft, chosen, kept)
             if weight != 1.0:
                 soft.user_data[WEIGHT_KEY] = weight
             yield soft
 
 
-def _teacher_pipe(nlp: Language, spans_key: str) -> Tuple[str, KnowFREESpanCategorizer]:
+def teacher_pipe(nlp: Language, spans_key: str) -> Tuple[str, KnowFREESpanCategorizer]:
+    """Find the pipe of a pipeline that has probabilities.
+
+    nlp (Language): The pipeline.
+    spans_key (str): Key of the spans that it writes.
+    RETURNS (Tuple[str, KnowFREESpanCategorizer]): Its name, and the pipe.
+    RAISES (LownerError): If there is none.
+    """
     for name, pipe in span_pipes(nlp, spans_key).items():
         if isinstance(pipe, KnowFREESpanCategorizer):
             return name, pipe
