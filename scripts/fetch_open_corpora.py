@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -57,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     names = arguments.names or [name for name, licence in licences.items() if licence["grade"] == OPEN]
     try:
-        failed = fetch_corpora(names, arguments.output)
+        failed = fetch_corpora(names, arguments.output, ASSETS)
     except LownerError as error:
         msg.fail(str(error), exits=1)
     for name, reason in failed.items():
@@ -67,7 +66,7 @@ def main() -> None:
     msg.good(f"{len(names)} corpora are in {arguments.output}")
 
 
-def fetch_corpora(names: Sequence[str], output: Path, assets: Path = ASSETS) -> Dict[str, LownerError]:
+def fetch_corpora(names: Sequence[str], output: Path, assets: Path) -> Dict[str, LownerError]:
     """Copy, or fetch and convert, corpora that are not in the output folder. A failure does not stop the others.
 
     names (Sequence[str]): The corpora.
@@ -90,23 +89,27 @@ def fetch_corpora(names: Sequence[str], output: Path, assets: Path = ASSETS) -> 
         if (output / file).is_file():
             msg.info(f"{name} is already in {output}")
         elif (local / file).is_file():
-            copy(local / file, output / file)
-            report(name, srsly.read_jsonl(output / file))
+            try:
+                records = list(srsly.read_jsonl(local / file))
+                copy(local / file, output / file)
+                report(name, records)
+            except ValueError as error:
+                failed[name] = LownerError(Errors.LN027.format(path=local / file, what="JSON lines", reason=error))
         elif name in ORIGINALS:
             fetched[licences[name]["source"]].append(name)
         else:
             failed[name] = LownerError(f"it cannot be converted. Set LOWNER_DATA to a folder with open/{file}.")
     for source, members in fetched.items():
+        paths = {name: [PART.sub("", path) for path in sorted(licences[name]["files"])] for name in members}
         with tempfile.TemporaryDirectory() as folder:
             try:
-                fetch(source, Path(folder))
+                fetch(source, [path for name in members for path in paths[name]], Path(folder))
             except LownerError as error:
                 failed.update(dict.fromkeys(members, error))
                 continue
             for name in members:
                 try:
-                    paths = check_out([PART.sub("", path) for path in licences[name]["files"]], Path(folder))
-                    records = convert(ORIGINALS[name], paths, types[name])
+                    records = convert(name, [Path(folder, path) for path in paths[name]], types[name])
                     with atomic_path(output / f"{name}.jsonl") as draft:
                         srsly.write_jsonl(draft, records)
                     report(name, records)
@@ -127,35 +130,30 @@ def report(name: str, records: Iterable[Dict[str, Any]]) -> None:
     msg.good(f"{name}: {len(sizes)} sentences, {sum(sizes)} spans")
 
 
-def fetch(source: str, folder: Path) -> None:
-    """Fetch one commit of a repository, without its files.
+def fetch(source: str, paths: Iterable[str], folder: Path) -> None:
+    """Fetch files of one commit of a repository.
 
     source (str): The address of the repository, with "/tree/" and the commit.
-    folder (Path): An empty folder for the repository.
+    paths (Iterable[str]): The files. Those that the commit does not have are ignored.
+    folder (Path): An empty folder.
     RAISES (LownerError): If git fails.
     """
     url, _, commit = source.rpartition("/tree/")
     run_git(folder, "init", "--quiet")
     run_git(folder, "remote", "add", "origin", url)
     run_git(folder, "fetch", "--quiet", "--depth", "1", "--filter=blob:none", "origin", commit)
-
-
-def check_out(paths: Sequence[str], folder: Path) -> List[Path]:
-    """Write files of the fetched commit to the folder of the repository.
-
-    paths (Sequence[str]): The files, relative to the folder.
-    folder (Path): The folder.
-    RETURNS (List[Path]): The files, in the order of their names.
-    RAISES (LownerError): If git fails.
-    """
-    run_git(folder, "checkout", "--quiet", "FETCH_HEAD", "--", *paths)
-    return [folder / path for path in sorted(paths)]
+    # With a list of the wanted files, git downloads all of them at once, instead of one by one.
+    wanted = folder / ".git" / "info" / "sparse-checkout"
+    wanted.parent.mkdir(exist_ok=True)
+    wanted.write_text("".join(f"/{path}\n" for path in paths), encoding="utf8")
+    run_git(folder, "checkout", "--quiet", "FETCH_HEAD")
 
 
 def run_git(folder: Path, *arguments: str) -> None:
     """Run git in a folder. RAISES (LownerError): If it fails."""
     # Line ends stay as they are, and a repository that is gone is an error instead of a question for a password.
-    git = ["git", "-C", str(folder), "-c", "core.autocrlf=false", "--literal-pathspecs"]
+    settings = ("core.autocrlf=false", "core.sparseCheckout=true", "core.sparseCheckoutCone=false")
+    git = ["git", "-C", str(folder), *(word for setting in settings for word in ("-c", setting))]
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     try:
         subprocess.run([*git, *arguments], check=True, capture_output=True, env=environment)
@@ -182,30 +180,32 @@ class Original(NamedTuple):
     files: str = "*"
 
 
-def convert(original: Original, paths: Iterable[Path], types: Iterable[str]) -> List[Dict[str, Any]]:
+def convert(name: str, paths: Iterable[Path], types: Iterable[str]) -> List[Dict[str, Any]]:
     """Convert the files of a corpus.
 
-    Bad sentences are skipped and counted. Spans of types without a description are dropped and counted.
+    Bad sentences, and bad spans of brat, are skipped and counted. Spans of types without a description are dropped and
+    counted.
 
-    original (Original): How the files are read.
-    paths (Iterable[Path]): The files.
+    name (str): The corpus.
+    paths (Iterable[Path]): Its files.
     types (Iterable[str]): The described types.
     RETURNS (List[Dict[str, Any]]): The tokens and the spans of each sentence.
     RAISES (LownerError): If a file is missing or has another format, or there is no span.
     """
-    types = set(types)
+    original, described = ORIGINALS[name], set(types)
     records: List[Dict[str, Any]] = []
     skipped: List[LownerError] = []
     dropped: Counter = Counter()
-    path = Path()
     for path in paths:
+        if not path.is_file():
+            raise LownerError(Errors.LN010.format(path=path))
         if NO_CORPUS.fullmatch(path.name) or not fnmatch(path.as_posix(), original.files):
             continue
         try:
             for words, spans in original.read(path, skipped.append, **original.options):
-                dropped.update(label for _, _, label in spans if label not in types)
+                dropped.update(label for _, _, label in spans if label not in described)
                 # Several layers may hold the same span.
-                kept = sorted({(start, end, label) for start, end, label in spans if label in types})
+                kept = sorted({(start, end, label) for start, end, label in spans if label in described})
                 if words:
                     records.append({"tokens": words, "spans": kept})
         except LownerError as error:
@@ -213,15 +213,15 @@ def convert(original: Original, paths: Iterable[Path], types: Iterable[str]) -> 
             if error.code != "LN001":
                 raise
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            message = Errors.LN027.format(path=path, what="a file of this corpus", reason=repr(error))
+            message = Errors.LN027.format(path=path, what=f"a file of {name}", reason=repr(error))
             raise LownerError(message) from error
     if skipped:
-        msg.warn(f"{len(skipped)} sentences are skipped. The first error: {skipped[0]}")
+        msg.warn(f"{name}: {len(skipped)} sentences or spans are skipped. The first error: {skipped[0]}")
     if dropped:
         counts = ", ".join(f"{count} {label}" for label, count in dropped.most_common())
-        msg.warn(f"Spans of types without a description are dropped: {counts}")
+        msg.warn(f"{name}: spans of types without a description are dropped: {counts}")
     if not any(record["spans"] for record in records):
-        raise LownerError(Errors.LN027.format(path=path, what="a file of this corpus", reason="it has no span"))
+        raise LownerError("no span of a type in types.json was found. The files have another format than expected.")
     return records
 
 
@@ -423,4 +423,4 @@ ORIGINALS = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,8 +17,6 @@ from ..training.source_file import SUFFIX
 from ._app import lowner
 from ._util import count_of, exclusive, friendly
 
-# Rank of the encoder's updates in the file of a source whose encoder was trained whole.
-FULL_RANK = 48
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
 
@@ -35,8 +33,9 @@ def train_source_cli(
     report: bool = typer.Option(False, help="Score the types of the corpora that are left out"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
     steps: int = typer.Option(2000, min=1, help="Updates"),
-    rank: int = typer.Option(48, min=0, help="Rank of the encoder's updates; 0 trains the whole encoder"),
-    rate: float = typer.Option(1e-3, help="Learning rate of the encoder; 0.0002 for a whole one"),
+    rank: int = typer.Option(48, min=1, help="Rank of the encoder's updates in the file"),
+    low_rank: bool = typer.Option(False, help="Train these updates only, and not the encoder that they are cut from"),
+    rate: float = typer.Option(2e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
     encoder: str = typer.Option("minilm", help="Pretrained encoder"),
     seed: int = typer.Option(0, help="Seed of all draws"),
     device: str = typer.Option("cpu", help="cpu, or a GPU such as cuda:0"),
@@ -58,10 +57,10 @@ def train_source_cli(
     sentences = sum(len(one.sentences) for one in corpora)
     types = sum(len(one.labels) for one in corpora)
     msg.info(f"{count_of(len(corpora), 'corpus').replace('corpuss', 'corpora')}, {sentences:,} sentences, {types} types")
-    settings = SourceSettings(steps=steps, rank=rank, rate=rate, encoder=encoder, seed=seed)
+    settings = SourceSettings(steps=steps, rank=rank if low_rank else 0, rate=rate, encoder=encoder, seed=seed)
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
     model, _ = train_source(corpora, settings, checkpoint, device=device)
-    write_asset(model, corpora, settings, output_path, rank=rank or FULL_RANK, licences=licences)
+    write_asset(model, corpora, settings, output_path, rank=rank, licences=licences)
     checkpoint.unlink(missing_ok=True)
     msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
     if report:

@@ -53,13 +53,14 @@ class SourceSettings:
     words (int): Words of a batch.
     labels (int): Types of a batch at most, where it has not more types with entities.
     rank (int): Rank of the encoder's updates; 0 trains all of its weights but the embeddings.
-    rate (float): Peak learning rate of the encoder. Low-rank updates need a higher one than full ones.
+    rate (float): Peak learning rate of the encoder. Low-rank updates need a higher one, such as 0.001.
     head_rate (float): Peak learning rate of the head.
     map_rate (float): Peak learning rate of the map of rows.
     warmup (float): Fraction of the updates in which the rates rise. Then they fall, to a tenth of the peak.
     width (int): Longest span, in words.
     dropout (float): Dropout on the word states.
     unlike (float): Highest cosine of two descriptions whose types exclude each other between corpora.
+    excluded (int): How many such types each entity is a negative of. With all of them, probabilities get very low.
     seed (int): Seed of all draws.
     encoder (str): The pretrained encoder.
 
@@ -70,14 +71,15 @@ class SourceSettings:
     steps: int = 2000
     words: int = 500
     labels: int = 96
-    rank: int = 48
-    rate: float = 1e-3
+    rank: int = 0
+    rate: float = 2e-4
     head_rate: float = 1e-3
     map_rate: float = 3e-4
     warmup: float = 0.05
     width: int = 12
     dropout: float = 0.3
     unlike: float = 0.3
+    excluded: int = 4
     seed: int = 0
     encoder: str = "minilm"
 
@@ -87,7 +89,7 @@ class SourceSettings:
         step (int): Number of updates before this one.
         RETURNS (float): The factor, at most 1.
 
-        >>> [SourceSettings(steps=100).rate_at(step) for step in (0, 4, 99)]
+        >>> [round(SourceSettings(steps=100).rate_at(step), 3) for step in (0, 4, 99)]
         [0.2, 1.0, 0.1]
         """
         warmup = max(1, int(self.warmup * self.steps))
@@ -235,39 +237,46 @@ def make_batch(
     )
 
 
-def excluded_cells(batch: Batch, similarity: Tensor, unlike: float) -> Tensor:
-    """List entities with the types of other corpora that they cannot have.
+def excluded_cells(batch: Batch, similarity: Tensor, settings: SourceSettings, draw: torch.Generator) -> Tensor:
+    """Draw types of other corpora that entities cannot have.
 
     batch (Batch): The batch.
     similarity (Tensor): Cosines of the descriptions of its types. Shape: (labels, labels)
-    unlike (float): Highest cosine of two types that exclude each other.
-    RETURNS (Tensor): Rows as of `Batch.cells`. Shape: (cells, 4)
+    settings (SourceSettings): The settings.
+    draw (torch.Generator): The source of randomness.
+    RETURNS (Tensor): Rows as of `Batch.cells`, at most `settings.excluded` per entity. Shape: (cells, 4)
 
     >>> batch = Batch([["Ada"]], torch.tensor([0, 1]), torch.tensor([[0, 0, 0, 0]]), torch.tensor([[1.0, 0.0]]))
-    >>> excluded_cells(batch, torch.eye(2), unlike=0.3).tolist()
+    >>> excluded_cells(batch, torch.eye(2), SourceSettings(), torch.Generator()).tolist()
     [[0, 0, 0, 1]]
     """
     spans, which = batch.cells[:, :3].unique(dim=0, return_inverse=True)
     closest = torch.full((len(spans), len(batch.columns)), -1.0)
     rows = similarity[batch.cells[:, 3]]
     closest = closest.scatter_reduce(0, which[:, None].expand_as(rows), rows, "amax")
-    chosen = ((closest <= unlike) & (batch.judged[spans[:, 0]] == 0)).nonzero()
+    possible = (closest <= settings.unlike) & (batch.judged[spans[:, 0]] == 0)
+    # The ranks of random numbers choose as many of the possible types of each entity as are wanted.
+    order = torch.rand(possible.shape, generator=draw).masked_fill(~possible, 2.0).argsort(-1).argsort(-1)
+    chosen = (possible & (order < settings.excluded)).nonzero()
     return torch.cat([spans[chosen[:, 0]], chosen[:, 1:]], 1)
 
 
-def loss_of(model: SourceModel, batch: Batch, descriptions: Tensor, settings: SourceSettings) -> Tensor:
+def loss_of(
+    model: SourceModel, batch: Batch, descriptions: Tensor, settings: SourceSettings, draw: torch.Generator
+) -> Tensor:
     """Compute the binary cross-entropy per word over the judged cells of a batch.
 
     model (SourceModel): The model.
     batch (Batch): The batch.
     descriptions (Tensor): Embeddings of its types. Shape: (labels, embedding)
     settings (SourceSettings): The settings.
+    draw (torch.Generator): The source of randomness.
     RETURNS (Tensor): A scalar.
     """
     logits, lengths = model(batch.texts, descriptions)
     device = logits.device
     mask = band_mask(lengths, *logits.shape[1:3])
-    excluded = excluded_cells(batch, descriptions @ descriptions.T, settings.unlike)
+    excluded = excluded_cells(batch, descriptions @ descriptions.T, settings, draw)
     return band_bce(
         logits,
         band_targets(logits.shape, batch.cells.to(device)),
@@ -349,7 +358,7 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * self.settings.rate_at(self.step)
         descriptions = self.bank.draw(batch.columns, self.draw)
-        loss = loss_of(self.model, batch, descriptions, self.settings)
+        loss = loss_of(self.model, batch, descriptions, self.settings, self.draw)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)

@@ -49,7 +49,7 @@ def corpora(folder):
 
 
 def settings(encoder, **changes):
-    return SourceSettings(**{"steps": 30, "words": 8, "rank": 4, "encoder": encoder, "width": 4, **changes})
+    return SourceSettings(**{"steps": 30, "words": 8, "rank": 4, "rate": 1e-3, "encoder": encoder, "width": 4, **changes})
 
 
 def test_sentences_have_the_labels_of_their_corpus(corpora):
@@ -136,11 +136,14 @@ def test_entities_exclude_unlike_types_of_other_corpora():
     judged = torch.tensor([[1.0, 0.0, 0.0]])
     batch = Batch([["a", "b"]], torch.arange(3), torch.tensor([[0, 0, 1, 0]]), judged)
     similarity = torch.tensor([[1.0, 0.9, 0.1], [0.9, 1.0, 0.2], [0.1, 0.2, 1.0]])
-    assert excluded_cells(batch, similarity, 0.3).tolist() == [[0, 0, 1, 2]]
+    draw = torch.Generator()
+    assert excluded_cells(batch, similarity, settings(""), draw).tolist() == [[0, 0, 1, 2]]
+    assert excluded_cells(batch, similarity, settings("", unlike=0.95), draw).tolist() == [[0, 0, 1, 1], [0, 0, 1, 2]]
+    assert len(excluded_cells(batch, similarity, settings("", unlike=0.95, excluded=1), draw)) == 1
     # A second label of the same span that is similar to the type protects it.
     both = batch._replace(cells=torch.tensor([[0, 0, 1, 0], [0, 0, 1, 1]]))
     similarity[1, 2] = 0.5
-    assert excluded_cells(both, similarity, 0.3).tolist() == []
+    assert excluded_cells(both, similarity, settings(""), draw).tolist() == []
 
 
 def test_descriptions_are_drawn_among_all_of_a_type():
