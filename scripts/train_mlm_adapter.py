@@ -15,11 +15,10 @@ import random
 import re
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 import torch
 from safetensors import safe_open
-from torch.nn import functional as F
 from tqdm import tqdm
 from wasabi import msg
 
@@ -28,11 +27,12 @@ from spacy_lowner.corpus.files import atomic_path, output_lock
 from spacy_lowner.errors import LownerError
 from spacy_lowner.models.hf.encoder import SHA256, encoder_path
 from spacy_lowner.models.hf.masked_lm import read_adapter, save_adapter, with_adapter
+from spacy_lowner.models.hf.masked_training import ROW, mask, predict, read_batches
 from spacy_lowner.models.hf.pieces import load_tokenizer
 from spacy_lowner.training.bfloat16 import computes_in_bfloat16
 
-# Pieces per row, fraction of masked pieces, paragraphs per held-out one, words per shingle, steps per checkpoint.
-ROW, MASKED, HELD_OUT, SHINGLE, SAVE_EVERY = 128, 0.15, 100, 8, 50
+# Paragraphs per held-out one, words per shingle, steps per checkpoint.
+HELD_OUT, SHINGLE, SAVE_EVERY = 100, 8, 50
 
 
 def main() -> None:
@@ -172,7 +172,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         ids, labels = mask(next(batches), tokenizer)
-        loss, _ = predict(model.train(), ids.to(arguments.device), labels.to(arguments.device))
+        loss, _ = predict(model.train(), ids.to(arguments.device), labels.to(arguments.device), half(arguments.device))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -200,50 +200,9 @@ def save_state(state: Dict[str, Any], checkpoint: Path) -> None:
         draft.write_bytes(buffer.getbuffer())
 
 
-def read_batches(tokenizer, lines: List[str], rows: int, skip: int = 0) -> Iterator[torch.Tensor]:
-    """Cut the texts into rows of consecutive pieces, each between [CLS] and [SEP], again and again.
-
-    YIELDS (torch.Tensor): Batches of rows. Shape: (rows, ROW)
-    """
-    pieces: List[int] = []
-    size = rows * (ROW - 2)
-    while True:
-        for start in range(0, len(lines), 256):
-            encoded = tokenizer(lines[start : start + 256], add_special_tokens=False, verbose=False)["input_ids"]
-            pieces += [piece for line in encoded for piece in line]
-            while len(pieces) >= size:
-                batch, pieces = torch.tensor(pieces[:size]).view(rows, ROW - 2), pieces[size:]
-                if skip:
-                    skip -= 1
-                    continue
-                edge = torch.ones(rows, 1, dtype=torch.long)
-                yield torch.cat([edge * tokenizer.cls_token_id, batch, edge * tokenizer.sep_token_id], dim=1)
-
-
-def mask(ids: torch.Tensor, tokenizer, fraction: float = MASKED) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Mask pieces as BERT does: 80% of the chosen pieces become [MASK], 10% a random piece, and 10% stay.
-
-    RETURNS (Tuple[torch.Tensor, torch.Tensor]): The new pieces, and the labels: the old pieces if chosen, else -100.
-    """
-    special = (ids == tokenizer.cls_token_id) | (ids == tokenizer.sep_token_id) | (ids == tokenizer.pad_token_id)
-    chosen = (torch.rand(ids.shape) < fraction) & ~special
-    labels = ids.masked_fill(~chosen, -100)
-    draw = torch.rand(ids.shape)
-    ids = ids.masked_fill(chosen & (draw < 0.8), tokenizer.mask_token_id)
-    other = torch.randint(len(tokenizer), ids.shape)
-    return torch.where(chosen & (draw >= 0.9), other, ids), labels
-
-
-def predict(model, ids: torch.Tensor, labels: torch.Tensor) -> Tuple[torch.Tensor, float]:
-    """RETURNS (Tuple[torch.Tensor, float]): Loss and accuracy over the chosen pieces. Only these are decoded."""
-    half = ids.device.type == "cuda" or computes_in_bfloat16()
-    attention = (ids != model.config.pad_token_id).long()
-    with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=half):
-        states = model.bert(ids, attention_mask=attention).last_hidden_state
-        chosen = labels != -100
-        logits = model.cls(states[chosen])
-    loss = F.cross_entropy(logits.float(), labels[chosen])
-    return loss, (logits.argmax(-1) == labels[chosen]).float().mean().item()
+def half(device: str) -> bool:
+    """RETURNS (bool): Whether the device computes faster in bfloat16."""
+    return device.startswith("cuda") or computes_in_bfloat16()
 
 
 @torch.no_grad()
@@ -259,7 +218,7 @@ def masked_accuracy(model, tokenizer, texts: List[str], device: str) -> float:
         chosen = labels != -100
         if chosen.any():
             ids = encoded.masked_fill(chosen, tokenizer.mask_token_id)
-            _, accuracy = predict(model.eval(), ids.to(device), labels.to(device))
+            _, accuracy = predict(model.eval(), ids.to(device), labels.to(device), half(device))
             hits += accuracy * int(chosen.sum())
             count += int(chosen.sum())
     return hits / max(1, count)

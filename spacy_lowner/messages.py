@@ -117,21 +117,19 @@ class Errors(metaclass=MessageCatalogue):
     LN189 = "{path}: a part of its data cannot be read ({problem}). Write one list of literal pairs per file."
     LN190 = "{path}: it is an archive. Unpack it, and name the folder."
     LN191 = (
-        "{path}: {label!r} of the corpus {corpus!r} has no description. Add one under \"{corpus}\", such as \"PER\": "
-        "\"a person\"."
+        '{path}: {label!r} of the corpus {corpus!r} has no description. Add one under "{corpus}", such as "PER": '
+        '"a person".'
     )
     LN192 = (
-        "{path}, line {number}: not a sentence. Write {{\"tokens\": [...], \"spans\": [[start, end, \"label\"]]}}, in tokens "
+        '{path}, line {number}: not a sentence. Write {{"tokens": [...], "spans": [[start, end, "label"]]}}, in tokens '
         "and with an exclusive end."
     )
-    LN194 = (
-        "{name}: the label {label!r} cannot be removed from {labels}. Name one of several labels of the pipe."
+    LN194 = "{name}: the label {label!r} cannot be removed from {labels}. Name one of several labels of the pipe."
+    LN195 = 'Types need descriptions: {labels}. Write {{"drug": "a medicine or drug"}}, with a text for every label.'
+    LN196 = '{source!r} is no source file. Name "open", or a .safetensors file of `spacy lowner train-source`.'
+    LN197 = (
+        "The teachers have different labels: {labels}; and {other}. Name pipelines that were trained on the same data."
     )
-    LN195 = (
-        "Types need descriptions: {labels}. Write {{\"drug\": \"a medicine or drug\"}}, with a text for every label."
-    )
-    LN196 = "{source!r} is no source file. Name \"open\", or a .safetensors file of `spacy lowner train-source`."
-    LN197 = "The teachers have different labels: {labels}; and {other}. Name pipelines that were trained on the same data."
     LN198 = (
         "A teacher has no knowfree_spancat that writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name a pipeline of "
         "configs/knowfree.cfg."
@@ -141,6 +139,7 @@ class Errors(metaclass=MessageCatalogue):
         "None of the {count} text(s) has a span of {label!r} under {spans_key!r}. Name the label of the examples, or "
         "annotate some."
     )
+    LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN193 = "{path}: it is the checkpoint of other corpora or settings. Delete it, or name another output."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
@@ -231,7 +230,7 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN183 = (
         "{path} belongs to another encoder than that of {pipe}. Set paths.encoder to the encoder of the source, or "
-        "paths.source to another source."
+        'paths.source to another source, or to "" for none.'
     )
     LN046 = "{path} is not a trained pipeline: {reason}. Name the folder of one, or an installed package."
     LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."

@@ -5,6 +5,7 @@ They only parse arguments and print messages. Other packages do the work.
 
 # Importing a module adds its commands to `lowner`.
 from . import (
+    adapt,
     add_type,
     augment,
     card,
@@ -29,6 +30,7 @@ from . import (
 from ._app import lowner
 
 __all__ = [
+    "adapt",
     "add_type",
     "augment",
     "card",

@@ -2,25 +2,29 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import typer
 from spacy.cli._util import parse_config_overrides
 from spacy.cli.train import train
+from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
 from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus, stream_corpus
-from ..corpus.docs import drop_blank_docs, write_docs
+from ..corpus.docs import read_docs, write_docs
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..source.distillation import write_soft_corpus
+from ..source.raw_text import CHOICES, most_similar, most_unsure, raw_sentences
 from ._app import lowner
 from ._util import count_of, exclusive, friendly, use_gpu
 
 BEST = "model-best"
+# Texts among which one is chosen.
+POOL = 4
 
 
 @lowner.command("distill", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -36,6 +40,10 @@ def distill_cli(
     teachers: int = typer.Option(3, min=1, help="Teachers to train, each with another seed"),
     teacher: List[Path] = typer.Option([], help="A trained teacher, to use in place of training some"),
     limit: Optional[int] = typer.Option(None, min=1, help="Maximum number of raw texts"),
+    choose: str = typer.Option(
+        "first",
+        help=f"Which raw texts, if there is a limit: {', '.join(CHOICES)}; the last two of {POOL} times as many",
+    ),
     weight: float = typer.Option(1.0, min=0.0, help="Weight of a raw text in the loss; a gold text has 1"),
     steps: Optional[int] = typer.Option(None, min=1, help="Updates of the student; by default those of the config"),
     seed: int = typer.Option(0, help="Seed of the student; teachers have the next ones"),
@@ -47,6 +55,8 @@ def distill_cli(
     Overrides of the config follow as for spacy train (--training.max_steps 300). A run that was interrupted continues
     with the first part that is missing.
     """
+    if choose not in CHOICES:
+        raise LownerError(Errors.LN014.format(what="--choose", value=choose, options=", ".join(CHOICES)))
     overrides = parse_config_overrides(context.args)
     gold, soft = output_path / "corpus" / "gold.spacy", output_path / "corpus" / "soft"
     dev = output_path / "dev.spacy"
@@ -59,10 +69,13 @@ def distill_cli(
         _train(config_path, path, gold, dev, {**overrides, "system.seed": seed + 1 + number}, gpu_id)
         paths.append(path / BEST)
 
+    def load_teachers() -> List[Language]:
+        return [load_pipeline(path) for path in paths]
+
     with tqdm(desc="raw texts", unit="text", total=limit) as bar:
         count = write_soft_corpus(
-            lambda: [load_pipeline(path) for path in paths],
-            islice(_raw(raw_path), limit),
+            load_teachers,
+            _chosen(raw_path, choose, limit, gold, load_teachers, spans_key),
             soft,
             weight=weight,
             spans_key=spans_key,
@@ -83,9 +96,17 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _raw(path: Path) -> Iterator[Doc]:
-    for doc in stream_corpus(path):
-        yield from drop_blank_docs([doc])
+def _chosen(
+    raw: Path, choose: str, limit: Optional[int], gold: Path, teachers: Callable, spans_key: str
+) -> Iterable[Doc]:
+    """RETURNS (Iterable[Doc]): The raw texts to learn from."""
+    texts = raw_sentences(stream_corpus(raw))
+    if choose == "first" or limit is None:
+        return islice(texts, limit)
+    pool = list(islice(texts, POOL * limit))
+    if choose == "similar":
+        return most_similar(pool, list(read_docs(gold)), limit)
+    return most_unsure(pool, teachers(), limit, spans_key=spans_key)
 
 
 def _train(config: Path, output: Path, data: Path, dev: Path, overrides: Dict[str, Any], gpu_id: int) -> None:

@@ -56,7 +56,9 @@ def train_source_cli(
         raise LownerError(Errors.LN010.format(path=folder / "*.jsonl"))
     sentences = sum(len(one.sentences) for one in corpora)
     types = sum(len(one.labels) for one in corpora)
-    msg.info(f"{count_of(len(corpora), 'corpus').replace('corpuss', 'corpora')}, {sentences:,} sentences, {types} types")
+    msg.info(
+        f"{count_of(len(corpora), 'corpus').replace('corpuss', 'corpora')}, {sentences:,} sentences, {types} types"
+    )
     settings = SourceSettings(steps=steps, rank=rank if low_rank else 0, rate=rate, encoder=encoder, seed=seed)
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
     model, _ = train_source(corpora, settings, checkpoint, device=device)

@@ -124,9 +124,7 @@ class KnowFREEHead(GroupedModule):
         nn.init.constant_(self.output.bias, PRIOR_LOGIT)
 
     @classmethod
-    def from_settings(
-        cls, *, embedding: Optional[int], maps_rows: bool = False, **settings: Any
-    ) -> "KnowFREEHead":
+    def from_settings(cls, *, embedding: Optional[int], maps_rows: bool = False, **settings: Any) -> "KnowFREEHead":
         """Build a module from its saved `settings`. The caller loads its weights.
 
         embedding (Optional[int]): Width of the label vectors, or None for no matching.

@@ -1,3 +1,4 @@
+from .adaptation import adapt_encoder
 from .corpora import TextStream, TypedCorpus, read_corpus
 from .distillation import soft_docs, write_soft_corpus
 from .new_type import learn_type
@@ -9,6 +10,7 @@ __all__ = [
     "SourceSettings",
     "TextStream",
     "TypedCorpus",
+    "adapt_encoder",
     "learn_type",
     "open_pipeline",
     "read_corpus",

@@ -73,8 +73,8 @@ def word_grams(words: Iterable[str]) -> Iterator[Tuple[str, ...]]:
 def read_corpus(folder: Path, name: str, excluded: Set[Tuple[str, ...]] = frozenset()) -> TypedCorpus:  # type: ignore
     """Read a corpus of a folder.
 
-    Sentences of one word, of more than `MAX_WORDS`, or with an empty word are left out, as are those in `overlap.json` and those that share
-    a run of words with a test corpus.
+    Sentences of one word, of more than `MAX_WORDS`, or with an empty word are left out, as are those in `overlap.json`
+    and those that share a run of words with a test corpus.
 
     folder (Path): The folder.
     name (str): The corpus.

@@ -42,9 +42,7 @@ def untrained_scores(
             for threshold in thresholds:
                 chosen = decode([span for span in spans if span.score >= threshold], "flat")
                 _count(hits, threshold, sentence, [(s.start, s.end, bank.labels[s.label]) for s in chosen])
-    return {
-        threshold: (_f1(hits, threshold, "typed"), _f1(hits, threshold, "bounds")) for threshold in thresholds
-    }
+    return {threshold: (_f1(hits, threshold, "typed"), _f1(hits, threshold, "bounds")) for threshold in thresholds}
 
 
 def _count(hits: Counter, threshold: float, sentence: Sentence, predicted: Sequence[Tuple[int, int, str]]) -> None:

@@ -1,6 +1,6 @@
 """Pipelines for any types, from their descriptions and a source alone."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import spacy
 from spacy.language import Language

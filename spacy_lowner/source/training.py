@@ -135,9 +135,7 @@ def build_model(settings: SourceSettings, bank: DescriptionBank) -> SourceModel:
     """
     path = encoder_path(settings.encoder)
     with loading(settings.encoder):
-        encoder = AutoModel.from_pretrained(
-            path, attention_probs_dropout_prob=0.0, attn_implementation="eager"
-        )
+        encoder = AutoModel.from_pretrained(path, attention_probs_dropout_prob=0.0, attn_implementation="eager")
         tokenizer = load_tokenizer(path)
     if getattr(encoder, "pooler", None) is not None:
         # Spans do not use it.

@@ -17,6 +17,7 @@ from spacy_lowner.corpus.writers import write_corpus
 from spacy_lowner.errors import LownerError
 from spacy_lowner.nn.losses import band_targets
 from spacy_lowner.source import learn_type, soft_docs, write_soft_corpus
+from spacy_lowner.source.raw_text import most_similar, most_unsure, raw_sentences
 
 NAME = "knowfree_spancat"
 MODEL = {
@@ -164,3 +165,24 @@ def test_a_new_type_does_not_replace_the_others(gold, make_doc, keep):
 def test_a_new_type_needs_an_example(gold):
     with pytest.raises(LownerError, match="LN200.*DOG"):
         learn_type(build(gold, semantics=True), "DOG", gold)
+
+
+def test_raw_text_is_divided_into_sentences_without_annotation(make_doc):
+    long = " ".join(["Ada met Bob ."] * 30)
+    texts = list(raw_sentences([make_doc("Ada sang.", (0, 1, "PER")), make_doc("  "), make_doc(long)]))
+    assert [doc.text.strip() for doc in texts] == ["Ada sang.", *["Ada met Bob ."] * 30]
+    assert "sc" not in texts[0].spans
+
+
+def test_texts_are_chosen_by_likeness_and_by_uncertainty(gold, make_doc):
+    texts = [make_doc(text) for text in ("The cathode was sintered.", "Ada met Bob", "Gas flows through pipes.")]
+    assert [doc.text for doc in most_similar(texts, gold, 1)] == ["Ada met Bob"]
+    sure = build(gold, steps=60)
+    known, unknown = make_doc("Ada met Bob"), make_doc("Qux Zork Blah")
+    pipe = sure.get_pipe(NAME)
+    scores = [
+        sum(min(s.score, 1 - s.score) for s in pipe.probabilities([sure.make_doc(doc.text)], 0.0)[0])
+        for doc in (known, unknown)
+    ]
+    expected = known if scores[0] > scores[1] else unknown
+    assert most_unsure([known, unknown], [sure], 1) == [expected]

@@ -49,7 +49,9 @@ def corpora(folder):
 
 
 def settings(encoder, **changes):
-    return SourceSettings(**{"steps": 30, "words": 8, "rank": 4, "rate": 1e-3, "encoder": encoder, "width": 4, **changes})
+    return SourceSettings(
+        **{"steps": 30, "words": 8, "rank": 4, "rate": 1e-3, "encoder": encoder, "width": 4, **changes}
+    )
 
 
 def test_sentences_have_the_labels_of_their_corpus(corpora):

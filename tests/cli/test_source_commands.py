@@ -1,0 +1,108 @@
+"""The commands around sources: train-source, open, add-type and distill, each as a user runs it."""
+
+import json
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from typer.testing import CliRunner
+
+import spacy_lowner.cli  # noqa: F401
+from spacy_lowner.corpus.convert import load_corpus
+from spacy_lowner.corpus.soft import SoftTargets
+
+NAME = "knowfree_spancat"
+CONFIG = """
+[paths]
+train = null
+dev = null
+
+[system]
+seed = 0
+gpu_allocator = null
+
+[nlp]
+lang = "en"
+pipeline = ["knowfree_spancat"]
+
+[components]
+
+[components.knowfree_spancat]
+factory = "knowfree_spancat"
+
+[training]
+seed = ${system.seed}
+gpu_allocator = ${system.gpu_allocator}
+max_steps = 4
+eval_frequency = 2
+
+[training.score_weights]
+spans_sc_f = 1.0
+"""
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(app, ["lowner", *map(str, arguments)], prog_name="spacy")
+        assert result.exit_code == code, result.output
+        return " ".join(result.output.split())
+
+    return run
+
+
+@pytest.fixture
+def source(run, tiny_encoder, tmp_path):
+    """A source file that train-source has made of two tiny corpora."""
+    folder = tmp_path / "corpora"
+    folder.mkdir()
+    people = {"tokens": ["Ada", "sang"], "spans": [[0, 1, "PER"]]}
+    pets = {"tokens": ["Rex", "barked"], "spans": [[0, 1, "DOG"]]}
+    for name, record in (("people", people), ("pets", pets), ("closed", pets)):
+        (folder / f"{name}.jsonl").write_text(json.dumps(record))
+    types = {"people": {"PER": "a person"}, "pets": {"DOG": "a dog"}, "closed": {"DOG": "a dog"}}
+    (folder / "types.json").write_text(json.dumps(types))
+    grades = {"people": {"grade": "A"}, "pets": {"grade": "A"}, "closed": {"grade": "B"}}
+    (folder / "licences.json").write_text(json.dumps(grades))
+    path = tmp_path / "mine.safetensors"
+    options = ["--grade", "A", "--steps", 3, "--encoder", tiny_encoder, "--without", "pets", "--report"]
+    output = run("train-source", folder, path, *options)
+    assert "1 corpus, 1 sentences, 1 types" in output and "pets" in output and "Mean F1" in output
+    assert not path.with_name("mine.safetensors.checkpoint").exists()
+    run("train-source", folder, tmp_path / "mine.bin", code=1)
+    return path
+
+
+def test_open_and_add_type(run, source, tiny_encoder, tmp_path):
+    types = tmp_path / "types.json"
+    types.write_text(json.dumps({"human": "a person"}))
+    output = run("open", types, tmp_path / "model", "--source", source, "--encoder", tiny_encoder)
+    assert "1 type, threshold" in output
+    assert spacy.load(tmp_path / "model").get_pipe(NAME).descriptions == {"human": "a person"}
+    run("add-type", tmp_path / "model", tmp_path / "two", "animal", "--description", "an animal")
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text(json.dumps({"text": "Rex barked", "spans": [[0, 3, "toy"]]}))
+    assert "human, animal, toy" in run(
+        "add-type", tmp_path / "two", tmp_path / "three", "toy", "--examples", examples, "--steps", 2
+    )
+    assert "LN200" in run("add-type", tmp_path / "two", tmp_path / "four", "x", "--examples", examples, code=1)
+    types.write_text(json.dumps({"human": ""}))
+    assert "LN195" in run("open", types, tmp_path / "bad", "--source", source, code=1)
+
+
+def test_distill_trains_teachers_and_a_student_and_continues(run, tmp_path):
+    config, gold, raw, output = (tmp_path / name for name in ("a.cfg", "gold.jsonl", "raw.jsonl", "out"))
+    config.write_text(CONFIG)
+    gold.write_text(json.dumps({"text": "Ada met Bob", "spans": [[0, 3, "PER"], [8, 11, "PER"]]}))
+    raw.write_text("\n".join(json.dumps({"text": text}) for text in ("Eve sang.", " ", "Kim slept.")))
+    arguments = ["distill", config, gold, gold, raw, output, "--teachers", 2, "--training.max_steps", 2]
+    assert "learned from 2 teachers and 2 raw texts" in run(*arguments)
+    soft = [SoftTargets.of(doc) for doc in load_corpus(output / "corpus" / "soft")]
+    assert [one.labels for one in soft] == [["PER"], ["PER"]]
+    names = ("teacher-0", "teacher-1", "student")
+    configs = [spacy.load(output / name / "model-best").config for name in names]
+    assert [config["system"]["seed"] for config in configs] == [1, 2, 0]
+    again = run(*arguments)
+    assert again.count("is trained already") == 3
