@@ -2,7 +2,8 @@
 
 import random
 from pathlib import Path
-from typing import List, Optional, Set, Tuple
+from statistics import fmean
+from typing import List, Set, Tuple
 
 import typer
 from wasabi import msg
@@ -12,12 +13,12 @@ from ..errors import Errors, LownerError
 from ..source.asset import read_licences, write_asset
 from ..source.corpora import TypedCorpus, read_corpus, word_grams
 from ..source.evaluation import untrained_scores
-from ..source.training import SourceSettings, train_source
+from ..source.training import SourceModel, SourceSettings, train_source
 from ..training.source_file import SUFFIX
 from ._app import lowner
 from ._util import count_of, exclusive, friendly
 
-THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+THRESHOLDS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
 
 @lowner.command("train-source")
@@ -75,11 +76,11 @@ def _sample(folder: Path, name: str, excluded: Set[Tuple[str, ...]], size: int) 
     return corpus._replace(sentences=chosen)
 
 
-def _report(model, corpora: List[TypedCorpus]) -> None:
+def _report(model: SourceModel, corpora: List[TypedCorpus]) -> None:
     """Print the scores of each corpus at the threshold with the best mean F1."""
     scores = {one.name: untrained_scores(model, one, THRESHOLDS) for one in corpora}
-    best: Optional[float] = max(THRESHOLDS, key=lambda threshold: sum(one[threshold][0] for one in scores.values()))
+    means = {threshold: fmean(one[threshold][0] for one in scores.values()) for threshold in THRESHOLDS}
+    best = max(THRESHOLDS, key=lambda threshold: means[threshold])
     rows = [(name, *(f"{100 * value:.1f}" for value in one[best])) for name, one in scores.items()]
     msg.table(rows, header=("untrained", "F1", "boundaries"), aligns=("l", "r", "r"), divider=True)
-    mean = sum(one[best][0] for one in scores.values()) / len(scores)
-    msg.info(f"Mean F1 {100 * mean:.1f} at the threshold {best}")
+    msg.info(f"Mean F1 {100 * means[best]:.1f} at the threshold {best}")

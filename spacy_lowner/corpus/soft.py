@@ -84,9 +84,13 @@ def soft_problem(record: Any, size: int) -> str:
     >>> soft_problem({"labels": ["PER"], "spans": [[0, 1, "PER", 7]]}, 2)
     "'lowner_soft' has the span [0, 1, 'PER', 7], whose probability is not in [0, 1]"
     """
-    labels, spans = (record.get("labels"), record.get("spans")) if isinstance(record, dict) else (None, None)
-    lists = isinstance(labels, (list, tuple)) and isinstance(spans, (list, tuple))
-    if not lists or not all(isinstance(label, str) for label in labels):
+    fields = record if isinstance(record, dict) else {}
+    labels, spans = fields.get("labels"), fields.get("spans")
+    if (
+        not isinstance(labels, (list, tuple))
+        or not isinstance(spans, (list, tuple))
+        or not all(isinstance(label, str) for label in labels)
+    ):
         return f"{SOFT_KEY!r} must be an object of 'labels' and 'spans'"
     for span in spans:
         if not (isinstance(span, (list, tuple)) and len(span) == 4 and span[2] in labels):

@@ -93,7 +93,7 @@ def read_corpus(folder: Path, name: str, excluded: Set[Tuple[str, ...]] = frozen
     }
     sentences = []
     for number, line in enumerate(stream_lines(path)):
-        if number in skipped or not line.strip():
+        if number in skipped or line is None or not line.strip():
             continue
         words, spans = _record(line, path, number + 1)
         if not 1 < len(words) <= MAX_WORDS or not all(words) or not excluded.isdisjoint(word_grams(words)):
