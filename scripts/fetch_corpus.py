@@ -1,4 +1,4 @@
-"""Copy the files of a corpus to a folder: the sample in this repository, or CrossNER with CoNLL-2003 as its source.
+"""Copy the files of a corpus to a folder: the sample in this repository, or CrossNER with CoNLL-2003.
 
 CrossNER is read from the folder in LOWNER_DATA, or else fetched by git from its public repository. Its checksums are
 compared with those of our experiments.
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="sample-ai, or crossner and a domain, such as crossner-ai")
     parser.add_argument(
-        "output", type=Path, help="output folder for source/ and target/, each with train.txt, dev.txt and test.txt"
+        "output", type=Path, help="output folder for target/ with train.txt, dev.txt and test.txt, and source/ of CrossNER"
     )
     arguments = parser.parse_args()
     corpus, _, domain = arguments.name.partition("-")
@@ -72,9 +72,8 @@ def fetch_sample(domain: str, output: Path) -> None:
     root = Path(__file__).resolve().parent.parent / "assets" / "sample"
     if domain != "ai":
         raise LownerError(Errors.LN014.format(what="domain of the sample", value=domain, options="ai"))
-    for role, folder in (("source", "source"), ("target", domain)):
-        for split in SPLITS:
-            copy(root / folder / f"{split}.txt", output / role / f"{split}.txt")
+    for split in SPLITS:
+        copy(root / domain / f"{split}.txt", output / "target" / f"{split}.txt")
 
 
 def fetch_crossner(domain: str, output: Path) -> None:

@@ -7,6 +7,6 @@ python -m spacy project run all . --vars.gpu_id 0
 for precision in false true; do
     python -m spacy train configs/knowfree.cfg --gpu-id 0 --output "training/gpu-$precision" \
         --paths.train corpus/sample-ai/train.spacy --paths.dev corpus/sample-ai/dev.spacy \
-        --paths.source training/sample-ai/source/model-best --system.mixed_precision "$precision"
+        --paths.source open --system.mixed_precision "$precision"
     python -m spacy lowner evaluate "training/gpu-$precision/model-best" corpus/sample-ai/test.spacy --gpu-id 0
 done

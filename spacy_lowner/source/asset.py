@@ -14,6 +14,8 @@ from .corpora import TypedCorpus
 from .training import SourceModel, SourceSettings
 
 LICENCES = "licences.json"
+# What the file of a source says of each corpus.
+FIELDS = ("domain", "licence", "grade", "source")
 
 
 def read_licences(folder: Path) -> Dict[str, Dict[str, str]]:
@@ -46,8 +48,9 @@ def write_asset(
     RAISES (LownerError): If the file cannot be written.
     """
     pretrained = AutoModel.from_pretrained(encoder_path(settings.encoder))
+    stated = {name: {field: text for field, text in one.items() if field in FIELDS} for name, one in licences.items()}
     about: Dict[str, Any] = {
-        "corpora": {one.name: {"sentences": len(one.sentences), **licences.get(one.name, {})} for one in corpora},
+        "corpora": {one.name: {"sentences": len(one.sentences), **stated.get(one.name, {})} for one in corpora},
         "descriptions": {label: texts[0] for one in corpora for label, texts in one.descriptions.items()},
         "settings": json.loads(json.dumps(vars(settings))),
         "spacy-lowner": version("spacy-lowner"),
