@@ -49,7 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="sample-ai, or crossner and a domain, such as crossner-ai")
     parser.add_argument(
-        "output", type=Path, help="output folder for target/ with train.txt, dev.txt and test.txt, and source/ of CrossNER"
+        "output",
+        type=Path,
+        help="output folder for target/ with train.txt, dev.txt and test.txt, and source/ of CrossNER",
     )
     arguments = parser.parse_args()
     corpus, _, domain = arguments.name.partition("-")

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 from statistics import fmean
-from typing import List, Set, Tuple
+from typing import List, Optional, Set, Tuple
 
 import typer
 from wasabi import msg
@@ -39,6 +39,7 @@ def train_source_cli(
     rate: float = typer.Option(2e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
     encoder: str = typer.Option("minilm", help="Pretrained encoder"),
     seed: int = typer.Option(0, help="Seed of all draws"),
+    start: Optional[Path] = typer.Option(None, help="A source file to train further, in place of starting anew"),
     device: str = typer.Option("cpu", help="cpu, or a GPU such as cuda:0"),
 ):
     """Train encoder and span head on many corpora, so that they find entities of any described type.
@@ -62,8 +63,8 @@ def train_source_cli(
     )
     settings = SourceSettings(steps=steps, rank=rank if low_rank else 0, rate=rate, encoder=encoder, seed=seed)
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
-    model, _ = train_source(corpora, settings, checkpoint, device=device)
-    write_asset(model, corpora, settings, output_path, rank=rank, licences=licences)
+    model, _ = train_source(corpora, settings, checkpoint, start=start, device=device)
+    write_asset(model, corpora, settings, output_path, rank=rank, licences=licences, start=start)
     checkpoint.unlink(missing_ok=True)
     msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
     if report:

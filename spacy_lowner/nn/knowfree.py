@@ -29,13 +29,14 @@ class KnowFREEHead(GroupedModule):
         H_G    = LayerNorm(H_B + interaction(H_B))         (eq. 9-11)
         logits = W_O GELU(H_B + H_G) + b + matching(words) (eq. 12; the matching is an addition of this package)
 
-    With descriptions of the labels, the row of label l in W_O (with its bias as the last number) is a learned map of
-    the description's embedding v_l plus a residual r_l (`rows`):
+    With descriptions of the labels, the row of label l in W_O (with its bias as the last number) is a row that all
+    labels share plus a residual (`rows`):
 
-        row_l = M v_l + r_l
+        row_l = shared + r_l
 
-    M is zero at first and is only trained on the types of many corpora (`source`), so that it has a row for any
-    description. Other training fills the residuals.
+    The shared row is zero at first. It is trained on the types of many corpora (`source`), where there are no
+    residuals, so that it finds entities of any described type, and the matching decides between types. Other training
+    fills the residuals.
 
     Padding has no influence on the spans of a text: words past its end are dropped, and cells past its end are masked.
 
@@ -55,7 +56,7 @@ class KnowFREEHead(GroupedModule):
     label_vectors (Optional[Tensor]): Embeddings of the target labels' descriptions, or None for no matching.
         Shape: (n_target, embedding)
     label_scale (float): Initial value of the learned factor on the cosine.
-    maps_rows (bool): Whether descriptions are mapped to rows, if there are any.
+    shares_row (bool): Whether labels share a row, if they have descriptions.
 
     >>> head = KnowFREEHead(8, n_target=3, n_extension=2, width=4, hidden_dim=8, biaffine_dim=8, attention_heads=2)
     >>> head(torch.randn(2, 5, 8), torch.tensor([5, 3])).shape
@@ -81,7 +82,7 @@ class KnowFREEHead(GroupedModule):
         n_shapes: int = 0,
         label_vectors: Optional[Tensor] = None,
         label_scale: float = 10.0,
-        maps_rows: bool = True,
+        shares_row: bool = True,
     ):
         super().__init__()
         self.settings: Dict[str, Any] = dict(
@@ -98,7 +99,7 @@ class KnowFREEHead(GroupedModule):
             dropout=dropout,
             n_shapes=n_shapes,
             embedding=None if label_vectors is None else label_vectors.shape[1],
-            maps_rows=maps_rows,
+            shares_row=shares_row,
         )
         self.width = width
         self.n_target = n_target
@@ -114,21 +115,21 @@ class KnowFREEHead(GroupedModule):
         )
         self.norm = nn.LayerNorm(biaffine_dim) if self.interaction is not None else None
         self.output = nn.Linear(biaffine_dim, n_target + n_extension)
-        self.matching = self.row_map = None
+        self.matching = self.shared_row = None
         if label_vectors is not None:
             self.matching = LabelMatching(dim, label_vectors, width=width, scale=label_scale)
-            if maps_rows:
-                self.row_map = nn.Linear(label_vectors.shape[1], biaffine_dim + 1)
-                nn.init.zeros_(self.row_map.weight)
-                nn.init.zeros_(self.row_map.bias)
+            if shares_row:
+                self.shared_row = nn.Linear(biaffine_dim, 1)
+                nn.init.zeros_(self.shared_row.weight)
+                nn.init.zeros_(self.shared_row.bias)
         nn.init.constant_(self.output.bias, PRIOR_LOGIT)
 
     @classmethod
-    def from_settings(cls, *, embedding: Optional[int], maps_rows: bool = False, **settings: Any) -> "KnowFREEHead":
+    def from_settings(cls, *, embedding: Optional[int], shares_row: bool = False, **settings: Any) -> "KnowFREEHead":
         """Build a module from its saved `settings`. The caller loads its weights.
 
         embedding (Optional[int]): Width of the label vectors, or None for no matching.
-        maps_rows (bool): Whether it maps descriptions to rows. Heads of earlier versions do not.
+        shares_row (bool): Whether its labels share a row. Those of heads of earlier versions do not.
         settings (Any): The other arguments.
         RETURNS (KnowFREEHead): The module, with random weights.
 
@@ -137,13 +138,13 @@ class KnowFREEHead(GroupedModule):
         True
         """
         vectors = None if embedding is None else torch.zeros(settings["n_target"], embedding)
-        return cls(**settings, label_vectors=vectors, maps_rows=maps_rows)
+        return cls(**settings, label_vectors=vectors, shares_row=shares_row)
 
     def with_labels(self, kept: Sequence[Optional[int]], label_vectors: Optional[Tensor] = None) -> "KnowFREEHead":
         """Build a head with other target labels. Those that stay keep their scores.
 
-        A new label gets the mapped row of its description. If this head has not learned to map descriptions, it gets a
-        mean of the rows of the other labels, in which those with similar descriptions have more weight.
+        A new label gets the shared row. If this head has not learned one, it gets a mean of the rows of the other
+        labels, in which those with similar descriptions have more weight.
 
         kept (Sequence[Optional[int]]): For each label of the new head its index in this one, or None for a new label.
         label_vectors (Optional[Tensor]): Embeddings of the new head's descriptions; None for a head without them.
@@ -162,7 +163,7 @@ class KnowFREEHead(GroupedModule):
         new.load_state_dict(weights, strict=False)
         new.to(self.output.weight.device)
         with torch.no_grad():
-            if self.row_map is None or not self.row_map.weight.any():
+            if self.shared_row is None or not self.shared_row.weight.any():
                 new._start_rows(self)
             else:
                 nn.init.zeros_(new.output.weight)
@@ -180,7 +181,7 @@ class KnowFREEHead(GroupedModule):
 
         The row of each target label becomes a mean of the source's target rows, which have learned how mentions differ
         from other spans. With label semantics, rows of labels with similar descriptions have more weight. If both heads
-        have descriptions, the map of rows is copied, and the means are those of the residuals. Length embeddings are
+        have descriptions, the shared row is copied, and the means are those of the residuals. Length embeddings are
         copied up to the shorter width of both heads.
 
         source (KnowFREEHead): A head over word states of the same width. It may have other labels.
@@ -203,24 +204,24 @@ class KnowFREEHead(GroupedModule):
             similarity = self.matching.label_vectors @ source.matching.label_vectors.T / ROW_TEMPERATURE
         weights = similarity.softmax(-1).to(self.output.weight)
         with torch.no_grad():
-            rows, bias = (source.output.weight, source.output.bias) if self.row_map is not None else source.rows()
+            rows, bias = (source.output.weight, source.output.bias) if self.shared_row is not None else source.rows()
             self.output.weight[: self.n_target] = weights @ rows[: source.n_target].to(weights)
             self.output.bias[: self.n_target] = weights @ bias[: source.n_target].to(weights)
 
     def rows(self, extension: bool = True) -> Tuple[Tensor, Tensor]:
-        """Get the rows of the last layer: residuals plus, for target labels, the mapped descriptions.
+        """Get the rows of the last layer: residuals plus, for target labels, the shared row.
 
         extension (bool): Whether to include extension labels, whose rows follow those of the target labels.
         RETURNS (Tuple[Tensor, Tensor]): Weights and biases. Shapes: (labels, biaffine_dim), (labels,)
         """
         labels = self.output.out_features if extension else self.n_target
         weight, bias = self.output.weight[:labels], self.output.bias[:labels]
-        if self.row_map is None or self.matching is None:
+        if self.shared_row is None:
             return weight, bias
-        # Detached: the updates of all rows through the map would be much larger than those of the residuals.
-        mapped = self.row_map(self.matching.label_vectors).detach()
-        mapped = F.pad(mapped, (0, 0, 0, labels - self.n_target)).to(weight)
-        return weight + mapped[:, :-1], bias + mapped[:, -1]
+        # Detached: it is common knowledge of many types, and a few labels of one corpus train their residuals.
+        is_target = (torch.arange(labels, device=weight.device) < self.n_target).to(weight)
+        shared, offset = self.shared_row.weight.detach(), self.shared_row.bias.detach()
+        return weight + is_target[:, None] * shared, bias + is_target * offset
 
     def forward(
         self,
@@ -237,15 +238,17 @@ class KnowFREEHead(GroupedModule):
         shapes (Optional[Tensor]): Word shapes, if the head has embeddings of them. Shape: (batch, seq), int64
         extension (bool): Whether to score extension labels. If not, their rows of the last layer are skipped.
         descriptions (Optional[Tensor]): Embeddings of descriptions, of length 1. With them, these types are scored in
-            place of the labels, without residuals, and the map of rows gets gradients. Shape: (labels, embedding)
+            place of the labels, without residuals, and the shared row gets gradients. Shape: (labels, embedding)
         RETURNS (Tensor): Logits in band form. Those of cells that are not spans have no meaning.
             Shape: (batch, seq, width, labels)
         """
         mask = band_mask(lengths, words.shape[1], self.width)
         real = mask[:, :, 0]
-        if descriptions is not None and self.row_map is not None:
-            mapped = self.row_map(descriptions)
-            rows = mapped[:, :-1], mapped[:, -1]
+        if descriptions is not None and self.shared_row is not None:
+            rows = (
+                self.shared_row.weight.expand(len(descriptions), -1),
+                self.shared_row.bias.expand(len(descriptions)),
+            )
         else:
             rows = self.rows(extension)
         labels = len(rows[1])

@@ -1,15 +1,14 @@
 """Writing a trained source as one file, with its corpora and licences."""
 
-import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from transformers import AutoModel
 
 from ..corpus.files import read_json_file
 from ..models.hf.encoder import encoder_path
-from ..training.source_file import save_source
+from ..training.source_file import load_source, save_source
 from .corpora import TypedCorpus
 from .training import SourceModel, SourceSettings
 
@@ -36,6 +35,7 @@ def write_asset(
     *,
     rank: int,
     licences: Dict[str, Dict[str, str]],
+    start: Optional[Path] = None,
 ) -> None:
     """Write a trained source as one file.
 
@@ -45,6 +45,7 @@ def write_asset(
     path (Path): The file.
     rank (int): Rank of the encoder's updates in the file.
     licences (Dict[str, Dict[str, str]]): Licence, source and grade by corpus.
+    start (Optional[Path]): File of the source that training started from.
     RAISES (LownerError): If the file cannot be written.
     """
     pretrained = AutoModel.from_pretrained(encoder_path(settings.encoder))
@@ -52,7 +53,8 @@ def write_asset(
     about: Dict[str, Any] = {
         "corpora": {one.name: {"sentences": len(one.sentences), **stated.get(one.name, {})} for one in corpora},
         "descriptions": {label: texts[0] for one in corpora for label, texts in one.descriptions.items()},
-        "settings": json.loads(json.dumps(vars(settings))),
+        "settings": vars(settings),
+        "started from settings": None if start is None else load_source(start).metadata.get("settings"),
         "spacy-lowner": version("spacy-lowner"),
     }
     save_source(model.words.encoder, pretrained, model.head, path, rank=rank, about=about)

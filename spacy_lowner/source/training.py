@@ -3,7 +3,7 @@
 In each update the types are those of the batch's texts, each one with a description that is drawn anew. No type has
 weights of its own, so that the model has to read the description:
 
-    logit(span, type) = row_map(v) · span features + scale * cos(map(words of the span), v)    v: the description
+    logit(span, type) = shared row · span features + scale * cos(map(words of the span), v)    v: the description
 
 A text counts only for the types of its corpus, because in other corpora an entity of another type is unlabelled. An
 exception is an entity itself: it is no entity of a type of another corpus whose description is not similar to that of
@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +37,11 @@ from ..nn.losses import band_bce, band_targets
 from ..nn.low_rank import LowRankLinear, add_updates, merge_updates
 from ..training.bfloat16 import InBfloat16, computes_in_bfloat16
 from ..training.length_batching import ByLength
+from ..training.source_file import add_to_encoder, load_source
 from .corpora import TextStream, TypedCorpus
 from .descriptions import DescriptionBank
 
 SAVE_EVERY = 100
-# Standard deviation of the first rows of types, as of a linear layer of this size.
-ROW_STD = 0.04
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,6 @@ class SourceSettings:
     rank (int): Rank of the encoder's updates; 0 trains all of its weights but the embeddings.
     rate (float): Peak learning rate of the encoder. Low-rank updates need a higher one, such as 0.001.
     head_rate (float): Peak learning rate of the head.
-    map_rate (float): Peak learning rate of the map of rows.
     warmup (float): Fraction of the updates in which the rates rise. Then they fall, to a tenth of the peak.
     width (int): Longest span, in words.
     dropout (float): Dropout on the word states.
@@ -74,12 +72,11 @@ class SourceSettings:
     rank: int = 0
     rate: float = 2e-4
     head_rate: float = 1e-3
-    map_rate: float = 3e-4
     warmup: float = 0.05
     width: int = 12
     dropout: float = 0.3
     unlike: float = 0.3
-    excluded: int = 4
+    excluded: int = 10
     seed: int = 0
     encoder: str = "minilm"
 
@@ -125,13 +122,14 @@ class SourceModel(nn.Module):
         return self.head(states, lengths, padded, descriptions=descriptions.to(states.device)), lengths
 
 
-def build_model(settings: SourceSettings, bank: DescriptionBank) -> SourceModel:
+def build_model(settings: SourceSettings, bank: DescriptionBank, start: Optional[Path] = None) -> SourceModel:
     """Build an untrained source.
 
     settings (SourceSettings): The settings.
     bank (DescriptionBank): The types. The head has a row for each, whose residual stays zero.
+    start (Optional[Path]): File of a source to start from.
     RETURNS (SourceModel): The model.
-    RAISES (LownerError): If the encoder cannot be loaded.
+    RAISES (LownerError): If the encoder or the source cannot be loaded, or they do not belong together.
     """
     path = encoder_path(settings.encoder)
     with loading(settings.encoder):
@@ -141,6 +139,9 @@ def build_model(settings: SourceSettings, bank: DescriptionBank) -> SourceModel:
         # Spans do not use it.
         encoder.pooler = None
     torch.manual_seed(settings.seed)
+    source = None if start is None else load_source(start)
+    if source is not None:
+        add_to_encoder(encoder, source, start)
     _prepare(encoder, settings.rank)
     head = KnowFREEHead(
         encoder.config.hidden_size,
@@ -151,7 +152,9 @@ def build_model(settings: SourceSettings, bank: DescriptionBank) -> SourceModel:
         n_shapes=N_SHAPES,
         label_vectors=bank.first(bank.labels),
     )
-    _start_map(head)
+    _start_rows(head)
+    if source is not None:
+        head.start_from(source.head)
     ByLength.attach(encoder)
     model = SourceModel(WordStates(encoder, tokenizer), head)
     if computes_in_bfloat16():
@@ -173,16 +176,14 @@ def _prepare(encoder: nn.Module, rank: int) -> None:
             module.requires_grad_(False)
 
 
-def _start_map(head: KnowFREEHead) -> None:
-    """Let all rows come from descriptions, at first with the usual random weights and the usual bias."""
+def _start_rows(head: KnowFREEHead) -> None:
+    """Let types have the shared row only, at first with the usual random weights and the usual bias."""
     for residual in head.output.requires_grad_(False).parameters():
         nn.init.zeros_(residual)
-    row_map = head.row_map
-    if row_map is None:
-        raise ValueError("the head maps no descriptions")
-    for parameter in row_map.parameters():
-        nn.init.normal_(parameter, std=ROW_STD)
-    nn.init.constant_(row_map.bias[-1:], PRIOR_LOGIT)
+    if head.shared_row is None:
+        raise ValueError("the head has no shared row")
+    head.shared_row.reset_parameters()
+    nn.init.constant_(head.shared_row.bias, PRIOR_LOGIT)
 
 
 class Batch(NamedTuple):
@@ -286,22 +287,28 @@ def loss_of(
 
 
 def train_source(
-    corpora: Sequence[TypedCorpus], settings: SourceSettings, checkpoint: Path, *, device: str = "cpu"
+    corpora: Sequence[TypedCorpus],
+    settings: SourceSettings,
+    checkpoint: Path,
+    *,
+    start: Optional[Path] = None,
+    device: str = "cpu",
 ) -> Tuple[SourceModel, DescriptionBank]:
     """Train a source. An interrupted training continues from its checkpoint.
 
     corpora (Sequence[TypedCorpus]): The corpora.
     settings (SourceSettings): The settings.
     checkpoint (Path): File of the state of the training. The caller deletes it when the result is saved.
+    start (Optional[Path]): File of a source to start from, in place of the pretrained encoder and a random head.
     device (str): "cpu" or a GPU, such as "cuda:0".
     RETURNS (Tuple[SourceModel, DescriptionBank]): The trained model on the CPU, with updates merged into the encoder,
         and its types.
     RAISES (LownerError): If the checkpoint is of other corpora or settings, or cannot be written.
     """
     bank = DescriptionBank({label: texts for one in corpora for label, texts in one.descriptions.items()})
-    model = build_model(settings, bank).to(device)
+    model = build_model(settings, bank, start).to(device)
     with output_lock(checkpoint):
-        _Training(model, bank, corpora, settings, checkpoint).run()
+        _Training(model, bank, corpora, settings, checkpoint, start).run()
     model = model.to("cpu").eval()
     merge_updates(model.words.encoder)
     return model, bank
@@ -317,15 +324,15 @@ class _Training:
         corpora: Sequence[TypedCorpus],
         settings: SourceSettings,
         checkpoint: Path,
+        start: Optional[Path],
     ):
         self.model, self.bank, self.settings, self.checkpoint = model, bank, settings, checkpoint
         self.stream = TextStream(corpora, settings.seed)
-        self.digest = _digest(corpora, settings)
+        self.digest = _digest(corpora, settings, start)
         self.draw = torch.Generator().manual_seed(settings.seed)
         groups = [
             (model.words.encoder.parameters(), settings.rate),
-            ([p for name, p in model.head.named_parameters() if not name.startswith("row_map")], settings.head_rate),
-            (model.head.row_map.parameters(), settings.map_rate),  # type: ignore[union-attr]
+            (model.head.parameters(), settings.head_rate),
         ]
         trained = [{"params": [p for p in one if p.requires_grad], "peak": rate} for one, rate in groups]
         self.optimizer = torch.optim.AdamW(trained, weight_decay=0.01)
@@ -412,10 +419,11 @@ def batches_of(texts: Iterable[Sentence], words: int) -> Iterator[List[Sentence]
         yield batch
 
 
-def _digest(corpora: Sequence[TypedCorpus], settings: SourceSettings) -> str:
+def _digest(corpora: Sequence[TypedCorpus], settings: SourceSettings, start: Optional[Path]) -> str:
     """RETURNS (str): A checksum of everything that determines the result."""
     contents: Dict[str, Any] = {
         "settings": asdict(settings),
         "corpora": {one.name: [len(one.sentences), one.weight, one.descriptions] for one in corpora},
+        "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
     }
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()

@@ -134,6 +134,23 @@ def save_source(
         draft.write_bytes(save(halves, metadata={"source": json.dumps(metadata, ensure_ascii=False)}))
 
 
+def add_to_encoder(encoder: torch.nn.Module, source: SourceFile, path: Path, name: str = "the encoder") -> None:
+    """Add the updates of a source to its pretrained encoder, in place.
+
+    encoder (torch.nn.Module): The encoder.
+    source (SourceFile): The source.
+    path (Path): Its file, for messages.
+    name (str): Name of the pipe, for messages.
+    RAISES (LownerError): If the updates belong to another encoder.
+    """
+    if fingerprint(encoder) != source.encoder:
+        raise LownerError(Errors.LN183.format(pipe=name, path=path))
+    weights = encoder.state_dict()
+    with torch.no_grad():
+        for layer, update in source.updates.items():
+            weights[layer] += update.to(weights[layer])
+
+
 def start_from_file(nlp: Language, path: Path, pipes: Optional[List[str]] = None) -> Language:
     """Copy a source file into a new pipeline.
 
@@ -157,12 +174,7 @@ def _start_pipe(pipe: Any, name: str, source: SourceFile, path: Path) -> bool:
         return False
     encoder = pipe.model.transformer if isinstance(pipe.model, TransformerModel) else encoder_of(pipe.model)
     if encoder is not None:
-        if fingerprint(encoder) != source.encoder:
-            raise LownerError(Errors.LN183.format(pipe=name, path=path))
-        weights = encoder.state_dict()
-        with torch.no_grad():
-            for layer, update in source.updates.items():
-                weights[layer] += update.to(weights[layer])
+        add_to_encoder(encoder, source, path, name)
     head = loaded_module(pipe.model.get_ref("torch")) if "torch" in pipe.model.ref_names else None
     if isinstance(head, KnowFREEHead):
         try:

@@ -64,7 +64,7 @@ def test_gradients_equal_dense_equations(interaction):
     from_dense = sum((w * dense[row][i, j]).sum() for (row, i, j), w in weights.items())
     expected = torch.autograd.grad(from_dense, parameters, allow_unused=True)
     for ours, theirs in zip(torch.autograd.grad(from_band, parameters, allow_unused=True), expected):
-        # Neither has a gradient for the map of rows.
+        # Neither has a gradient for the shared row.
         if ours is None and theirs is None:
             continue
         theirs = torch.zeros_like(ours) if theirs is None else theirs
@@ -148,13 +148,13 @@ def test_types_are_scored_by_their_descriptions_alone():
     described = head(words, lengths, descriptions=vectors.flip(0))
     torch.testing.assert_close(described, head(words, lengths).flip(-1))
     described.sum().backward()
-    assert head.row_map.weight.grad.any()
+    assert head.shared_row.weight.grad.any()
     target = make_head("attention", 4, extension=0)
     target.start_from(head)
     torch.testing.assert_close(target.rows(), head.rows())
 
 
-def test_a_head_without_descriptions_starts_from_the_mapped_rows():
+def test_a_head_without_descriptions_starts_from_whole_rows():
     source, target = make_head("attention", 4), make_head("attention", 4, semantics=False)
     target.start_from(source)
     torch.testing.assert_close(target.output.weight[:3], source.rows()[0][:3].mean(0).expand(3, -1))

@@ -31,11 +31,11 @@ def dense_logits(head, words, length):
         # eq. 11, then the sum of eq. 12.
         mixed = {cell: h + head.norm(h + gathered[cell]) for cell, h in features.items()}
     weight, bias = head.output.weight, head.output.bias
-    if head.row_map is not None:
-        # No gradient flows into the map.
-        mapped = head.row_map(head.matching.label_vectors).detach()
-        mapped = torch.cat([mapped, mapped.new_zeros(len(weight) - len(mapped), mapped.shape[1])])
-        weight, bias = weight + mapped[:, :-1], bias + mapped[:, -1]
+    if head.shared_row is not None:
+        # No gradient flows into the shared row. Extension labels do not have it.
+        is_target = torch.arange(len(weight)) < head.n_target
+        weight = weight + is_target[:, None] * head.shared_row.weight.detach()
+        bias = bias + is_target * head.shared_row.bias.detach()
     logits = {cell: weight @ F.gelu(h) + bias for cell, h in mixed.items()}
     if head.matching is not None:
         for i, j in cells:
