@@ -11,6 +11,7 @@ from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 from ..training.callbacks import create_start_from
 from ..training.source_file import OPEN, load_source, source_path
+from ..types import DecodingT
 
 PIPE = "knowfree_spancat"
 # The lowest probability of a span of an untrained type. It gave the best mean F1 on corpora that were held out of the
@@ -25,6 +26,7 @@ def open_pipeline(
     lang: str = "en",
     encoder: str = "minilm",
     threshold: float = UNTRAINED_THRESHOLD,
+    decoding: DecodingT = "flat",
     spans_key: str = SPANS_KEY,
 ) -> Language:
     """Make a pipeline that finds entities of described types, without any training data.
@@ -34,6 +36,8 @@ def open_pipeline(
     lang (str): Language of the tokenizer.
     encoder (str): The encoder that the source belongs to.
     threshold (float): The lowest probability of a predicted span, in [0, 1].
+    decoding (str): As of `knowfree_spancat`. "flat" gives a span its best type only, because untrained types that are
+        alike have similar scores.
     spans_key (str): Key of `doc.spans`.
     RETURNS (Language): The pipeline. It can be saved, or trained further with examples.
     RAISES (LownerError): If there is no type, a description is empty, or the source does not fit the encoder.
@@ -47,7 +51,7 @@ def open_pipeline(
     settings = load_source(path).head.settings
     nlp = spacy.blank(lang)
     nlp.add_pipe("transformer", config=_transformer(encoder))
-    nlp.add_pipe(PIPE, config=_spancat(settings, threshold, spans_key))
+    nlp.add_pipe(PIPE, config=_spancat(settings, threshold, decoding, spans_key))
     nlp.add_pipe("trf_data_cleaner")
     labels: List[str] = list(types)
     nlp.config["initialize"]["components"][PIPE] = {"labels": labels, "descriptions": dict(types)}
@@ -70,7 +74,7 @@ def _transformer(encoder: str) -> Dict[str, Any]:
     }
 
 
-def _spancat(head: Dict[str, Any], threshold: float, spans_key: str) -> Dict[str, Any]:
+def _spancat(head: Dict[str, Any], threshold: float, decoding: DecodingT, spans_key: str) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): The config of a pipe whose head has the size of the source's."""
     sizes = ("hidden_dim", "biaffine_dim", "biaffine_heads", "interaction", "attention_heads", "window")
     listener: Dict[str, Any] = {
@@ -81,6 +85,7 @@ def _spancat(head: Dict[str, Any], threshold: float, spans_key: str) -> Dict[str
     return {
         "spans_key": spans_key,
         "threshold": threshold,
+        "decoding": decoding,
         "max_span_length": head["width"],
         "set_ents": True,
         "model": {

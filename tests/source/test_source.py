@@ -222,7 +222,7 @@ def logits(nlp, text):
 
 def test_pipeline_scores_types_as_the_source_does(tiny_encoder, source, tmp_path):
     path, model = source
-    nlp = open_pipeline(TYPES, source=str(path), encoder=tiny_encoder, threshold=0.5)
+    nlp = open_pipeline(TYPES, source=str(path), encoder=tiny_encoder, threshold=0.5, decoding="nested")
     bank = DescriptionBank({label: [text] for label, text in TYPES.items()})
     with torch.no_grad():
         expected, _ = model([["Ada", "sang", "alone"]], bank.first(bank.labels))
@@ -242,7 +242,9 @@ def test_file_says_what_it_was_made_of(source):
 
 
 def test_labels_come_and_go_without_changing_others(tiny_encoder, source, tmp_path):
-    nlp = open_pipeline({"human": "a person"}, source=str(source[0]), encoder=tiny_encoder, threshold=0.5)
+    nlp = open_pipeline(
+        {"human": "a person"}, source=str(source[0]), encoder=tiny_encoder, threshold=0.5, decoding="nested"
+    )
     pipe = nlp.get_pipe(PIPE)
     before = logits(nlp, "a pug barked")
     assert pipe.add_label("animal", description="a dog") == 1 and pipe.add_label("animal") == 0
@@ -262,7 +264,7 @@ def test_labels_come_and_go_without_changing_others(tiny_encoder, source, tmp_pa
 
 
 def test_an_open_pipeline_learns_from_examples(tiny_encoder, source, make_doc):
-    nlp = open_pipeline(TYPES, source=str(source[0]), encoder=tiny_encoder, threshold=0.5)
+    nlp = open_pipeline(TYPES, source=str(source[0]), encoder=tiny_encoder, threshold=0.5, decoding="nested")
     gold = make_doc("so the hound slept", (2, 3, "human"))
     example = Example(Doc(nlp.vocab, words=[token.text for token in gold]), gold)
     optimizer = nlp.resume_training()
