@@ -9,7 +9,6 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..corpus.convert import stream_corpus
-from ..source.adaptation import adapt_encoder
 from ._app import lowner
 from ._util import count_of, exclusive, friendly
 
@@ -25,6 +24,9 @@ def adapt_cli(
     seed: int = typer.Option(0, help="Seed of the masks"),
 ):
     """Let the packaged encoder learn to predict masked words of a domain. The open source fits the result."""
+    # The import takes seconds.
+    from ..source.adaptation import adapt_encoder
+
     texts = [doc.text for doc in islice(stream_corpus(raw_path), limit)]
     with tqdm(total=steps, unit="update") as bar:
 

@@ -11,8 +11,7 @@ from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.files import check_not_input
 from ..loading import load_pipeline
-from ..source.distillation import teacher_pipe
-from ..source.new_type import STEPS, learn_type
+from ..source.defaults import STEPS
 from ._app import lowner
 from ._util import exclusive, friendly, use_gpu
 
@@ -37,6 +36,10 @@ def add_type_cli(
 
     The other types keep what they know: they learn to repeat their own probabilities on the texts of the examples.
     """
+    # The import takes seconds.
+    from ..source.distillation import teacher_pipe
+    from ..source.new_type import learn_type
+
     check_not_input(output_path, model_path)
     use_gpu(gpu_id)
     nlp = load_pipeline(model_path)

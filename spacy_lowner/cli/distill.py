@@ -17,14 +17,11 @@ from ..corpus.convert import load_corpus, stream_corpus
 from ..corpus.docs import read_docs, write_docs
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
-from ..source.distillation import write_soft_corpus
-from ..source.raw_text import CHOICES, most_similar, most_unsure, raw_sentences
+from ..source.defaults import CHOICES, POOL
 from ._app import lowner
 from ._util import count_of, exclusive, friendly, use_gpu
 
 BEST = "model-best"
-# Texts among which one is chosen.
-POOL = 4
 
 
 @lowner.command("distill", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -55,6 +52,9 @@ def distill_cli(
     Overrides of the config follow as for spacy train (--training.max_steps 300). A run that was interrupted continues
     with the first part that is missing.
     """
+    # The import takes seconds.
+    from ..source.distillation import write_soft_corpus
+
     if choose not in CHOICES:
         raise LownerError(Errors.LN014.format(what="--choose", value=choose, options=", ".join(CHOICES)))
     overrides = parse_config_overrides(context.args)
@@ -100,6 +100,8 @@ def _chosen(
     raw: Path, choose: str, limit: Optional[int], gold: Path, teachers: Callable, spans_key: str
 ) -> Iterable[Doc]:
     """RETURNS (Iterable[Doc]): The raw texts to learn from."""
+    from ..source.raw_text import most_similar, most_unsure, raw_sentences
+
     texts = raw_sentences(stream_corpus(raw))
     if choose == "first" or limit is None:
         return islice(texts, limit)

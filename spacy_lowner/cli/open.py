@@ -8,8 +8,8 @@ from wasabi import msg
 
 from ..corpus.files import read_texts
 from ..errors import Errors, LownerError
-from ..source.pipelines import UNTRAINED_THRESHOLD, open_pipeline
-from ..training.source_file import OPEN
+from ..source.defaults import UNTRAINED_THRESHOLD
+from ..training.names import OPEN
 from ..types import DecodingT
 from ._app import lowner
 from ._util import count_of, exclusive, friendly
@@ -36,6 +36,9 @@ def open_cli(
     threshold: float = typer.Option(UNTRAINED_THRESHOLD, min=0.0, max=1.0, help="Lowest probability of a span"),
 ):
     """Make a pipeline that finds entities of any types from their descriptions alone."""
+    # The import takes seconds.
+    from ..source.pipelines import open_pipeline
+
     types = read_texts(types_path)
     nlp = open_pipeline(
         types, source=source, lang=lang, encoder=encoder, threshold=threshold, decoding=_decoding(decoding)

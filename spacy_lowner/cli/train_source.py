@@ -3,20 +3,20 @@
 import random
 from pathlib import Path
 from statistics import fmean
-from typing import List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, List, Optional, Set, Tuple
 
 import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..errors import Errors, LownerError
-from ..source.asset import read_licences, write_asset
 from ..source.corpora import TypedCorpus, read_corpus, word_grams
-from ..source.evaluation import untrained_scores
-from ..source.training import SourceModel, SourceSettings, train_source
-from ..training.source_file import SUFFIX
+from ..training.names import SUFFIX
 from ._app import lowner
 from ._util import count_of, exclusive, friendly
+
+if TYPE_CHECKING:
+    from ..source.training import SourceModel
 
 THRESHOLDS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
@@ -46,6 +46,10 @@ def train_source_cli(
 
     An interrupted training continues from the checkpoint next to the output.
     """
+    # The imports take seconds.
+    from ..source.asset import read_licences, write_asset
+    from ..source.training import SourceSettings, train_source
+
     if output_path.suffix != SUFFIX:
         raise LownerError(Errors.LN014.format(what="suffix", value=output_path.suffix, options=SUFFIX))
     licences = read_licences(folder)
@@ -77,8 +81,10 @@ def _sample(folder: Path, name: str, excluded: Set[Tuple[str, ...]], size: int) 
     return corpus._replace(sentences=chosen)
 
 
-def _report(model: SourceModel, corpora: List[TypedCorpus]) -> None:
+def _report(model: "SourceModel", corpora: List[TypedCorpus]) -> None:
     """Print the scores of each corpus at the threshold with the best mean F1."""
+    from ..source.evaluation import untrained_scores
+
     scores = {one.name: untrained_scores(model, one, THRESHOLDS) for one in corpora}
     means = {threshold: fmean(one[threshold][0] for one in scores.values()) for threshold in THRESHOLDS}
     best = max(THRESHOLDS, key=lambda threshold: means[threshold])

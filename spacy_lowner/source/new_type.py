@@ -18,9 +18,10 @@ from ..corpus.partial import write_partial
 from ..errors import Errors, LownerError
 from ..training.callbacks import create_fast_training
 from ..training.optimizer import create_grouped_adam
+from .defaults import STEPS
 from .distillation import soft_docs, teacher_pipe
 
-STEPS, BATCH = 60, 8
+BATCH = 8
 
 
 def learn_type(

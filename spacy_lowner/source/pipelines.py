@@ -10,13 +10,12 @@ from spacy.training import Example
 from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
 from ..training.callbacks import create_start_from
-from ..training.source_file import OPEN, load_source, source_path
+from ..training.names import OPEN
+from ..training.source_file import load_source, source_path
 from ..types import DecodingT
+from .defaults import UNTRAINED_THRESHOLD
 
 PIPE = "knowfree_spancat"
-# The lowest probability of a span of an untrained type. It gave the best mean F1 on corpora that were held out of the
-# training of the open source (docs/source.md).
-UNTRAINED_THRESHOLD = 0.05
 
 
 def open_pipeline(

@@ -14,8 +14,6 @@ from ..models.hf.encoder import embed_texts
 from .corpora import MAX_WORDS
 from .distillation import soft_docs
 
-CHOICES = ("first", "similar", "unsure")
-
 
 def raw_sentences(docs: Iterable[Doc]) -> Iterator[Doc]:
     """Drop blank texts and all annotation, and divide long texts, such as paragraphs, into sentences.

@@ -27,11 +27,8 @@ from ..models.hf.shim import loaded_module
 from ..models.transfer import encoder_of
 from ..nn.knowfree import KnowFREEHead
 from ..types import StartsFrom
+from .names import OPEN, SUFFIX
 
-# A source with this suffix is such a file, and not a pipeline.
-SUFFIX = ".safetensors"
-# The source of this name is the file in the package.
-OPEN = "open"
 # A layer of BERT that spans do not use.
 _UNUSED = "pooler."
 # Prefixes of the tensors in the file.

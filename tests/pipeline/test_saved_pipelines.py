@@ -112,6 +112,8 @@ def test_saved_doc_of_our_configs_has_a_vector_as_spacys_have(tiny_encoder):
 def test_saved_spacy_assemble_as_the_docs_say(tiny_encoder, tmp_path):
     options = ["--paths.train", "x", "--paths.dev", "x", "--paths.encoder", tiny_encoder]
     options += [
+        "--paths.source",
+        "",
         "--training.optimizer.learn_rate.total_steps",
         "240",
         "--components.knowfree_spancat.max_span_length",

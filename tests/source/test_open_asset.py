@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from spacy_lowner.source import open_pipeline
-from spacy_lowner.training.source_file import OPEN, load_source, source_path
+from spacy_lowner.training.names import OPEN
+from spacy_lowner.training.source_file import load_source, source_path
 
 LICENCES = Path(__file__).parents[2] / "assets" / "open" / "licences.json"
 
