@@ -182,7 +182,7 @@ def _provenance(doc: Doc, model_name: str, language: str, spans_key: str) -> Dic
 def _gold_doc(doc: Doc, spans_key: str) -> Doc:
     """RETURNS (Doc): A Doc with the predicted entities as gold annotation: without scores and other annotation."""
     gold = bare_doc(doc, doc.vocab)
-    gold.user_data.update({key: doc.user_data[key] for key in USER_KEYS})
+    gold.user_data.update({key: doc.user_data[key] for key in USER_KEYS if key in doc.user_data})
     spans = [Span(gold, span.start, span.end, label=span.label_) for span in entity_spans(doc, spans_key)]
     gold.spans[spans_key] = SpanGroup(gold, name=spans_key, spans=spans)
     gold.set_ents(filter_spans(spans), default="outside")

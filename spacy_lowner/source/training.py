@@ -140,7 +140,7 @@ def build_model(settings: SourceSettings, bank: DescriptionBank, start: Optional
         encoder.pooler = None
     torch.manual_seed(settings.seed)
     source = None if start is None else load_source(start)
-    if source is not None:
+    if source is not None and start is not None:
         add_to_encoder(encoder, source, start)
     _prepare(encoder, settings.rank)
     head = KnowFREEHead(
