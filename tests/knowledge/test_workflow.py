@@ -36,6 +36,7 @@ def learn(corpus, output, folder, encoder):
         "paths.train": str(corpus),
         "paths.dev": str(folder / "dev.spacy"),
         "paths.encoder": encoder,
+        "paths.source": "",
     }
     train(ROOT / "configs" / "knowfree.cfg", output, overrides={**paths, **SMALL})
     return spacy.load(output / "model-last")
