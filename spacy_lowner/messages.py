@@ -124,6 +124,7 @@ class Errors(metaclass=MessageCatalogue):
         '{path}, line {number}: not a sentence. Write {{"tokens": [...], "spans": [[start, end, "label"]]}}, in tokens '
         "and with an exclusive end."
     )
+    LN193 = "{path}: it is the checkpoint of other corpora or settings. Delete it, or name another output."
     LN194 = "{name}: the label {label!r} cannot be removed from {labels}. Name one of several labels of the pipe."
     LN195 = 'Types need descriptions: {labels}. Write {{"drug": "a medicine or drug"}}, with a text for every label.'
     LN196 = '{source!r} is no source file. Name "open", or a .safetensors file of `spacy lowner train-source`.'
@@ -131,7 +132,7 @@ class Errors(metaclass=MessageCatalogue):
         "The teachers have different labels: {labels}; and {other}. Name pipelines that were trained on the same data."
     )
     LN198 = (
-        "A teacher has no knowfree_spancat that writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name a pipeline of "
+        "No knowfree_spancat of the pipeline writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name a pipeline of "
         "configs/knowfree.cfg."
     )
     LN199 = "{path}: it has soft targets of other texts. Delete its folder, or name another one."
@@ -139,8 +140,13 @@ class Errors(metaclass=MessageCatalogue):
         "None of the {count} text(s) has a span of {label!r} under {spans_key!r}. Name the label of the examples, or "
         "annotate some."
     )
+    LN202 = "No corpus is skipped that could be scored. Name some with --without, or drop --report."
+    LN203 = (
+        "{name}: the label {label!r} is there already, and means {known!r}. Add it without a description, or remove it "
+        "first (remove_label)."
+    )
+    LN204 = "{path} has results of other data or settings. Delete it, or name another output."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
-    LN193 = "{path}: it is the checkpoint of other corpora or settings. Delete it, or name another output."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
         "would look like words outside all entities. Write .spacy or .jsonl."

@@ -25,7 +25,7 @@ def add_type_cli(
     label: str = typer.Argument(..., help="The new label"),
     description: Optional[str] = typer.Option(None, help="What it means; by default its readable name"),
     examples: Optional[Path] = typer.Option(
-        None, help="Texts in which all entities of the type are annotated, in any known format; five are enough to help"
+        None, help="Texts in which all entities of the type are annotated, in any known format"
     ),
     steps: int = typer.Option(STEPS, min=1, help="Updates on the examples"),
     seed: int = typer.Option(0, help="Seed of the training"),

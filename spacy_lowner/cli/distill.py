@@ -1,5 +1,6 @@
 """`spacy lowner distill`: train a pipeline on gold data and on what several teachers predict for raw text."""
 
+import hashlib
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -15,6 +16,7 @@ from wasabi import msg
 from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus, stream_corpus
 from ..corpus.docs import read_docs, write_docs
+from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..source.defaults import CHOICES, POOL
@@ -58,10 +60,19 @@ def distill_cli(
     if choose not in CHOICES:
         raise LownerError(Errors.LN014.format(what="--choose", value=choose, options=", ".join(CHOICES)))
     overrides = parse_config_overrides(context.args)
+    settings = {
+        "files": [_digest(path) for path in (config_path, train_path, dev_path, raw_path)],
+        "overrides": overrides,
+        "teachers": [str(path) for path in teacher] or teachers,
+        "raw": [limit, choose, weight],
+        "student": [steps, seed, spans_key],
+    }
+    gold_docs, dev_docs = (load_corpus(path, spans_key=spans_key) for path in (train_path, dev_path))
+    _check_same_run(output_path / "run.json", settings)
     gold, soft = output_path / "corpus" / "gold.spacy", output_path / "corpus" / "soft"
     dev = output_path / "dev.spacy"
-    write_docs(load_corpus(train_path, spans_key=spans_key), _made(gold))
-    write_docs(load_corpus(dev_path, spans_key=spans_key), dev)
+    write_docs(gold_docs, _made(gold))
+    write_docs(dev_docs, dev)
     use_gpu(gpu_id)
     paths = list(teacher)
     for number in range(0 if teacher else teachers):
@@ -89,6 +100,29 @@ def distill_cli(
     student = output_path / "student"
     _train(config_path, student, gold.parent, dev, {**overrides, **own}, gpu_id)
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
+
+
+def _digest(path: Path) -> str:
+    """RETURNS (str): A checksum of a file, or of the files in a folder."""
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            raise LownerError(Errors.LN010.format(path=file))
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _check_same_run(record: Path, settings: Dict[str, Any]) -> None:
+    """Write what determines a run.
+
+    RAISES (LownerError): If an earlier run in the folder had other data or settings: its parts would be mixed in.
+    """
+    if record.is_file():
+        if read_json_file(record) != settings:
+            raise LownerError(Errors.LN204.format(path=record.parent))
+    else:
+        write_json(_made(record), settings)
 
 
 def _made(path: Path) -> Path:

@@ -13,7 +13,7 @@ from ..errors import Errors, LownerError
 from ..source.corpora import TypedCorpus, read_corpus, word_grams
 from ..training.names import SUFFIX
 from ._app import lowner
-from ._util import count_of, exclusive, friendly
+from ._util import exclusive, friendly
 
 if TYPE_CHECKING:
     from ..source.training import SourceModel
@@ -28,10 +28,10 @@ def train_source_cli(
     folder: Path = typer.Argument(..., help="Folder of corpora with types.json (see docs/source.md)"),
     output_path: Path = typer.Argument(..., help=f"Output: the source ({SUFFIX})"),
     grade: str = typer.Option("", help="Use the corpora of these licence grades only, such as A; all without it"),
-    without: List[str] = typer.Option([], help="Leave out a corpus. With --report, score its types untrained"),
+    without: List[str] = typer.Option([], help="Skip a corpus. With --report, score its types untrained"),
     noisy: List[str] = typer.Option([], help="Draw a corpus with noisy labels half as often"),
-    tests: List[Path] = typer.Option([], help="Leave out sentences that share eight words in a row with this corpus"),
-    report: bool = typer.Option(False, help="Score the types of the corpora that are left out"),
+    tests: List[Path] = typer.Option([], help="Skip sentences that share eight words in a row with this corpus"),
+    report: bool = typer.Option(False, help="Score the types of the skipped corpora"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
     steps: int = typer.Option(2000, min=1, help="Updates"),
     rank: int = typer.Option(48, min=1, help="Rank of the encoder's updates in the file"),
@@ -53,18 +53,24 @@ def train_source_cli(
     if output_path.suffix != SUFFIX:
         raise LownerError(Errors.LN014.format(what="suffix", value=output_path.suffix, options=SUFFIX))
     licences = read_licences(folder)
-    names = [path.stem for path in sorted(folder.glob("*.jsonl")) if path.stem not in without]
+    available = [path.stem for path in sorted(folder.glob("*.jsonl"))]
+    for option, chosen in (("--without", without), ("--noisy", noisy)):
+        for name in set(chosen) - set(available):
+            raise LownerError(Errors.LN014.format(what=option, value=name, options=", ".join(available)))
+    if report and not without:
+        raise LownerError(Errors.LN202)
+    names = [name for name in available if name not in without]
     if grade:
         names = [name for name in names if licences.get(name, {}).get("grade", "?") in grade]
     excluded = {gram for path in tests for doc in load_corpus(path) for gram in word_grams(token.text for token in doc)}
     corpora = [read_corpus(folder, name, excluded)._replace(weight=0.5 if name in noisy else 1.0) for name in names]
     if not corpora:
         raise LownerError(Errors.LN010.format(path=folder / "*.jsonl"))
+    # Read before the training, so that a damaged file does not end it hours later.
+    reported = [_sample(folder, name, excluded, report_size) for name in without] if report else []
     sentences = sum(len(one.sentences) for one in corpora)
     types = sum(len(one.labels) for one in corpora)
-    msg.info(
-        f"{count_of(len(corpora), 'corpus').replace('corpuss', 'corpora')}, {sentences:,} sentences, {types} types"
-    )
+    msg.info(f"Corpora: {len(corpora)}, sentences: {sentences:,}, types: {types}")
     settings = SourceSettings(steps=steps, rank=rank if low_rank else 0, rate=rate, encoder=encoder, seed=seed)
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
     model, _ = train_source(corpora, settings, checkpoint, start=start, device=device)
@@ -72,7 +78,7 @@ def train_source_cli(
     checkpoint.unlink(missing_ok=True)
     msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
     if report:
-        _report(model, [_sample(folder, name, excluded, report_size) for name in without])
+        _report(model, reported)
 
 
 def _sample(folder: Path, name: str, excluded: Set[Tuple[str, ...]], size: int) -> TypedCorpus:

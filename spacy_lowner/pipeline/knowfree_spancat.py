@@ -335,7 +335,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
         label (str): The label.
         description (Optional[str]): What it means, such as "a medicine or drug". None uses its readable name.
         RETURNS (int): 1 if the label is new, 0 if the pipe has it already.
-        RAISES (LownerError): If the pipe is trained without label semantics, so that a description has no effect.
+        RAISES (LownerError): If the pipe is trained without label semantics, so that a description has no effect, or
+            has the label with another description.
 
         >>> import spacy
         >>> pipe = spacy.blank("en").add_pipe("knowfree_spancat")
@@ -343,6 +344,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         (1, {'drug': 'a medicine or drug'})
         """
         if label in self.labels:
+            known = self.cfg["descriptions"].get(label)
+            if description is not None and description != known:
+                raise LownerError(Errors.LN203.format(name=self.name, label=label, known=known))
             return 0
         trained = bool(self.cfg["label_weights"])
         if trained and not self.cfg["label_semantics"]:

@@ -8,7 +8,7 @@ and `types.json`, with a description, or a list of descriptions, of each type:
 
     {"<corpus>": {"PER": ["a person, such as a singer", "person"]}}
 
-`overlap.json` may list sentences to leave out, by corpus: numbers of lines, from 0. `licences.json` may state
+`overlap.json` may list sentences to skip, by corpus: numbers of lines, from 0. `licences.json` may state
 {"grade", "licence", "source"} by corpus.
 """
 
@@ -73,7 +73,7 @@ def word_grams(words: Iterable[str]) -> Iterator[Tuple[str, ...]]:
 def read_corpus(folder: Path, name: str, excluded: Set[Tuple[str, ...]] = frozenset()) -> TypedCorpus:  # type: ignore
     """Read a corpus of a folder.
 
-    Sentences of one word, of more than `MAX_WORDS`, or with an empty word are left out, as are those in `overlap.json`
+    Sentences of one word, of more than `MAX_WORDS`, or with an empty word are skipped. So are those in `overlap.json`
     and those that share a run of words with a test corpus.
 
     folder (Path): The folder.

@@ -69,9 +69,12 @@ def source(run, tiny_encoder, tmp_path):
     path = tmp_path / "mine.safetensors"
     options = ["--grade", "A", "--steps", 3, "--encoder", tiny_encoder, "--without", "pets", "--report"]
     output = run("train-source", folder, path, *options)
-    assert "1 corpus, 1 sentences, 1 types" in output and "pets" in output and "Mean F1" in output
+    assert "Corpora: 1, sentences: 1, types: 1" in output and "pets" in output and "Mean F1" in output
     assert not path.with_name("mine.safetensors.checkpoint").exists()
     run("train-source", folder, tmp_path / "mine.bin", code=1)
+    assert "petz" in run("train-source", folder, tmp_path / "b.safetensors", "--without", "petz", code=1)
+    assert "petz" in run("train-source", folder, tmp_path / "b.safetensors", "--noisy", "petz", code=1)
+    assert "LN202" in run("train-source", folder, tmp_path / "b.safetensors", "--report", code=1)
     return path
 
 
@@ -106,3 +109,7 @@ def test_distill_trains_teachers_and_a_student_and_continues(run, tmp_path):
     assert [config["system"]["seed"] for config in configs] == [1, 2, 0]
     again = run(*arguments)
     assert again.count("is trained already") == 3
+    # Parts of another run are not mixed in.
+    assert "LN204" in run(*arguments, "--weight", 0.5, code=1)
+    raw.write_text(json.dumps({"text": "Another text."}))
+    assert "LN204" in run(*arguments, code=1)

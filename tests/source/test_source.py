@@ -64,7 +64,7 @@ def test_sentences_have_the_labels_of_their_corpus(corpora):
     assert [sentence.words[0] for sentence in pets.sentences] == ["Rex"]
 
 
-def test_sentences_of_test_corpora_are_left_out(folder):
+def test_sentences_of_test_corpora_are_skipped(folder):
     words = [f"w{i}" for i in range(12)]
     (folder / "pets.jsonl").write_text(json.dumps({"tokens": words, "spans": []}))
     (folder / "overlap.json").unlink()
@@ -129,7 +129,7 @@ def test_batch_has_the_types_of_its_corpora(corpora):
     assert [bank.labels[column] for column in batch.columns] == ["people/PER", "people/LOC", "pets/DOG"]
     assert batch.judged.tolist() == [[1, 1, 0], [0, 0, 1]]
     assert batch.cells.tolist() == [[0, 0, 1, 0], [1, 0, 0, 2]]
-    # Types without an entity are left out first.
+    # Types without an entity are dropped first.
     few = make_batch(texts, bank, settings("", labels=2), torch.Generator())
     assert [bank.labels[column] for column in few.columns] == ["people/PER", "pets/DOG"]
 
@@ -248,6 +248,8 @@ def test_labels_come_and_go_without_changing_others(tiny_encoder, source, tmp_pa
     pipe = nlp.get_pipe(PIPE)
     before = logits(nlp, "a pug barked")
     assert pipe.add_label("animal", description="a dog") == 1 and pipe.add_label("animal") == 0
+    with pytest.raises(LownerError, match="LN203.*a dog"):
+        pipe.add_label("animal", description="a cat")
     after = logits(nlp, "a pug barked")
     numpy.testing.assert_allclose(after[..., :1], before, rtol=1e-6, atol=1e-6)
     assert ("pug", "animal") in found(nlp, "a pug barked")
