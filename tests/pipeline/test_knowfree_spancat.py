@@ -11,10 +11,11 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import ConfigValidationError
 
+from spacy_lowner.annotations import WEIGHT_KEY
 from spacy_lowner.corpus.extensions import write_extensions
 from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
-from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, WEIGHT_KEY, KnowFREESpanCategorizer
+from spacy_lowner.pipeline.knowfree_spancat import BAND_CELLS, KnowFREESpanCategorizer
 from spacy_lowner.training.optimizer import create_grouped_adam
 
 NAME = "knowfree_spancat"
