@@ -9,7 +9,8 @@ from spacy_lowner.source import open_pipeline
 from spacy_lowner.training.names import OPEN
 from spacy_lowner.training.source_file import load_source, source_path
 
-LICENCES = Path(__file__).parents[2] / "assets" / "open" / "licences.json"
+ROOT = Path(__file__).parents[2]
+LICENCES, PAGE = ROOT / "assets" / "open" / "licences.json", ROOT / "docs" / "source.md"
 
 
 def test_the_packaged_source_is_small_and_says_what_it_was_made_of():
@@ -22,9 +23,9 @@ def test_the_packaged_source_is_small_and_says_what_it_was_made_of():
 
 
 def test_the_page_of_the_source_names_its_corpora():
-    if not LICENCES.is_file():
+    if not PAGE.is_file():
         pytest.skip("the source tree is not here")
-    page = (LICENCES.parents[2] / "docs" / "source.md").read_text(encoding="utf8")
+    page = PAGE.read_text(encoding="utf8")
     stated = json.loads(LICENCES.read_text(encoding="utf8"))
     for name, one in load_source(source_path(OPEN)).metadata["corpora"].items():
         assert one["licence"] == stated[name]["licence"]
