@@ -146,6 +146,10 @@ class Errors(metaclass=MessageCatalogue):
         "first (remove_label)."
     )
     LN204 = "{path} has results of other data or settings. Delete it, or name another output."
+    LN205 = (
+        "{path} defines no name that it mentions elsewhere. A paragraph must be a line, and definitions must start "
+        'paragraphs, such as "Aspirin is a medicine".'
+    )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -9,8 +9,10 @@ import typer
 from wasabi import msg
 
 from ..corpus.convert import load_corpus
+from ..corpus.files import read_lines
 from ..errors import Errors, LownerError
-from ..source.corpora import TypedCorpus, read_corpus, word_grams
+from ..source.corpora import TypedCorpus, read_corpus, with_share, word_grams
+from ..source.definitions import definitions_corpus
 from ..training.names import SUFFIX
 from ._app import lowner
 from ._util import exclusive, friendly
@@ -30,6 +32,10 @@ def train_source_cli(
     grade: str = typer.Option("", help="Use the corpora of these licence grades only, such as A; all without it"),
     without: List[str] = typer.Option([], help="Skip a corpus. With --report, score its types untrained"),
     noisy: List[str] = typer.Option([], help="Draw a corpus with noisy labels half as often"),
+    definitions: Optional[Path] = typer.Option(
+        None, help="Text of an encyclopaedia, a paragraph a line: learn types from its definitions, too"
+    ),
+    share: float = typer.Option(0.4, min=0.01, max=0.99, help="With --definitions: their fraction of all texts"),
     tests: List[Path] = typer.Option([], help="Skip sentences that share eight words in a row with this corpus"),
     report: bool = typer.Option(False, help="Score the types of the skipped corpora"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
@@ -48,7 +54,8 @@ def train_source_cli(
     """
     # The imports take seconds.
     from ..source.asset import read_licences, write_asset
-    from ..source.training import SourceSettings, train_source
+    from ..source.settings import SourceSettings
+    from ..source.training import train_source
 
     if output_path.suffix != SUFFIX:
         raise LownerError(Errors.LN014.format(what="suffix", value=output_path.suffix, options=SUFFIX))
@@ -66,6 +73,8 @@ def train_source_cli(
     corpora = [read_corpus(folder, name, excluded)._replace(weight=0.5 if name in noisy else 1.0) for name in names]
     if not corpora:
         raise LownerError(Errors.LN010.format(path=folder / "*.jsonl"))
+    if definitions is not None:
+        corpora.append(_defined(definitions, corpora, share, excluded))
     # Read before the training, so that a damaged file does not end it hours later.
     reported = [_sample(folder, name, excluded, report_size) for name in without] if report else []
     sentences = sum(len(one.sentences) for one in corpora)
@@ -79,6 +88,15 @@ def train_source_cli(
     msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
     if report:
         _report(model, reported)
+
+
+def _defined(path: Path, others: List[TypedCorpus], share: float, excluded: Set[Tuple[str, ...]]) -> TypedCorpus:
+    """RETURNS (TypedCorpus): The corpus of definitions. RAISES (LownerError): If the text has none."""
+    corpus = definitions_corpus([line for line in read_lines(path) if line])
+    kept = [one for one in corpus.sentences if excluded.isdisjoint(word_grams(one.words))]
+    if not kept:
+        raise LownerError(Errors.LN205.format(path=path))
+    return with_share(corpus._replace(sentences=kept), others, share)
 
 
 def _sample(folder: Path, name: str, excluded: Set[Tuple[str, ...]], size: int) -> TypedCorpus:

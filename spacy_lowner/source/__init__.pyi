@@ -3,7 +3,8 @@ from .corpora import TextStream, TypedCorpus, read_corpus
 from .distillation import soft_docs, write_soft_corpus
 from .new_type import learn_type
 from .pipelines import open_pipeline
-from .training import SourceModel, SourceSettings, train_source
+from .settings import SourceSettings
+from .training import SourceModel, train_source
 
 __all__ = [
     "SourceModel",

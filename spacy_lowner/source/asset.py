@@ -10,7 +10,8 @@ from ..corpus.files import read_json_file
 from ..models.hf.encoder import encoder_path
 from ..training.source_file import load_source, save_source
 from .corpora import TypedCorpus
-from .training import SourceModel, SourceSettings
+from .settings import SourceSettings
+from .training import SourceModel
 
 LICENCES = "licences.json"
 # What the file of a source says of each corpus.

@@ -9,9 +9,10 @@ from ..corpus.sentence import Sentence
 from ..nn.band import band_mask
 from ..nn.decoding import decode
 from ..types import ScoredSpan
+from .batches import batches_of
 from .corpora import TypedCorpus
 from .descriptions import DescriptionBank
-from .training import SourceModel, batches_of
+from .training import SourceModel
 
 
 @torch.no_grad()

@@ -5,19 +5,19 @@ weights of its own, so that the model has to read the description:
 
     logit(span, type) = shared row · span features + scale * cos(map(words of the span), v)    v: the description
 
-A text counts only for the types of its corpus, because in other corpora an entity of another type is unlabelled. An
+A text counts only for the types that it is annotated with, because entities of other types are unlabelled there. An
 exception is an entity itself: it is no entity of a type of another corpus whose description is not similar to that of
-its own type.
+its own type, and among the types of the batch its own should fit best (`objective`).
 """
 
 import hashlib
 import io
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -25,74 +25,23 @@ from tqdm import tqdm
 from transformers import AutoModel
 
 from ..corpus.files import atomic_path, output_lock
-from ..corpus.sentence import Sentence
 from ..errors import Errors, LownerError
 from ..models.hf.encoder import encoder_path, loading
 from ..models.hf.pieces import load_tokenizer
 from ..models.hf.word_states import WordStates
 from ..models.shapes import N_SHAPES, shapes_of_words
-from ..nn.band import band_mask
 from ..nn.knowfree import PRIOR_LOGIT, KnowFREEHead
-from ..nn.losses import band_bce, band_targets
 from ..nn.low_rank import LowRankLinear, add_updates, merge_updates
 from ..training.bfloat16 import InBfloat16, computes_in_bfloat16
 from ..training.length_batching import ByLength
 from ..training.source_file import add_to_encoder, load_source
+from .batches import Batch, batches_of, make_batch
 from .corpora import TextStream, TypedCorpus
 from .descriptions import DescriptionBank
+from .objective import source_loss
+from .settings import SourceSettings
 
 SAVE_EVERY = 100
-
-
-@dataclass(frozen=True)
-class SourceSettings:
-    """Settings of the training of a source.
-
-    steps (int): Updates.
-    words (int): Words of a batch.
-    labels (int): Types of a batch at most, where it has not more types with entities.
-    rank (int): Rank of the encoder's updates; 0 trains all of its weights but the embeddings.
-    rate (float): Peak learning rate of the encoder. Low-rank updates need a higher one, such as 0.001.
-    head_rate (float): Peak learning rate of the head.
-    warmup (float): Fraction of the updates in which the rates rise. Then they fall, to a tenth of the peak.
-    width (int): Longest span, in words.
-    dropout (float): Dropout on the word states.
-    unlike (float): Highest cosine of two descriptions whose types exclude each other between corpora.
-    excluded (int): How many such types each entity is a negative of. With all of them, probabilities get very low.
-    seed (int): Seed of all draws.
-    encoder (str): The pretrained encoder.
-
-    >>> SourceSettings(steps=10).warmup
-    0.05
-    """
-
-    steps: int = 2000
-    words: int = 500
-    labels: int = 96
-    rank: int = 0
-    rate: float = 2e-4
-    head_rate: float = 1e-3
-    warmup: float = 0.05
-    width: int = 12
-    dropout: float = 0.3
-    unlike: float = 0.3
-    excluded: int = 10
-    seed: int = 0
-    encoder: str = "minilm"
-
-    def rate_at(self, step: int) -> float:
-        """Get the factor on the learning rates.
-
-        step (int): Number of updates before this one.
-        RETURNS (float): The factor, at most 1.
-
-        >>> [round(SourceSettings(steps=100).rate_at(step), 3) for step in (0, 4, 99)]
-        [0.2, 1.0, 0.1]
-        """
-        warmup = max(1, int(self.warmup * self.steps))
-        if step < warmup:
-            return (step + 1) / warmup
-        return 1.0 - 0.9 * (step + 1 - warmup) / (self.steps - warmup)
 
 
 class SourceModel(nn.Module):
@@ -186,106 +135,6 @@ def _start_rows(head: KnowFREEHead) -> None:
     nn.init.constant_(head.shared_row.bias, PRIOR_LOGIT)
 
 
-class Batch(NamedTuple):
-    """A batch of texts with the types that are scored.
-
-    texts (List[List[str]]): The words.
-    columns (Tensor): The types, as indices into the bank. Shape: (labels,), int64
-    cells (Tensor): Gold spans: text, first word, length - 1, position in `columns`. Shape: (spans, 4), int64
-    judged (Tensor): Whether a text is annotated with a type. Shape: (texts, labels)
-    """
-
-    texts: List[List[str]]
-    columns: Tensor
-    cells: Tensor
-    judged: Tensor
-
-
-def make_batch(
-    texts: Sequence[Sentence], bank: DescriptionBank, settings: SourceSettings, draw: torch.Generator
-) -> Batch:
-    """Choose the types of a batch: all with an entity, and a sample of the others of its corpora.
-
-    texts (Sequence[Sentence]): The texts.
-    bank (DescriptionBank): The types.
-    settings (SourceSettings): The settings.
-    draw (torch.Generator): The source of randomness.
-    RETURNS (Batch): The batch.
-    """
-    present = {bank.columns[span.label] for text in texts for span in text.spans}
-    judged = {bank.columns[label] for text in texts for label in text.annotated_labels or ()}
-    absent = torch.tensor(sorted(judged - present), dtype=torch.int64)
-    kept = absent[torch.randperm(len(absent), generator=draw)[: max(0, settings.labels - len(present))]]
-    columns = sorted({*present, *kept.tolist()})
-    position = {column: number for number, column in enumerate(columns)}
-    cells = [
-        (row, span.start, span.end - span.start - 1, position[bank.columns[span.label]])
-        for row, text in enumerate(texts)
-        for span in text.spans
-        if span.end - span.start <= settings.width
-    ]
-    matrix = torch.zeros(len(texts), len(columns))
-    for row, text in enumerate(texts):
-        known = [position.get(bank.columns[label]) for label in text.annotated_labels or ()]
-        matrix[row, [column for column in known if column is not None]] = 1.0
-    return Batch(
-        [text.words for text in texts],
-        torch.tensor(columns, dtype=torch.int64),
-        torch.tensor(cells, dtype=torch.int64).reshape(-1, 4),
-        matrix,
-    )
-
-
-def excluded_cells(batch: Batch, similarity: Tensor, settings: SourceSettings, draw: torch.Generator) -> Tensor:
-    """Draw types of other corpora that entities cannot have.
-
-    batch (Batch): The batch.
-    similarity (Tensor): Cosines of the descriptions of its types. Shape: (labels, labels)
-    settings (SourceSettings): The settings.
-    draw (torch.Generator): The source of randomness.
-    RETURNS (Tensor): Rows as of `Batch.cells`, at most `settings.excluded` per entity. Shape: (cells, 4)
-
-    >>> batch = Batch([["Ada"]], torch.tensor([0, 1]), torch.tensor([[0, 0, 0, 0]]), torch.tensor([[1.0, 0.0]]))
-    >>> excluded_cells(batch, torch.eye(2), SourceSettings(), torch.Generator()).tolist()
-    [[0, 0, 0, 1]]
-    """
-    spans, which = batch.cells[:, :3].unique(dim=0, return_inverse=True)
-    closest = torch.full((len(spans), len(batch.columns)), -1.0)
-    rows = similarity[batch.cells[:, 3]]
-    closest = closest.scatter_reduce(0, which[:, None].expand_as(rows), rows, "amax")
-    possible = (closest <= settings.unlike) & (batch.judged[spans[:, 0]] == 0)
-    # The ranks of random numbers choose as many of the possible types of each entity as are wanted.
-    order = torch.rand(possible.shape, generator=draw).masked_fill(~possible, 2.0).argsort(-1).argsort(-1)
-    chosen = (possible & (order < settings.excluded)).nonzero()
-    return torch.cat([spans[chosen[:, 0]], chosen[:, 1:]], 1)
-
-
-def loss_of(
-    model: SourceModel, batch: Batch, descriptions: Tensor, settings: SourceSettings, draw: torch.Generator
-) -> Tensor:
-    """Compute the binary cross-entropy per word over the judged cells of a batch.
-
-    model (SourceModel): The model.
-    batch (Batch): The batch.
-    descriptions (Tensor): Embeddings of its types. Shape: (labels, embedding)
-    settings (SourceSettings): The settings.
-    draw (torch.Generator): The source of randomness.
-    RETURNS (Tensor): A scalar.
-    """
-    logits, lengths = model(batch.texts, descriptions)
-    device = logits.device
-    mask = band_mask(lengths, *logits.shape[1:3])
-    excluded = excluded_cells(batch, descriptions @ descriptions.T, settings, draw)
-    return band_bce(
-        logits,
-        band_targets(logits.shape, batch.cells.to(device)),
-        mask,
-        batch.judged.to(device),
-        torch.ones(len(batch.texts), device=device),
-        excluded.to(device),
-    )
-
-
 def train_source(
     corpora: Sequence[TypedCorpus],
     settings: SourceSettings,
@@ -363,7 +212,8 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * self.settings.rate_at(self.step)
         descriptions = self.bank.draw(batch.columns, self.draw)
-        loss = loss_of(self.model, batch, descriptions, self.settings, self.draw)
+        logits, lengths = self.model(batch.texts, descriptions)
+        loss = source_loss(logits, lengths, batch, descriptions, self.settings, self.draw)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
@@ -395,28 +245,6 @@ class _Training:
         self.step, self.seconds = state["step"], state["seconds"]
         self.draw.set_state(state["draw"])
         torch.set_rng_state(state["random"])
-
-
-def batches_of(texts: Iterable[Sentence], words: int) -> Iterator[List[Sentence]]:
-    """Divide texts into batches.
-
-    texts (Iterable[Sentence]): The texts.
-    words (int): Words of a batch. A longer text is a batch of its own.
-    YIELDS (List[Sentence]): The batches.
-
-    >>> [len(batch) for batch in batches_of([Sentence(["a"] * size, []) for size in (2, 2, 3)], words=4)]
-    [2, 1]
-    """
-    batch: List[Sentence] = []
-    size = 0
-    for text in texts:
-        if batch and size + len(text.words) > words:
-            yield batch
-            batch, size = [], 0
-        batch.append(text)
-        size += len(text.words)
-    if batch:
-        yield batch
 
 
 def _digest(corpora: Sequence[TypedCorpus], settings: SourceSettings, start: Optional[Path]) -> str:

@@ -1,6 +1,7 @@
 """A source: read from corpora with types of their own, trained, resumed, written, and used for described types."""
 
 import json
+import math
 from itertools import islice
 
 import numpy
@@ -14,10 +15,13 @@ from spacy_lowner.corpus.sentence import LabeledSpan, Sentence
 from spacy_lowner.errors import LownerError
 from spacy_lowner.source import open_pipeline, read_corpus, train_source
 from spacy_lowner.source.asset import write_asset
+from spacy_lowner.source.batches import Batch, make_batch
 from spacy_lowner.source.corpora import TextStream, TypedCorpus, word_grams
 from spacy_lowner.source.descriptions import DescriptionBank
 from spacy_lowner.source.evaluation import untrained_scores
-from spacy_lowner.source.training import Batch, SourceSettings, build_model, excluded_cells, make_batch
+from spacy_lowner.source.objective import excluded_cells, ranking_loss, source_loss
+from spacy_lowner.source.settings import SourceSettings
+from spacy_lowner.source.training import build_model
 from spacy_lowner.training.source_file import load_source
 
 PEOPLE = {"PER": ["a person", "somebody"], "LOC": "a place"}
@@ -146,6 +150,28 @@ def test_entities_exclude_unlike_types_of_other_corpora():
     both = batch._replace(cells=torch.tensor([[0, 0, 1, 0], [0, 0, 1, 1]]))
     similarity[1, 2] = 0.5
     assert excluded_cells(both, similarity, settings(""), draw).tolist() == []
+
+
+def test_types_compete_for_an_entity_unless_they_are_alike():
+    batch = Batch([["a"]], torch.arange(3), torch.tensor([[0, 0, 0, 0]]), torch.ones(1, 3))
+    similarity = torch.tensor([[1.0, 0.7, 0.1], [0.7, 1.0, 0.1], [0.1, 0.1, 1.0]])
+    logits = torch.tensor([1.0, 5.0, 1.0]).view(1, 1, 1, 3)
+    # The second type is alike, so only the third one competes.
+    assert ranking_loss(logits, batch, similarity, 0.6).item() == pytest.approx(math.log(2))
+    assert ranking_loss(logits, batch, similarity, 0.8).item() > 4
+    # The second and the third type of the same span do not compete with each other.
+    both = batch._replace(cells=torch.tensor([[0, 0, 0, 0], [0, 0, 0, 2]]))
+    assert ranking_loss(logits, both, similarity, 0.6).item() == pytest.approx(math.log(1 + math.exp(4)))
+    assert ranking_loss(logits, batch._replace(cells=batch.cells[:0]), similarity, 0.6).item() == 0
+
+
+def test_listed_spans_of_texts_without_annotation_are_learned():
+    """A definition's sentence is annotated with no type, and still its span is known."""
+    batch = Batch([["a", "b"]], torch.arange(1), torch.tensor([[0, 0, 0, 0]]), torch.zeros(1, 1))
+    logits = torch.zeros(1, 2, 2, 1, requires_grad=True)
+    source_loss(logits, torch.tensor([2]), batch, torch.eye(1), settings(""), torch.Generator()).backward()
+    assert logits.grad[0, 0, 0, 0] < 0
+    assert logits.grad.count_nonzero() == 1
 
 
 def test_descriptions_are_drawn_among_all_of_a_type():
