@@ -1,6 +1,7 @@
 """`spacy lowner distill`: train a pipeline on gold data and on what several teachers predict for raw text."""
 
 import hashlib
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -44,6 +45,9 @@ def distill_cli(
         help=f"Which raw texts, if there is a limit: {', '.join(CHOICES)}; the last two of {POOL} times as many",
     ),
     weight: float = typer.Option(1.0, min=0.0, help="Weight of a raw text in the loss; a gold text has 1"),
+    gold_share: float = typer.Option(
+        0.3, min=0.0, max=0.99, help="Repeat the gold texts until they are this fraction of all texts"
+    ),
     steps: Optional[int] = typer.Option(None, min=1, help="Updates of the student; by default those of the config"),
     seed: int = typer.Option(0, help="Seed of the student; teachers have the next ones"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
@@ -64,14 +68,14 @@ def distill_cli(
         "files": [_digest(path) for path in (config_path, train_path, dev_path, raw_path)],
         "overrides": overrides,
         "teachers": [str(path) for path in teacher] or teachers,
-        "raw": [limit, choose, weight],
+        "raw": [limit, choose, weight, gold_share],
         "student": [steps, seed, spans_key],
     }
     gold_docs, dev_docs = (load_corpus(path, spans_key=spans_key) for path in (train_path, dev_path))
     _check_same_run(output_path / "run.json", settings)
-    gold, soft = output_path / "corpus" / "gold.spacy", output_path / "corpus" / "soft"
+    gold, mixed = output_path / "gold.spacy", output_path / "corpus"
     dev = output_path / "dev.spacy"
-    write_docs(gold_docs, _made(gold))
+    write_docs(gold_docs, gold)
     write_docs(dev_docs, dev)
     use_gpu(gpu_id)
     paths = list(teacher)
@@ -87,19 +91,27 @@ def distill_cli(
         count = write_soft_corpus(
             load_teachers,
             _chosen(raw_path, choose, limit, gold, load_teachers, spans_key),
-            soft,
+            mixed / "soft",
             weight=weight,
             spans_key=spans_key,
             on_part=bar.update,
         )
     if not count:
         raise LownerError(Errors.LN001.format(path=raw_path))
+    copies = _copies(len(gold_docs), count, gold_share)
+    write_docs(gold_docs * copies, mixed / "gold.spacy")
+    msg.info(f"Gold texts: {len(gold_docs)}, each {count_of(copies, 'time')}; raw texts: {count}")
     own: Dict[str, Any] = {"system.seed": seed}
     if steps is not None:
         own["training.max_steps"] = steps
     student = output_path / "student"
-    _train(config_path, student, gold.parent, dev, {**overrides, **own}, gpu_id)
+    _train(config_path, student, mixed, dev, {**overrides, **own}, gpu_id)
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
+
+
+def _copies(gold: int, raw: int, share: float) -> int:
+    """RETURNS (int): How often each gold text is in the training data, so that few of them are not drowned."""
+    return max(1, round(share / (1 - share) * raw / gold))
 
 
 def _digest(path: Path) -> str:
@@ -118,11 +130,13 @@ def _check_same_run(record: Path, settings: Dict[str, Any]) -> None:
 
     RAISES (LownerError): If an earlier run in the folder had other data or settings: its parts would be mixed in.
     """
+    # As texts, because a number may be read as one next to it.
+    texts = {name: json.dumps(value) for name, value in settings.items()}
     if record.is_file():
-        if read_json_file(record) != settings:
+        if read_json_file(record) != texts:
             raise LownerError(Errors.LN204.format(path=record.parent))
     else:
-        write_json(_made(record), settings)
+        write_json(_made(record), texts)
 
 
 def _made(path: Path) -> Path:

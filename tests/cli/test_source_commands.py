@@ -100,10 +100,25 @@ def test_distill_trains_teachers_and_a_student_and_continues(run, tmp_path):
     config.write_text(CONFIG)
     gold.write_text(json.dumps({"text": "Ada met Bob", "spans": [[0, 3, "PER"], [8, 11, "PER"]]}))
     raw.write_text("\n".join(json.dumps({"text": text}) for text in ("Eve sang.", " ", "Kim slept.")))
-    arguments = ["distill", config, gold, gold, raw, output, "--teachers", 2, "--training.max_steps", 2]
+    arguments = [
+        "distill",
+        config,
+        gold,
+        gold,
+        raw,
+        output,
+        "--teachers",
+        2,
+        "--training.max_steps",
+        2,
+        "--gold-share",
+        0.7,
+    ]
     assert "learned from 2 teachers and 2 raw texts" in run(*arguments)
     soft = [SoftTargets.of(doc) for doc in load_corpus(output / "corpus" / "soft")]
     assert [one.labels for one in soft] == [["PER"], ["PER"]]
+    # Seven of ten texts are gold: 2 raw ones and 5 copies of the gold one.
+    assert len(load_corpus(output / "corpus" / "gold.spacy")) == 5
     names = ("teacher-0", "teacher-1", "student")
     configs = [spacy.load(output / name / "model-best").config for name in names]
     assert [config["system"]["seed"] for config in configs] == [1, 2, 0]
