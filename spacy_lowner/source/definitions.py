@@ -28,8 +28,8 @@ _WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")
 # What follows the noun phrase of a definition.
 _AFTER = (
-    r"(?=[.,;(]|$| (?:of|who|which|that|from|in|on|by|where|made|with|to|at|and|or|for|used|based|located|written|directed"
-    r"|released|near|whose|born|known|called|spoken|found|given|starting|played|as)\b)"
+    r"(?=[.,;(]|$| (?:of|who|which|that|from|in|on|by|where|made|with|to|at|and|or|for|used|based|located|written"
+    r"|directed|released|near|whose|born|known|called|spoken|found|given|starting|played|as)\b)"
 )
 _KIND_OF = r"(?:type|kind|form|style|species|genus|piece|brand) of (?:a |an |the )?"
 _DEFINITION = re.compile(

@@ -20,6 +20,8 @@ class SourceSettings:
     excluded (int): How many such types each entity is a negative of. With all of them, probabilities get very low.
     ranking (float): Weight of the ranking loss, in which types compete for each entity.
     alike (float): Types whose descriptions have a higher cosine do not compete.
+    interpolation (float): Weight of the trained encoder and map in the result, whose rest are the pretrained ones. Less
+        than 1 keeps more of what pretraining knows of types that no corpus has.
     seed (int): Seed of all draws.
     encoder (str): The pretrained encoder.
 
@@ -40,6 +42,7 @@ class SourceSettings:
     excluded: int = 10
     ranking: float = 1.0
     alike: float = 0.6
+    interpolation: float = 0.7
     seed: int = 0
     encoder: str = "minilm"
 

@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
@@ -160,7 +160,24 @@ def train_source(
         _Training(model, bank, corpora, settings, checkpoint, start).run()
     model = model.to("cpu").eval()
     merge_updates(model.words.encoder)
+    interpolate(model, build_model(replace(settings, rank=0), bank), settings.interpolation)
     return model, bank
+
+
+@torch.no_grad()
+def interpolate(model: SourceModel, pretrained: SourceModel, weight: float) -> None:
+    """Interpolate the encoder and the map of the matching with those before training, in place.
+
+        w = w_0 + weight * (w - w_0)    (WiSE-FT: Wortsman et al. 2022, Robust fine-tuning of zero-shot models)
+
+    model (SourceModel): The trained model.
+    pretrained (SourceModel): A model as it was before training.
+    weight (float): The weight of the trained ones, in [0, 1].
+    """
+    before = dict(pretrained.named_parameters())
+    for name, trained in model.named_parameters():
+        if name.startswith(("words.", "head.matching.map.")):
+            trained.copy_(before[name].lerp(trained, weight))
 
 
 class _Training:

@@ -174,6 +174,21 @@ def test_listed_spans_of_texts_without_annotation_are_learned():
     assert logits.grad.count_nonzero() == 1
 
 
+def test_interpolation_goes_part_of_the_way(tiny_encoder, corpora, tmp_path):
+    """The encoder and the map of the matching, but not the rest of the head."""
+
+    def weights(part):
+        chosen = settings(tiny_encoder, steps=2, rank=0, interpolation=part)
+        return train_source(corpora, chosen, tmp_path / f"{part}.checkpoint")[0].state_dict()
+
+    start, half, end = weights(0.0), weights(0.5), weights(1.0)
+    moved = {name for name in end if not torch.equal(start[name], end[name])}
+    assert any(name.startswith("words.encoder.encoder") for name in moved) and "head.matching.map.weight" in moved
+    for name in moved:
+        torch.testing.assert_close(half[name], (start[name] + end[name]) / 2)
+    assert torch.equal(half["head.biaffine.bilinear"], end["head.biaffine.bilinear"])
+
+
 def test_descriptions_are_drawn_among_all_of_a_type():
     bank = DescriptionBank({"PER": ["a person", "somebody"], "DOG": ["a dog"]})
     draw = torch.Generator().manual_seed(0)
