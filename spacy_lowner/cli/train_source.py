@@ -43,6 +43,10 @@ def train_source_cli(
     rank: int = typer.Option(48, min=1, help="Rank of the encoder's updates in the file"),
     low_rank: bool = typer.Option(False, help="Train these updates only, and not the encoder that they are cut from"),
     rate: float = typer.Option(2e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
+    head_rate: float = typer.Option(1e-3, help="Learning rate of the head"),
+    interpolation: float = typer.Option(
+        0.7, min=0.0, max=1.0, help="Weight of the trained encoder in the result, beside the pretrained one"
+    ),
     encoder: str = typer.Option("minilm", help="Pretrained encoder"),
     seed: int = typer.Option(0, help="Seed of all draws"),
     start: Optional[Path] = typer.Option(None, help="A source file to train further, in place of starting anew"),
@@ -80,7 +84,15 @@ def train_source_cli(
     sentences = sum(len(one.sentences) for one in corpora)
     types = sum(len(one.labels) for one in corpora)
     msg.info(f"Corpora: {len(corpora)}, sentences: {sentences:,}, types: {types}")
-    settings = SourceSettings(steps=steps, rank=rank if low_rank else 0, rate=rate, encoder=encoder, seed=seed)
+    settings = SourceSettings(
+        steps=steps,
+        rank=rank if low_rank else 0,
+        rate=rate,
+        head_rate=head_rate,
+        interpolation=interpolation,
+        encoder=encoder,
+        seed=seed,
+    )
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
     model, _ = train_source(corpora, settings, checkpoint, start=start, device=device)
     write_asset(model, corpora, settings, output_path, rank=rank, licences=licences, start=start)
