@@ -54,7 +54,9 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="output folder")
     parser.add_argument("--names", nargs="+", help=f"names of corpora (default: all of grade {OPEN})")
     arguments = parser.parse_args()
-    names = arguments.names or [name for name, licence in licences.items() if licence["grade"] == OPEN]
+    # What has no files is no corpus that can be fetched: the text of definitions.
+    graded = [name for name, licence in licences.items() if licence["grade"] == OPEN and "files" in licence]
+    names = arguments.names or graded
     try:
         failed = fetch_corpora(names, arguments.output, ASSETS)
     except LownerError as error:

@@ -51,11 +51,21 @@ def write_asset(
     """
     pretrained = AutoModel.from_pretrained(encoder_path(settings.encoder))
     stated = {name: {field: text for field, text in one.items() if field in FIELDS} for name, one in licences.items()}
+    # Of definitions there are thousands, and none has weights of its own.
+    annotated = {label for one in corpora for sentence in one.sentences for label in sentence.annotated_labels or ()}
+    labels = [label for one in corpora for label in one.labels]
+    kept = [column for column, label in enumerate(labels) if label in annotated]
+    vectors = model.head.matching.label_vectors[kept] if model.head.matching is not None else None
     about: Dict[str, Any] = {
-        "corpora": {one.name: {"sentences": len(one.sentences), **stated.get(one.name, {})} for one in corpora},
-        "descriptions": {label: texts[0] for one in corpora for label, texts in one.descriptions.items()},
+        "corpora": {
+            one.name: {"sentences": len(one.sentences), "types": len(one.labels), **stated.get(one.name, {})}
+            for one in corpora
+        },
+        "descriptions": {
+            label: texts[0] for one in corpora for label, texts in one.descriptions.items() if label in annotated
+        },
         "settings": vars(settings),
         "started from settings": None if start is None else load_source(start).metadata.get("settings"),
         "spacy-lowner": version("spacy-lowner"),
     }
-    save_source(model.words.encoder, pretrained, model.head, path, rank=rank, about=about)
+    save_source(model.words.encoder, pretrained, model.head.with_labels(kept, vectors), path, rank=rank, about=about)

@@ -231,7 +231,7 @@ def test_another_format_is_an_error(tmp_path, corpus, files, code):
 
 
 def test_every_open_corpus_can_be_converted():
-    graded = {name for name, licence in LICENCES.items() if licence["grade"] == script.OPEN}
+    graded = {name for name, licence in LICENCES.items() if licence["grade"] == script.OPEN and "files" in licence}
     assert graded == set(script.ORIGINALS) and len(graded) == 25
     for name in graded:
         paths = [script.PART.sub("", path) for path in LICENCES[name]["files"]]

@@ -17,6 +17,7 @@ from spacy_lowner.source import open_pipeline, read_corpus, train_source
 from spacy_lowner.source.asset import write_asset
 from spacy_lowner.source.batches import Batch, make_batch
 from spacy_lowner.source.corpora import TextStream, TypedCorpus, word_grams
+from spacy_lowner.source.definitions import definitions_corpus
 from spacy_lowner.source.descriptions import DescriptionBank
 from spacy_lowner.source.evaluation import untrained_scores
 from spacy_lowner.source.objective import excluded_cells, ranking_loss, source_loss
@@ -278,8 +279,25 @@ def test_pipeline_scores_types_as_the_source_does(tiny_encoder, source, tmp_path
 
 def test_file_says_what_it_was_made_of(source):
     about = load_source(source[0]).metadata
-    assert about["corpora"] == {"people": {"sentences": 4, "licence": "CC0"}, "pets": {"sentences": 3}}
+    assert about["corpora"] == {
+        "people": {"sentences": 4, "types": 1, "licence": "CC0"},
+        "pets": {"sentences": 3, "types": 1},
+    }
     assert about["descriptions"]["people/PER"] == "a person"
+
+
+def test_file_has_no_rows_for_definitions(tiny_encoder, corpora, tmp_path):
+    """There can be thousands of their types, which have no weights."""
+    defined = definitions_corpus(["Rex is a dog.", "She saw Rex once more."])
+    chosen = settings(tiny_encoder, steps=2)
+    model, bank = train_source([*corpora, defined], chosen, tmp_path / "a.checkpoint")
+    write_asset(model, [*corpora, defined], chosen, tmp_path / "a.safetensors", rank=4, licences={})
+    source = load_source(tmp_path / "a.safetensors")
+    assert "definitions/dog" in bank.labels and "definitions/dog" not in source.metadata["descriptions"]
+    assert source.metadata["corpora"]["definitions"] == {"sentences": 1, "types": 1}
+    assert source.head.n_target == len(source.metadata["descriptions"]) == 3
+    vectors = bank.first(list(source.metadata["descriptions"]))
+    torch.testing.assert_close(source.head.matching.label_vectors, vectors, atol=1e-3, rtol=0)
 
 
 def test_labels_come_and_go_without_changing_others(tiny_encoder, source, tmp_path):
