@@ -35,14 +35,14 @@ def train_source_cli(
     definitions: Optional[Path] = typer.Option(
         None, help="Text of an encyclopaedia, a paragraph a line: learn types from its definitions, too"
     ),
-    share: float = typer.Option(0.4, min=0.01, max=0.99, help="With --definitions: their fraction of all texts"),
+    share: float = typer.Option(0.3, min=0.01, max=0.99, help="With --definitions: their fraction of all texts"),
     tests: List[Path] = typer.Option([], help="Skip sentences that share eight words in a row with this corpus"),
     report: bool = typer.Option(False, help="Score the types of the skipped corpora"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
     steps: int = typer.Option(2000, min=1, help="Updates"),
-    rank: int = typer.Option(48, min=1, help="Rank of the encoder's updates in the file"),
+    rank: int = typer.Option(60, min=1, help="Rank of the encoder's updates in the file"),
     low_rank: bool = typer.Option(False, help="Train these updates only, and not the encoder that they are cut from"),
-    rate: float = typer.Option(2e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
+    rate: float = typer.Option(1e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
     head_rate: float = typer.Option(1e-3, help="Learning rate of the head"),
     interpolation: float = typer.Option(
         0.7, min=0.0, max=1.0, help="Weight of the trained encoder in the result, beside the pretrained one"

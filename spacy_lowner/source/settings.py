@@ -33,14 +33,14 @@ class SourceSettings:
     words: int = 500
     labels: int = 96
     rank: int = 0
-    rate: float = 2e-4
+    rate: float = 1e-4
     head_rate: float = 1e-3
     warmup: float = 0.05
     width: int = 12
     dropout: float = 0.3
     unlike: float = 0.3
     excluded: int = 10
-    ranking: float = 1.0
+    ranking: float = 0.5
     alike: float = 0.6
     interpolation: float = 0.7
     seed: int = 0

@@ -17,9 +17,10 @@ def test_the_packaged_source_is_small_and_says_what_it_was_made_of():
     path = source_path(OPEN)
     about = load_source(path).metadata
     assert path.stat().st_size <= 8_000_000
-    assert len(about["corpora"]) == 25 and {one["grade"] for one in about["corpora"].values()} == {"A"}
+    assert len(about["corpora"]) == 26 and {one["grade"] for one in about["corpora"].values()} == {"A"}
     assert all(one["licence"] and one["source"].startswith("https://") for one in about["corpora"].values())
-    assert {label.split("/")[0] for label in about["descriptions"]} == set(about["corpora"])
+    assert {label.split("/")[0] for label in about["descriptions"]} == set(about["corpora"]) - {"definitions"}
+    assert about["corpora"]["definitions"]["types"] > 3_000
 
 
 def test_the_page_of_the_source_names_its_corpora():
