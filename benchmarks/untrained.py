@@ -45,7 +45,10 @@ def main() -> None:
         rows.append((f"{path.parent.name} {path.stem}", *measure(nlp, docs)))
     means = tuple(fmean(row[column] for row in rows) for column in range(1, len(HEADER)))
     body = [(name, *(f"{100 * value:.1f}" for value in values)) for name, *values in [*rows, ("mean", *means)]]
-    notes = f"Flat decoding, threshold {arguments.threshold}, the first description of each type."
+    notes = (
+        f"Flat decoding, threshold {arguments.threshold}, one description of each type. "
+        "boundaries: F1 whatever the type. types: gold spans whose most probable type is right. calibration: expected calibration error. All in percent."
+    )
     publish("Types by description alone, without training data", HEADER, body, notes, arguments.output)
 
 
