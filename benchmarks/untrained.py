@@ -47,7 +47,8 @@ def main() -> None:
     body = [(name, *(f"{100 * value:.1f}" for value in values)) for name, *values in [*rows, ("mean", *means)]]
     notes = (
         f"Flat decoding, threshold {arguments.threshold}, one description of each type. "
-        "boundaries: F1 whatever the type. types: gold spans whose most probable type is right. calibration: expected calibration error. All in percent."
+        "boundaries: F1 whatever the type. types: gold spans whose most probable type is right. "
+        "calibration: expected calibration error. All in percent."
     )
     publish("Types by description alone, without training data", HEADER, body, notes, arguments.output)
 
