@@ -73,7 +73,20 @@ def evaluate_pipeline(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS
     """
     started = time.perf_counter()
     predicted = list(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold))
-    seconds = time.perf_counter() - started
+    return score_docs(predicted, gold, spans_key, seconds=time.perf_counter() - started)
+
+
+def score_docs(
+    predicted: Sequence[Doc], gold: Sequence[Doc], spans_key: str = SPANS_KEY, *, seconds: float = 0.0
+) -> Scores:
+    """Score predictions on gold Docs.
+
+    predicted (Sequence[Doc]): Docs of the same words, with spans under the key, or else with entities.
+    gold (Sequence[Doc]): Docs with gold spans.
+    spans_key (str): The key of the spans.
+    seconds (float): How long the predictions took, for the speed.
+    RETURNS (Scores): The scores.
+    """
     for doc in predicted:
         if spans_key not in doc.spans:
             doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=list(doc.ents))
