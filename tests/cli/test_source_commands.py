@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import spacy_lowner.cli  # noqa: F401
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.soft import SoftTargets
+from spacy_lowner.training.source_file import load_source
 
 NAME = "knowfree_spancat"
 CONFIG = """
@@ -76,6 +77,19 @@ def source(run, tiny_encoder, tmp_path):
     assert "petz" in run("train-source", folder, tmp_path / "b.safetensors", "--noisy", "petz", code=1)
     assert "LN202" in run("train-source", folder, tmp_path / "b.safetensors", "--report", code=1)
     return path
+
+
+def test_train_source_learns_from_definitions(run, source, tiny_encoder, tmp_path):
+    text, output = tmp_path / "wiki.txt", tmp_path / "defined.safetensors"
+    options = ["--steps", 2, "--encoder", tiny_encoder, "--definitions", text]
+    text.write_text("Marie Curie was a physicist.\n\nThe prize went to Marie Curie in Stockholm.\n")
+    report = run("train-source", tmp_path / "corpora", output, *options, "--start", source, "--share", 0.5)
+    assert "Corpora: 4, sentences: 5, types: 4" in report
+    about = load_source(output).metadata
+    assert about["corpora"]["definitions"]["types"] == 1
+    assert about["started from settings"]["steps"] == 3
+    text.write_text("Nothing is defined here.\n")
+    assert "LN205" in run("train-source", tmp_path / "corpora", tmp_path / "c.safetensors", *options, code=1)
 
 
 def test_open_and_add_type(run, source, tiny_encoder, tmp_path):
