@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="number of training sentences; all without it")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--encoder", default="minilm")
+    parser.add_argument("--start", help="trained model of the peer to start from, such as GLiNER of the open corpora")
     parser.add_argument("--python", type=Path, help="Python of an environment that has the peer; made without it")
     arguments = parser.parse_args()
     python = arguments.python or environment(arguments.peer)
@@ -115,6 +116,8 @@ class League:
             "splits": {split: str(corpus / f"{split}.spacy") for split in ("train", "dev", "test")},
             "encoder": self.arguments.encoder,
         }
+        if self.arguments.start:
+            about["overrides"]["start"] = self.arguments.start
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
         return {"key": digest[:16], **about}
 
@@ -128,6 +131,7 @@ class League:
                 srsly.write_jsonl(folder / f"{split}.jsonl", [record(doc) for doc in docs])
             command = [self.python, HERE / self.peer["script"], folder / "train.jsonl", folder / "predicted"]
             command += [folder / "dev.jsonl", folder / "test.jsonl", "--encoder", encoder_path(self.arguments.encoder)]
+            command += ["--start", self.arguments.start] if self.arguments.start else []
             command += ["--rate", rate, "--steps", self.peer["steps"], "--seed", seed]
             started = time.time()
             done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -17,7 +17,7 @@ def arguments_of(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train", type=Path, help="gold sentences")
     parser.add_argument("output", type=Path, help="folder for the predictions")
-    parser.add_argument("predict", type=Path, nargs="+", help="sentences to predict; the outputs have the same names")
+    parser.add_argument("predict", type=Path, nargs="*", help="sentences to predict; the outputs have the same names")
     parser.add_argument("--encoder", required=True, help="folder or name of the pretrained encoder")
     parser.add_argument("--start", help="folder of a trained model of this peer, in place of the encoder")
     parser.add_argument("--rate", type=float, required=True, help="learning rate")

@@ -1,4 +1,4 @@
-"""Types from the definitions of an encyclopaedia: thousands of them, where labelled corpora have hundreds.
+"""Types from the definitions of an English encyclopaedia: thousands of them, where labelled corpora have hundreds.
 
 A paragraph that starts with "Aspirin is a medicine that …" says that Aspirin is a medicine. So, wherever the text names
 Aspirin, the name is an entity whose type has the description "medicine". Nobody has annotated these sentences, so what
