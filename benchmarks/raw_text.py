@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 8000], help="numbers of raw texts")
     parser.add_argument("--choose", default="first", help="as of spacy lowner distill")
     parser.add_argument("--gold-share", type=float, default=0.3, help="as of spacy lowner distill")
-    parser.add_argument("--steps", type=int, default=240, help="updates of the students")
+    parser.add_argument("--steps", type=int, default=480, help="updates of the students")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the students")
     parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
     arguments = parser.parse_args()

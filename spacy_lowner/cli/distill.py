@@ -11,6 +11,7 @@ from spacy.cli._util import parse_config_overrides
 from spacy.cli.train import train
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import load_config
 from tqdm import tqdm
 from wasabi import msg
 
@@ -48,7 +49,9 @@ def distill_cli(
     gold_share: float = typer.Option(
         0.3, min=0.0, max=0.99, help="Repeat the gold texts until they are this fraction of all texts"
     ),
-    steps: Optional[int] = typer.Option(None, min=1, help="Updates of the student; by default those of the config"),
+    steps: Optional[int] = typer.Option(
+        None, min=1, help="Updates of the student; by default twice those of the config"
+    ),
     seed: int = typer.Option(0, help="Seed of the student; teachers have the next ones"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
@@ -101,9 +104,11 @@ def distill_cli(
     copies = _copies(len(gold_docs), count, gold_share)
     write_docs(gold_docs * copies, mixed / "gold.spacy")
     msg.info(f"Gold texts: {len(gold_docs)}, each {count_of(copies, 'time')}; raw texts: {count}")
-    own: Dict[str, Any] = {"system.seed": seed}
-    if steps is not None:
-        own["training.max_steps"] = steps
+    # Raw texts take most places in the batches, so the student needs more updates than a teacher.
+    own = {"system.seed": seed}
+    updates = steps or 2 * load_config(config_path, overrides).get("training", {}).get("max_steps", 0)
+    if updates:
+        own["training.max_steps"] = updates
     student = output_path / "student"
     _train(config_path, student, mixed, dev, {**overrides, **own}, gpu_id)
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")

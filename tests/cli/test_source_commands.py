@@ -136,6 +136,7 @@ def test_distill_trains_teachers_and_a_student_and_continues(run, tmp_path):
     names = ("teacher-0", "teacher-1", "student")
     configs = [spacy.load(output / name / "model-best").config for name in names]
     assert [config["system"]["seed"] for config in configs] == [1, 2, 0]
+    assert [config["training"]["max_steps"] for config in configs] == [2, 2, 4]
     again = run(*arguments)
     assert again.count("is trained already") == 3
     # Parts of another run are not mixed in.
