@@ -21,7 +21,7 @@ WORDS = range(5, 51)
 LONGEST_NAME = 5
 # Each name and each type is used this often at most, so that frequent ones do not drown the others.
 NAME_LIMIT, TYPE_LIMIT = 6, 60
-# The fraction of definitions that are used as sentences themselves. There the type can be read, so most are left out.
+# The fraction of definitions that are used as sentences themselves. There the type can be read, so most are skipped.
 DEFINITIONS = 0.15
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
