@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--source", default="open", help="what training starts from")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 8000], help="numbers of raw texts")
     parser.add_argument("--choose", default="first", help="as of spacy lowner distill")
-    parser.add_argument("--gold-share", type=float, default=0.3, help="as of spacy lowner distill")
+    parser.add_argument("--gold-fraction", type=float, default=0.3, help="as of spacy lowner distill")
     parser.add_argument("--steps", type=int, default=480, help="updates of the students")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the students")
     parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
@@ -56,8 +56,8 @@ def main() -> None:
         rows.append(row(f"{size:,}", [scores(path, arguments.corpus) for path in students]))
     notes = (
         f"Means of {TEACHERS} teachers and {len(arguments.seeds)} student(s), with standard deviations. The threshold "
-        f"was tuned on dev. Students: {arguments.steps} updates, gold texts are {arguments.gold_share:.0%} of all, raw "
-        f"texts: {arguments.choose}."
+        f"was tuned on dev. Students: {arguments.steps} updates, gold texts are {arguments.gold_fraction:.0%} of all, "
+        f"raw texts: {arguments.choose}."
     )
     publish(f"F1 by the number of raw texts: {arguments.corpus}", HEADER, rows, notes, arguments.output)
 
@@ -66,11 +66,11 @@ def train_student(
     size: int, seed: int, teachers: List[Path], arguments: argparse.Namespace, overrides: List[str]
 ) -> Path:
     """RETURNS (Path): The folder of the student."""
-    name = f"{arguments.choose}-{size}-{arguments.gold_share}-{arguments.steps}-{seed}"
+    name = f"{arguments.choose}-{size}-{arguments.gold_fraction}-{arguments.steps}-{seed}"
     output = arguments.folder / name
     data = [arguments.corpus / "train.spacy", arguments.corpus / "dev.spacy", arguments.raw]
     options = [f"--teacher={path / 'model-best'}" for path in teachers]
-    options += [f"--limit={size}", f"--choose={arguments.choose}", f"--gold-share={arguments.gold_share}"]
+    options += [f"--limit={size}", f"--choose={arguments.choose}", f"--gold-fraction={arguments.gold_fraction}"]
     options += [f"--steps={arguments.steps}", f"--seed={seed}"]
     call(["lowner", "distill", arguments.config, *data, output, *options, *overrides])
     return output / "student" / "model-best"

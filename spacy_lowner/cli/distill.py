@@ -46,7 +46,7 @@ def distill_cli(
         help=f"Which raw texts, if there is a limit: {', '.join(CHOICES)}; the last two of {POOL} times as many",
     ),
     weight: float = typer.Option(1.0, min=0.0, help="Weight of a raw text in the loss; a gold text has 1"),
-    gold_share: float = typer.Option(
+    gold_fraction: float = typer.Option(
         0.3, min=0.0, max=0.99, help="Repeat the gold texts until they are this fraction of all texts"
     ),
     steps: Optional[int] = typer.Option(
@@ -71,7 +71,7 @@ def distill_cli(
         "files": [_digest(path) for path in (config_path, train_path, dev_path, raw_path)],
         "overrides": overrides,
         "teachers": [str(path) for path in teacher] or teachers,
-        "raw": [limit, choose, weight, gold_share],
+        "raw": [limit, choose, weight, gold_fraction],
         "student": [steps, seed, spans_key],
     }
     gold_docs, dev_docs = (load_corpus(path, spans_key=spans_key) for path in (train_path, dev_path))
@@ -101,22 +101,26 @@ def distill_cli(
         )
     if not count:
         raise LownerError(Errors.LN001.format(path=raw_path))
-    copies = _copies(len(gold_docs), count, gold_share)
+    copies = _copies(len(gold_docs), count, gold_fraction)
     write_docs(gold_docs * copies, mixed / "gold.spacy")
     msg.info(f"Gold texts: {len(gold_docs)}, each {count_of(copies, 'time')}; raw texts: {count}")
-    # Raw texts take most places in the batches, so the student needs more updates than a teacher.
-    own = {"system.seed": seed}
-    updates = steps or 2 * load_config(config_path, overrides).get("training", {}).get("max_steps", 0)
-    if updates:
-        own["training.max_steps"] = updates
+    own = {"system.seed": seed, **_student_steps(steps, config_path, overrides)}
     student = output_path / "student"
     _train(config_path, student, mixed, dev, {**overrides, **own}, gpu_id)
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
 
 
-def _copies(gold: int, raw: int, share: float) -> int:
+def _student_steps(steps: Optional[int], config_path: Path, overrides: Dict[str, Any]) -> Dict[str, int]:
+    """RETURNS (Dict[str, int]): The override of the student's updates: by default twice those of a teacher, because raw
+    texts fill most of its batches. None if the config has no limit.
+    """
+    updates = steps or 2 * load_config(config_path, overrides).get("training", {}).get("max_steps", 0)
+    return {"training.max_steps": updates} if updates else {}
+
+
+def _copies(gold: int, raw: int, fraction: float) -> int:
     """RETURNS (int): How often each gold text is in the training data, so that few of them are not drowned."""
-    return max(1, round(share / (1 - share) * raw / gold))
+    return max(1, round(fraction / (1 - fraction) * raw / gold))
 
 
 def _digest(path: Path) -> str:

@@ -11,7 +11,7 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.files import read_lines
 from ..errors import Errors, LownerError
-from ..source.corpora import TypedCorpus, read_corpus, with_share, word_grams
+from ..source.corpora import TypedCorpus, read_corpus, with_fraction, word_grams
 from ..source.definitions import definitions_corpus
 from ..training.names import SUFFIX
 from ._app import lowner
@@ -35,7 +35,9 @@ def train_source_cli(
     definitions: Optional[Path] = typer.Option(
         None, help="Text of an encyclopaedia, a paragraph a line: learn types from its definitions, too"
     ),
-    share: float = typer.Option(0.3, min=0.01, max=0.99, help="With --definitions: their fraction of all texts"),
+    definitions_fraction: float = typer.Option(
+        0.3, min=0.01, max=0.99, help="With --definitions: their fraction of all texts"
+    ),
     tests: List[Path] = typer.Option([], help="Skip sentences that share eight words in a row with this corpus"),
     report: bool = typer.Option(False, help="Score the types of the skipped corpora"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
@@ -78,7 +80,7 @@ def train_source_cli(
     if not corpora:
         raise LownerError(Errors.LN010.format(path=folder / "*.jsonl"))
     if definitions is not None:
-        corpora.append(_defined(definitions, corpora, share, excluded))
+        corpora.append(_defined(definitions, corpora, definitions_fraction, excluded))
     # Read before the training, so that a damaged file does not end it hours later.
     reported = [_sample(folder, name, excluded, report_size) for name in without] if report else []
     sentences = sum(len(one.sentences) for one in corpora)
@@ -102,13 +104,13 @@ def train_source_cli(
         _report(model, reported)
 
 
-def _defined(path: Path, others: List[TypedCorpus], share: float, excluded: Set[Tuple[str, ...]]) -> TypedCorpus:
+def _defined(path: Path, others: List[TypedCorpus], fraction: float, excluded: Set[Tuple[str, ...]]) -> TypedCorpus:
     """RETURNS (TypedCorpus): The corpus of definitions. RAISES (LownerError): If the text has none."""
     corpus = definitions_corpus([line for line in read_lines(path) if line])
     kept = [one for one in corpus.sentences if excluded.isdisjoint(word_grams(one.words))]
     if not kept:
         raise LownerError(Errors.LN205.format(path=path))
-    return with_share(corpus._replace(sentences=kept), others, share)
+    return with_fraction(corpus._replace(sentences=kept), others, fraction)
 
 
 def _sample(folder: Path, name: str, excluded: Set[Tuple[str, ...]], size: int) -> TypedCorpus:

@@ -126,20 +126,20 @@ def _record(line: str, path: Path, number: int) -> Tuple[List[str], List[Tuple[i
     return words, spans
 
 
-def with_share(corpus: TypedCorpus, others: Sequence[TypedCorpus], share: float) -> TypedCorpus:
+def with_fraction(corpus: TypedCorpus, others: Sequence[TypedCorpus], fraction: float) -> TypedCorpus:
     """Set the weight of a corpus so that a fraction of the texts are drawn from it.
 
     corpus (TypedCorpus): The corpus.
     others (Sequence[TypedCorpus]): All other corpora that are drawn.
-    share (float): The fraction, between 0 and 1.
+    fraction (float): The fraction, between 0 and 1.
     RETURNS (TypedCorpus): The corpus with its weight.
 
     >>> one, two = (TypedCorpus(name, [Sentence(["Ada"], [])] * size, {}) for name, size in (("a", 4), ("b", 9)))
-    >>> with_share(one, [two], 0.5).weight
+    >>> with_fraction(one, [two], 0.5).weight
     1.5
     """
     rest = sum(TextStream(others, seed=0).weights)
-    return corpus._replace(weight=share / (1 - share) * rest / len(corpus.sentences) ** TEMPERATURE)
+    return corpus._replace(weight=fraction / (1 - fraction) * rest / len(corpus.sentences) ** TEMPERATURE)
 
 
 class TextStream:

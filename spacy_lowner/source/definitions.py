@@ -1,8 +1,8 @@
 """Types from the definitions of an English encyclopaedia: thousands of them, where labelled corpora have hundreds.
 
 A paragraph that starts with "Aspirin is a medicine that …" says that Aspirin is a medicine. So, wherever the text names
-Aspirin, the name is an entity whose type has the description "medicine". Nobody has annotated these sentences, so what
-is no such name in them is unknown.
+Aspirin, the name is an entity whose type has the description "medicine". Nobody has annotated these sentences, so other
+spans are neither entities nor negatives.
 """
 
 import random
@@ -22,7 +22,7 @@ LONGEST_NAME = 5
 # Each name and each type is used this often at most, so that frequent ones do not drown the others.
 NAME_LIMIT, TYPE_LIMIT = 6, 60
 # The fraction of definitions that are used as sentences themselves. There the type can be read, so most are skipped.
-DEFINITIONS = 0.15
+KEPT_DEFINITIONS = 0.15
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"])")
@@ -39,7 +39,7 @@ _DEFINITION = re.compile(
     rf"(?:(?!of\b)[\w'-]+ ){{0,5}}?(?!of\b)[\w'-]+){_AFTER}"
 )
 # Sentences that start with these words are about something that was named before.
-_NO_NAME = re.compile(
+_NOT_A_NAME = re.compile(
     r"^(?:It|He|She|They|We|You|I|This|That|These|Those|There|Here|What|Its|His|Her|Their|People|Some|Most|Many|All"
     r"|Both|Each|Every|Other|Another|One|Two|Three|Four|First|Second|In|On|At|By|From|To|With|For|Of|As|If|Like|When"
     r"|After|Before|Since|During|While|Although|Because|Among|Amongst|Today|Also|Not|No|So|But|And|Or|The|An?)\b"
@@ -79,7 +79,7 @@ def definition_of(paragraph: str) -> Optional[Definition]:
         return None
     name, kind = found["name"], found["type"]
     too_long = len(name.split()) > LONGEST_NAME
-    if too_long or len(name) < 3 or len(kind) < 3 or name.isdigit() or _NO_NAME.match(name):
+    if too_long or len(name) < 3 or len(kind) < 3 or name.isdigit() or _NOT_A_NAME.match(name):
         return None
     return None if kind.split()[-1].lower() in _VAGUE else Definition(name, kind.lower())
 
@@ -108,7 +108,7 @@ def definitions_corpus(paragraphs: Sequence[str], seed: int = 0) -> TypedCorpus:
             spans = []
             for start, end, kind in finder.find(words):
                 name = " ".join(words[start:end]).lower()
-                if _defines(words, start, end) and draw.random() >= DEFINITIONS:
+                if _defines(words, start, end) and draw.random() >= KEPT_DEFINITIONS:
                     continue
                 if names[name] < NAME_LIMIT and types[kind] < TYPE_LIMIT:
                     names[name] += 1

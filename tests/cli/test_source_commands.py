@@ -83,7 +83,9 @@ def test_train_source_learns_from_definitions(run, source, tiny_encoder, tmp_pat
     text, output = tmp_path / "wiki.txt", tmp_path / "defined.safetensors"
     options = ["--steps", 2, "--encoder", tiny_encoder, "--definitions", text]
     text.write_text("Marie Curie was a physicist.\n\nThe prize went to Marie Curie in Stockholm.\n")
-    report = run("train-source", tmp_path / "corpora", output, *options, "--start", source, "--share", 0.5)
+    report = run(
+        "train-source", tmp_path / "corpora", output, *options, "--start", source, "--definitions-fraction", 0.5
+    )
     assert "Corpora: 4, sentences: 5, types: 4" in report
     about = load_source(output).metadata
     assert about["corpora"]["definitions"]["types"] == 1
@@ -125,7 +127,7 @@ def test_distill_trains_teachers_and_a_student_and_continues(run, tmp_path):
         2,
         "--training.max_steps",
         2,
-        "--gold-share",
+        "--gold-fraction",
         0.7,
     ]
     assert "learned from 2 teachers and 2 raw texts" in run(*arguments)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_lowner.source.corpora import TypedCorpus, with_share
+from spacy_lowner.source.corpora import TypedCorpus, with_fraction
 from spacy_lowner.source.definitions import NAME_LIMIT, definition_of, definitions_corpus, sentences_of
 
 
@@ -74,10 +74,10 @@ def test_unusual_sentences_are_skipped():
     assert list(sentences_of("Short one. " + "word " * 60)) == []
 
 
-def test_a_share_is_a_fraction_of_all_draws():
+def test_a_fraction_of_all_texts_is_drawn():
     def corpus(name, size):
         return TypedCorpus(name, [object()] * size, {})
 
     others = [corpus("a", 100), corpus("b", 400)]
-    chosen = with_share(corpus("c", 25), others, 0.4)
+    chosen = with_fraction(corpus("c", 25), others, 0.4)
     assert chosen.weight * 5 / (chosen.weight * 5 + 10 + 20) == pytest.approx(0.4)
