@@ -248,6 +248,8 @@ CandidateT = Tuple[int, int]
 CandidateKindT = Literal["words", "spans"]
 # Which of the overlapping spans a span pipe keeps.
 DecodingT = Literal["nested", "flat", "all"]
+# How the weights of extension labels in the loss are computed.
+ExtensionWeightingT = Literal["relative", "constant"]
 # What `llm_reasoner` does with Docs for which there is no reply.
 OnFailureT = Literal["warn", "raise"]
 # Forms of prompts (`models.prompts.packing`), and the state that stands for a candidate (`nn.prompts`).

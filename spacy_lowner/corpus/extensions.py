@@ -6,7 +6,7 @@ A Doc that was annotated by one model for both tasks looks like this:
     doc.spans["sc_ext"].attrs   {"from": "llm", "labels": {"entities": ["city"], "pos": ["adjective", "noun"]}}
 """
 
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -19,38 +19,26 @@ TASKS = ("entities", "pos")
 MentionsT = Sequence[Tuple[str, str]]
 
 
-class LabelSource(NamedTuple):
-    """The annotator of a Doc's extension labels, and its tasks.
+def labels_by_source(doc: Doc, key: str = EXTENSION_KEY) -> Dict[str, List[str]]:
+    """Group the extension labels of a Doc by annotator and task.
 
-    origin (str): Name of the annotator, as of `spacy lowner extend --from`.
-    tasks (Tuple[str, ...]): Names of the tasks, sorted.
+    doc (Doc): The Doc.
+    key (str): Key of the extension spans.
+    RETURNS (Dict[str, List[str]]): Labels by source. Without a record of the annotator, all labels have the source "".
+        Empty if the Doc has no extension spans.
 
-    >>> str(LabelSource("llm", ("entities", "pos")))
-    'llm (entities, pos)'
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Rome")
+    >>> write_extensions(doc, "nltk", {"pos": [LabeledSpan(0, 1, "NNP")]})
+    >>> labels_by_source(doc)
+    {'nltk (pos)': ['NNP']}
     """
-
-    origin: str
-    tasks: Tuple[str, ...]
-
-    @classmethod
-    def of(cls, doc: Doc, key: str = EXTENSION_KEY) -> Optional["LabelSource"]:
-        """Read the annotator of a Doc's extension labels.
-
-        doc (Doc): The Doc.
-        key (str): Key of the extension spans.
-        RETURNS (Optional[LabelSource]): The annotator; None if there are no extension spans, or no record of it.
-
-        >>> import spacy
-        >>> doc = spacy.blank("en")("Rome")
-        >>> write_extensions(doc, "nltk", {"pos": [LabeledSpan(0, 1, "NNP")]})
-        >>> LabelSource.of(doc)
-        LabelSource(origin='nltk', tasks=('pos',))
-        """
-        attrs = doc.spans[key].attrs if key in doc.spans else {}
-        return cls(attrs[SOURCE_ORIGIN], tuple(sorted(attrs[SOURCE_LABELS]))) if SOURCE_ORIGIN in attrs else None
-
-    def __str__(self) -> str:
-        return f"{self.origin} ({', '.join(self.tasks)})"
+    if key not in doc.spans:
+        return {}
+    attrs = doc.spans[key].attrs
+    if SOURCE_ORIGIN not in attrs:
+        return {"": sorted({span.label_ for span in doc.spans[key]})}
+    return {f"{attrs[SOURCE_ORIGIN]} ({task})": list(labels) for task, labels in attrs[SOURCE_LABELS].items()}
 
 
 def source_record(doc: Doc) -> Dict[str, Any]:
@@ -160,7 +148,7 @@ def entity_mentions(docs: Iterable[Doc]) -> List[Tuple[str, str]]:
         if EXTENSION_KEY not in doc.spans:
             continue
         group = doc.spans[EXTENSION_KEY]
-        entities = group.attrs[SOURCE_LABELS].get("entities", []) if LabelSource.of(doc) else None
+        entities = group.attrs[SOURCE_LABELS].get("entities", []) if SOURCE_ORIGIN in group.attrs else None
         mentions += [(span.text, span.label_) for span in group if entities is None or span.label_ in entities]
     return mentions
 

@@ -121,14 +121,10 @@ def extend_corpus(
         annotated["pos"] = list(_annotate_pos(docs, model, language, progress, report))
     for number, doc in enumerate(docs):
         available = {task: spans for task, answers in annotated.items() if (spans := answers[number]) is not None}
-        # An empty group means that a Doc has no extension labels. So the labels of one task are no use alone: they
-        # would mean that the Doc has no labels of the other task.
-        if len(available) == len(annotated):
+        # A task without an answer has no record, so the Doc says nothing about its labels (eq. 1 is a union by task).
+        if available:
             write_extensions(doc, origin, available)
             report.used.update({task: len(spans) for task, spans in available.items()})
-        elif any(available.values()):
-            labels = [span.label for spans in available.values() for span in spans]
-            report.reject("labels of one task, without an answer for the other", doc.text, labels)
     return report
 
 

@@ -1,5 +1,6 @@
 """Merges labels of the same meaning (eq. 2-6 of KnowFREE)."""
 
+from statistics import fmean
 from typing import Collection, Dict, List, Mapping, Sequence, Tuple
 
 import numpy
@@ -27,6 +28,9 @@ def merge_synonyms(
     label is merged with it if ||c_j - c_max|| <= epsilon * r_max (eq. 5-6), where the vectors are those of
     "[mention] is [label]", one per distinct mention (eq. 4).
 
+    A radius of few mentions is too small, and that of one mention is 0. So a label with fewer than p mentions has at
+    least the mean radius of all labels with two mentions or more. The paper has no such minimum.
+
     mentions (Sequence[Tuple[str, str]]): Pairs of mention and label.
     groups (Mapping[str, Sequence[str]]): Synonyms by standard label, as a language model gives them (eq. 3). Names
         without mentions are ignored, and a label belongs to the first group that has it.
@@ -45,6 +49,9 @@ def merge_synonyms(
     by_label: Dict[str, List[str]] = {}
     for mention, label in dict.fromkeys(mentions):
         by_label.setdefault(label, []).append(f"{mention} is {label}")
+    balls = {label: _ball(embed(texts), top_p) for label, texts in by_label.items()}
+    known = [balls[label][1] for label, texts in by_label.items() if len(texts) > 1]
+    typical = fmean(known) if known else 0.0
     merged: Dict[str, str] = {}
     grouped: set = set()
     for standard, synonyms in groups.items():
@@ -52,9 +59,10 @@ def merge_synonyms(
         grouped.update(labels)
         if len(labels) < 2:
             continue
-        balls = {label: _ball(embed(by_label[label]), top_p) for label in labels}
         reference = max(labels, key=lambda label: (len(by_label[label]), balls[label][1]))
         centre, radius = balls[reference]
+        if len(by_label[reference]) < top_p:
+            radius = max(radius, typical)
         near = [label for label in labels if numpy.linalg.norm(balls[label][0] - centre) <= epsilon * radius]
         settled_near = [label for label in near if label in settled]
         name = settled_near[0] if settled_near else standard if standard in near else reference

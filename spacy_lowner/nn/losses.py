@@ -6,23 +6,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..types import ExtensionWeightingT
 
-def extension_weights(target_counts: Sequence[int], extension_counts: Sequence[int]) -> Tensor:
-    """Compute the weight alpha of each label (eq. 15).
+# How many spans of a target label all spans of an extension label count as, with the weighting "constant".
+CONSTANT_SPANS = 10.0
 
-    It is 1 for a target label and min(1, 0.5 * mean(C_target) / C_i) for an extension label with C_i spans. The paper
-    has no maximum of 1. With it, a rare extension label does not outweigh the target labels.
+
+def extension_weights(
+    target_counts: Sequence[int],
+    extension_counts: Sequence[int],
+    weighting: ExtensionWeightingT = "relative",
+) -> Tensor:
+    """Compute the weight alpha of each label. It is 1 for a target label, and for an extension label with C_i spans:
+
+        relative:  min(1, 0.5 * mean(C_target) / C_i)              (eq. 15 with a maximum, which the paper does not have)
+        constant:  min(N_target / (N_target + N_ext), 10 / C_i)    (as the published results were computed)
+
+    N are numbers of labels. With "constant", all spans of an extension label together count as ten spans of a target
+    label at most, so that many extension labels do not outweigh a small corpus.
 
     target_counts (Sequence[int]): Number of gold spans of each target label.
     extension_counts (Sequence[int]): Number of spans of each extension label.
+    weighting (ExtensionWeightingT): The formula.
     RETURNS (Tensor): The weights, those of target labels first. Shape: (labels,)
 
     >>> extension_weights([30, 10], [40, 5]).tolist()
     [1.0, 1.0, 0.25, 1.0]
+    >>> extension_weights([30, 10], [40, 5], "constant").tolist()
+    [1.0, 1.0, 0.25, 0.5]
     """
-    mean = sum(target_counts) / max(len(target_counts), 1)
-    alpha = [min(1.0, 0.5 * mean / max(count, 1)) for count in extension_counts]
-    return torch.tensor([1.0] * len(target_counts) + alpha)
+    targets, extensions = len(target_counts), len(extension_counts)
+    if weighting == "relative":
+        most, spans = 1.0, 0.5 * sum(target_counts) / max(targets, 1)
+    else:
+        most, spans = targets / max(targets + extensions, 1), CONSTANT_SPANS
+    return torch.tensor([1.0] * targets + [min(most, spans / max(count, 1)) for count in extension_counts])
 
 
 def band_targets(shape: Sequence[int], cells: Tensor, probabilities: Optional[Tensor] = None) -> Tensor:

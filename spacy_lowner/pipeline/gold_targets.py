@@ -9,7 +9,7 @@ from thinc.api import Ops
 
 from ..annotations import WEIGHT_KEY
 from ..corpus.cleaning import check_weight
-from ..corpus.extensions import LabelSource
+from ..corpus.extensions import labels_by_source
 from ..corpus.partial import PartialAnnotation
 from ..corpus.soft import SoftTargets
 from ..errors import Errors, LownerError
@@ -60,8 +60,8 @@ class GoldTargets:
         A target label has the weight 0 in a Doc that is not annotated with it (`corpus.partial`) and has no soft
         targets of it (`corpus.soft`).
 
-        An annotator (a model, a tagger) uses only some of the extension labels. In a Doc that it annotated, the others
-        have the weight 0: a span without such a label is not a counter-example, because nobody looked for it.
+        An annotator (a model, a tagger) uses only some of the extension labels for a task. In a Doc that it annotated,
+        the others have the weight 0: a span without such a label is not a counter-example, because nobody looked for it.
 
         examples (Sequence[Example]): The batch.
         RETURNS (numpy.ndarray): Shape: (docs, labels)
@@ -70,9 +70,8 @@ class GoldTargets:
         key, extensions = self.cfg["extension_key"], self.cfg["extension_labels"]
         for row, example in zip(weights, examples):
             doc = example.reference
-            used: Sequence[str] = ()
-            if key in doc.spans:
-                used = self.cfg["labels_by_source"].get(str(LabelSource.of(doc, key)), extensions)
+            sources = labels_by_source(doc, key)
+            used = {label for source in sources for label in self.cfg["labels_by_source"].get(source, extensions)}
             row[len(self.labels) :] *= [label in used for label in extensions]
             partial, soft = PartialAnnotation.of(doc), SoftTargets.of(doc)
             softly = () if soft is None else soft.labels

@@ -2,7 +2,7 @@
 
 import warnings
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, get_args
 
 import numpy
 import torch
@@ -22,7 +22,7 @@ from ..models.knowfree import span_loss, spans_over
 from ..nn.decoding import DECODINGS, decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
-from ..types import DecodingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT
+from ..types import DecodingT, ExtensionWeightingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT
 from ..validation import NOT_EMPTY, POSITIVE, between, one_of, require
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
@@ -79,6 +79,7 @@ DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
         "label_semantics": True,
         "description_encoder": "minilm",
         "extension_key": EXTENSION_KEY,
+        "extension_weighting": "relative",
         "scorer": {"@scorers": "spacy-lowner.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -95,6 +96,7 @@ def make_knowfree_spancat(
     label_semantics: bool,
     description_encoder: str,
     extension_key: Optional[str],
+    extension_weighting: ExtensionWeightingT,
     scorer: Optional[Callable],
 ) -> "KnowFREESpanCategorizer":
     """Create a `knowfree_spancat`. For the arguments see `KnowFREESpanCategorizer`."""
@@ -111,6 +113,7 @@ def make_knowfree_spancat(
         label_semantics=label_semantics,
         description_encoder=description_encoder,
         extension_key=extension_key,
+        extension_weighting=extension_weighting,
         scorer=scorer,
     )
 
@@ -135,6 +138,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         "threshold": between(0, 1),
         "decoding": one_of(*DECODINGS),
         "max_span_length": POSITIVE.or_none(),
+        "extension_weighting": one_of(*get_args(ExtensionWeightingT)),
     }
 
     def __init__(
@@ -151,6 +155,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         label_semantics: bool = True,
         description_encoder: str = "minilm",
         extension_key: Optional[str] = EXTENSION_KEY,
+        extension_weighting: ExtensionWeightingT = "relative",
         scorer: Optional[Callable] = span_score,
     ):
         """Create the pipe.
@@ -169,6 +174,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
         description_encoder (str): The sentence encoder of the descriptions, only needed at initialization.
         extension_key (Optional[str]): The key of extension spans, which are learned but never predicted. None ignores
             them.
+        extension_weighting (ExtensionWeightingT): The weights of extension labels in the loss: "relative" to the number
+            of target spans, or "constant", which lets each label count as ten spans at most (`nn.extension_weights`).
         scorer (Optional[Callable]): The scoring method.
         RAISES (LownerError): If a setting is out of range.
         """
@@ -186,6 +193,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
             "label_semantics": label_semantics,
             "description_encoder": description_encoder,
             "extension_key": extension_key,
+            "extension_weighting": extension_weighting,
         }
         self._set_cfg(
             settings,
@@ -244,6 +252,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         self.cfg["label_weights"] = extension_weights(
             [statistics.targets[label] for label in self.labels],
             [statistics.extensions[label] for label in self.cfg["extension_labels"]],
+            self.cfg["extension_weighting"],
         ).tolist()
         self.cfg["width"] = self.cfg["max_span_length"] or max(statistics.lengths, default=1) + 1
         self._warn_about_lost_spans(statistics)

@@ -9,7 +9,7 @@ from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus.cleaning import trim
-from ..corpus.extensions import LabelSource
+from ..corpus.extensions import labels_by_source
 from ..corpus.names import readable_name
 from ..corpus.partial import PartialAnnotation
 from ..errors import Warnings
@@ -21,7 +21,7 @@ class SpanStatistics:
 
     targets (Counter): Number of spans per target label.
     extensions (Counter): Number of spans per extension label.
-    labels_by_source (DefaultDict[str, Set[str]]): The extension labels in the data, by `LabelSource` as text.
+    labels_by_source (DefaultDict[str, Set[str]]): The extension labels in the data, by annotator and task.
     lengths (Counter): Number of target spans per length, in words of the predicted Docs.
     misaligned (int): Number of target spans that do not align with the words of the predicted Docs.
     """
@@ -54,9 +54,9 @@ class SpanStatistics:
             group = [span for span in map(trim, example.reference.spans.get(spans_key, [])) if len(span)]
             statistics.targets.update(span.label_ for span in group)
             if extension_key is not None and extension_key in example.reference.spans:
-                extensions = [span.label_ for span in example.reference.spans[extension_key]]
-                statistics.extensions.update(extensions)
-                statistics.labels_by_source[str(LabelSource.of(example.reference, extension_key))].update(extensions)
+                statistics.extensions.update(span.label_ for span in example.reference.spans[extension_key])
+                for source, labels in labels_by_source(example.reference, extension_key).items():
+                    statistics.labels_by_source[source].update(labels)
             aligned = aligned_spans(example, spans_key)
             statistics.lengths.update(map(len, aligned))
             statistics.misaligned += len(group) - len(aligned)

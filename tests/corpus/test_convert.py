@@ -10,7 +10,7 @@ from spacy_lowner.corpus import files
 from spacy_lowner.corpus.codecs import cache_codecs
 from spacy_lowner.corpus.convert import ConvertReport, load_corpus
 from spacy_lowner.corpus.docs import from_doc, read_docs, to_doc, write_docs
-from spacy_lowner.corpus.extensions import LabelSource, write_extensions
+from spacy_lowner.corpus.extensions import labels_by_source, write_extensions
 from spacy_lowner.corpus.sampling import sample_shots, sample_size, split_docs
 from spacy_lowner.corpus.sentence import LabeledSpan, Sentence
 from spacy_lowner.corpus.statistics import count_shared, describe_corpus
@@ -57,7 +57,7 @@ def test_round_trip_keeps_extensions_weight_and_origin(tmp_path, make_doc, suffi
     first, second, third = load_corpus(tmp_path / f"corpus{suffix}")
     assert first.user_data["._.", "passage", None, None] == {"initial": "Ada was a mathematician."}
     assert "sc_ext" in third.spans and not third.spans["sc_ext"]
-    assert (LabelSource.of(first), LabelSource.of(third)) == (None, LabelSource("nltk", ("pos",)))
+    assert (labels_by_source(first), labels_by_source(third)) == ({"": ["PP", "VERB"]}, {"nltk (pos)": []})
     assert [(span.start, span.end) for span in first.spans["sc_ext"]] == [(1, 2), (2, 4)]
     assert (first.user_data["lowner_weight"], first.user_data["lowner_origin"]) == (0.25, "llm-explained")
     assert "sc_ext" not in second.spans and not second.user_data

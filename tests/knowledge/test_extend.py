@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
-from spacy_lowner.corpus.extensions import LabelSource, entity_mentions, rename_extensions
+from spacy_lowner.corpus.extensions import entity_mentions, labels_by_source, rename_extensions
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend_corpus
 from spacy_lowner.knowledge.label_map import read_label_map
@@ -174,7 +174,7 @@ def test_extend_mapping_that_was_cut_is_used_up_to_there(make_doc):
     assert ext(docs[1]) == [("Bonn", "town")] and report.rejected == {"cut at the limit of tokens": 1}
 
 
-def test_extend_labels_of_one_task_are_rejected_without_the_other(make_doc):
+def test_extend_labels_of_one_task_are_kept_without_the_other(make_doc):
     docs = [make_doc("Ann sang"), make_doc("Bob ran"), make_doc("so")]
     response = {"Ann sang": [{"entity": "Ann", "type": "person"}], "Bob ran": [{"entity": "Bob", "type": "person"}]}
     tags = {
@@ -183,8 +183,13 @@ def test_extend_labels_of_one_task_are_rejected_without_the_other(make_doc):
         "so": "no list",
     }
     report = extend_corpus(docs, Scripted(response, pos=tags))
-    assert [ext(doc) for doc in docs] == [[], [("Bob", "person"), ("ran", "VERB")], []]
-    assert "sc_ext" not in docs[0].spans and report.rejected["labels of one task, without an answer for the other"] == 1
+    assert [ext(doc) for doc in docs] == [[("Ann", "person")], [("Bob", "person"), ("ran", "VERB")], []]
+    assert [list(labels_by_source(doc)) for doc in docs] == [
+        ["llm (entities)"],
+        ["llm (entities)", "llm (pos)"],
+        ["llm (entities)"],
+    ]
+    assert report.used == {"entities": 2, "pos": 1}
 
 
 @pytest.mark.parametrize("reply", ['{"groups": {"city": ["town"]}}', '[{"city": "town"}]', "[]"])
@@ -212,6 +217,14 @@ def test_extend_synonyms_merge_where_both_the_model_and_the_vectors_say_so():
     assert merge_synonyms(TOWNS, {"city": ["unknown label"]}, by_hand) == {} == merge_synonyms([], {}, by_hand)
     assert merge_synonyms(TOWNS, {"city": ["town"]}, by_hand, epsilon=0.1) == {}
     assert merge_synonyms([*TOWNS, ("Bonn", "town"), ("Bonn", "town")], {"city": ["town"]}, by_hand) == {"town": "city"}
+
+
+def test_extend_labels_with_one_mention_merge_within_the_usual_radius():
+    mentions = [*TOWNS, ("Bonn", "village")]
+    assert merge_synonyms(mentions, {"village": ["town"]}, by_hand) == {"town": "village"}
+    assert merge_synonyms([("Bonn", "town"), ("Rome", "village")], {"village": ["town"]}, by_hand) == {}
+    far = [*TOWNS, ("Ann", "village")]
+    assert merge_synonyms(far, {"village": ["town"]}, by_hand) == {}
 
 
 def test_extend_settled_labels_stay_and_others_become_them():
@@ -494,12 +507,16 @@ def test_extend_label_source_stays_with_the_labels(make_doc, tmp_path):
     rename_extensions(doc, {"name": "noun", "verb": None}, "names")
     write_docs([doc, known], tmp_path / "out.spacy")
     again, other = read_docs(tmp_path / "out.spacy")
-    assert LabelSource.of(again) == ("llm, names", ("entities", "pos")) and LabelSource.of(other) is None
+    assert labels_by_source(again) == {
+        "llm, names (entities)": ["city"],
+        "llm, names (pos)": ["adjective", "noun"],
+    }
+    assert not labels_by_source(other)
     assert ext(again) == [("Rome", "city"), ("Rome", "noun"), ("old", "adjective")] and entity_mentions(
         [again, other]
     ) == [("Rome", "city")]
     again.spans["sc_ext"] = list(again.spans["sc_ext"])
-    assert LabelSource.of(again) is None and len(entity_mentions([again])) == 3
+    assert list(labels_by_source(again)) == [""] and len(entity_mentions([again])) == 3
 
 
 def test_extend_prompts_hold_text_as_it_is():

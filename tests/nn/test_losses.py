@@ -99,3 +99,17 @@ def test_band_targets_marks_the_cells_and_nothing_else():
 )
 def test_extension_weights_equal_numbers_worked_out_by_hand(targets, extensions, expected):
     assert extension_weights(targets, extensions).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "targets, extensions, expected",
+    [
+        # 10 / 40 of each span, and never more than 3 labels of 5.
+        ([10, 30, 20], [40, 16], [1, 1, 1, 0.25, 0.6]),
+        # A rare label has the weight of the maximum, 1 / (1 + 3).
+        ([5], [1, 0, 100], [1, 0.25, 0.25, 0.1]),
+        ([3], [], [1]),
+    ],
+)
+def test_constant_extension_weights_equal_numbers_worked_out_by_hand(targets, extensions, expected):
+    assert extension_weights(targets, extensions, "constant").tolist() == pytest.approx(expected)

@@ -314,3 +314,16 @@ def test_knowfree_spancat_docs_teach_nothing_about_extension_labels_of_others(nl
         logits, _ = pipe.model.begin_update([example.predicted])
         _, gradient = pipe.get_loss([example], logits)
         assert [gradient.logits[..., 2 + i].any() for i in range(2)] == learned
+
+
+def test_knowfree_spancat_docs_teach_nothing_about_tasks_without_an_answer(nlp, make_doc, make_example):
+    both, entities = (make_doc(TEXTS[0][0], *TEXTS[0][1]) for _ in range(2))
+    write_extensions(both, "llm", {"entities": [LabeledSpan(0, 1, "hero")], "pos": [LabeledSpan(2, 3, "verb")]})
+    write_extensions(entities, "llm", {"entities": []})
+    trained(nlp, [make_example(both), make_example(entities)], steps=1)
+    pipe = nlp.get_pipe(NAME)
+    for doc, learned in ((both, [True, True]), (entities, [True, False])):
+        example = make_example(doc)
+        logits, _ = pipe.model.begin_update([example.predicted])
+        _, gradient = pipe.get_loss([example], logits)
+        assert [gradient.logits[..., 2 + i].any() for i in range(2)] == learned
