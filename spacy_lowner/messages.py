@@ -150,6 +150,10 @@ class Errors(metaclass=MessageCatalogue):
         "{path} defines no name that it mentions elsewhere. A paragraph must be a line, and definitions must start "
         'paragraphs, such as "Aspirin is a medicine".'
     )
+    LN206 = (
+        "A pipe cannot read evidence if it was trained without evidence or without label_semantics. Train it with both, or "
+        "set evidence to null in its model."
+    )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -9,12 +9,16 @@ from spacy.tokens import Doc
 from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d, Ints1d
 
+from ..annotations import register
+from ..errors import Errors, LownerError
 from ..nn.band import band_mask
+from ..nn.evidence import EvidenceRows
 from ..nn.knowfree import KnowFREEHead
 from ..nn.losses import band_bce, band_targets
 from ..types import HeadShape, InteractionT, SpanLogits, SpanModelT, SpanTargets
 from ..validation import POSITIVE, at_least, between, one_of, require, validate
-from .hf.shim import loaded_module, module_shim, set_module
+from .evidence import evidence_rows
+from .hf.shim import config_settings, loaded_module, module_shim, set_module
 from .shapes import N_SHAPES
 from .shapes import word_shapes as shapes_of
 
@@ -27,11 +31,13 @@ class _HeadInputs(NamedTuple):
     words (List[Floats2d]): Word states per Doc. Shape per Doc: (words, dim)
     shapes (Optional[List[Ints1d]]): Word shapes per Doc, if the head uses them.
     all_labels (bool): Whether to compute extension labels next to target labels.
+    evidence (Optional[EvidenceRows]): Statements about the Docs, if there are some and the head reads them.
     """
 
     words: List[Floats2d]
     shapes: Optional[List[Ints1d]]
     all_labels: bool
+    evidence: Optional[EvidenceRows]
 
 
 CONSTRAINTS = {
@@ -56,6 +62,7 @@ def build_knowfree(
     dropout: float = 0.4,
     word_shapes: bool = True,
     label_scale: float = 10.0,
+    evidence: Optional[str] = None,
     mixed_precision: bool = False,
 ) -> SpanModelT:
     """Build the span model of KnowFREE (eq. 7-12) on any `tok2vec`; registered as `spacy-lowner.KnowFREE.v1`.
@@ -74,6 +81,9 @@ def build_knowfree(
     word_shapes (bool): Whether to add embeddings of word shapes (capitals, digits) to the word states. Uncased encoders
         profit from them.
     label_scale (float): Initial value of the learned factor on the cosine of a span and a label description.
+    evidence (Optional[str]): Name of the extension attribute `doc._.<evidence>` with statements about the entities, such
+        as "lowner_reasoning". They add a term to the logits of the spans that they quote (`nn.evidence`). None reads
+        none. Null at load ignores the evidence.
     mixed_precision (bool): Whether to compute in half precision on a GPU.
     RETURNS (SpanModelT): A model of Docs to `SpanLogits`.
     RAISES (LownerError): If a setting is out of its range.
@@ -84,6 +94,8 @@ def build_knowfree(
     'knowfree'
     """
     validate("KnowFREE", CONSTRAINTS, locals())
+    if evidence is not None:
+        register(evidence)
     for setting, heads, dim, size in (
         ("biaffine_heads", biaffine_heads, "hidden_dim", hidden_dim),
         ("biaffine_heads", biaffine_heads, "biaffine_dim", biaffine_dim),
@@ -115,7 +127,8 @@ def build_knowfree(
         shims=[shim],
     )
     refs = {"tok2vec": tok2vec, "torch": head}
-    return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs)
+    attrs = config_settings(evidence=evidence)
+    return Model("knowfree", _forward, init=_init, layers=[tok2vec, head], refs=refs, attrs=attrs)
 
 
 def span_loss(prediction: SpanLogits, targets: SpanTargets) -> Tuple[float, SpanLogits]:
@@ -203,6 +216,8 @@ def _init_head(
         width=Y.width,
         label_vectors=vectors,
         label_scale=label_scale,
+        name_vectors=None if Y.name_vectors is None else torch.as_tensor(Y.name_vectors),
+        text_encoder=Y.text_encoder,
         **settings,
     )
     set_module(model.shims[0], module, get_torch_default_device())
@@ -224,12 +239,19 @@ def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLo
 
 
 def _head_inputs(model: SpanModelT, words: List[Floats2d], docs: List[Doc], *, all_labels: bool) -> _HeadInputs:
-    has_shapes = loaded_module(model.get_ref("torch")).settings["n_shapes"] > 0
-    return _HeadInputs(words, [shapes_of(doc) for doc in docs] if has_shapes else None, all_labels)
+    settings = loaded_module(model.get_ref("torch")).settings
+    shapes = [shapes_of(doc) for doc in docs] if settings["n_shapes"] > 0 else None
+    attribute, encoder = model.attrs["settings"].evidence, settings.get("text_encoder")
+    if attribute is None:
+        return _HeadInputs(words, shapes, all_labels, None)
+    if encoder is None:
+        raise LownerError(Errors.LN206)
+    evidence = evidence_rows(docs, attribute, encoder=encoder, width=settings["width"])
+    return _HeadInputs(words, shapes, all_labels, evidence)
 
 
 def _forward_head(model: Model, inputs: _HeadInputs, is_train: bool) -> Tuple[SpanLogits, Callable]:
-    words, shapes, all_labels = inputs
+    words, shapes, all_labels, evidence = inputs
     shim = model.shims[0]
     module = loaded_module(model)
     ops = model.ops
@@ -242,7 +264,10 @@ def _forward_head(model: Model, inputs: _HeadInputs, is_train: bool) -> Tuple[Sp
     padded_shapes = None
     if shapes is not None:
         padded_shapes = xp2torch(ops.pad([ops.asarray1i(row) for row in shapes]), device=shim.device).long()
-    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs={"extension": all_labels})
+    if evidence is not None:
+        evidence = EvidenceRows(*(tensor.to(shim.device) for tensor in evidence))
+    options = {"extension": all_labels, "evidence": evidence}
+    arguments = ArgsKwargs(args=(states, torch_lengths, padded_shapes), kwargs=options)
     logits, backprop_torch = shim(arguments, is_train)
 
     def backprop(d_logits: SpanLogits) -> List[Floats2d]:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from .band import band_mask
 from .biaffine import BandedBiaffine, WordTerms
+from .evidence import EvidenceRows, EvidenceTerm
 from .groups import GroupedModule
 from .interaction import MaskedSpanConvolution, build_interaction
 from .semantics import LabelMatching
@@ -57,6 +58,9 @@ class KnowFREEHead(GroupedModule):
         Shape: (n_target, embedding)
     label_scale (float): Initial value of the learned factor on the cosine.
     shares_row (bool): Whether labels share a row, if they have descriptions.
+    name_vectors (Optional[Tensor]): Embeddings of the target labels' names, for evidence (`nn.evidence`); None for a
+        head that reads none. It needs `label_vectors`. Shape: (n_target, embedding)
+    text_encoder (Optional[str]): Name of the sentence encoder of the vectors, for evidence.
 
     >>> head = KnowFREEHead(8, n_target=3, n_extension=2, width=4, hidden_dim=8, biaffine_dim=8, attention_heads=2)
     >>> head(torch.randn(2, 5, 8), torch.tensor([5, 3])).shape
@@ -83,6 +87,8 @@ class KnowFREEHead(GroupedModule):
         label_vectors: Optional[Tensor] = None,
         label_scale: float = 10.0,
         shares_row: bool = True,
+        name_vectors: Optional[Tensor] = None,
+        text_encoder: Optional[str] = None,
     ):
         super().__init__()
         self.settings: Dict[str, Any] = dict(
@@ -100,6 +106,7 @@ class KnowFREEHead(GroupedModule):
             n_shapes=n_shapes,
             embedding=None if label_vectors is None else label_vectors.shape[1],
             shares_row=shares_row,
+            text_encoder=text_encoder,
         )
         self.width = width
         self.n_target = n_target
@@ -122,14 +129,23 @@ class KnowFREEHead(GroupedModule):
                 self.shared_row = nn.Linear(biaffine_dim, 1)
                 nn.init.zeros_(self.shared_row.weight)
                 nn.init.zeros_(self.shared_row.bias)
+        self.evidence = None if name_vectors is None else EvidenceTerm(name_vectors)
         nn.init.constant_(self.output.bias, PRIOR_LOGIT)
 
     @classmethod
-    def from_settings(cls, *, embedding: Optional[int], shares_row: bool = False, **settings: Any) -> "KnowFREEHead":
+    def from_settings(
+        cls,
+        *,
+        embedding: Optional[int],
+        shares_row: bool = False,
+        text_encoder: Optional[str] = None,
+        **settings: Any,
+    ) -> "KnowFREEHead":
         """Build a module from its saved `settings`. The caller loads its weights.
 
         embedding (Optional[int]): Width of the label vectors, or None for no matching.
         shares_row (bool): Whether its labels share a row. Those of heads of earlier versions do not.
+        text_encoder (Optional[str]): Name of the sentence encoder, if the head reads evidence.
         settings (Any): The other arguments.
         RETURNS (KnowFREEHead): The module, with random weights.
 
@@ -138,9 +154,17 @@ class KnowFREEHead(GroupedModule):
         True
         """
         vectors = None if embedding is None else torch.zeros(settings["n_target"], embedding)
-        return cls(**settings, label_vectors=vectors, shares_row=shares_row)
+        names = None if text_encoder is None else vectors
+        return cls(
+            **settings, label_vectors=vectors, shares_row=shares_row, name_vectors=names, text_encoder=text_encoder
+        )
 
-    def with_labels(self, kept: Sequence[Optional[int]], label_vectors: Optional[Tensor] = None) -> "KnowFREEHead":
+    def with_labels(
+        self,
+        kept: Sequence[Optional[int]],
+        label_vectors: Optional[Tensor] = None,
+        name_vectors: Optional[Tensor] = None,
+    ) -> "KnowFREEHead":
         """Build a head with other target labels. Those that stay keep their scores.
 
         A new label gets the shared row. If this head has not learned one, it gets a mean of the rows of the other
@@ -148,6 +172,8 @@ class KnowFREEHead(GroupedModule):
 
         kept (Sequence[Optional[int]]): For each label of the new head its index in this one, or None for a new label.
         label_vectors (Optional[Tensor]): Embeddings of the new head's descriptions; None for a head without them.
+            Shape: (len(kept), embedding)
+        name_vectors (Optional[Tensor]): Embeddings of the names, if the head reads evidence.
             Shape: (len(kept), embedding)
         RETURNS (KnowFREEHead): The new head.
 
@@ -158,8 +184,9 @@ class KnowFREEHead(GroupedModule):
         new = self.from_settings(**{**self.settings, "n_target": len(kept)})
         new.train(self.training)
         weights = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("output.")}
-        if label_vectors is not None:
-            weights["matching.label_vectors"] = F.normalize(label_vectors.float(), dim=-1)
+        for name, vectors in (("matching.label_vectors", label_vectors), ("evidence.name_vectors", name_vectors)):
+            if vectors is not None:
+                weights[name] = F.normalize(vectors.float(), dim=-1)
         new.load_state_dict(weights, strict=False)
         new.to(self.output.weight.device)
         with torch.no_grad():
@@ -188,7 +215,7 @@ class KnowFREEHead(GroupedModule):
         """
         ours = self.state_dict()
         for name, tensor in source.state_dict().items():
-            if name.startswith("output.") or name.endswith("label_vectors") or name not in ours:
+            if name.startswith("output.") or name.endswith(("label_vectors", "name_vectors")) or name not in ours:
                 continue
             if name.endswith("length_term.weight"):
                 shared = min(len(tensor), len(ours[name]))
@@ -230,6 +257,7 @@ class KnowFREEHead(GroupedModule):
         shapes: Optional[Tensor] = None,
         extension: bool = True,
         descriptions: Optional[Tensor] = None,
+        evidence: Optional[EvidenceRows] = None,
     ) -> Tensor:
         """Score the spans of a batch.
 
@@ -239,6 +267,7 @@ class KnowFREEHead(GroupedModule):
         extension (bool): Whether to score extension labels. If not, their rows of the last layer are skipped.
         descriptions (Optional[Tensor]): Embeddings of descriptions, of length 1. With them, these types are scored in
             place of the labels, without residuals, and the shared row gets gradients. Shape: (labels, embedding)
+        evidence (Optional[EvidenceRows]): Statements about the texts, if the head reads them.
         RETURNS (Tensor): Logits in band form. Those of cells that are not spans have no meaning.
             Shape: (batch, seq, width, labels)
         """
@@ -269,7 +298,10 @@ class KnowFREEHead(GroupedModule):
         if self.matching is not None:
             matched = self.matching(texts, descriptions)
             scored = scored + F.pad(matched, (0, labels - matched.shape[-1]))
-        return _spread(scored, real)
+        logits = _spread(scored, real)
+        if evidence is not None and self.evidence is not None and self.matching is not None:
+            logits = self.evidence(logits, evidence, self.matching.label_vectors)
+        return logits
 
     def _score_grid(self, terms: WordTerms, mask: Tensor, rows: Tuple[Tensor, Tensor]) -> Tensor:
         """Score all spans at once. A convolution needs the spans of neighbouring first words, text by text.

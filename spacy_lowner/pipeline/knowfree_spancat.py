@@ -13,6 +13,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..annotations import EXTENSION_KEY, SPANS_KEY
+from ..corpus.names import readable_name
 from ..errors import Errors, LownerError, Warnings
 from ..models.batching import batch_by_padding
 from ..models.hf.encoder import embed_texts
@@ -44,6 +45,7 @@ window = 3
 dropout = 0.4
 word_shapes = true
 label_scale = 10.0
+evidence = null
 mixed_precision = false
 
 [model.tok2vec]
@@ -256,11 +258,16 @@ class KnowFREESpanCategorizer(LabelledPipe):
         ).tolist()
         self.cfg["width"] = self.cfg["max_span_length"] or max(statistics.lengths, default=1) + 1
         self._warn_about_lost_spans(statistics)
+        evident = getattr(self.model.attrs.get("settings"), "evidence", None) is not None
+        if evident and not self.cfg["label_semantics"]:
+            raise LownerError(Errors.LN206)
         shape = HeadShape(
             n_target=len(self.labels),
             n_extension=len(self.cfg["extension_labels"]),
             width=self.cfg["width"],
             label_vectors=self._embed_labels(descriptions),
+            name_vectors=self._embed_names(self.labels) if evident else None,
+            text_encoder=self.cfg["description_encoder"] if evident else None,
         )
         sample = list(islice((example.x for example in get_examples() if len(example.x)), 10))
         self.model.initialize(X=sample, Y=shape)
@@ -373,12 +380,15 @@ class KnowFREESpanCategorizer(LabelledPipe):
         kept (Sequence[Optional[int]]): For each label its index among the present ones, or None for a new one.
         labels (Sequence[str]): The labels.
         """
-        vectors = None
+        vectors = names = None
+        layer = self.model.get_ref("torch")
+        head = loaded_module(layer)
         if self.cfg["label_semantics"]:
             texts = [self.cfg["descriptions"][label] for label in labels]
             vectors = torch.from_numpy(embed_texts(texts, self.cfg["description_encoder"]))
-        layer = self.model.get_ref("torch")
-        set_module(layer.shims[0], loaded_module(layer).with_labels(kept, vectors), layer.shims[0].device)
+        if head.settings.get("text_encoder"):
+            names = torch.from_numpy(self._embed_names(labels))
+        set_module(layer.shims[0], head.with_labels(kept, vectors, names), layer.shims[0].device)
         extension_weights = self.cfg["label_weights"][len(self.labels) :]
         self.cfg["label_weights"] = [1.0] * len(labels) + extension_weights
 
@@ -396,6 +406,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         given = {**self.cfg["descriptions"], **(descriptions or {})}
         self.cfg["descriptions"] = describe(self.labels, given or None, self.name)
         return embed_texts(list(self.cfg["descriptions"].values()), self.cfg["description_encoder"])
+
+    def _embed_names(self, labels: Sequence[str]) -> numpy.ndarray:
+        return embed_texts([readable_name(label) for label in labels], self.cfg["description_encoder"])
 
     def _check_override(self, setting: str, value: Any, trained: Any) -> None:
         super()._check_override(setting, value, trained)

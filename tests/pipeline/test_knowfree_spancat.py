@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import ConfigValidationError
 
-from spacy_lowner.annotations import WEIGHT_KEY
+from spacy_lowner.annotations import WEIGHT_KEY, register
 from spacy_lowner.corpus.extensions import write_extensions
 from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
@@ -327,3 +327,49 @@ def test_knowfree_spancat_docs_teach_nothing_about_tasks_without_an_answer(nlp, 
         logits, _ = pipe.model.begin_update([example.predicted])
         _, gradient = pipe.get_loss([example], logits)
         assert [gradient.logits[..., 2 + i].any() for i in range(2)] == learned
+
+
+def with_evidence(make_doc, text, *spans):
+    doc = make_doc(text, *spans)
+    doc._.clues = " ".join(f"{doc[start:end].text} is a {label.lower()}." for start, end, label in spans)
+    return doc
+
+
+def test_knowfree_spancat_reads_evidence_and_can_ignore_it(nlp, make_doc, tmp_path):
+    register("clues")
+    golds = [with_evidence(make_doc, text, *spans) for text, spans in TEXTS]
+    examples = []
+    for gold in golds:
+        predicted = nlp.make_doc(gold.text)
+        predicted._.clues = gold._.clues
+        examples.append(Example(predicted, gold))
+    trained(nlp, examples, steps=40, label_semantics=True, model={"evidence": "clues"})
+    text = "Zed Yarrow saw Babbage near Xanth"
+    unseen = with_evidence(nlp.make_doc, text)
+    unseen._.clues = "Zed Yarrow is a per, not a loc. Xanth is a loc."
+    spans = found(nlp(unseen))
+    assert (0, 2, "PER") in spans and (5, 6, "LOC") in spans
+    nlp.to_disk(tmp_path)
+    again = spacy.load(tmp_path)
+    copy = again.make_doc(text)
+    copy._.clues = unseen._.clues
+    assert found(again(copy)) == spans
+    deaf = spacy.load(tmp_path, config={"components.knowfree_spancat.model.evidence": None})
+    copy = deaf.make_doc(text)
+    copy._.clues = unseen._.clues
+    plain = found(deaf(copy))
+    assert plain == found(again(again.make_doc(text))) and plain != spans
+    again.get_pipe(NAME).add_label("ANIMAL", description="an animal")
+    copy = again.make_doc("Zed saw a quokka")
+    copy._.clues = "quokka is an animal."
+    assert (3, 4, "ANIMAL") in found(again(copy))
+
+
+def test_knowfree_spancat_evidence_needs_label_semantics_and_training_with_it(nlp, examples, tmp_path):
+    with pytest.raises(LownerError, match="LN206"):
+        trained(nlp, examples, steps=1, model={"evidence": "clues"})
+    nlp.remove_pipe(NAME)
+    trained(nlp, examples, steps=1)
+    nlp.to_disk(tmp_path)
+    with pytest.raises(LownerError, match="LN206"):
+        spacy.load(tmp_path, config={"components.knowfree_spancat.model.evidence": "clues"})("some text")
