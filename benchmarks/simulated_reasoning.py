@@ -6,7 +6,7 @@ It writes train, dev and test with `doc._.lowner_reasoning`, for benchmarks/grid
 
     wrong0, wrong25, …    "Lisp is programming language." A fraction of the statements is wrong: another type, a word
                           that is no entity, or a missing statement, with equal probability
-    prose0, prose25, …    the same in prose of many forms, with descriptions, and with types that the entity does not have
+    prose0, prose25, …    the same in prose of many forms, with descriptions, and with types that it does not have
     test75                as prose0; in the test split as prose75
     bounds50              prose; half of the statements quote one word too many or too few
     half                  prose about half of the texts, nothing about the others

@@ -18,7 +18,8 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"\b(?:not|never|neither|nor|no|none|cannot|rather than|instead of|as opposed to|unlike|excluded?)\b|n['’]t\b|不|没有|非",
+    r"\b(?:not|never|neither|nor|no|none|cannot|rather than|instead of|as opposed to|unlike|excluded?)\b|n['’]t\b"
+    r"|不|没有|非",
     re.IGNORECASE,
 )
 # Not an apostrophe inside a word.
@@ -106,7 +107,7 @@ def read_statements(doc: Doc, evidence: str, max_words: int) -> List[Statement]:
 
 
 def _quotations(doc: Doc, evidence: str, max_words: int) -> List[_Quotation]:
-    """RETURNS (List[_Quotation]): What the evidence quotes of the text, without overlaps, in the order of the evidence."""
+    """RETURNS (List[_Quotation]): What the evidence quotes of the text, without overlaps, in its order."""
     theirs = [_Piece(match[0].casefold(), *match.span()) for match in _PIECE.finditer(evidence)]
     ours = [
         _Piece(match[0].casefold(), i, i + 1) for i, token in enumerate(doc) for match in _PIECE.finditer(token.text)
@@ -167,7 +168,7 @@ def _is_filler(token: Token) -> bool:
 def _parts(
     text: str, whole: Tuple[int, int], end_of_part: "re.Pattern[str]", quotations: Sequence[_Quotation]
 ) -> Iterator[Tuple[int, int]]:
-    """YIELDS (Tuple[int, int]): The parts of a text. Marks inside a quotation, such as that in "St. Louis", end none."""
+    """YIELDS (Tuple[int, int]): The parts of a text. A mark inside a quotation ("St. Louis") ends none."""
     start, stop = whole
     for match in end_of_part.finditer(text, start, stop):
         if any(one.start < match.start() and match.end() < one.end for one in quotations):

@@ -81,9 +81,9 @@ def build_knowfree(
     word_shapes (bool): Whether to add embeddings of word shapes (capitals, digits) to the word states. Uncased encoders
         profit from them.
     label_scale (float): Initial value of the learned factor on the cosine of a span and a label description.
-    evidence (Optional[str]): Name of the extension attribute `doc._.<evidence>` with statements about the entities, such
-        as "lowner_reasoning". They add a term to the logits of the spans that they quote (`nn.evidence`). None reads
-        none. Null at load ignores the evidence.
+    evidence (Optional[str]): Name of the extension attribute `doc._.<evidence>` with statements about the entities,
+        such as "lowner_reasoning". They add a term to the logits of the spans that they quote (`nn.evidence`). None
+        reads none. Null at load ignores the evidence.
     mixed_precision (bool): Whether to compute in half precision on a GPU.
     RETURNS (SpanModelT): A model of Docs to `SpanLogits`.
     RAISES (LownerError): If a setting is out of its range.

@@ -44,7 +44,8 @@ class EvidenceTerm(nn.Module):
     dropout (float): Fraction of texts whose evidence is hidden in training, so that the text is read, too.
 
     >>> term = EvidenceTerm(torch.eye(2), dropout=0.0)
-    >>> rows = EvidenceRows(torch.tensor([[0, 1, 0]]), torch.tensor([0]), torch.eye(2)[:1].expand(1, 2, 2), torch.tensor([True]))
+    >>> vectors = torch.eye(2)[:1].expand(1, 2, 2)
+    >>> rows = EvidenceRows(torch.tensor([[0, 1, 0]]), torch.tensor([0]), vectors, torch.tensor([True]))
     >>> term(torch.zeros(1, 2, 1, 2), rows, torch.eye(2))[0, 1, 0].tolist()
     [2.5, -2.5]
     """

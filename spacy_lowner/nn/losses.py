@@ -19,7 +19,7 @@ def extension_weights(
 ) -> Tensor:
     """Compute the weight alpha of each label. It is 1 for a target label, and for an extension label with C_i spans:
 
-        relative:  min(1, 0.5 * mean(C_target) / C_i)              (eq. 15 with a maximum, which the paper does not have)
+        relative:  min(1, 0.5 * mean(C_target) / C_i)              (eq. 15; its maximum is not in the paper)
         constant:  min(N_target / (N_target + N_ext), 10 / C_i)    (as the published results were computed)
 
     N are numbers of labels. With "constant", all spans of an extension label together count as ten spans of a target

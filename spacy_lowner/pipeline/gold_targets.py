@@ -61,7 +61,7 @@ class GoldTargets:
         targets of it (`corpus.soft`).
 
         An annotator (a model, a tagger) uses only some of the extension labels for a task. In a Doc that it annotated,
-        the others have the weight 0: a span without such a label is not a counter-example, because nobody looked for it.
+        the others have the weight 0: a span without such a label is no counter-example, because nobody looked for it.
 
         examples (Sequence[Example]): The batch.
         RETURNS (numpy.ndarray): Shape: (docs, labels)
