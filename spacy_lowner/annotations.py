@@ -41,7 +41,8 @@ USER_KEYS = (WEIGHT_KEY, ORIGIN_KEY, PROVENANCE_KEY, SOFT_KEY)
 # `doc._.lowner_reasoning`: a dict of "initial" and "bidirectional" reasoning, the "model" that wrote it and the
 # "prompt_hash". `llm_reasoner` and `spacy lowner reason` write it. DocBin keeps it; JSONL keeps it under "context".
 REASONING_KEY = "lowner_reasoning"
-REASONING_FIELDS = ("initial", "bidirectional")
+# The order in which they are read. Where there is not enough room, the end is cut.
+REASONING_FIELDS = ("bidirectional", "initial")
 # `doc.user_data["lowner_unsplit"]`: whether the Doc is read in one window, because its end may be cut.
 # `models.with_context` writes it on Docs that live for one batch. Neither DocBin nor JSONL ever holds it.
 UNSPLIT_KEY = "lowner_unsplit"

@@ -151,7 +151,7 @@ class Errors(metaclass=MessageCatalogue):
         'paragraphs, such as "Aspirin is a medicine".'
     )
     LN206 = (
-        "A pipe cannot read evidence if it was trained without evidence or without label_semantics. Train it with both, "
+        "A pipe cannot read evidence if it was trained without evidence or without label_semantics. Train it with both "
         "or set evidence to null in its model."
     )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."

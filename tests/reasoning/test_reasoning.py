@@ -163,7 +163,7 @@ def test_reasoning_is_recorded_on_docs(docs, nlp):
         "model": "wise",
         "prompt_hash": None,
     }
-    assert context_of(docs[0], "lowner_reasoning") == "It is Ann sang" and context_of(docs[3], "lowner_reasoning") == ""
+    assert context_of(docs[0], "lowner_reasoning") == "Ann sang It is" and context_of(docs[3], "lowner_reasoning") == ""
     assert found["prompt_hash"] != docs[1]._.lowner_reasoning["prompt_hash"]
 
 
