@@ -3,9 +3,9 @@
 from contextlib import nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Iterable, List, Set
+from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from ..annotations import SPANS_KEY
 from ..corpus.docs import entity_spans
@@ -13,16 +13,19 @@ from ..corpus.files import read_json_file
 from ..corpus.names import readable_name
 from .chain import Example, ReasoningChain, check_examples
 
-# Packaged examples, written by hand for the types of the CrossNER domain of that name.
-PACKAGED = ("ai",)
+# Packaged examples, written by hand for the types of the CrossNER domains of these names.
+PACKAGED = ("ai", "literature", "music", "politics", "science")
 # The largest number of examples that are made.
 MAX_EXAMPLES = 10
+# Words before and after an entity that a made example quotes as its reason.
+CONTEXT = 4
 
 
 def load_examples(name: str) -> List[Example]:
     """Load examples.
 
-    name (str): "ai" for the packaged ones, or a JSON file: a list of {"text", "initial", "forward", "backward"}.
+    name (str): A domain of CrossNER ("ai", "literature", "music", "politics", "science") for the packaged ones, or a JSON
+        file: a list of {"text", "initial", "forward", "backward"}.
     RETURNS (List[Example]): The examples.
     RAISES (LownerError): If there is no such file, or an example is incomplete.
 
@@ -51,7 +54,7 @@ def examples_from(
     >>> doc.spans["sc"] = [Span(doc, 0, 1, "song")]
     >>> chain = ReasoningChain({"song": "a piece of music"}, {}, {"song": None}, {"song": None})
     >>> examples_from([doc], chain)[0].forward
-    'Hurt is of the type song: a piece of music.'
+    'Hurt is of the type song, because it is a piece of music in "Hurt".'
     """
     known = [(doc, [span for span in entity_spans(doc, spans_key) if span.label_ in chain.types]) for doc in docs]
     remaining = [(doc, spans) for doc, spans in known if spans]
@@ -66,18 +69,26 @@ def examples_from(
     return examples
 
 
-def _types(spans: list) -> Set[str]:
+def _types(spans: Sequence[Span]) -> Set[str]:
     return {span.label_ for span in spans}
 
 
-def _example(doc: Doc, spans: list, chain: ReasoningChain) -> Example:
+def _example(doc: Doc, spans: Sequence[Span], chain: ReasoningChain) -> Example:
     coarse, forward, backward = [], [], []
-    for span in dict.fromkeys((span.text, span.label_) for span in spans):
-        text, label = span
+    # Of mentions with the same text and type, the first is quoted.
+    first: Dict[Tuple[str, str], Span] = {}
+    for span in spans:
+        first.setdefault((span.text, span.label_), span)
+    for (text, label), span in first.items():
         prefix, other = chain.prefixes.get(label), chain.most_confused.get(label)
+        context = doc[max(0, span.start - CONTEXT) : span.end + CONTEXT].text
         if prefix:
             coarse.append(f"{text} is {prefix}: {chain.sources[prefix]}.")
-        forward.append(f"{text} is of the type {readable_name(label)}: {chain.types[label]}.")
+        forward.append(
+            f'{text} is of the type {readable_name(label)}, because it is {chain.types[label]} in "{context}".'
+        )
         if other:
-            backward.append(f"{text} is not of the type {readable_name(other)}: {chain.types[other]}.")
+            backward.append(
+                f"{text} is not of the type {readable_name(other)}, because it is not {chain.types[other]}."
+            )
     return Example(doc.text, " ".join(coarse), " ".join(forward), " ".join(backward))

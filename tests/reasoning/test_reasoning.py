@@ -17,7 +17,7 @@ from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.messages import Reply
 from spacy_lowner.pipeline.llm_reasoner import LLMReasoner
 from spacy_lowner.reasoning.chain import ReasoningChain
-from spacy_lowner.reasoning.examples import examples_from, load_examples
+from spacy_lowner.reasoning.examples import PACKAGED, examples_from, load_examples
 from spacy_lowner.reasoning.reason import reason_about
 
 CONFUSION = {
@@ -104,22 +104,35 @@ def test_reasoning_of_hostile_replies(content, expected):
     assert ReasoningChain.from_confusion(CONFUSION).read(Reply(content)) == expected
 
 
-def test_reasoning_shipped_examples_cover_the_types_of_ai():
-    examples = load_examples("ai")
+COARSE = "organisation person location misc country event award "
+TYPES_IN_WORDS = {
+    "ai": "researcher university algorithm programming language field metric product conference location task organisation "
+    "person misc country",
+    "literature": COARSE + "writer book poem magazine literary genre",
+    "music": COARSE + "song band album musical artist musical instrument music genre",
+    "politics": "organisation person location misc country event politician political party election",
+    "science": "organisation person location misc country event award scientist university discipline enzyme protein "
+    "chemical compound chemical element academic journal astronomical object theory",
+}
+
+
+@pytest.mark.parametrize("domain", PACKAGED)
+def test_reasoning_shipped_examples_cover_the_types_of_their_domain(domain):
+    examples = load_examples(domain)
     assert len(examples) == 10 and all(all(example) for example in examples)
     content = " ".join(example.forward for example in examples)
-    types = (
-        "researcher university algorithm programming language field metric product conference location task "
-        "organisation person misc country"
-    )
-    assert all(word in content for word in types.split())
+    assert all(word in content for word in TYPES_IN_WORDS[domain].split())
 
 
 def test_reasoning_examples_are_made_of_sentences_that_bring_most_types(docs):
     chain = ReasoningChain.from_confusion(CONFUSION)
     made = examples_from(docs, chain, max_examples=2)
     assert [example.text for example in made] == ["Bob sang Hurt", "Thriller"]
-    assert made[0].initial == "Bob is PER: per." and "Hurt is not of the type album: a record." in made[0].backward
+    assert (
+        made[0].initial == "Bob is PER: per."
+        and "Hurt is not of the type album, because it is not a record." in made[0].backward
+    )
+    assert "because it is a piece" in made[0].forward and 'in "Bob sang Hurt"' in made[0].forward
     assert len(examples_from(docs, chain)) == 3
 
 
