@@ -12,7 +12,7 @@ from ..corpus.files import read_json_file, read_texts
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
-from ..reasoning.examples import examples_from, load_examples
+from ..reasoning.examples import PACKAGED, examples_from, load_examples
 from ..reasoning.reason import reason_about
 from . import _language_model as llm
 from ._app import lowner
@@ -31,7 +31,7 @@ def reason_cli(
     confusion: Path = typer.Option(..., help="The output of spacy lowner confusion --output"),
     descriptions: Optional[Path] = typer.Option(None, help="JSON file of descriptions by type"),
     examples: Optional[str] = typer.Option(
-        None, help="Examples in the prompt: ai for the examples in the package, or a JSON file"
+        None, help=f"Examples in the prompt: {', '.join(PACKAGED)} for those in the package, or a JSON file"
     ),
     train: Optional[Path] = typer.Option(
         None, help="Gold sentences from which examples are made, if --examples is not set"

@@ -24,8 +24,8 @@ CONTEXT = 4
 def load_examples(name: str) -> List[Example]:
     """Load examples.
 
-    name (str): A domain of CrossNER ("ai", "literature", "music", "politics", "science") for the packaged ones, or a JSON
-        file: a list of {"text", "initial", "forward", "backward"}.
+    name (str): A domain of CrossNER ("ai", "literature", "music", "politics" or "science") for the packaged ones, or a
+        JSON file: a list of {"text", "initial", "forward", "backward"}.
     RETURNS (List[Example]): The examples.
     RAISES (LownerError): If there is no such file, or an example is incomplete.
 

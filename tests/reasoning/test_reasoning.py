@@ -106,8 +106,8 @@ def test_reasoning_of_hostile_replies(content, expected):
 
 COARSE = "organisation person location misc country event award "
 TYPES_IN_WORDS = {
-    "ai": "researcher university algorithm programming language field metric product conference location task organisation "
-    "person misc country",
+    "ai": "researcher university algorithm programming language field metric product conference location task "
+    "organisation person misc country",
     "literature": COARSE + "writer book poem magazine literary genre",
     "music": COARSE + "song band album musical artist musical instrument music genre",
     "politics": "organisation person location misc country event politician political party election",
