@@ -10,6 +10,7 @@ from wasabi import msg
 from ..annotations import EXTENSION_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, write_docs
+from ..corpus.extensions import drop_short_extensions
 from ..corpus.files import report_path
 from ..corpus.writers import check_suffix
 from ..knowledge.extend import LANGUAGE_MODEL, extend_corpus, extension_requests, word_request
@@ -40,6 +41,7 @@ def extend_cli(
     merge: bool = llm.MERGE,
     embedding: str = llm.EMBEDDING,
     label_map: Optional[Path] = llm.LABEL_MAP,
+    min_words: int = typer.Option(1, min=1, help="Drop extension spans with fewer words"),
     limit: int = llm.LIMIT,
     dry_run: bool = llm.DRY_RUN,
     spans_key: str = llm.SPANS_KEY_OPTION,
@@ -71,6 +73,9 @@ def extend_cli(
     else:
         report = write_tags(selected, load_tagger(origin), chosen)
     llm.name_labels(selected, names, label_map)
+    if min_words > 1:
+        dropped = sum(drop_short_extensions(doc, min_words) for doc in selected)
+        msg.info(f"{dropped} extension spans with fewer than {min_words} words were dropped")
     llm.write_report(report, report_path(output_path))
     write_docs(docs, output_path)
     msg.good(f"{output_path}: {llm.report_extensions(selected, EXTENSION_KEY)}")

@@ -129,6 +129,34 @@ def rename_extensions(doc: Doc, names: Mapping[str, Optional[str]], by: str) -> 
     return changed
 
 
+def drop_short_extensions(doc: Doc, min_words: int) -> int:
+    """Drop the extension spans of a Doc that have too few words.
+
+    doc (Doc): The Doc.
+    min_words (int): The smallest number of words.
+    RETURNS (int): The number of dropped spans.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("New York")
+    >>> write_extensions(doc, "llm", {"entities": [LabeledSpan(0, 2, "city"), LabeledSpan(0, 1, "age")]})
+    >>> drop_short_extensions(doc, 2), source_record(doc)
+    (1, {'from': 'llm', 'labels': {'entities': ['city']}})
+    """
+    if EXTENSION_KEY not in doc.spans:
+        return 0
+    group = doc.spans[EXTENSION_KEY]
+    kept = [LabeledSpan(span.start, span.end, span.label_) for span in group if len(span) >= min_words]
+    attrs = dict(group.attrs)
+    if SOURCE_LABELS in attrs:
+        left = {span.label for span in kept}
+        attrs[SOURCE_LABELS] = {
+            task: [label for label in labels if label in left] for task, labels in attrs[SOURCE_LABELS].items()
+        }
+    dropped = len(group) - len(kept)
+    _write(doc, attrs, kept)
+    return dropped
+
+
 def entity_mentions(docs: Iterable[Doc]) -> List[Tuple[str, str]]:
     """List the extension spans that are entities.
 

@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.docs import read_docs, write_docs
-from spacy_lowner.corpus.extensions import entity_mentions, labels_by_source, rename_extensions
+from spacy_lowner.corpus.extensions import (
+    drop_short_extensions,
+    entity_mentions,
+    labels_by_source,
+    rename_extensions,
+    write_extensions,
+)
+from spacy_lowner.corpus.sentence import LabeledSpan
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.extend import extend_corpus
 from spacy_lowner.knowledge.label_map import read_label_map
@@ -634,3 +641,12 @@ def test_extend_cases_are_clean_and_short(make_doc, tmp_path):
     assert sum(report.rejected.values()) == len(report.cases) == 4
     written = json.dumps(report.as_dict(), allow_nan=False)
     assert len(written) < 10_000 and not any(escape in written for escape in ("u001b", "u0007", "u202e"))
+
+
+def test_extend_short_spans_are_dropped_with_their_labels(make_doc):
+    doc, none = make_doc("New York is old"), make_doc("so")
+    write_extensions(doc, "nltk", {"entities": [LabeledSpan(0, 2, "NP")], "pos": [LabeledSpan(3, 4, "JJ")]})
+    assert drop_short_extensions(doc, 2) == 1 and drop_short_extensions(none, 2) == 0
+    assert ext(doc) == [("New York", "NP")] and "sc_ext" not in none.spans
+    assert labels_by_source(doc) == {"nltk (entities)": ["NP"], "nltk (pos)": []}
+    assert drop_short_extensions(doc, 2) == 0
