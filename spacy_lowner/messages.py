@@ -154,6 +154,7 @@ class Errors(metaclass=MessageCatalogue):
         "A pipe cannot read evidence if it was trained without evidence or without label_semantics. Train it with both "
         "or set evidence to null in its model."
     )
+    LN207 = "The names of the types must differ, and there must be at least one type. The labels are: {labels}."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -7,6 +7,7 @@ They only parse arguments and print messages. Other packages do the work.
 from . import (
     adapt,
     add_type,
+    annotate,
     augment,
     card,
     confusion,
@@ -32,6 +33,7 @@ from ._app import lowner
 __all__ = [
     "adapt",
     "add_type",
+    "annotate",
     "augment",
     "card",
     "confusion",

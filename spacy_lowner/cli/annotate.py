@@ -1,0 +1,83 @@
+"""`spacy lowner annotate`: let a language model annotate the target types."""
+
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+import typer
+from spacy.tokens import Doc
+from wasabi import msg
+
+from ..corpus.convert import load_corpus
+from ..corpus.docs import drop_blank_docs, entity_spans
+from ..corpus.files import read_texts, report_path
+from ..corpus.writers import check_suffix, write_corpus
+from ..knowledge.annotate import EXAMPLES, AnnotationTask, annotate_corpus, annotation_requests
+from ..knowledge.explain import BETA
+from ..loading import load_pipeline
+from ..report.evaluation import score_docs
+from . import _language_model as llm
+from ._app import lowner
+from ._util import exclusive, friendly
+
+
+@lowner.command("annotate")
+@friendly
+@exclusive("output_path")
+def annotate_cli(
+    input_path: Path = typer.Argument(..., help="Texts in any known format. Their own entities are only for scores"),
+    output_path: Path = typer.Argument(..., help="Output: the texts with entities (.spacy or .jsonl)"),
+    types_path: Path = typer.Option(..., "--types", help='JSON of the types: {"drug": "a medicine or drug"}'),
+    examples: Optional[Path] = typer.Option(None, help="Labelled texts. The nearest ones are examples in each prompt"),
+    n_examples: int = typer.Option(EXAMPLES, min=0, help="Number of examples in a prompt"),
+    draft: Optional[str] = typer.Option(None, help="Pipeline whose predictions the model is asked to correct"),
+    weight: float = typer.Option(BETA, min=0.0, help="Weight of the texts in the loss (beta)"),
+    model: Optional[str] = llm.MODEL,
+    base_url: Optional[str] = llm.BASE_URL,
+    cache: Path = llm.CACHE,
+    max_concurrency: int = llm.MAX_CONCURRENCY,
+    max_tokens: int = llm.MAX_TOKENS,
+    settings: Optional[Path] = llm.SETTINGS,
+    language: str = llm.LANGUAGE,
+    limit: int = typer.Option(0, min=0, help="Number of texts, from the first; 0 is all. The others are not written"),
+    dry_run: bool = llm.DRY_RUN,
+    spans_key: str = llm.SPANS_KEY_OPTION,
+):
+    """Annotate entities of your types with a language model: silver data, pre-annotations, or a score of the model."""
+    check_suffix(output_path, ".spacy", ".jsonl")
+    task = AnnotationTask(
+        types=read_texts(types_path),
+        gold=[] if examples is None else load_corpus(examples, spans_key=spans_key),
+        n_examples=n_examples,
+        drafter=None if draft is None else load_pipeline(draft),
+        language=language,
+        spans_key=spans_key,
+    )
+    docs = load_corpus(input_path, spans_key=spans_key)[: limit or None]
+    if dry_run:
+        requests = annotation_requests(drop_blank_docs(docs), task)
+        tokens = llm.token_limit(max_tokens, settings)
+        llm.print_estimate(requests, calls=len(requests), size=llm.bytes_of(requests), max_tokens=tokens)
+        return
+    gold = [doc.copy() for doc in docs]
+    server = llm.open_client(
+        model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
+    )
+    with server as client:
+        report = annotate_corpus(docs, client, task, weight=weight, progress=True)
+    llm.write_report(report, report_path(output_path))
+    write_corpus(docs, output_path, spans_key=spans_key)
+    unanswered = report.used["texts without an answer"]
+    msg.good(f"{output_path}: {len(docs)} texts, {report.used['entities']} entities, weight {weight}")
+    if unanswered:
+        msg.warn(f"{unanswered} texts have no whole answer and count as not annotated. Run again to ask for them")
+    _print_scores(docs, gold, task, spans_key)
+
+
+def _print_scores(docs: Sequence[Doc], gold: Sequence[Doc], task: AnnotationTask, spans_key: str) -> None:
+    """Print scores, if the texts have entities of the types already."""
+    known: List[bool] = [any(span.label_ in task.types for span in entity_spans(doc, spans_key)) for doc in gold]
+    if not any(known):
+        return
+    scores = score_docs(docs, gold, spans_key=spans_key)
+    row = [f"{100 * value:.1f}" for value in (scores.p, scores.r, scores.f, scores.detect_f)]
+    msg.table([row], header=("precision", "recall", "F1", "boundaries"), aligns=("r",) * 4, divider=True)

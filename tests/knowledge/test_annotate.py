@@ -1,0 +1,106 @@
+"""Annotation of target types by a scripted model, and through the command with a server."""
+
+import json
+
+import numpy
+import pytest
+import spacy
+from llm.server import serve
+from spacy.tokens import Span
+from typer.testing import CliRunner
+
+from spacy_lowner.cli import lowner
+from spacy_lowner.corpus.convert import load_corpus
+from spacy_lowner.corpus.docs import write_docs
+from spacy_lowner.corpus.partial import PartialAnnotation
+from spacy_lowner.errors import LownerError
+from spacy_lowner.knowledge.annotate import AnnotationTask, annotate_corpus, annotation_requests
+from spacy_lowner.llm.messages import Reply
+
+TYPES = {"music_genre": "a style of music", "PER": "a person"}
+
+
+class Scripted:
+    def __init__(self, *answers):
+        self.answers = answers
+
+    def ask(self, requests, *, description=None):
+        return [one if isinstance(one, Reply) else Reply(json.dumps(one)) for one in self.answers[: len(requests)]]
+
+
+def by_letters(texts):
+    """RETURNS (numpy.ndarray): Texts with the same first letter are similar."""
+    return numpy.asarray([[text.startswith("A"), text.startswith("B"), 0.1] for text in texts], dtype="float32")
+
+
+def spans(doc):
+    return [(span.text, span.label_) for span in doc.spans["sc"]]
+
+
+def test_annotate_keeps_types_that_were_asked_for_and_counts_the_rest(make_doc):
+    docs = [make_doc("Ann likes jazz", (0, 3, "old")), make_doc("Bob ran"), make_doc("so"), make_doc(" ")]
+    answers = [
+        [
+            {"entity": "jazz", "type": "Music Genre"},
+            {"entity": "Ann", "type": "PER"},
+            {"entity": "likes", "type": "pet"},
+        ],
+        Reply('[{"entity": "Bob", "type": "per"', truncated=True),
+        [],
+    ]
+    report = annotate_corpus(docs, Scripted(*answers), AnnotationTask(TYPES), weight=0.5)
+    assert spans(docs[0]) == [("jazz", "music_genre"), ("Ann", "PER")] and report.used["entities"] == 2
+    assert report.rejected["type that was not asked for"] == 1 and report.used["texts without an answer"] == 1
+    assert [PartialAnnotation.of(doc).labels for doc in docs] == [None, [], None, None]
+    assert [spans(doc) for doc in docs[1:]] == [[], [], []]
+    assert all(doc.user_data["lowner_weight"] == 0.5 for doc in docs)
+
+
+def test_annotate_prompt_has_types_nearest_examples_and_the_draft(make_doc):
+    gold = [make_doc("Ada sang", (0, 1, "PER")), make_doc("Bob ran", (0, 1, "PER")), make_doc("Ann likes jazz")]
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Ann"}, {"label": "X", "pattern": "likes"}])
+    task = AnnotationTask(TYPES, gold=gold, n_examples=1, drafter=nlp)
+    (request,) = annotation_requests([make_doc("Ann likes jazz")], task, by_letters)
+    prompt = request.messages[-1][1]
+    assert "- music genre: a style of music\n- per: a person\n" in prompt
+    # The text itself is no example.
+    assert 'Sentence: Ada sang\nEntities: [{"entity": "Ada", "type": "per"}]' in prompt and "Bob" not in prompt
+    assert prompt.endswith(
+        "Sentence: Ann likes jazz\n"
+        'Draft of the entities, which may be wrong or incomplete: [{"entity": "Ann", "type": "per"}]\nEntities:'
+    )
+    kinds = request.schema["properties"]["items"]["items"]["properties"]["type"]["enum"]
+    assert kinds == ["music genre", "per"]
+    (without,) = annotation_requests([make_doc("Ann likes jazz")], AnnotationTask(TYPES, n_examples=0, gold=gold))
+    assert "Draft" not in without.messages[-1][1] and "Ada" not in without.messages[-1][1]
+
+
+@pytest.mark.parametrize("types", [{}, {"PER": "a person", "per": "a human"}])
+def test_annotate_types_need_different_names(types, make_doc):
+    with pytest.raises(LownerError, match="LN207"):
+        annotation_requests([make_doc("Ann")], AnnotationTask(types))
+
+
+def test_annotate_command_writes_silver_and_scores_gold(tmp_path, make_doc):
+    doc, other = make_doc("Ann likes jazz", (0, 1, "PER")), make_doc("Bob likes polka")
+    other.spans["sc"] = [Span(other, 0, 1, label="PER")]
+    write_docs([doc, other], tmp_path / "in.spacy")
+    (tmp_path / "types.json").write_text(json.dumps(TYPES))
+
+    def answer(prompt, attempt):
+        return '{"items": [{"entity": "Ann", "type": "per"}]}' if "Ann" in prompt else (500, {}, "no")
+
+    options = ["--types", str(tmp_path / "types.json"), "--model", "m", "--cache", str(tmp_path / "cache.sqlite")]
+    (tmp_path / "settings.json").write_text(json.dumps({"deadline": 1.0}))
+    with serve(answer) as (url, _):
+        arguments = ["annotate", str(tmp_path / "in.spacy"), str(tmp_path / "out.jsonl"), *options]
+        done = CliRunner().invoke(
+            lowner, [*arguments, "--base-url", url, "--settings", str(tmp_path / "settings.json")]
+        )
+    assert done.exit_code == 0, done.output
+    assert "1 entities" in done.output and "1 texts have no whole answer" in done.output and "F1" in done.output
+    first, second = load_corpus(tmp_path / "out.jsonl")
+    assert spans(first) == [("Ann", "PER")] and PartialAnnotation.of(second).labels == []
+    dry = CliRunner().invoke(lowner, [*arguments, "--dry-run"])
+    assert dry.exit_code == 0 and "a style of music" in dry.output
