@@ -3,15 +3,17 @@
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Set
 
 import spacy
 import torch
@@ -27,6 +29,9 @@ from .evaluation import evaluate_pipeline, tune_threshold
 from .grid import Run, append_line
 
 PACKAGES = ("spacy-lowner", "spacy", "spacy-transformers", "thinc", "torch", "transformers", "numpy")
+
+# Trainings that must end with this process.
+_RUNNING: "Set[subprocess.Popen]" = set()
 
 
 def run_grid(
@@ -49,8 +54,21 @@ def run_grid(
     RAISES (LownerError): If a training fails, with the end of its log; lines of finished runs stay in the file. Also if
         another process writes to the file.
     """
-    with output_lock(output):
+    with output_lock(output), _ended_by_sigterm():
         _run_groups(runs, output, jobs, gpu_id, on_done)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block by an exception, so that trainings are ended, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_groups(
@@ -75,6 +93,8 @@ def _run_groups(
                 future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_RUNNING):
+                process.terminate()
             raise
 
 
@@ -161,11 +181,15 @@ def _as_option(value: Any) -> str:
 
 def _spacy(arguments: List[str], environment: Dict[str, str], log: Path) -> None:
     """Run a command of spaCy. RAISES (LownerError): If it fails, with the end of its log."""
+    command = [sys.executable, "-m", "spacy", *arguments]
     with log.open("w", encoding="utf8") as file:
-        code = subprocess.run(
-            [sys.executable, "-m", "spacy", *arguments], env=environment, stdout=file, stderr=subprocess.STDOUT
-        ).returncode
+        with subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT) as process:
+            _RUNNING.add(process)
+            try:
+                code = process.wait()
+            finally:
+                _RUNNING.discard(process)
     if code:
         tail = "\n".join(log.read_text(encoding="utf8", errors="replace").splitlines()[-15:])
-        command = "python -m spacy " + " ".join(arguments)
-        raise LownerError(Errors.LN061.format(command=command, code=code, tail=tail))
+        shown = "python -m spacy " + " ".join(arguments)
+        raise LownerError(Errors.LN061.format(command=shown, code=code, tail=tail))

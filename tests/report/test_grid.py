@@ -1,6 +1,12 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 import zlib
+from pathlib import Path
 
 import pytest
 from spacy.tokens import DocBin, Span
@@ -430,3 +436,44 @@ def test_grid_lines_drop_what_a_killed_run_wrote_of_a_line_and_keep_what_an_edit
     path.write_bytes(whole + b'{"key": "cut sho\xc3')
     append_line(first, path)
     assert path.read_bytes() == whole + json.dumps(first).encode() + b"\n"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from types import SimpleNamespace
+from spacy_lowner.report import runner
+
+folder = Path(sys.argv[1])
+sleeper = folder / "sleeper"
+sleeper.write_text(f"#!/bin/sh\\necho $$ > {folder}/pid\\nexec sleep 60\\n")
+sleeper.chmod(0o755)
+runner.sys = SimpleNamespace(executable=str(sleeper), exit=sys.exit)
+runner.run_together = lambda *a, **b: runner._spacy([], dict(os.environ), folder / "log")
+runner.run_grid([SimpleNamespace(training_key="one")], folder / "lines.jsonl")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
+def test_experiment_that_is_killed_ends_its_training(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    pid = tmp_path / "pid"
+    wait_for(lambda: pid.exists() and pid.read_text().strip())
+    process.terminate()
+    assert process.wait(20) == 128 + signal.SIGTERM
+    wait_for(lambda: not is_running(int(pid.read_text())))
+
+
+def wait_for(condition, seconds=20):
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end
+        time.sleep(0.05)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
