@@ -198,9 +198,9 @@ class HeadShape:
     n_extension (int): Number of extension labels.
     width (int): Longest span, in words.
     label_vectors (Optional[Floats2d]): Embeddings of the target labels' descriptions. Shape: (n_target, dim)
-    name_vectors (Optional[Floats2d]): Embeddings of the target labels' names, with which evidence is compared.
-        Shape: (n_target, dim)
-    text_encoder (Optional[str]): The sentence encoder of both, and of evidence.
+    names (Optional[List[str]]): Names of the target labels, with which evidence is compared; None for no evidence.
+    name_vectors (Optional[Floats2d]): Embeddings of the names. Shape: (n_target, dim)
+    text_encoder (Optional[str]): The sentence encoder of all embeddings, and of evidence.
 
     >>> HeadShape(n_target=4, n_extension=20, width=8).label_vectors is None
     True
@@ -210,6 +210,7 @@ class HeadShape:
     n_extension: int
     width: int
     label_vectors: Optional[Floats2d] = None
+    names: Optional[List[str]] = None
     name_vectors: Optional[Floats2d] = None
     text_encoder: Optional[str] = None
 

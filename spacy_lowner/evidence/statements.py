@@ -18,8 +18,9 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"\b(?:not|never|neither|nor|no|none|cannot|rather than|instead of|as opposed to|unlike|excluded?)\b|n['’]t\b"
-    r"|不|没有|非",
+    r"\b(?:not|never|neither|nor|no|none|cannot|rather than|instead of|as opposed to|unlike|excluded?"
+    r"|confused with|mistaken for|(?:might|may|could|would) (?:think|believe|assume|say)|at first)\b"
+    r"|n['’]t\b|不|没有|非",
     re.IGNORECASE,
 )
 # Not an apostrophe inside a word.

@@ -1,5 +1,6 @@
 """Statements about Docs as the input of the span head: their spans, kinds and embeddings."""
 
+import re
 from collections import OrderedDict
 from threading import Lock
 from typing import List, Optional, Sequence
@@ -49,17 +50,20 @@ class TextVectors:
 _ENCODERS: "dict[str, TextVectors]" = {}
 
 
-def evidence_rows(docs: Sequence[Doc], attribute: str, *, encoder: str, width: int) -> Optional[EvidenceRows]:
+def evidence_rows(
+    docs: Sequence[Doc], attribute: str, *, encoder: str, names: Sequence[str], width: int
+) -> Optional[EvidenceRows]:
     """Read the evidence of Docs.
 
     docs (Sequence[Doc]): The Docs.
     attribute (str): Name of the extension attribute `doc._.<attribute>` with the evidence (`annotations.context_of`).
     encoder (str): The sentence encoder.
+    names (Sequence[str]): The names of the types.
     width (int): The longest span, in words.
     RETURNS (Optional[EvidenceRows]): The statements; None if no Doc has evidence.
 
     >>> import spacy
-    >>> evidence_rows([spacy.blank("en")("Ada sang")], "lowner_reasoning", encoder="minilm", width=4) is None
+    >>> evidence_rows([spacy.blank("en")("Ada sang")], "lowner_reasoning", encoder="minilm", names=[], width=4) is None
     True
     """
     texts = [context_of(doc, attribute) for doc in docs]
@@ -68,12 +72,16 @@ def evidence_rows(docs: Sequence[Doc], attribute: str, *, encoder: str, width: i
     cells: List[List[int]] = []
     kinds: List[int] = []
     said: List[str] = []
+    named: List[List[bool]] = []
+    patterns = [re.compile(rf"(?<!\w){re.escape(name)}(?:e?s)?(?!\w)", re.IGNORECASE) for name in names]
     for row, (doc, text) in enumerate(zip(docs, texts)):
         for one in read_statements(doc, text, width):
+            has_name = [pattern.search(one.predicate) is not None for pattern in patterns]
             for start, end in one.spans:
                 cells.append([row, start, end - start - 1])
                 kinds.append(2 * one.denied + (not one.subject))
                 said += [one.text, one.predicate]
+                named.append(has_name)
     vectors = _ENCODERS.setdefault(encoder, TextVectors(encoder))
     # The embedding of a text without statements is never used, but it has the shape of the others.
     embedded = vectors(said or [""])[: len(said)]
@@ -81,5 +89,6 @@ def evidence_rows(docs: Sequence[Doc], attribute: str, *, encoder: str, width: i
         torch.tensor(cells, dtype=torch.int64).reshape(-1, 3),
         torch.tensor(kinds, dtype=torch.int64),
         torch.from_numpy(embedded).reshape(len(cells), 2, embedded.shape[-1]),
+        torch.tensor(named, dtype=torch.float32).reshape(len(cells), len(names)),
         torch.tensor([bool(text.strip()) for text in texts]),
     )

@@ -217,6 +217,7 @@ def _init_head(
         label_vectors=vectors,
         label_scale=label_scale,
         name_vectors=None if Y.name_vectors is None else torch.as_tensor(Y.name_vectors),
+        names=Y.names,
         text_encoder=Y.text_encoder,
         **settings,
     )
@@ -241,12 +242,13 @@ def _forward(model: SpanModelT, docs: List[Doc], is_train: bool) -> Tuple[SpanLo
 def _head_inputs(model: SpanModelT, words: List[Floats2d], docs: List[Doc], *, all_labels: bool) -> _HeadInputs:
     settings = loaded_module(model.get_ref("torch")).settings
     shapes = [shapes_of(doc) for doc in docs] if settings["n_shapes"] > 0 else None
-    attribute, encoder = model.attrs["settings"].evidence, settings.get("text_encoder")
+    attribute, names = model.attrs["settings"].evidence, settings.get("names")
     if attribute is None:
         return _HeadInputs(words, shapes, all_labels, None)
-    if encoder is None:
+    if names is None:
         raise LownerError(Errors.LN206)
-    evidence = evidence_rows(docs, attribute, encoder=encoder, width=settings["width"])
+    width, encoder = settings["width"], settings["text_encoder"]
+    evidence = evidence_rows(docs, attribute, encoder=encoder, names=names, width=width)
     return _HeadInputs(words, shapes, all_labels, evidence)
 
 

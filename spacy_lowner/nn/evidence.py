@@ -13,6 +13,8 @@ KINDS = 4
 UNIT = 100.0
 # Initial weight of the cosine of what a statement affirms of its subject and the name of a type.
 TRUST = 5.0
+# Initial weight of the name of a type in what a statement affirms of its subject.
+NAMED = 3.0
 
 
 class EvidenceRows(NamedTuple):
@@ -21,20 +23,23 @@ class EvidenceRows(NamedTuple):
     cells (Tensor): Text, first word, and length - 1 of the span. Shape: (rows, 3), int64
     kinds (Tensor): 2 * (whether the statement denies) + (whether the span is not its subject). Shape: (rows,), int64
     vectors (Tensor): Embeddings of the whole statement and of its predicate, of length 1. Shape: (rows, 2, embedding)
+    named (Tensor): Whether the predicate has the name of a type. Shape: (rows, labels)
     known (Tensor): Whether a text has evidence. Shape: (texts,), bool
     """
 
     cells: Tensor
     kinds: Tensor
     vectors: Tensor
+    named: Tensor
     known: Tensor
 
 
 class EvidenceTerm(nn.Module):
     """Computes a term of the logits of spans that are quoted in statements (an addition of this package).
 
-        term(span, type) = sum over statements of the span: w_k * (cosines of statement and type) + b_k
-        cosines:           (whole statement, predicate) x (name, description), less their mean over the types
+        term(span, type) = sum over statements of the span: w_k * (match of statement and type) + b_k
+        match:             cosines of (whole statement, predicate) x (name, description), and whether the predicate has
+                           the name; less their mean over the types
 
     k is the kind of the statement (`EvidenceRows`). All spans of a text with evidence get one more number, so that
     spans that no statement quotes may become less probable. Nothing belongs to a single type, so the term holds for
@@ -45,9 +50,10 @@ class EvidenceTerm(nn.Module):
 
     >>> term = EvidenceTerm(torch.eye(2), dropout=0.0)
     >>> vectors = torch.eye(2)[:1].expand(1, 2, 2)
-    >>> rows = EvidenceRows(torch.tensor([[0, 1, 0]]), torch.tensor([0]), vectors, torch.tensor([True]))
-    >>> term(torch.zeros(1, 2, 1, 2), rows, torch.eye(2))[0, 1, 0].tolist()
-    [2.5, -2.5]
+    >>> cells, named, known = torch.tensor([[0, 1, 0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([True])
+    >>> rows = EvidenceRows(cells, torch.tensor([0]), vectors, named, known)
+    >>> [round(value, 4) for value in term(torch.zeros(1, 2, 1, 2), rows, torch.eye(2))[0, 1, 0].tolist()]
+    [4.0, -4.0]
     """
 
     def __init__(self, name_vectors: Tensor, dropout: float = 0.2):
@@ -56,10 +62,12 @@ class EvidenceTerm(nn.Module):
         self.register_buffer("name_vectors", F.normalize(name_vectors.float(), dim=-1))
         self.dropout = dropout
         self.cosines = nn.Parameter(torch.zeros(KINDS, 2, 2))
+        self.naming = nn.Parameter(torch.zeros(KINDS))
         self.bias = nn.Parameter(torch.zeros(KINDS))
         self.unquoted = nn.Parameter(torch.zeros(1))
         with torch.no_grad():
             self.cosines[0, 1, 0] = TRUST / UNIT
+            self.naming[0] = NAMED / UNIT
 
     def forward(self, logits: Tensor, rows: EvidenceRows, label_vectors: Tensor) -> Tensor:
         """Add the term to the logits of target labels.
@@ -73,11 +81,14 @@ class EvidenceTerm(nn.Module):
         if self.training and self.dropout:
             known = known & (torch.rand(known.shape, device=known.device) >= self.dropout)
         kept = known[rows.cells[:, 0]]
-        cells, kinds, vectors = rows.cells[kept], rows.kinds[kept], rows.vectors[kept].float()
+        cells, kinds = rows.cells[kept], rows.kinds[kept]
+        vectors, named = rows.vectors[kept].float(), rows.named[kept].float()
         types = torch.stack([self.name_vectors, label_vectors.float()])
         cosines = torch.einsum("rpe,tle->rptl", vectors, types)
         cosines = cosines - cosines.mean(-1, keepdim=True)
-        scores = torch.einsum("rptl,rpt->rl", cosines, self.cosines[kinds]) + self.bias[kinds, None]
+        named = named - named.mean(-1, keepdim=True)
+        scores = torch.einsum("rptl,rpt->rl", cosines, self.cosines[kinds])
+        scores = scores + self.naming[kinds, None] * named + self.bias[kinds, None]
         targets = types.shape[1]
         term = (self.unquoted * known)[:, None, None, None].expand(*logits.shape[:3], targets)
         term = UNIT * term.index_put(tuple(cells.T), scores, accumulate=True)

@@ -60,6 +60,7 @@ class KnowFREEHead(GroupedModule):
     shares_row (bool): Whether labels share a row, if they have descriptions.
     name_vectors (Optional[Tensor]): Embeddings of the target labels' names, for evidence (`nn.evidence`); None for a
         head that reads none. It needs `label_vectors`. Shape: (n_target, embedding)
+    names (Optional[Sequence[str]]): The names, for evidence.
     text_encoder (Optional[str]): Name of the sentence encoder of the vectors, for evidence.
 
     >>> head = KnowFREEHead(8, n_target=3, n_extension=2, width=4, hidden_dim=8, biaffine_dim=8, attention_heads=2)
@@ -88,6 +89,7 @@ class KnowFREEHead(GroupedModule):
         label_scale: float = 10.0,
         shares_row: bool = True,
         name_vectors: Optional[Tensor] = None,
+        names: Optional[Sequence[str]] = None,
         text_encoder: Optional[str] = None,
     ):
         super().__init__()
@@ -106,6 +108,7 @@ class KnowFREEHead(GroupedModule):
             n_shapes=n_shapes,
             embedding=None if label_vectors is None else label_vectors.shape[1],
             shares_row=shares_row,
+            names=None if names is None else list(names),
             text_encoder=text_encoder,
         )
         self.width = width
@@ -138,14 +141,14 @@ class KnowFREEHead(GroupedModule):
         *,
         embedding: Optional[int],
         shares_row: bool = False,
-        text_encoder: Optional[str] = None,
+        names: Optional[Sequence[str]] = None,
         **settings: Any,
     ) -> "KnowFREEHead":
         """Build a module from its saved `settings`. The caller loads its weights.
 
         embedding (Optional[int]): Width of the label vectors, or None for no matching.
         shares_row (bool): Whether its labels share a row. Those of heads of earlier versions do not.
-        text_encoder (Optional[str]): Name of the sentence encoder, if the head reads evidence.
+        names (Optional[Sequence[str]]): The names of its labels, if the head reads evidence.
         settings (Any): The other arguments.
         RETURNS (KnowFREEHead): The module, with random weights.
 
@@ -154,15 +157,14 @@ class KnowFREEHead(GroupedModule):
         True
         """
         vectors = None if embedding is None else torch.zeros(settings["n_target"], embedding)
-        names = None if text_encoder is None else vectors
-        return cls(
-            **settings, label_vectors=vectors, shares_row=shares_row, name_vectors=names, text_encoder=text_encoder
-        )
+        name_vectors = None if names is None else vectors
+        return cls(**settings, label_vectors=vectors, shares_row=shares_row, names=names, name_vectors=name_vectors)
 
     def with_labels(
         self,
         kept: Sequence[Optional[int]],
         label_vectors: Optional[Tensor] = None,
+        names: Optional[Sequence[str]] = None,
         name_vectors: Optional[Tensor] = None,
     ) -> "KnowFREEHead":
         """Build a head with other target labels. Those that stay keep their scores.
@@ -173,15 +175,16 @@ class KnowFREEHead(GroupedModule):
         kept (Sequence[Optional[int]]): For each label of the new head its index in this one, or None for a new label.
         label_vectors (Optional[Tensor]): Embeddings of the new head's descriptions; None for a head without them.
             Shape: (len(kept), embedding)
-        name_vectors (Optional[Tensor]): Embeddings of the names, if the head reads evidence.
-            Shape: (len(kept), embedding)
+        names (Optional[Sequence[str]]): The names of the labels, if the head reads evidence.
+        name_vectors (Optional[Tensor]): Embeddings of the names. Shape: (len(kept), embedding)
         RETURNS (KnowFREEHead): The new head.
 
         >>> head = KnowFREEHead(8, n_target=2, n_extension=0, width=4)
         >>> head.with_labels([1]).settings["n_target"]
         1
         """
-        new = self.from_settings(**{**self.settings, "n_target": len(kept)})
+        names = None if names is None else list(names)
+        new = self.from_settings(**{**self.settings, "n_target": len(kept), "names": names})
         new.train(self.training)
         weights = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("output.")}
         for name, vectors in (("matching.label_vectors", label_vectors), ("evidence.name_vectors", name_vectors)):

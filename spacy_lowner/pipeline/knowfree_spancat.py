@@ -266,6 +266,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
             n_extension=len(self.cfg["extension_labels"]),
             width=self.cfg["width"],
             label_vectors=self._embed_labels(descriptions),
+            names=[readable_name(label) for label in self.labels] if evident else None,
             name_vectors=self._embed_names(self.labels) if evident else None,
             text_encoder=self.cfg["description_encoder"] if evident else None,
         )
@@ -380,15 +381,16 @@ class KnowFREESpanCategorizer(LabelledPipe):
         kept (Sequence[Optional[int]]): For each label its index among the present ones, or None for a new one.
         labels (Sequence[str]): The labels.
         """
-        vectors = names = None
+        vectors = names = name_vectors = None
         layer = self.model.get_ref("torch")
         head = loaded_module(layer)
         if self.cfg["label_semantics"]:
             texts = [self.cfg["descriptions"][label] for label in labels]
             vectors = torch.from_numpy(embed_texts(texts, self.cfg["description_encoder"]))
-        if head.settings.get("text_encoder"):
-            names = torch.from_numpy(self._embed_names(labels))
-        set_module(layer.shims[0], head.with_labels(kept, vectors, names), layer.shims[0].device)
+        if head.settings.get("names") is not None:
+            names = [readable_name(label) for label in labels]
+            name_vectors = torch.from_numpy(self._embed_names(labels))
+        set_module(layer.shims[0], head.with_labels(kept, vectors, names, name_vectors), layer.shims[0].device)
         extension_weights = self.cfg["label_weights"][len(self.labels) :]
         self.cfg["label_weights"] = [1.0] * len(labels) + extension_weights
 

@@ -12,7 +12,8 @@ def example():
         torch.nn.init.normal_(parameter, std=0.01)
     vectors = F.normalize(torch.randn(4, 2, 8), dim=-1)
     cells = torch.tensor([[0, 0, 1], [0, 0, 1], [1, 2, 0], [0, 3, 0]])
-    rows = EvidenceRows(cells, torch.tensor([0, 3, 2, 1]), vectors, torch.tensor([True, True, False]))
+    named = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]])
+    rows = EvidenceRows(cells, torch.tensor([0, 3, 2, 1]), vectors, named, torch.tensor([True, True, False]))
     return term, rows, names, descriptions
 
 
@@ -21,9 +22,10 @@ def test_evidence_term_equals_its_formula_span_by_span():
     logits = torch.randn(3, 4, 2, 5)
     expected = logits.clone()
     expected[:2, ..., :3] += UNIT * term.unquoted
-    for (text, start, extra), kind, vectors in zip(rows.cells.tolist(), rows.kinds.tolist(), rows.vectors):
+    every = zip(rows.cells.tolist(), rows.kinds.tolist(), rows.vectors, rows.named)
+    for (text, start, extra), kind, vectors, named in every:
         for label in range(3):
-            value = term.bias[kind].clone()
+            value = term.bias[kind] + term.naming[kind] * (named[label] - named.mean())
             for part in range(2):
                 for which, types in enumerate((names, descriptions)):
                     centred = vectors[part] @ types[label] - (vectors[part] @ types.T).mean()
@@ -34,7 +36,7 @@ def test_evidence_term_equals_its_formula_span_by_span():
 
 def test_evidence_term_without_statements_changes_texts_with_evidence_by_one_number():
     term, rows, _, descriptions = example()
-    none = EvidenceRows(rows.cells[:0], rows.kinds[:0], rows.vectors[:0], rows.known)
+    none = EvidenceRows(rows.cells[:0], rows.kinds[:0], rows.vectors[:0], rows.named[:0], rows.known)
     change = term(torch.zeros(3, 4, 2, 3), none, descriptions)
     assert change[2].abs().max() == 0 and change[:2].unique().tolist() == [(UNIT * term.unquoted).item()]
 

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 import zlib
-from pathlib import Path
 
 import pytest
 from spacy.tokens import DocBin, Span
@@ -440,7 +439,6 @@ def test_grid_lines_drop_what_a_killed_run_wrote_of_a_line_and_keep_what_an_edit
 
 KILLED = """
 import os, sys
-from pathlib import Path
 from types import SimpleNamespace
 from spacy_lowner.report import runner
 
