@@ -439,6 +439,7 @@ def test_grid_lines_drop_what_a_killed_run_wrote_of_a_line_and_keep_what_an_edit
 
 KILLED = """
 import os, sys
+from pathlib import Path
 from types import SimpleNamespace
 from spacy_lowner.report import runner
 
