@@ -437,6 +437,10 @@ class Warnings(metaclass=MessageCatalogue):
         "{name}: {count} of {total} gold spans are longer than max_span_length = {width} and cannot be learned or "
         "predicted."
     )
+    LN123 = (
+        "{name}: {count} of {total} extension spans are longer than {width} words, the longest spans of the model, and are "
+        "not learned."
+    )
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokens of the pipeline and are skipped."
     LN103 = "{name}: there is no description of {labels}; their readable names are used."
     LN104 = "{count} word(s) or candidate(s) of more than {limit} word pieces are cut inside, in prompts about them."

@@ -41,7 +41,7 @@ def train_source_cli(
     tests: List[Path] = typer.Option([], help="Skip sentences that share eight words in a row with this corpus"),
     report: bool = typer.Option(False, help="Score the types of the skipped corpora"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
-    steps: int = typer.Option(2000, min=1, help="Updates"),
+    steps: int = typer.Option(4000, min=1, help="Updates"),
     rank: int = typer.Option(60, min=1, help="Rank of the encoder's updates in the file"),
     low_rank: bool = typer.Option(False, help="Train these updates only, and not the encoder that they are cut from"),
     rate: float = typer.Option(1e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),

@@ -424,6 +424,11 @@ class KnowFREESpanCategorizer(LabelledPipe):
         count = sum(n for length, n in statistics.lengths.items() if length > width)
         if count:
             warnings.warn(Warnings.LN101.format(name=self.name, count=count, total=total, width=width))
+        extensions = statistics.extension_lengths
+        longer = sum(n for length, n in extensions.items() if length > width)
+        if longer:
+            total_extensions = sum(extensions.values())
+            warnings.warn(Warnings.LN123.format(name=self.name, count=longer, total=total_extensions, width=width))
         if statistics.misaligned:
             warnings.warn(Warnings.LN102.format(name=self.name, count=statistics.misaligned, total=total))
 

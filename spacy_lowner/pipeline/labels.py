@@ -23,6 +23,7 @@ class SpanStatistics:
     extensions (Counter): Number of spans per extension label.
     labels_by_source (DefaultDict[str, Set[str]]): The extension labels in the data, by annotator and task.
     lengths (Counter): Number of target spans per length, in words of the predicted Docs.
+    extension_lengths (Counter): Number of extension spans per length, in words of the references.
     misaligned (int): Number of target spans that do not align with the words of the predicted Docs.
     """
 
@@ -30,6 +31,7 @@ class SpanStatistics:
     extensions: Counter = field(default_factory=Counter)
     labels_by_source: DefaultDict[str, Set[str]] = field(default_factory=lambda: defaultdict(set))
     lengths: Counter = field(default_factory=Counter)
+    extension_lengths: Counter = field(default_factory=Counter)
     misaligned: int = 0
 
     @classmethod
@@ -55,6 +57,7 @@ class SpanStatistics:
             statistics.targets.update(span.label_ for span in group)
             if extension_key is not None and extension_key in example.reference.spans:
                 statistics.extensions.update(span.label_ for span in example.reference.spans[extension_key])
+                statistics.extension_lengths.update(map(len, example.reference.spans[extension_key]))
                 for source, labels in labels_by_source(example.reference, extension_key).items():
                     statistics.labels_by_source[source].update(labels)
             aligned = aligned_spans(example, spans_key)

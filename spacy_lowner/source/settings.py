@@ -29,7 +29,7 @@ class SourceSettings:
     0.05
     """
 
-    steps: int = 2000
+    steps: int = 4000
     words: int = 500
     labels: int = 96
     rank: int = 0

@@ -373,3 +373,10 @@ def test_knowfree_spancat_evidence_needs_label_semantics_and_training_with_it(nl
     nlp.to_disk(tmp_path)
     with pytest.raises(LownerError, match="LN206"):
         spacy.load(tmp_path, config={"components.knowfree_spancat.model.evidence": "clues"})("some text")
+
+
+def test_knowfree_spancat_counts_extension_spans_that_are_too_long(nlp, make_doc, make_example):
+    doc = make_doc(TEXTS[0][0], *TEXTS[0][1])
+    write_extensions(doc, "llm", {"entities": [LabeledSpan(0, 7, "story"), LabeledSpan(0, 2, "person")]})
+    with pytest.warns(UserWarning, match="LN123.*1 of 2 extension spans are longer than 3 words"):
+        trained(nlp, [make_example(doc)], steps=1)
