@@ -155,6 +155,7 @@ class Errors(metaclass=MessageCatalogue):
         "or set evidence to null in its model."
     )
     LN207 = "The names of the types must differ, and there must be at least one type. The labels are: {labels}."
+    LN208 = "The pipeline has no pipe with a tok2vec, whose encoder could compare descriptions. Its pipes are: {pipes}."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
@@ -438,8 +439,8 @@ class Warnings(metaclass=MessageCatalogue):
         "predicted."
     )
     LN123 = (
-        "{name}: {count} of {total} extension spans are longer than {width} words, the longest spans of the model, and are "
-        "not learned."
+        "{name}: {count} of {total} extension spans are longer than {width} words, the longest spans of the model, and "
+        "are not learned."
     )
     LN102 = "{name}: {count} of {total} gold spans do not fit the tokens of the pipeline and are skipped."
     LN103 = "{name}: there is no description of {labels}; their readable names are used."

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import List, Optional, Set
 
@@ -12,7 +13,7 @@ from ..confusion.counting import MISSED, EntityMatch
 from ..confusion.glosses import WordNet, load_wordnet
 from ..confusion.measure import measure_confusion, types_of
 from ..confusion.quantify import ALPHA, BETA, DELTA, SHARPNESS, Confusion
-from ..confusion.semantics import describe_types, similarities
+from ..confusion.semantics import describe_types, embedding_of, similarities
 from ..corpus.convert import load_corpus
 from ..corpus.files import read_texts, write_json
 from ..corpus.writers import check_suffix
@@ -24,6 +25,8 @@ from . import _language_model as llm
 from ._app import lowner
 from ._util import friendly
 
+# The value of --encoder for the encoder of the target pipeline, as in the paper.
+OF_TARGET = "target"
 LEGEND = """\
 right, missed, unknown (predicted with a type that gold does not have): fractions of the entities on dev
 mistakes: fraction predicted as the most confused type
@@ -54,7 +57,9 @@ def confusion_cli(
     wordnet: Optional[Path] = typer.Option(
         None, help="Folder with WordNet's noun files, if it is not found automatically"
     ),
-    encoder: str = typer.Option("minilm", help="Sentence encoder that compares the descriptions"),
+    encoder: str = typer.Option(
+        "minilm", help=f"Sentence encoder that compares the descriptions; {OF_TARGET} for that of the target pipeline"
+    ),
     model: Optional[str] = typer.Option(None, help="A language model that writes longer descriptions"),
     base_url: Optional[str] = llm.BASE_URL,
     cache: Path = llm.CACHE,
@@ -83,11 +88,13 @@ def confusion_cli(
     server = llm.open_client(model, base_url, cache=cache, max_concurrency=16, max_tokens=max_tokens, settings=settings)
     with server if model or base_url or settings else nullcontext() as client:
         texts = describe_types(types, custom, glosses, client)
+    target = load_pipeline(target_model)
+    embed = embedding_of(target) if encoder == OF_TARGET else partial(embed_texts, name=encoder)
     confusion, matches = measure_confusion(
-        load_pipeline(target_model),
+        target,
         dev_docs,
         types,
-        similarities(list(texts.values()), lambda texts: embed_texts(texts, encoder)),
+        similarities(list(texts.values()), embed),
         source=load_pipeline(source_model) if source_model else None,
         train=train_docs,
         spans_key=spans_key,

@@ -1,12 +1,13 @@
 """The descriptions of types, and the similarity of their meanings (eq. 5-8)."""
 
 import warnings
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy
+from spacy.language import Language
 
 from ..corpus.names import readable_name
-from ..errors import Warnings
+from ..errors import Errors, LownerError, Warnings
 from ..llm.messages import LanguageModel, Request
 from ..llm.templates import render
 from ..types import EmbedT
@@ -64,6 +65,34 @@ def describe_types(
         if unchanged:
             warnings.warn(Warnings.LN120.format(types=", ".join(unchanged)))
     return texts
+
+
+def embedding_of(nlp: Language) -> EmbedT:
+    """Make a sentence embedding of the encoder of a pipeline: the mean of its word states (eq. 5-7, mean pooling).
+
+    nlp (Language): A pipeline with a trained pipe that has a `tok2vec`.
+    RETURNS (EmbedT): The embedding.
+    RAISES (LownerError): If no pipe has a `tok2vec`.
+    """
+    pipes = [(name, pipe) for name, pipe in nlp.pipeline if _has_tok2vec(pipe)]
+    if not pipes:
+        raise LownerError(Errors.LN208.format(pipes=", ".join(nlp.pipe_names) or "none"))
+    name, pipe = pipes[0]
+
+    def embed(texts: List[str]) -> numpy.ndarray:
+        docs = [nlp.make_doc(text) for text in texts]
+        for other, component in nlp.pipeline:
+            if other == name:
+                break
+            docs = list(component.pipe(docs) if hasattr(component, "pipe") else map(component, docs))
+        states = pipe.model.get_ref("tok2vec").predict(docs)
+        return numpy.stack([pipe.model.ops.to_numpy(one).mean(0) for one in states])
+
+    return embed
+
+
+def _has_tok2vec(pipe: Any) -> bool:
+    return bool(getattr(getattr(pipe, "model", None), "has_ref", lambda name: False)("tok2vec"))
 
 
 def similarities(texts: Sequence[str], embed: EmbedT) -> numpy.ndarray:

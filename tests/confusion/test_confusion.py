@@ -6,6 +6,9 @@ import numpy
 import pytest
 import spacy
 import srsly
+from small_models import TOK2VEC
+from spacy.tokens import Span
+from spacy.training import Example
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
@@ -13,7 +16,7 @@ from spacy_lowner.confusion.counting import EntityMatch, label_fractions, match_
 from spacy_lowner.confusion.glosses import load_wordnet
 from spacy_lowner.confusion.measure import measure_confusion
 from spacy_lowner.confusion.quantify import quantify
-from spacy_lowner.confusion.semantics import describe_types, similarities
+from spacy_lowner.confusion.semantics import describe_types, embedding_of, similarities
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm.messages import Reply
@@ -233,3 +236,17 @@ def test_confusion_command(docs, tmp_path, wordnet):
     assert mute.exit_code == 0 and "Nothing is predicted" in mute.output
     write_docs([spacy.blank("en")("no one")], tmp_path / "dev.spacy")
     assert "LN091" in CliRunner().invoke(lowner, arguments).output
+
+
+def test_confusion_embeds_descriptions_by_the_encoder_of_a_pipeline(nlp):
+    pipe = nlp.add_pipe("spancat", config={"model": {"tok2vec": TOK2VEC}})
+    pipe.add_label("song")
+    doc = nlp.make_doc("a piece of music")
+    doc.spans["sc"] = [Span(doc, 0, 1, "song")]
+    nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc)])
+    one, other, same = embedding_of(nlp)(["a piece of music", "a person", "a piece of music"])
+    (states,) = pipe.model.get_ref("tok2vec").predict([doc])
+    numpy.testing.assert_allclose(one, states.mean(0), rtol=1e-5)
+    assert (one == same).all() and not (one == other).all()
+    with pytest.raises(LownerError, match="LN208"):
+        embedding_of(spacy.blank("en"))
