@@ -33,7 +33,7 @@ class InBfloat16:
 
     def __init__(self, module: torch.nn.Module):
         self.module = module
-        # The module may have a replaced `forward` already, such as `training.length_batching.ByLength`.
+        # The module may have a replaced `forward` already, such as `models.hf.by_length.ByLength`.
         self.inner = vars(module).get("forward")
 
     @classmethod

@@ -11,11 +11,11 @@ from transformers import PreTrainedModel
 
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
+from ..models.hf.by_length import ByLength
 from ..models.hf.shim import get_module
 from ..models.transfer import copy_tok2vec, encoder_of, transformer_of
 from ..types import HasInputEmbeddings, HasListeners, StartsFrom
 from .bfloat16 import InBfloat16, computes_in_bfloat16
-from .length_batching import ByLength
 from .source_file import source_path, start_from_file
 
 
@@ -131,7 +131,7 @@ def create_fast_training(
     freeze_embeddings (bool): Whether to keep the vocabulary embeddings of encoders fixed. They are half of the weights
         of a small encoder, and a small corpus updates few of their rows.
     by_length (bool): Whether encoders of transformer pipes process texts of similar length together on a CPU
-        (`training.length_batching`).
+        (`models.hf.by_length`).
     RETURNS (Callable[[Language, Dict[str, Any]], None]): The callback. It acts before the first update.
 
     >>> import spacy

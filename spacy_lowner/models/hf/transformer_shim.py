@@ -4,19 +4,39 @@ import re
 from typing import Any, Dict, Iterable, Type
 
 import srsly
+import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy_transformers.layers import TransformerListener
 from spacy_transformers.layers.hf_shim import HFShim
 from spacy_transformers.layers.transformer_model import huggingface_tokenize
 from thinc.api import Model, PyTorchShim
+from thinc.types import ArgsKwargs
 
 from ...errors import Errors, LownerError
-from .inference import InferenceShim
+from .by_length import ByLength
+from .inference import InferenceShim, evaluate
 
 
 class TransformerShim(InferenceShim, HFShim):
-    """The shim of a spacy-transformers layer whose `predict` and tokenizer any number of threads can use."""
+    """The shim of a spacy-transformers layer whose `predict` and tokenizer any number of threads can use.
+
+    On a CPU, `predict` processes texts of similar length together.
+    """
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """Compute the states of a batch in evaluation mode.
+
+        inputs (ArgsKwargs): Arguments of the encoder.
+        RETURNS (Any): The output of the encoder.
+        """
+        module = self._model
+        # A replaced `forward`, such as that of `training.fast_training`, divides the batch itself.
+        if self.device.type != "cpu" or "forward" in vars(module):
+            return super().predict(inputs)
+        evaluate(module)
+        with torch.no_grad():
+            return ByLength(module)(*inputs.args, **inputs.kwargs)
 
     def from_bytes(self, bytes_data: bytes) -> "TransformerShim":
         """Load weights and tokenizer.

@@ -5,7 +5,7 @@ from typing import Any, List, Optional
 import torch
 from torch import Tensor, nn
 
-from ..models.batching import SLACK, batch_by_padding
+from ..batching import SLACK, batch_by_padding
 
 # Outputs of Hugging Face's encoders whose second dimension is the pieces, and those without such a dimension.
 OF_PIECES, OF_ROWS = ("last_hidden_state", "hidden_states"), ("pooler_output",)
@@ -14,7 +14,7 @@ OF_PIECES, OF_ROWS = ("last_hidden_state", "hidden_states"), ("pooler_output",)
 class ByLength:
     """Replaces the `forward` of a Hugging Face encoder. It is copied and pickled with the encoder.
 
-    A training batch is padded to its longest text. With padding it has about twice as many pieces as its texts. The
+    A batch is padded to its longest text. With padding it has about twice as many pieces as its texts. The
     replacement sorts the rows into groups of similar length, runs the encoder once per group, and restores the order.
     The outputs of each row are the same.
 
