@@ -270,6 +270,20 @@ def test_texts_of_like_length_are_read_together_and_nothing_else_changes(tiny_en
     assert shapes == [(6, 9)]
 
 
+def test_predictions_read_texts_of_like_length_together(tiny_encoder, examples, monkeypatch):
+    nlp = initialized(tiny_encoder, examples)
+    shapes, forward = [], ByLength._forward
+    monkeypatch.setattr(
+        ByLength,
+        "_forward",
+        lambda self, **arguments: shapes.append(tuple(arguments["input_ids"].shape)) or forward(self, **arguments),
+    )
+    texts = ["Ada", "Ada wrote to Charles Babbage in London and in Paris", "Bob"]
+    together = [found(doc) for doc in nlp.pipe(texts)]
+    assert len(shapes) == 2 and shapes[0][0] == 2 and shapes[0][1] < shapes[1][1]
+    assert together == [found(nlp(text)) for text in texts]
+
+
 @pytest.mark.gpu
 def test_gpu_predicts_what_cpu_predicts(tiny_encoder, examples, tmp_path):
     nlp = initialized(tiny_encoder, examples)
