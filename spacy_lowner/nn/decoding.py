@@ -2,8 +2,6 @@
 
 from typing import Dict, List, Protocol, Sequence, Type, TypeVar
 
-DECODINGS = ("nested", "flat", "all")
-
 
 class ScoredSpanLike(Protocol):
     """A span with a score, such as `types.ScoredSpan`."""

@@ -14,7 +14,7 @@ from ..corpus.partial import PartialAnnotation
 from ..corpus.soft import SoftTargets
 from ..errors import Errors, LownerError
 from ..types import SpanTargets
-from .labels import align_spans, aligned_spans, rejected_spans
+from .labels import align_spans, aligned_spans, decoding_of, rejected_spans
 
 
 class GoldTargets:
@@ -29,7 +29,7 @@ class GoldTargets:
         self.cfg = cfg
         self.labels: Sequence[str] = cfg["labels"]
         self.key = str(cfg["spans_key"])
-        self.flat = cfg["decoding"] == "flat"
+        self.flat = decoding_of(cfg) == "flat"
 
     def read(self, examples: Sequence[Example], ops: Ops) -> SpanTargets:
         """Read the targets of a batch.

@@ -9,6 +9,7 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
+from spacy.util import logger
 from spacy.vocab import Vocab
 from thinc.api import Config
 
@@ -20,15 +21,15 @@ from ..models.hf.encoder import embed_texts
 from ..models.hf.shim import loaded_module, set_module
 from ..models.hf.transformer_shim import predict_from_threads_with
 from ..models.knowfree import span_loss, spans_over
-from ..nn.decoding import DECODINGS, decode
+from ..nn.decoding import decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
-from ..types import DecodingT, ExtensionWeightingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT
+from ..types import DecodingSettingT, DecodingT, ExtensionWeightingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT
 from ..validation import NOT_EMPTY, POSITIVE, between, one_of, require
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .gold_targets import GoldTargets
-from .labels import SpanStatistics, describe
+from .labels import SpanStatistics, decoding_of, describe
 
 # Maximum size of a batch in prediction, in cells of (batch, seq, width). It bounds the memory of the logits.
 BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
@@ -75,7 +76,7 @@ DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
         "model": DEFAULT_KNOWFREE_MODEL,
         "spans_key": SPANS_KEY,
         "threshold": 0.5,
-        "decoding": "nested",
+        "decoding": "auto",
         "set_ents": False,
         "max_span_length": None,
         "label_semantics": True,
@@ -92,7 +93,7 @@ def make_knowfree_spancat(
     model: SpanModelT,
     spans_key: str,
     threshold: float,
-    decoding: DecodingT,
+    decoding: DecodingSettingT,
     set_ents: bool,
     max_span_length: Optional[int],
     label_semantics: bool,
@@ -138,7 +139,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
     constraints = {
         "spans_key": NOT_EMPTY,
         "threshold": between(0, 1),
-        "decoding": one_of(*DECODINGS),
+        "decoding": one_of(*get_args(DecodingSettingT)),
         "max_span_length": POSITIVE.or_none(),
         "extension_weighting": one_of(*get_args(ExtensionWeightingT)),
     }
@@ -151,7 +152,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         *,
         spans_key: str = SPANS_KEY,
         threshold: float = 0.5,
-        decoding: DecodingT = "nested",
+        decoding: DecodingSettingT = "auto",
         set_ents: bool = False,
         max_span_length: Optional[int] = None,
         label_semantics: bool = True,
@@ -167,8 +168,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         name (str): The name of the pipe.
         spans_key (str): The key of `doc.spans` for gold and predicted spans.
         threshold (float): The lowest probability of a predicted span, in [0, 1].
-        decoding (DecodingT): "nested" drops spans that cross a span with a higher score, "flat" also drops spans that
-            share a word with one, "all" keeps every span above the threshold.
+        decoding (DecodingSettingT): "nested" drops spans that cross a span with a higher score, "flat" also drops spans
+            that share a word with one, "all" keeps every span above the threshold. "auto" is "nested" if gold spans of
+            the training data overlap, and else "flat".
         set_ents (bool): Whether to write the flat decoding of the spans to `doc.ents` too.
         max_span_length (Optional[int]): The length of the longest span, in words. None uses the longest gold span plus
             one.
@@ -204,12 +206,18 @@ class KnowFREESpanCategorizer(LabelledPipe):
             label_weights=[],
             descriptions={},
             width=max_span_length or 1,
+            overlaps=True,
         )
 
     @property
     def flat(self) -> bool:
         """RETURNS (bool): Whether the predicted spans of a Doc never overlap."""
-        return self.cfg["decoding"] == "flat"
+        return self.decoding == "flat"
+
+    @property
+    def decoding(self) -> DecodingT:
+        """RETURNS (DecodingT): How predicted spans are decoded, which "auto" makes of the training data."""
+        return decoding_of(self.cfg)
 
     @property
     def key(self) -> str:
@@ -258,6 +266,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         ).tolist()
         self.cfg["width"] = self.cfg["max_span_length"] or max(statistics.lengths, default=1) + 1
         self._warn_about_lost_spans(statistics)
+        self.cfg["overlaps"] = statistics.overlapping > 0
+        if self.cfg["decoding"] == "auto":
+            logger.info(f"{self.name}: {statistics.overlapping} gold spans overlap, so decoding is {self.decoding}")
         evident = getattr(self.model.attrs.get("settings"), "evidence", None) is not None
         if evident and not self.cfg["label_semantics"]:
             raise LownerError(Errors.LN206)
@@ -281,7 +292,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         RAISES (LownerError): If the pipe is not initialized.
         """
         docs = list(docs)
-        return [decode(spans, self.cfg["decoding"]) for spans in self.probabilities(docs, self.cfg["threshold"])]
+        return [decode(spans, self.decoding) for spans in self.probabilities(docs, self.cfg["threshold"])]
 
     def probabilities(self, docs: Sequence[Doc], floor: float) -> List[List[ScoredSpan]]:
         """Compute the probabilities of all spans, without a choice among spans that overlap.

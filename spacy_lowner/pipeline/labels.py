@@ -3,16 +3,18 @@
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import DefaultDict, Dict, Iterable, List, Optional, Sequence, Set
+from typing import Any, DefaultDict, Dict, Iterable, List, Mapping, Optional, Sequence, Set, cast
 
 from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
+from spacy.util import filter_spans
 
 from ..corpus.cleaning import trim
 from ..corpus.extensions import labels_by_source
 from ..corpus.names import readable_name
 from ..corpus.partial import PartialAnnotation
 from ..errors import Warnings
+from ..types import DecodingT
 
 
 @dataclass
@@ -24,6 +26,7 @@ class SpanStatistics:
     labels_by_source (DefaultDict[str, Set[str]]): The extension labels in the data, by annotator and task.
     lengths (Counter): Number of target spans per length, in words of the predicted Docs.
     extension_lengths (Counter): Number of extension spans per length, in words of the references.
+    overlapping (int): Number of target spans that share a word with an earlier one of the Doc.
     misaligned (int): Number of target spans that do not align with the words of the predicted Docs.
     """
 
@@ -32,6 +35,7 @@ class SpanStatistics:
     labels_by_source: DefaultDict[str, Set[str]] = field(default_factory=lambda: defaultdict(set))
     lengths: Counter = field(default_factory=Counter)
     extension_lengths: Counter = field(default_factory=Counter)
+    overlapping: int = 0
     misaligned: int = 0
 
     @classmethod
@@ -62,8 +66,24 @@ class SpanStatistics:
                     statistics.labels_by_source[source].update(labels)
             aligned = aligned_spans(example, spans_key)
             statistics.lengths.update(map(len, aligned))
+            statistics.overlapping += len(aligned) - len(filter_spans(aligned))
             statistics.misaligned += len(group) - len(aligned)
         return statistics
+
+
+def decoding_of(cfg: Mapping[str, Any]) -> DecodingT:
+    """Get the decoding of a span pipe.
+
+    cfg (Mapping[str, Any]): Its `cfg`. "decoding" is the setting, "overlaps" whether gold spans of its training data
+        overlap.
+    RETURNS (DecodingT): The decoding. "auto" is "flat" if no gold spans overlap.
+
+    >>> decoding_of({"decoding": "auto", "overlaps": False}), decoding_of({"decoding": "all", "overlaps": False})
+    ('flat', 'all')
+    """
+    if cfg["decoding"] == "auto":
+        return "nested" if cfg.get("overlaps", True) else "flat"
+    return cast(DecodingT, cfg["decoding"])
 
 
 def describe(labels: Sequence[str], descriptions: Optional[Dict[str, str]], name: str) -> Dict[str, str]:

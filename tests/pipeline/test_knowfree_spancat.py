@@ -380,3 +380,16 @@ def test_knowfree_spancat_counts_extension_spans_that_are_too_long(nlp, make_doc
     write_extensions(doc, "llm", {"entities": [LabeledSpan(0, 7, "story"), LabeledSpan(0, 2, "person")]})
     with pytest.warns(UserWarning, match="LN123.*1 of 2 extension spans are longer than 3 words"):
         trained(nlp, [make_example(doc)], steps=1)
+
+
+@pytest.mark.parametrize("overlapping, decoding", [(False, "flat"), (True, "nested")])
+def test_knowfree_spancat_decodes_as_its_training_data_is_annotated(
+    nlp, make_doc, make_example, tmp_path, overlapping, decoding
+):
+    spans = TEXTS[1][1] if overlapping else TEXTS[0][1]
+    trained(nlp, [make_example(make_doc(TEXTS[1 if overlapping else 0][0], *spans))], steps=1)
+    assert (nlp.get_pipe(NAME).decoding, nlp.get_pipe(NAME).flat) == (decoding, not overlapping)
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe(NAME).decoding == decoding
+    changed = spacy.load(tmp_path, config={f"components.{NAME}.decoding": "all"})
+    assert changed.get_pipe(NAME).decoding == "all"
