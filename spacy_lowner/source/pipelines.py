@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import SPANS_KEY
+from ..corpus.descriptions import without_examples
 from ..errors import Errors, LownerError
 from ..training.callbacks import create_start_from
 from ..training.names import OPEN
@@ -30,7 +31,8 @@ def open_pipeline(
 ) -> Language:
     """Make a pipeline that finds entities of described types, without any training data.
 
-    types (Dict[str, str]): Descriptions by label, such as {"drug": "a medicine or drug"}.
+    types (Dict[str, str]): Descriptions by label, such as {"drug": "a medicine or drug"}. Examples at the end ("a
+        politician, such as a president") are dropped: types are found better without them (docs/source.md).
     source (str): "open", or a file of `training.source_file`.
     lang (str): Language of the tokenizer.
     encoder (str): The encoder that the source belongs to.
@@ -53,7 +55,8 @@ def open_pipeline(
     nlp.add_pipe(PIPE, config=_spancat(settings, threshold, decoding, spans_key))
     nlp.add_pipe("trf_data_cleaner")
     labels: List[str] = list(types)
-    nlp.config["initialize"]["components"][PIPE] = {"labels": labels, "descriptions": dict(types)}
+    descriptions = {label: without_examples(text) for label, text in types.items()}
+    nlp.config["initialize"]["components"][PIPE] = {"labels": labels, "descriptions": descriptions}
     # Initialization needs one text, to see the width of the word states.
     text = Doc(nlp.vocab, words=["text"])
     nlp.initialize(lambda: [Example(text, text.copy())])
