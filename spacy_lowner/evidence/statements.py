@@ -121,7 +121,8 @@ def _quotations(doc: Doc, evidence: str, max_words: int) -> List[_Quotation]:
     occurrences: Dict[Tuple[int, int], List[int]] = {}
     for first in range(len(theirs)):
         for mine in starts.get(theirs[first].norm, ()):
-            size = _run(ours[mine:], theirs[first:], max_words)
+            # A run has as many pieces as the text at most, and evidence may be long.
+            size = _run(ours[mine:], theirs[first : first + len(ours) - mine], max_words)
             begin, size = _trimmed(doc, ours[mine : mine + size])
             if size:
                 occurrences.setdefault((first + begin, size), []).append(mine + begin)

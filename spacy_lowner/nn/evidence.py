@@ -81,15 +81,17 @@ class EvidenceTerm(nn.Module):
         if self.training and self.dropout:
             known = known & (torch.rand(known.shape, device=known.device) >= self.dropout)
         kept = known[rows.cells[:, 0]]
-        cells, kinds = rows.cells[kept], rows.kinds[kept]
-        vectors, named = rows.vectors[kept].float(), rows.named[kept].float()
-        types = torch.stack([self.name_vectors, label_vectors.float()])
-        cosines = torch.einsum("rpe,tle->rptl", vectors, types)
-        cosines = cosines - cosines.mean(-1, keepdim=True)
-        named = named - named.mean(-1, keepdim=True)
-        scores = torch.einsum("rptl,rpt->rl", cosines, self.cosines[kinds])
-        scores = scores + self.naming[kinds, None] * named + self.bias[kinds, None]
+        kinds = rows.kinds[kept]
+        # In single precision, because the sum has to have the type of the term.
+        with torch.autocast(logits.device.type, enabled=False):
+            types = torch.stack([self.name_vectors, label_vectors.float()])
+            cosines = torch.einsum("rpe,tle->rptl", rows.vectors[kept].float(), types)
+            cosines = cosines - cosines.mean(-1, keepdim=True)
+            named = rows.named[kept].float()
+            named = named - named.mean(-1, keepdim=True)
+            scores = torch.einsum("rptl,rpt->rl", cosines, self.cosines[kinds])
+            scores = scores + self.naming[kinds, None] * named + self.bias[kinds, None]
         targets = types.shape[1]
         term = (self.unquoted * known)[:, None, None, None].expand(*logits.shape[:3], targets)
-        term = UNIT * term.index_put(tuple(cells.T), scores, accumulate=True)
+        term = UNIT * term.index_put(tuple(rows.cells[kept].T), scores, accumulate=True)
         return logits + F.pad(term, (0, logits.shape[-1] - targets)).to(logits.dtype)
