@@ -1,7 +1,5 @@
 """`spacy lowner distill`: train a pipeline on gold data and on what several teachers predict for raw text."""
 
-import hashlib
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -18,11 +16,11 @@ from wasabi import msg
 from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus, stream_corpus
 from ..corpus.docs import read_docs, write_docs
-from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..source.defaults import CHOICES, POOL
 from ._app import lowner
+from ._runs import check_same_run, digest_of
 from ._util import count_of, exclusive, friendly, use_gpu
 
 BEST = "model-best"
@@ -68,14 +66,14 @@ def distill_cli(
         raise LownerError(Errors.LN014.format(what="--choose", value=choose, options=", ".join(CHOICES)))
     overrides = parse_config_overrides(context.args)
     settings = {
-        "files": [_digest(path) for path in (config_path, train_path, dev_path, raw_path)],
+        "files": [digest_of(path) for path in (config_path, train_path, dev_path, raw_path)],
         "overrides": overrides,
         "teachers": [str(path) for path in teacher] or teachers,
         "raw": [limit, choose, weight, gold_fraction],
         "student": [steps, seed, spans_key],
     }
     gold_docs, dev_docs = (load_corpus(path, spans_key=spans_key) for path in (train_path, dev_path))
-    _check_same_run(output_path / "run.json", settings)
+    check_same_run(output_path / "run.json", settings)
     gold, mixed = output_path / "gold.spacy", output_path / "corpus"
     dev = output_path / "dev.spacy"
     write_docs(gold_docs, gold)
@@ -121,36 +119,6 @@ def _student_steps(steps: Optional[int], config_path: Path, overrides: Dict[str,
 def _copies(gold: int, raw: int, fraction: float) -> int:
     """RETURNS (int): How often each gold text is in the training data, so that few of them are not drowned."""
     return max(1, round(fraction / (1 - fraction) * raw / gold))
-
-
-def _digest(path: Path) -> str:
-    """RETURNS (str): A checksum of a file, or of the files in a folder."""
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for file in files:
-        if not file.is_file():
-            raise LownerError(Errors.LN010.format(path=file))
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _check_same_run(record: Path, settings: Dict[str, Any]) -> None:
-    """Write what determines a run.
-
-    RAISES (LownerError): If an earlier run in the folder had other data or settings: its parts would be mixed in.
-    """
-    # As texts, because a number may be read as one next to it.
-    texts = {name: json.dumps(value) for name, value in settings.items()}
-    if record.is_file():
-        if read_json_file(record) != texts:
-            raise LownerError(Errors.LN204.format(path=record.parent))
-    else:
-        write_json(_made(record), texts)
-
-
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _chosen(

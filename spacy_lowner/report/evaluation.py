@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Iterable, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 from spacy.language import Language
@@ -10,7 +10,7 @@ from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 
 from ..annotations import SPANS_KEY
-from ..corpus.docs import bare_doc
+from ..corpus.docs import bare_doc, entity_spans
 from ..corpus.partial import judged_spans
 from ..errors import Errors, LownerError
 from ..loading import change_setting
@@ -19,6 +19,24 @@ from ..types import HasSettings
 
 # The lowest threshold that tuning considers. Spans with a lower probability are almost never right.
 LOWEST_THRESHOLD = 0.05
+
+
+class ScoredLabel(NamedTuple):
+    """A predicted span with its label.
+
+    start (int): First word.
+    end (int): Word after the last.
+    label (str): The label.
+    score (float): Its probability, in [0, 1].
+
+    >>> ScoredLabel(0, 2, "PER", 0.9)[:3]
+    (0, 2, 'PER')
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
 
 
 @dataclass
@@ -119,29 +137,65 @@ def tune_threshold(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KE
         stays as it is and the scores are 0.
     RAISES (LownerError): If no pipe with a threshold writes to the key.
     """
-    cfgs = {
-        name: pipe.cfg for name, pipe in nlp.pipeline if isinstance(pipe, HasSettings) and isinstance(pipe.cfg, dict)
-    }
-    tunable = [name for name, cfg in cfgs.items() if "threshold" in cfg and cfg.get("spans_key") == spans_key]
-    if not tunable:
+    name = thresholded_pipe(nlp, spans_key)
+    if name is None:
         raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
-    name = tunable[-1]
-    old, cfgs[name]["threshold"] = cfgs[name]["threshold"], LOWEST_THRESHOLD
+    old = nlp.get_pipe(name).cfg["threshold"]
     hits, total = [], 0
-    for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
+    for predicted, doc in zip(predict_scored(nlp, gold, spans_key), gold):
         correct = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
-        group = predicted.spans[spans_key]
-        judged = {(span.start, span.end, span.label_) for span in judged_spans(doc, group, spans_key)}
-        # spaCy's spancat sets no scores on an empty Doc, and scores of shape (spans, 1) if a span has only one label.
-        scores = numpy.ravel(group.attrs.get("scores", [])).tolist()
-        keys = [(span.start, span.end, span.label_) for span in group]
-        hits += [(score, key in correct) for score, key in zip(scores, keys) if key in judged]
+        hits += [(span.score, span[:3] in correct) for span in predicted]
         total += len(correct)
     best = best_threshold(hits, total, floor=LOWEST_THRESHOLD)
     if not best["f"]:
         best["threshold"] = old
     change_setting(nlp, name, "threshold", best["threshold"])
     return best
+
+
+def thresholded_pipe(nlp: Language, spans_key: str = SPANS_KEY) -> Optional[str]:
+    """Find the pipe whose threshold decides which spans are predicted.
+
+    nlp (Language): The pipeline.
+    spans_key (str): The key to which the pipe writes.
+    RETURNS (Optional[str]): The last pipe with a threshold that writes to the key; None if there is none.
+
+    >>> import spacy
+    >>> thresholded_pipe(spacy.blank("en")) is None
+    True
+    """
+    found = None
+    for name, pipe in nlp.pipeline:
+        cfg = pipe.cfg if isinstance(pipe, HasSettings) and isinstance(pipe.cfg, dict) else {}
+        if "threshold" in cfg and cfg.get("spans_key") == spans_key:
+            found = name
+    return found
+
+
+def predict_scored(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY) -> Iterator[List[ScoredLabel]]:
+    """Predict the words of gold Docs with a low threshold, and keep the spans that their annotators have judged.
+
+    nlp (Language): The pipeline. Its threshold is the lowest one in the meantime.
+    gold (Sequence[Doc]): Docs with gold spans.
+    spans_key (str): The key to which the pipe writes.
+    YIELDS (List[ScoredLabel]): The spans of each Doc. Those of a pipeline without a threshold have the score 1.
+    """
+    name = thresholded_pipe(nlp, spans_key)
+    cfg = {} if name is None else nlp.get_pipe(name).cfg
+    old = cfg.get("threshold")
+    cfg["threshold"] = LOWEST_THRESHOLD
+    try:
+        for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
+            spans = entity_spans(predicted, spans_key)
+            scores = [1.0] * len(spans)
+            if name is not None:
+                # spaCy's spancat sets no scores on an empty Doc, and scores of shape (spans, 1) for spans of one label.
+                scores = numpy.ravel(predicted.spans[spans_key].attrs.get("scores", [])).tolist()
+            judged = {(span.start, span.end, span.label_) for span in judged_spans(doc, spans, spans_key)}
+            every = (ScoredLabel(s.start, s.end, s.label_, score) for s, score in zip(spans, scores))
+            yield [span for span in every if span[:3] in judged]
+    finally:
+        cfg["threshold"] = old
 
 
 def best_threshold(hits: Iterable[Tuple[float, bool]], total: int, floor: float = 0.0) -> Dict[str, float]:

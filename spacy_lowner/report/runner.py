@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Set
@@ -54,7 +55,7 @@ def run_grid(
     RAISES (LownerError): If a training fails, with the end of its log; lines of finished runs stay in the file. Also if
         another process writes to the file.
     """
-    with output_lock(output), _ended_by_sigterm():
+    with output_lock(output):
         _run_groups(runs, output, jobs, gpu_id, on_done)
 
 
@@ -74,7 +75,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 def _run_groups(
     runs: Sequence[Run], output: Path, jobs: int, gpu_id: int, on_done: Callable[[Dict[str, Any]], None]
 ) -> None:
-    torch.set_num_threads(_threads(jobs))
+    torch.set_num_threads(threads_of(jobs))
     lock = threading.Lock()
 
     def run_and_write(group: List[Run]) -> None:
@@ -86,8 +87,17 @@ def _run_groups(
     groups: Dict[str, List[Run]] = {}
     for run in runs:
         groups.setdefault(run.training_key, []).append(run)
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_and_write, group) for group in groups.values()]
+    run_parallel([partial(run_and_write, group) for group in groups.values()], jobs)
+
+
+def run_parallel(tasks: Sequence[Callable[[], Any]], jobs: int) -> None:
+    """Run tasks in threads. If one fails, or this process is ended, the trainings of the others are ended, too.
+
+    tasks (Sequence[Callable[[], Any]]): The tasks, such as trainings by `run_spacy`.
+    jobs (int): Number of tasks at the same time.
+    """
+    with _ended_by_sigterm(), ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(task) for task in tasks]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -107,8 +117,7 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
     YIELDS (Dict[str, Any]): A line of results per run: its scores, and all settings that are needed to repeat it.
     RAISES (LownerError): If the training fails.
     """
-    first, threads = runs[0], _threads(jobs)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    first, threads = runs[0], threads_of(jobs)
     with tempfile.TemporaryDirectory() as folder:
         train = _sample(first, Path(folder) / "train.spacy")
         overrides = {
@@ -117,10 +126,10 @@ def run_together(runs: Sequence[Run], *, jobs: int = 1, gpu_id: int = -1) -> Ite
             "paths.dev": first.dev,
             "system.seed": first.seed,
         }
-        options = [word for name, value in overrides.items() for word in (f"--{name}", _as_option(value))]
+        options = as_options(overrides)
         command = ["train", first.config, "--output", f"{folder}/model", "--gpu-id", str(gpu_id), *options]
         started = time.time()
-        _spacy(command, environment, Path(folder) / "train.log")
+        run_spacy(command, Path(folder) / "train.log", threads=threads)
         seconds = time.time() - started
         if gpu_id >= 0:
             # thinc stores the device per thread, and this code may run in a worker thread.
@@ -146,7 +155,12 @@ def _describe_run(run: Run) -> Dict[str, Any]:
     return {**{name: getattr(run, name) for name in names}, "splits": splits}
 
 
-def _threads(jobs: int) -> int:
+def threads_of(jobs: int) -> int:
+    """Divide the cores of this process among trainings.
+
+    jobs (int): Number of trainings at the same time.
+    RETURNS (int): Threads of each, at least 1.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // jobs)
 
@@ -175,13 +189,32 @@ def _sample(run: Run, path: Path) -> str:
     return str(path)
 
 
-def _as_option(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def as_options(overrides: Dict[str, Any]) -> List[str]:
+    """Write overrides of a config as options of `spacy train`.
+
+    overrides (Dict[str, Any]): Values by dotted name.
+    RETURNS (List[str]): The options.
+
+    >>> as_options({"system.seed": 1, "paths.source": "open"})
+    ['--system.seed', '1', '--paths.source', 'open']
+    """
+    return [
+        word
+        for name, value in overrides.items()
+        for word in (f"--{name}", value if isinstance(value, str) else json.dumps(value))
+    ]
 
 
-def _spacy(arguments: List[str], environment: Dict[str, str], log: Path) -> None:
-    """Run a command of spaCy. RAISES (LownerError): If it fails, with the end of its log."""
+def run_spacy(arguments: List[str], log: Path, *, threads: int) -> None:
+    """Run a command of spaCy in a process of its own.
+
+    arguments (List[str]): The command and its arguments.
+    log (Path): File of its output.
+    threads (int): Number of threads.
+    RAISES (LownerError): If it fails, with the end of its log.
+    """
     command = [sys.executable, "-m", "spacy", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
     with log.open("w", encoding="utf8") as file:
         with subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT) as process:
             _RUNNING.add(process)

@@ -81,11 +81,11 @@ class Killer:
         pathlib.Path.write_bytes = self.half_by_half_of(bytes)
         pathlib.Path.write_text = self.half_by_half_of(lambda text: text.encode("utf8"))
         ReplyCache.put = self.around(ReplyCache.put)
-        runner._spacy = self.around(train_here)
+        runner.run_spacy = self.around(train_here)
         sys.addaudithook(self.audit)
 
 
-def train_here(arguments, environment, log):
+def train_here(arguments, log, *, threads):
     """As `spacy train`, without a process of its own, which takes seconds to start."""
     settings = {name: arguments[arguments.index(name) + 1] for name in ("--output", "--gpu-id")}
     overrides = parse_config_overrides(arguments[arguments.index("--gpu-id") + 2 :])

@@ -448,7 +448,7 @@ sleeper = folder / "sleeper"
 sleeper.write_text(f"#!/bin/sh\\necho $$ > {folder}/pid\\nexec sleep 60\\n")
 sleeper.chmod(0o755)
 runner.sys = SimpleNamespace(executable=str(sleeper), exit=sys.exit)
-runner.run_together = lambda *a, **b: runner._spacy([], dict(os.environ), folder / "log")
+runner.run_together = lambda *a, **b: runner.run_spacy([], folder / "log", threads=1)
 runner.run_grid([SimpleNamespace(training_key="one")], folder / "lines.jsonl")
 """
 
