@@ -32,17 +32,11 @@ class Scripted:
 
     def ask(self, requests, *, description=None):
         texts = [request.messages[0][1].rsplit("Text: ", 1)[1].split("\n")[0] for request in requests]
-        return [
-            Reply(
-                json.dumps(
-                    {
-                        "initial": "The text has names.",
-                        "bidirectional": " ".join(f"{word} is a {KNOWN[word]}." for word in text.split() if word in KNOWN),
-                    }
-                )
-            )
-            for text in texts
-        ]
+        return [self.answer(text) for text in texts]
+
+    def answer(self, text):
+        statements = " ".join(f"{word} is a {KNOWN[word]}." for word in text.split() if word in KNOWN)
+        return Reply(json.dumps({"initial": "The text has names.", "bidirectional": statements}))
 
 
 @pytest.mark.skipif(not CONFIG.is_file(), reason="the source tree is not here")
