@@ -82,7 +82,7 @@ DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
         "label_semantics": True,
         "description_encoder": "minilm",
         "extension_key": EXTENSION_KEY,
-        "extension_weighting": "relative",
+        "extension_weighting": "constant",
         "scorer": {"@scorers": "spacy-lowner.span_scorer.v1"},
     },
     default_score_weights={"spans_sc_f": 1.0, "spans_sc_p": 0.0, "spans_sc_r": 0.0},
@@ -158,7 +158,7 @@ class KnowFREESpanCategorizer(LabelledPipe):
         label_semantics: bool = True,
         description_encoder: str = "minilm",
         extension_key: Optional[str] = EXTENSION_KEY,
-        extension_weighting: ExtensionWeightingT = "relative",
+        extension_weighting: ExtensionWeightingT = "constant",
         scorer: Optional[Callable] = span_score,
     ):
         """Create the pipe.

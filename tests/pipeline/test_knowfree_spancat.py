@@ -141,9 +141,13 @@ def test_knowfree_spancat_extension_labels_train_and_are_not_predicted(nlp, make
     trained(nlp, [make_example(doc)])
     pipe = nlp.get_pipe(NAME)
     assert pipe.labels == ("LOC", "PER") and pipe.cfg["extension_labels"] == ["PROPN", "VERB"]
-    # eq. 15: 0.5 * mean(1, 2) / 1.
-    assert pipe.cfg["label_weights"] == [1.0, 1.0, 0.75, 0.75]
+    # Two of four labels are target labels, and each extension label has less than ten spans.
+    assert pipe.cfg["label_weights"] == [1.0, 1.0, 0.5, 0.5]
     assert {label for _, _, label in found(nlp(TEXTS[0][0]))} == {"LOC", "PER"}
+    relative = spacy.blank("en")
+    trained(relative, [make_example(doc)], steps=1, extension_weighting="relative")
+    # eq. 15: 0.5 * mean(1, 2) / 1.
+    assert relative.get_pipe(NAME).cfg["label_weights"] == [1.0, 1.0, 0.75, 0.75]
     off = spacy.blank("en")
     trained(off, [make_example(doc)], steps=1, extension_key=None)
     assert off.get_pipe(NAME).cfg["extension_labels"] == []
