@@ -14,6 +14,7 @@ from ..corpus.writers import check_suffix, write_corpus
 from ..knowledge.annotate import EXAMPLES, AnnotationTask, annotate_corpus, annotation_requests
 from ..knowledge.explain import BETA
 from ..loading import load_pipeline
+from ..models.hf.encoder import embed_texts
 from ..report.evaluation import score_docs
 from . import _language_model as llm
 from ._app import lowner
@@ -54,7 +55,7 @@ def annotate_cli(
     )
     docs = load_corpus(input_path, spans_key=spans_key)[: limit or None]
     if dry_run:
-        requests = annotation_requests(drop_blank_docs(docs), task)
+        requests = annotation_requests(drop_blank_docs(docs), task, embed_texts)
         tokens = llm.token_limit(max_tokens, settings)
         llm.print_estimate(requests, calls=len(requests), size=llm.bytes_of(requests), max_tokens=tokens)
         return
@@ -63,7 +64,7 @@ def annotate_cli(
         model, base_url, cache=cache, max_concurrency=max_concurrency, max_tokens=max_tokens, settings=settings
     )
     with server as client:
-        report = annotate_corpus(docs, client, task, weight=weight, progress=True)
+        report = annotate_corpus(docs, client, task, weight=weight, embed=embed_texts, progress=True)
     llm.write_report(report, report_path(output_path))
     write_corpus(docs, output_path, spans_key=spans_key)
     unanswered = report.used["texts without an answer"]

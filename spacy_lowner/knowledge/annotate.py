@@ -13,7 +13,6 @@ from ..corpus.partial import write_partial
 from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Request
 from ..llm.templates import render
-from ..models.hf.encoder import embed_texts
 from ..types import EmbedT
 from .explain import BETA
 from .extend import list_schema
@@ -59,12 +58,12 @@ class AnnotationTask(NamedTuple):
         return names
 
 
-def annotation_requests(docs: Sequence[Doc], task: AnnotationTask, embed: EmbedT = embed_texts) -> List[Request]:
+def annotation_requests(docs: Sequence[Doc], task: AnnotationTask, embed: Optional[EmbedT] = None) -> List[Request]:
     """Make the requests for the entities of Docs.
 
     docs (Sequence[Doc]): The Docs.
     task (AnnotationTask): The types, and what the model sees next to them.
-    embed (EmbedT): The sentence embedding that finds the nearest examples.
+    embed (Optional[EmbedT]): The sentence embedding that finds the nearest examples. None uses no examples.
     RETURNS (List[Request]): One request per Doc.
 
     >>> import spacy
@@ -102,7 +101,7 @@ def annotate_corpus(
     task: AnnotationTask,
     *,
     weight: float = BETA,
-    embed: EmbedT = embed_texts,
+    embed: Optional[EmbedT] = None,
     progress: bool = False,
 ) -> Report:
     """Write the entities that a language model finds to `doc.spans`. Older ones are replaced.
@@ -114,7 +113,7 @@ def annotate_corpus(
     model (LanguageModel): The annotator.
     task (AnnotationTask): The types, and what the model sees next to them.
     weight (float): Weight of the Docs in the loss (beta of eq. 14 of KnowFREE).
-    embed (EmbedT): The sentence embedding that finds the nearest examples.
+    embed (Optional[EmbedT]): The sentence embedding that finds the nearest examples. None uses no examples.
     progress (bool): Whether to show a progress bar.
     RETURNS (Report): The number of entities and of Docs without an answer, and the rejected responses.
 
@@ -153,10 +152,10 @@ def annotate_corpus(
     return report
 
 
-def _nearest(docs: Sequence[Doc], task: AnnotationTask, embed: EmbedT) -> List[List[Doc]]:
+def _nearest(docs: Sequence[Doc], task: AnnotationTask, embed: Optional[EmbedT]) -> List[List[Doc]]:
     """RETURNS (List[List[Doc]]): The labelled Docs that are most similar to each Doc; the most similar one is last."""
     gold = drop_blank_docs(task.gold)
-    if not gold or not docs or not task.n_examples:
+    if embed is None or not gold or not docs or not task.n_examples:
         return [[] for _ in docs]
     texts = [doc.text for doc in gold]
     similarity = embed([doc.text for doc in docs]) @ embed(texts).T

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..types import ExtensionWeightingT
-
 # How many spans of a target label all spans of an extension label count as, with the weighting "constant".
 CONSTANT_SPANS = 10.0
 
@@ -15,7 +13,7 @@ CONSTANT_SPANS = 10.0
 def extension_weights(
     target_counts: Sequence[int],
     extension_counts: Sequence[int],
-    weighting: ExtensionWeightingT = "relative",
+    weighting: str = "relative",
 ) -> Tensor:
     """Compute the weight alpha of each label. It is 1 for a target label, and for an extension label with C_i spans:
 
@@ -27,7 +25,7 @@ def extension_weights(
 
     target_counts (Sequence[int]): Number of gold spans of each target label.
     extension_counts (Sequence[int]): Number of spans of each extension label.
-    weighting (ExtensionWeightingT): The formula.
+    weighting (str): The formula: "relative" or "constant".
     RETURNS (Tensor): The weights, those of target labels first. Shape: (labels,)
 
     >>> extension_weights([30, 10], [40, 5]).tolist()

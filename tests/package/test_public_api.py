@@ -28,7 +28,16 @@ PUBLIC = {
         "write_docs",
         "write_partial",
     ],
-    "knowledge": ["Report", "explain_entities", "extend_corpus", "load_tagger", "read_label_map"],
+    "evidence": ["Statement", "read_statements"],
+    "knowledge": [
+        "AnnotationTask",
+        "Report",
+        "annotate_corpus",
+        "explain_entities",
+        "extend_corpus",
+        "load_tagger",
+        "read_label_map",
+    ],
     "llm": [
         "LanguageModel",
         "OpenAIClient",
