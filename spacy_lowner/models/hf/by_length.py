@@ -19,6 +19,7 @@ class ByLength:
     The outputs of each row are the same.
 
     module (nn.Module): The encoder.
+    attached (bool): Whether this is the `forward` of the encoder (`attach`). If not, it calls the encoder.
 
     >>> from transformers import BertConfig, BertModel
     >>> config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1)
@@ -29,8 +30,9 @@ class ByLength:
     torch.Size([2, 3, 4])
     """
 
-    def __init__(self, module: nn.Module):
+    def __init__(self, module: nn.Module, attached: bool = False):
         self.module = module
+        self.attached = attached
 
     @classmethod
     def attach(cls, module: nn.Module) -> None:
@@ -38,7 +40,7 @@ class ByLength:
 
         module (nn.Module): The encoder.
         """
-        module.forward = cls(module)
+        module.forward = cls(module, attached=True)
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
         """Call the encoder, in groups of rows if the inputs can be divided.
@@ -62,7 +64,10 @@ class ByLength:
         )
 
     def _forward(self, *args: Any, **inputs: Any) -> Any:
-        return type(self.module).forward(self.module, *args, **inputs)
+        # As a replaced `forward`, it is called by the module. Else it calls the module, with its hooks.
+        if self.attached:
+            return type(self.module).forward(self.module, *args, **inputs)
+        return self.module(*args, **inputs)
 
 
 def _lengths(inputs: dict) -> Optional[List[int]]:
