@@ -31,7 +31,7 @@ def learn_type(
     *,
     description: Optional[str] = None,
     steps: int = STEPS,
-    learn_rate: float = 1e-4,
+    learn_rate: float = 2e-5,
     keep: bool = True,
     seed: int = 0,
     spans_key: str = SPANS_KEY,
