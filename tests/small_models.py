@@ -10,3 +10,23 @@ TOK2VEC = {
     "subword_features": True,
     "pretrained_vectors": None,
 }
+
+# The beginning of a config, which a test continues.
+SMALL_PIPELINE = """\
+[paths]
+train = null
+dev = null
+
+[system]
+seed = 0
+gpu_allocator = null
+
+[nlp]
+lang = "en"
+pipeline = ["knowfree_spancat"]
+
+[components]
+
+[components.knowfree_spancat]
+factory = "knowfree_spancat"
+"""

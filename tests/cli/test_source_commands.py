@@ -4,6 +4,7 @@ import json
 
 import pytest
 import spacy
+from small_models import SMALL_PIPELINE
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
@@ -13,27 +14,11 @@ from spacy_lowner.corpus.soft import SoftTargets
 from spacy_lowner.training.source_file import load_source
 
 NAME = "knowfree_spancat"
-CONFIG = """
-[paths]
-train = null
-dev = null
-
-[system]
-seed = 0
-gpu_allocator = null
-
-[nlp]
-lang = "en"
-pipeline = ["knowfree_spancat"]
-
-[components]
-
-[components.knowfree_spancat]
-factory = "knowfree_spancat"
-
+CONFIG = f"""
+{SMALL_PIPELINE}
 [training]
-seed = ${system.seed}
-gpu_allocator = ${system.gpu_allocator}
+seed = ${{system.seed}}
+gpu_allocator = ${{system.gpu_allocator}}
 max_steps = 4
 eval_frequency = 2
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from small_models import SMALL_PIPELINE
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
@@ -11,28 +12,12 @@ from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.report.crossval import FoldPredictions, folds_of, summarize
 from spacy_lowner.report.evaluation import ScoredLabel
 
-CONFIG = """
-[paths]
-train = null
-dev = null
-
-[system]
-seed = 0
-gpu_allocator = null
-
-[nlp]
-lang = "en"
-pipeline = ["knowfree_spancat"]
-
-[components]
-
-[components.knowfree_spancat]
-factory = "knowfree_spancat"
-label_semantics = false
+CONFIG = f"""
+{SMALL_PIPELINE}label_semantics = false
 
 [training]
-seed = ${system.seed}
-gpu_allocator = ${system.gpu_allocator}
+seed = ${{system.seed}}
+gpu_allocator = ${{system.gpu_allocator}}
 max_steps = 60
 patience = 0
 dropout = 0.0
