@@ -30,7 +30,7 @@ def annotate_cli(
     types_path: Path = typer.Option(..., "--types", help='JSON of the types: {"drug": "a medicine or drug"}'),
     examples: Optional[Path] = typer.Option(None, help="Labelled texts. The nearest ones are examples in each prompt"),
     n_examples: int = typer.Option(EXAMPLES, min=0, help="Number of examples in a prompt"),
-    draft: Optional[str] = typer.Option(None, help="Pipeline whose predictions the model is asked to correct"),
+    draft: Optional[str] = typer.Option(None, help="Pipeline whose predictions the model corrects"),
     weight: float = typer.Option(BETA, min=0.0, help="Weight of the texts in the loss (beta)"),
     model: Optional[str] = llm.MODEL,
     base_url: Optional[str] = llm.BASE_URL,

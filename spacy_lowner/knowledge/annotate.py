@@ -25,12 +25,12 @@ EXAMPLES = 5
 
 
 class AnnotationTask(NamedTuple):
-    """What a language model is asked to annotate.
+    """What a language model annotates.
 
     types (Mapping[str, str]): Descriptions by label.
     gold (Sequence[Doc]): Labelled Docs. The nearest ones are examples in the prompt of a text.
     n_examples (int): Number of examples in a prompt at most.
-    drafter (Optional[Language]): A pipeline whose predictions the model is asked to correct.
+    drafter (Optional[Language]): A pipeline whose predictions the model corrects.
     language (str): Language of the prompts, "en" or "zh".
     spans_key (str): Key of the spans of the gold Docs, of the drafts and of the result.
 
@@ -129,16 +129,16 @@ def annotate_corpus(
     """
     report = Report()
     labels = {name.casefold(): label for name, label in task.names.items()}
-    asked = drop_blank_docs(docs)
-    replies = model.ask(annotation_requests(asked, task, embed), description="entities" if progress else None)
-    answers = {id(doc): read_spans(doc, reply, "entity", "type", report) for doc, reply in zip(asked, replies)}
+    selected = drop_blank_docs(docs)
+    replies = model.ask(annotation_requests(selected, task, embed), description="entities" if progress else None)
+    answers = {id(doc): read_spans(doc, reply, "entity", "type", report) for doc, reply in zip(selected, replies)}
     for doc in docs:
         found = answers.get(id(doc), [])
         spans = []
         for start, end, name in found or ():
             label = labels.get(name.casefold()) or (name if name in task.types else None)
             if label is None:
-                report.reject("type that was not asked for", doc.text, {"entity": doc[start:end].text, "type": name})
+                report.reject("type that was not requested", doc.text, {"entity": doc[start:end].text, "type": name})
             else:
                 spans.append(Span(doc, start, end, label=label))
         unique = list({(span.start, span.end, span.label_): span for span in spans}.values())

@@ -37,7 +37,7 @@ def spans(doc):
     return [(span.text, span.label_) for span in doc.spans["sc"]]
 
 
-def test_annotate_keeps_types_that_were_asked_for_and_counts_the_rest(make_doc):
+def test_annotate_keeps_types_that_were_requested_and_counts_the_rest(make_doc):
     docs = [make_doc("Ann likes jazz", (0, 3, "old")), make_doc("Bob ran"), make_doc("so"), make_doc(" ")]
     answers = [
         [
@@ -50,7 +50,7 @@ def test_annotate_keeps_types_that_were_asked_for_and_counts_the_rest(make_doc):
     ]
     report = annotate_corpus(docs, Scripted(*answers), AnnotationTask(TYPES), weight=0.5)
     assert spans(docs[0]) == [("jazz", "music_genre"), ("Ann", "PER")] and report.used["entities"] == 2
-    assert report.rejected["type that was not asked for"] == 1 and report.used["texts without an answer"] == 1
+    assert report.rejected["type that was not requested"] == 1 and report.used["texts without an answer"] == 1
     assert [PartialAnnotation.of(doc).labels for doc in docs] == [None, [], None, None]
     assert [spans(doc) for doc in docs[1:]] == [[], [], []]
     assert all(doc.user_data["lowner_weight"] == 0.5 for doc in docs)
