@@ -69,7 +69,7 @@ def read_outputs(nlp: Language, docs: List[Doc]) -> Iterator[Tuple[str, list]]:
     for window, generation in zip(windows, generate(pipe.model, windows)):
         text = tokenizer.decode(tokenizer(" ".join(window.words), add_special_tokens=False)["input_ids"])
         try:
-            output = json.loads(tokenizer.decode(generation.pieces, skip_special_tokens=True))
+            output = json.loads(generation.text)
             mentions = [mention.strip() for listed in output.values() for mention in listed]
         except (ValueError, AttributeError, TypeError):
             mentions = None

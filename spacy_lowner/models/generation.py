@@ -1,43 +1,37 @@
 """Generating entities as JSON, with the pieces that a grammar allows."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
+from ..nn.pointer import PointerSeq2Seq
 from ..types import Seq2SeqModelT
 from .batching import batch_by_padding
 from .hf.inference import evaluate
 from .hf.pieces import pad_pieces, tokenizer_of
 from .hf.shim import loaded_module
 from .json_grammar import JSONGrammar, Mention, StateT
+from .pointer import generate_mentions
 from .seq2seq_inputs import Seq2SeqInput, encode_inputs, grammars_of, max_positions
+from .seq2seq_output import Generation
 
 # Upper bound on the pieces of the quotes, brackets and braces that close an output.
 MAX_SIGNS = 16
 
 
-class Generation(NamedTuple):
-    """A generated output.
-
-    mentions (List[Mention]): The entities, in the order of the text. None overlap.
-    surplus (int): Number of generated mentions without a position, because the text has them less often.
-    valid (bool): Whether the output is complete JSON.
-    cut (bool): Whether the output reached `max_new_tokens` and was brought to its end.
-    pieces (Tuple[int, ...]): The output in pieces, without the start token.
-
-    >>> Generation([Mention("PER", 0, 1)], surplus=0).valid
-    True
-    """
-
-    mentions: List[Mention]
-    surplus: int
-    valid: bool = True
-    cut: bool = False
-    pieces: Tuple[int, ...] = ()
-
-
 def generate(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> List[Generation]:
+    """Generate an output for each input.
+
+    model (Seq2SeqModelT): The trained model, with either decoder.
+    inputs (Sequence[Seq2SeqInput]): The inputs.
+    RETURNS (List[Generation]): The output of each input.
+    """
+    pointing = isinstance(loaded_module(model), PointerSeq2Seq)
+    return generate_mentions(model, inputs) if pointing else generate_json(model, inputs)
+
+
+def generate_json(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> List[Generation]:
     """Generate an output for each input, with the pieces that its grammar allows.
 
     model (Seq2SeqModelT): The trained model.
@@ -48,7 +42,7 @@ def generate(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> List[Gener
     encoded, grammar_of = encode_inputs(model, inputs), grammars_of(tokenizer)
     limit = max_positions(module.model, "decoder")
     generations: List[Generation] = [Generation([], 0) for _ in inputs]
-    for batch in batch_by_padding([len(ids) for ids, _ in encoded], settings.batch_size):
+    for batch in batch_by_padding([len(one.ids) for one in encoded], settings.batch_size):
         ids, attention = pad_pieces([encoded[i].ids for i in batch], tokenizer.pad_token_id, model.shims[0].device)
         tracker = _OutputTracker(
             [grammar_of(inputs[i]) for i in batch], [encoded[i].words for i in batch], settings.max_new_tokens, limit
@@ -65,7 +59,8 @@ def generate(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> List[Gener
             )
         for row, (i, output) in enumerate(zip(batch, outputs.tolist())):
             # The first piece is the start token.
-            generations[i] = tracker.result(row, output[1:])
+            text = tokenizer.decode(output[1:], skip_special_tokens=True)
+            generations[i] = tracker.result(row, output[1:])._replace(text=text)
     return generations
 
 
@@ -158,7 +153,6 @@ class _OutputTracker:
             surplus=len(mentions or ()) - len(placed),
             valid=mentions is not None,
             cut=grammar.decode(pieces[: self.max_new_tokens], words) is None,
-            pieces=tuple(pieces),
         )
 
     def _after(self, row: int, pieces: Tuple[int, ...]) -> List[StateT]:

@@ -145,7 +145,7 @@ def _forward(model: Seq2SeqModelT, inputs: List[Seq2SeqInput], is_train: bool) -
     outputs = _gold_outputs(model, inputs, encoded, grammars)
     scores: List[Any] = [None] * len(inputs)
     steps = []
-    lengths = [len(ids) + len(output) for (ids, _), output in zip(encoded, outputs)]
+    lengths = [len(one.ids) + len(output) for one, output in zip(encoded, outputs)]
     slack = SLACK if shim.device.type == "cpu" else math.inf
     for batch in batch_by_padding(lengths, model.attrs["settings"].batch_size, slack):
         ids, attention = pad_pieces([encoded[i].ids for i in batch], tokenizer.pad_token_id, shim.device)
@@ -184,8 +184,8 @@ def _gold_outputs(
     """RETURNS (List[List[int]]): The pieces of the gold output of each input, cut to the positions of the decoder."""
     limit = max_positions(loaded_module(model).model, "decoder")
     outputs = [
-        grammar.encode(words, mentions_in(text_input.mentions, words))
-        for grammar, text_input, (_, words) in zip(grammars, inputs, encoded)
+        grammar.encode(one.words, mentions_in(text_input.mentions, one.words))
+        for grammar, text_input, one in zip(grammars, inputs, encoded)
     ]
     if limit is None:
         return outputs

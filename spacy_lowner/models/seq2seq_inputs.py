@@ -9,7 +9,7 @@ from thinc.api import Model
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..errors import Errors, LownerError, Warnings, warn_once
-from .hf.pieces import first_position, pieces_of_text, pieces_of_words, tokenizer_of
+from .hf.pieces import first_position, pieces_between, pieces_of_text, pieces_of_words, tokenizer_of
 from .hf.shim import loaded_module
 from .json_grammar import JSONGrammar, Mention
 
@@ -41,13 +41,17 @@ class EncodedInput(NamedTuple):
 
     ids (List[int]): Pieces of the whole input, with special tokens.
     words (List[List[int]]): Pieces of each word as it occurs in JSON. Words that the input has no room for are dropped.
+    names (List[range]): Positions in `ids` of the pieces of each type's name.
+    places (List[range]): Positions in `ids` of the pieces of each word in `words`.
 
-    >>> EncodedInput([5, 6, 1], [[5], [6]]).words
+    >>> EncodedInput([5, 6, 1], [[5], [6]], [], [range(0, 1), range(1, 2)]).words
     [[5], [6]]
     """
 
     ids: List[int]
     words: List[List[int]]
+    names: List[range]
+    places: List[range]
 
 
 def encode_inputs(model: Model, inputs: Sequence[Seq2SeqInput]) -> List[EncodedInput]:
@@ -65,7 +69,7 @@ def encode_inputs(model: Model, inputs: Sequence[Seq2SeqInput]) -> List[EncodedI
     special_tokens = len(tokenizer.build_inputs_with_special_tokens([]))
     encoded, cut, cut_texts = [], 0, 0
     for text_input in inputs:
-        question = _question(model.name, tokenizer, text_input.labels, limit)
+        question, names = _question(model.name, tokenizer, text_input.labels, limit)
         context = pieces_of_text(tokenizer, f"{REASONING_LEAD} {text_input.context}") if text_input.context else []
         words = pieces_of_words(tokenizer, text_input.words)
         text = [piece for word in words for piece in word]
@@ -76,7 +80,17 @@ def encode_inputs(model: Model, inputs: Sequence[Seq2SeqInput]) -> List[EncodedI
         ids = tokenizer.build_inputs_with_special_tokens([*question, *text[:room], *context])
         # The number of words whose pieces all fit.
         n_words = bisect_right(list(accumulate(map(len, words))), room)
-        encoded.append(EncodedInput(ids, pieces_in_json(tokenizer, text_input.words, words)[:n_words]))
+        # Special tokens may precede the question.
+        first = ids.index(question[0])
+        start = first + len(question)
+        encoded.append(
+            EncodedInput(
+                ids,
+                pieces_in_json(tokenizer, text_input.words, words)[:n_words],
+                [range(first + name.start, first + name.stop) for name in names],
+                _runs(start, words[:n_words]),
+            )
+        )
     if cut:
         warn_once(model, Warnings.LN109, count=cut, texts=cut_texts, limit=limit)
     return encoded
@@ -162,10 +176,25 @@ def max_positions(model: PreTrainedModel, stack: str) -> Optional[int]:
     return None if positions is None else positions - first_position(base)
 
 
-def _question(name: str, tokenizer: PreTrainedTokenizerFast, labels: Dict[str, str], limit: int) -> List[int]:
-    question = pieces_of_text(tokenizer, QUESTION.format(types=", ".join(labels.values())))
+def _question(
+    name: str, tokenizer: PreTrainedTokenizerFast, labels: Dict[str, str], limit: int
+) -> Tuple[List[int], List[range]]:
+    """RETURNS (Tuple[List[int], List[range]]): The pieces of the question, and those of each type's name in it."""
+    text = QUESTION.format(types=", ".join(labels.values()))
+    question = pieces_of_text(tokenizer, text)
     if 2 * len(question) > limit:
         fix = "Raise max_input_tokens if the encoder has positions, or split the types over several pipes"
         what = f"the list of {len(labels)} types"
         raise LownerError(Errors.LN057.format(name=name, what=what, size=len(question), limit=limit // 2, fix=fix))
-    return question
+    start = QUESTION.index("{")
+    names = []
+    for label in labels.values():
+        pieces = pieces_between(tokenizer, text, start, start + len(label))
+        names.append(pieces)
+        start += len(label) + len(", ")
+    return question, names
+
+
+def _runs(start: int, words: Sequence[Sequence[int]]) -> List[range]:
+    ends = list(accumulate(map(len, words), initial=start))
+    return [range(first, end) for first, end in zip(ends, ends[1:])]

@@ -6,6 +6,7 @@ from .interaction import LocalSpanAttention
 from .knowfree import KnowFREEHead
 from .losses import band_bce, extension_weights
 from .neighbours import nearest_vote
+from .pointer import PointerSeq2Seq
 from .prompts import PromptEncoder
 from .semantics import LabelMatching
 from .seq2seq import ConstrainedSeq2Seq
@@ -17,6 +18,7 @@ __all__ = [
     "KnowFREEHead",
     "LabelMatching",
     "LocalSpanAttention",
+    "PointerSeq2Seq",
     "PromptEncoder",
     "band_bce",
     "decode",

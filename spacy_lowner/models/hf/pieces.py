@@ -164,3 +164,21 @@ def pieces_of_text(tokenizer: PreTrainedTokenizerFast, text: str) -> List[int]:
     ['ada', 'sang', '.']
     """
     return tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+
+
+def pieces_between(tokenizer: PreTrainedTokenizerFast, text: str, start: int, end: int) -> range:
+    """Get the positions of the pieces of a part of a text.
+
+    tokenizer (PreTrainedTokenizerFast): A tokenizer from `load_tokenizer`.
+    text (str): The text.
+    start (int): First character of the part.
+    end (int): The character after its last one.
+    RETURNS (range): Positions in `pieces_of_text(tokenizer, text)`. Empty if the part has no piece.
+
+    >>> from spacy_lowner.models.hf.encoder import encoder_path
+    >>> pieces_between(load_tokenizer(encoder_path("minilm")), "Ada sang.", 4, 8)
+    range(1, 2)
+    """
+    encoded = tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    inside = [i for i, (first, last) in enumerate(encoded.encodings[0].offsets) if first < end and last > start]
+    return range(inside[0], inside[-1] + 1) if inside else range(0)
