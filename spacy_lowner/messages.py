@@ -466,6 +466,10 @@ class Warnings(metaclass=MessageCatalogue):
         "{name}: {count} gold output(s) are longer than the positions of the decoder ({limit}); their ends are not "
         "learned."
     )
+    LN124 = (
+        "{name}: {count} gold output(s) have more than {limit} word pieces and are cut at this limit in predictions. "
+        "Raise max_new_tokens."
+    )
     LN113 = (
         "{path}: no Doc has spans under the key {spans_key!r} (keys: {others}); doc.ents are used. Name the key with "
         "<spans_key>."

@@ -20,7 +20,7 @@ from ..knowledge.label_map import LabelMapT
 from ..knowledge.report import Report
 from ..llm.cleaning import clean_message
 from ..llm.client import OpenAIClient
-from ..llm.local import LOCAL, LOCAL_MODEL, PARALLEL, local_server
+from ..llm.local import LOCAL, PARALLEL, LocalModel, local_server
 from ..llm.messages import Request
 from ..models.hf.encoder import embed_texts
 from ..types import EmbedT
@@ -29,9 +29,11 @@ CLIENT = "spacy-lowner.OpenAI.v1"
 # For estimates: a token is about four letters of English, or one character of Chinese, which has three bytes.
 BYTES_PER_TOKEN = 4
 
-MODEL = typer.Option(None, help="Name of the language model, as its server knows it")
+MODEL = typer.Option(
+    None, help=f"Name of the language model, as its server knows it; with --base-url {LOCAL}, a GGUF file"
+)
 BASE_URL = typer.Option(
-    None, help=f"URL of an OpenAI-compatible server, by default OpenAI's; {LOCAL} starts that of the extra local-llm"
+    None, help=f"URL of an OpenAI-compatible server, by default OpenAI's; {LOCAL} serves a model on this machine"
 )
 CACHE = typer.Option(Path("llm-cache.sqlite"), help="SQLite file of replies, which are never requested twice")
 MAX_CONCURRENCY = typer.Option(16, min=1, help="Requests at once")
@@ -81,15 +83,15 @@ def open_client(
         "max_concurrency": max_concurrency,
     }
     block.update(_client_settings(max_tokens, settings))
-    local = block["base_url"] == LOCAL
-    if local:
-        block["model"] = block["model"] or LOCAL_MODEL
-    if local and isinstance(block["max_concurrency"], int):
+    local = LocalModel.chosen(block["model"]) if block["base_url"] == LOCAL else None
+    if local is not None:
+        block["model"] = local.name
+    if local is not None and isinstance(block["max_concurrency"], int):
         # More requests would wait in the queue of the server until their deadlines are over.
         block["max_concurrency"] = min(block["max_concurrency"], PARALLEL)
     if not block["model"]:
         raise LownerError(Errors.LN083)
-    with local_server() if local else nullcontext(block["base_url"]) as url:
+    with local_server(local.path) if local is not None else nullcontext(block["base_url"]) as url:
         try:
             client: OpenAIClient = registry.resolve({"client": {**block, "base_url": url}})["client"]
         except ConfigValidationError as error:

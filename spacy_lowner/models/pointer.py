@@ -203,8 +203,9 @@ def _forward(model: Seq2SeqModelT, inputs: List[Seq2SeqInput], is_train: bool) -
 
 
 def _gold(text_input: Seq2SeqInput, encoded: EncodedInput, filled: Sequence[int]) -> List[Tuple[int, int, int]]:
-    """RETURNS (List[Tuple[int, int, int]]): Type, first and last word of the mentions that the input has room for, among
-    the words with pieces, in the order of types and then of the text.
+    """RETURNS (List[Tuple[int, int, int]]): Type, first and last word of the mentions that the input has room for.
+
+    The order is that of the types, and then that of the text. Words without pieces are not counted.
     """
     order = {label: number for number, label in enumerate(text_input.labels)}
     number_of = {word: number for number, word in enumerate(filled)}

@@ -187,6 +187,10 @@ def _gold_outputs(
         grammar.encode(one.words, mentions_in(text_input.mentions, one.words))
         for grammar, text_input, one in zip(grammars, inputs, encoded)
     ]
+    allowed = model.attrs["settings"].max_new_tokens
+    long = sum(len(output) > allowed for output in outputs)
+    if long:
+        warn_once(model, Warnings.LN124, name=model.name, count=long, limit=allowed)
     if limit is None:
         return outputs
     count = sum(len(output) > limit for output in outputs)

@@ -34,7 +34,7 @@ class PointerSeq2Seq(nn.Module):
     >>> config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1)
     >>> settings = {"decoder": {"layers": 1, "heads": 1, "dropout": 0.0}}
     >>> module = PointerSeq2Seq(BertModel(config), settings).eval()
-    >>> ids, names, words = torch.tensor([[2, 5, 6, 3]]), torch.tensor([[-1, 0, -1, -1]]), torch.tensor([[-1, -1, 0, -1]])
+    >>> ids, names, words = (torch.tensor([row]) for row in ([2, 5, 6, 3], [-1, 0, -1, -1], [-1, -1, 0, -1]))
     >>> module(ids, torch.ones_like(ids), names, words, torch.tensor([[[0, 0, 0]]])).shape
     torch.Size([1, 4])
     """
@@ -95,9 +95,7 @@ class Encoded:
     no_word (Tensor): Whether a row has not that many words. Shape: (rows, words)
     """
 
-    def __init__(
-        self, states: Tensor, padding: Tensor, names: Tensor, no_name: Tensor, words: Tensor, no_word: Tensor
-    ):
+    def __init__(self, states: Tensor, padding: Tensor, names: Tensor, no_name: Tensor, words: Tensor, no_word: Tensor):
         self.states, self.padding = states, padding
         self.names, self.no_name = names, no_name
         self.words, self.no_word = words, no_word
@@ -258,8 +256,10 @@ def _product(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def _masked(logits: Tensor, allowed: Tensor) -> Tensor:
-    """RETURNS (Tensor): Logits with -inf where nothing is allowed. A step after the end allows nothing and is ignored, so
-    it keeps its logits: the logarithm of a sum of nothing has no gradient.
+    """RETURNS (Tensor): Logits with -inf at what is not allowed.
+
+    A step after the end allows nothing. It is ignored, and keeps its logits, because the logarithm of an empty sum has
+    no gradient.
     """
     return logits.masked_fill(~allowed & allowed.any(-1, keepdim=True), -torch.inf)
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import spacy
@@ -16,7 +17,7 @@ from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm import local
 from spacy_lowner.llm.client import OpenAIClient
-from spacy_lowner.llm.local import local_server
+from spacy_lowner.llm.local import LocalModel, local_server
 from spacy_lowner.llm.messages import Request
 
 SCHEMA = {
@@ -35,6 +36,25 @@ def test_local_reports_missing_packages_and_files(monkeypatch, tmp_path):
         pass
     assert CliRunner().invoke(lowner, ["serve", "--model", str(tmp_path / "none.gguf")]).exit_code == 1
     assert CliRunner().invoke(lowner, ["serve", "--port", "70000"]).exit_code == 2
+
+
+def test_local_a_named_file_comes_before_that_of_the_environment_and_the_packaged_model(monkeypatch):
+    monkeypatch.delenv("LOWNER_LLM_FILE", raising=False)
+    assert LocalModel.chosen(None) == (local.LOCAL_MODEL, None) and LocalModel.chosen("mine") == ("mine", None)
+    monkeypatch.setenv("LOWNER_LLM_FILE", "/models/better.gguf")
+    # Replies are cached by the name of the model, so another file needs another name.
+    assert LocalModel.chosen(None) == LocalModel.chosen("mine") == ("better", Path("/models/better.gguf"))
+    assert LocalModel.chosen("best.gguf") == ("best", Path("best.gguf"))
+
+
+def test_local_a_file_that_is_missing_is_named(tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada sang.\n")
+    types = tmp_path / "types.json"
+    types.write_text('{"person": "a person"}')
+    options = ["--base-url", "local", "--model", str(tmp_path / "none.gguf"), "--types", str(types)]
+    result = CliRunner().invoke(lowner, ["annotate", str(texts), str(tmp_path / "out.jsonl"), *options])
+    assert result.exit_code == 1 and "none.gguf" in " ".join(result.output.split()), result.output
 
 
 def test_local_reports_a_port_in_use():

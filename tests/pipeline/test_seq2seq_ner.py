@@ -181,6 +181,13 @@ def test_seq2seq_ner_text_that_is_not_read_is_neither_found_nor_learned(tiny_t5)
     assert mentions_in([Mention("PER", 0, 1), Mention("PER", 1, 2)], [[], [5]]) == [Mention("PER", 1, 2)]
 
 
+def test_seq2seq_ner_gold_that_no_prediction_can_reach_is_counted(tiny_t5):
+    nlp = build(tiny_t5, model={"max_new_tokens": 20})
+    nlp.initialize(lambda: examples_of(nlp))
+    with pytest.warns(UserWarning, match="LN124.* 2 gold"):
+        nlp.update(examples_of(nlp))
+
+
 def test_seq2seq_ner_types_of_the_same_pieces_are_refused(tiny_t5):
     with pytest.raises(LownerError, match="LN069"):
         JSONGrammar(load_tokenizer(tiny_t5), {"人": "人", "地": "地"})
@@ -225,8 +232,7 @@ def test_seq2seq_ner_it_learns_and_comes_back_from_disk(tiny_t5, num_beams, tmp_
     assert again.from_bytes(nlp.to_bytes()).evaluate(examples_of(again))["ents_f"] == 1.0
 
 
-@pytest.mark.filterwarnings("ignore:.*LN110")
-@pytest.mark.filterwarnings("ignore:.*LN111")
+@pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111", "ignore:.*LN124")
 def test_seq2seq_ner_a_decoder_is_made_of_an_encoder(tiny_encoder, tmp_path):
     nlp = build(tiny_encoder, model={"max_input_tokens": 64, "max_new_tokens": 20})
     examples = examples_of(nlp)
