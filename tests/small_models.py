@@ -30,3 +30,19 @@ pipeline = ["knowfree_spancat"]
 [components.knowfree_spancat]
 factory = "knowfree_spancat"
 """
+
+# A config of a few seconds, for commands that train.
+SMALL_TRAINING = f"""
+{SMALL_PIPELINE}label_semantics = false
+
+[training]
+seed = ${{system.seed}}
+gpu_allocator = ${{system.gpu_allocator}}
+max_steps = 60
+patience = 0
+dropout = 0.0
+
+[training.optimizer]
+@optimizers = "spacy-lowner.Adam.v1"
+learn_rate = 0.001
+"""

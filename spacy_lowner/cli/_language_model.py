@@ -83,7 +83,7 @@ def open_client(
         "max_concurrency": max_concurrency,
     }
     block.update(_client_settings(max_tokens, settings))
-    local = LocalModel.chosen(block["model"]) if block["base_url"] == LOCAL else None
+    local = LocalModel.chosen(str(block["model"] or "")) if block["base_url"] == LOCAL else None
     if local is not None:
         block["model"] = local.name
     if local is not None and isinstance(block["max_concurrency"], int):

@@ -34,16 +34,16 @@ class LocalModel(NamedTuple):
     path: Optional[Path] = None
 
     @classmethod
-    def chosen(cls, model: Optional[str]) -> "LocalModel":
+    def chosen(cls, model: str) -> "LocalModel":
         """Choose a model: a file that is named, that in the environment variable LOWNER_LLM_FILE, or the packaged one.
 
-        model (Optional[str]): A GGUF file, or a name for the requests.
+        model (str): A GGUF file, a name for the requests, or "".
         RETURNS (LocalModel): The model.
 
         >>> LocalModel.chosen("models/qwen2.5-1.5b-instruct-q4_k_m.gguf").name
         'qwen2.5-1.5b-instruct-q4_k_m'
         """
-        named = model if model is not None and model.endswith(SUFFIX) else os.environ.get(FILE_VARIABLE)
+        named = model if model.endswith(SUFFIX) else os.environ.get(FILE_VARIABLE)
         return cls(model or LOCAL_MODEL) if not named else cls(Path(named).stem, Path(named))
 
 

@@ -178,7 +178,7 @@ def _forward(model: Seq2SeqModelT, inputs: List[Seq2SeqInput], is_train: bool) -
     scores: List[Any] = [None] * len(inputs)
     steps = []
     for batch in _batches(model, inputs):
-        gold = [_gold(inputs[i], *row) for i, *row in zip(batch.numbers, batch.encoded, batch.filled)]
+        gold = [_gold(inputs[i], one, row) for i, one, row in zip(batch.numbers, batch.encoded, batch.filled)]
         most = max(map(len, gold))
         padded = [[*mentions, *[(-1, -1, -1)] * (most - len(mentions))] for mentions in gold]
         mentions = torch.tensor(padded, dtype=torch.int64, device=shim.device).reshape(len(gold), most, 3)

@@ -44,13 +44,15 @@ class FoldPredictions(NamedTuple):
 
     repeat (int): Number of the division into folds.
     spans (Dict[int, List[ScoredLabel]]): Predicted spans by number of the text, with low probabilities, too.
+    candidates (Dict[int, List[ScoredLabel]]): The same without the choice among spans that overlap.
 
-    >>> FoldPredictions(0, {3: []}).spans
+    >>> FoldPredictions(0, {3: []}, {3: []}).spans
     {3: []}
     """
 
     repeat: int
     spans: Dict[int, List[ScoredLabel]]
+    candidates: Dict[int, List[ScoredLabel]]
 
 
 class Crossvalidation(NamedTuple):
@@ -148,9 +150,13 @@ def cross_validate(
             # thinc stores the device per thread.
             require_gpu(gpu_id)
         nlp = spacy.load(folder / "model" / "model-last")
-        predicted = list(predict_scored(nlp, [docs[i] for i in fold], spans_key))
         shutil.rmtree(folder / "model")
-        return {"spans": {str(i): spans for i, spans in zip(fold, predicted)}}
+        held_docs = [docs[i] for i in fold]
+        kinds = {"spans": False, "candidates": True}
+        return {
+            kind: dict(zip(map(str, fold), predict_scored(nlp, held_docs, spans_key, overlapping=overlapping)))
+            for kind, overlapping in kinds.items()
+        }
 
     tasks, paths = [], []
     for repeat in range(repeats):
@@ -163,8 +169,11 @@ def cross_validate(
 
 def _read(repeat: int, path: Path) -> FoldPredictions:
     record = srsly.read_json(path)
-    spans = {int(i): [ScoredLabel(*span) for span in group] for i, group in record["spans"].items()}
-    return FoldPredictions(repeat, spans)
+    fields = {
+        kind: {int(i): [ScoredLabel(*span) for span in group] for i, group in record[kind].items()}
+        for kind in ("spans", "candidates")
+    }
+    return FoldPredictions(repeat, **fields)
 
 
 def summarize(

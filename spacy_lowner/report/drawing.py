@@ -64,7 +64,15 @@ def add_legend(figure: Any, handles: Sequence[Any], names: Sequence[str], **styl
 
 
 def draw_heatmap(
-    values: numpy.ndarray, rows: Sequence[str], columns: Sequence[str], path: Path, *, x: str, y: str, title: str = ""
+    values: numpy.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    path: Path,
+    *,
+    x: str,
+    y: str,
+    title: str = "",
+    digits: int = 2,
 ) -> None:
     """Draw a matrix as a heat map with numbers.
 
@@ -75,6 +83,7 @@ def draw_heatmap(
     x (str): The label of the columns.
     y (str): The label of the rows.
     title (str): The title.
+    digits (int): Digits after the decimal point.
     """
     pyplot = load_pyplot()
     figure, axis = pyplot.subplots(figsize=(2.5 + 0.55 * len(columns), 1.8 + 0.4 * len(rows)))
@@ -88,7 +97,7 @@ def draw_heatmap(
     for (row, column), value in numpy.ndenumerate(values):
         if numpy.isfinite(value):
             colour = "white" if value > dark else "black"
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=7)
+            axis.text(column, row, f"{value:.{digits}f}", ha="center", va="center", color=colour, fontsize=7)
     figure.colorbar(image, ax=axis, shrink=0.8, pad=0.02)
     save(figure, path)
 

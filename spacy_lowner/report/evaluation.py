@@ -172,18 +172,23 @@ def thresholded_pipe(nlp: Language, spans_key: str = SPANS_KEY) -> Optional[str]
     return found
 
 
-def predict_scored(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY) -> Iterator[List[ScoredLabel]]:
+def predict_scored(
+    nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KEY, *, overlapping: bool = False
+) -> Iterator[List[ScoredLabel]]:
     """Predict the words of gold Docs with a low threshold, and keep the spans that their annotators have judged.
 
     nlp (Language): The pipeline. Its threshold is the lowest one in the meantime.
     gold (Sequence[Doc]): Docs with gold spans.
     spans_key (str): The key to which the pipe writes.
+    overlapping (bool): Whether to keep all spans above the threshold, without a choice among those that overlap.
     YIELDS (List[ScoredLabel]): The spans of each Doc. Those of a pipeline without a threshold have the score 1.
     """
     name = thresholded_pipe(nlp, spans_key)
     cfg = {} if name is None else nlp.get_pipe(name).cfg
-    old = cfg.get("threshold")
+    old = dict(cfg)
     cfg["threshold"] = LOWEST_THRESHOLD
+    if overlapping and "decoding" in cfg:
+        cfg["decoding"] = "all"
     try:
         for predicted, doc in zip(nlp.pipe(bare_doc(doc, nlp.vocab) for doc in gold), gold):
             spans = entity_spans(predicted, spans_key)
@@ -195,7 +200,7 @@ def predict_scored(nlp: Language, gold: Sequence[Doc], spans_key: str = SPANS_KE
             every = (ScoredLabel(s.start, s.end, s.label_, score) for s, score in zip(spans, scores))
             yield [span for span in every if span[:3] in judged]
     finally:
-        cfg["threshold"] = old
+        cfg.update((setting, old[setting]) for setting in ("threshold", "decoding") if setting in old)
 
 
 def best_threshold(hits: Iterable[Tuple[float, bool]], total: int, floor: float = 0.0) -> Dict[str, float]:

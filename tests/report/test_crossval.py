@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from small_models import SMALL_PIPELINE
+from small_models import SMALL_TRAINING
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
@@ -11,21 +11,6 @@ import spacy_lowner.cli  # noqa: F401
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.report.crossval import FoldPredictions, folds_of, summarize
 from spacy_lowner.report.evaluation import ScoredLabel
-
-CONFIG = f"""
-{SMALL_PIPELINE}label_semantics = false
-
-[training]
-seed = ${{system.seed}}
-gpu_allocator = ${{system.gpu_allocator}}
-max_steps = 60
-patience = 0
-dropout = 0.0
-
-[training.optimizer]
-@optimizers = "spacy-lowner.Adam.v1"
-learn_rate = 0.001
-"""
 
 
 def test_folds_have_every_text_once():
@@ -36,8 +21,8 @@ def test_folds_have_every_text_once():
 
 def test_scores_are_those_of_thresholds_of_the_other_folds(make_doc):
     docs = [make_doc("Ann met Bob", (0, 1, "PER"), (2, 3, "PER")), make_doc("Oslo is big", (0, 1, "LOC"))]
-    first = FoldPredictions(0, {0: [ScoredLabel(0, 1, "PER", 0.9), ScoredLabel(2, 3, "LOC", 0.5)]})
-    second = FoldPredictions(0, {1: [ScoredLabel(0, 1, "LOC", 0.8), ScoredLabel(1, 2, "LOC", 0.3)]})
+    first = FoldPredictions(0, {0: [ScoredLabel(0, 1, "PER", 0.9), ScoredLabel(2, 3, "LOC", 0.5)]}, {})
+    second = FoldPredictions(0, {1: [ScoredLabel(0, 1, "LOC", 0.8), ScoredLabel(1, 2, "LOC", 0.3)]}, {})
     result = summarize(docs, [first, second])
     # Best for the second fold is (0.8 + 0.3) / 2 = 0.55, which drops the wrong span of the first fold. Best for the
     # first one is (0.9 + 0.5) / 2 = 0.7.
@@ -54,7 +39,7 @@ def test_crossval_command_scores_all_texts_and_continues(tmp_path, make_doc, mon
     names = ("Ann", "Bob", "Eve", "Kim")
     docs = [make_doc(f"{name} saw it in {i}", (0, 1, "PER")) for i, name in enumerate(names * 2)]
     write_docs(docs, tmp_path / "gold.spacy")
-    (tmp_path / "a.cfg").write_text(CONFIG)
+    (tmp_path / "a.cfg").write_text(SMALL_TRAINING)
     arguments = ["lowner", "crossval", tmp_path / "gold.spacy", tmp_path / "out", "--config", tmp_path / "a.cfg"]
 
     def run(*more):
