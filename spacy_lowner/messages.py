@@ -157,6 +157,7 @@ class Errors(metaclass=MessageCatalogue):
     LN207 = "The names of the types must differ, and there must be at least one type. The labels are: {labels}."
     LN208 = "The pipeline has no pipe with a tok2vec, whose encoder could compare descriptions. Its pipes are: {pipes}."
     LN209 = "{path} has {count} texts, which are too few for {folds} folds. Name fewer folds, or more texts."
+    LN210 = "The strategy {strategy} needs a trained pipeline. Name one with <model>, or another <strategy>."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

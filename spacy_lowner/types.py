@@ -254,6 +254,8 @@ CandidateT = Tuple[int, int]
 CandidateKindT = Literal["words", "spans"]
 # Which of the overlapping spans a span pipe keeps.
 DecodingT = Literal["nested", "flat", "all"]
+# How texts to label are chosen.
+StrategyT = Literal["random", "unsure", "diverse", "both"]
 # The same as a setting: "auto" is "nested" if gold spans of the training data overlap, and "flat" if none do.
 DecodingSettingT = Literal["auto", "nested", "flat", "all"]
 # How the weights of extension labels in the loss are computed.

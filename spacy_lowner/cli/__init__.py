@@ -27,6 +27,7 @@ from . import (
     sample,
     serve,
     split,
+    suggest,
     threshold,
     train_source,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "sample",
     "serve",
     "split",
+    "suggest",
     "threshold",
     "train_source",
 ]

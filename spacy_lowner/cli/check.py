@@ -10,8 +10,8 @@ from spacy.tokens import Doc
 from wasabi import msg
 
 from ..corpus.files import write_json
+from ..labelling.label_errors import SpanT, Suspect, find_suspects
 from ..report.drawing import draw_heatmap
-from ..report.label_errors import SpanT, Suspect, find_suspects
 from . import _folds as options
 from ._app import lowner
 from ._util import count_of, exclusive, friendly

@@ -37,7 +37,9 @@ ALLOWED = {
     "augment": {"models", "training"} | EVERYONE,
     "source": {"pipeline", "training", "models", "nn"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
+    "labelling": {"report", "models"} | EVERYONE,
     "cli": {
+        "labelling",
         "report",
         "source",
         "knowledge",

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 import spacy_lowner.cli  # noqa: F401
 from spacy_lowner.corpus.docs import write_docs
-from spacy_lowner.report.calibration import calibration_error, fit_calibration
+from spacy_lowner.labelling.calibration import calibration_error, fit_calibration
+from spacy_lowner.labelling.label_errors import find_suspects
 from spacy_lowner.report.crossval import FoldPredictions
 from spacy_lowner.report.evaluation import ScoredLabel
-from spacy_lowner.report.label_errors import find_suspects
 
 
 def suspects_of(docs, candidates, **settings):

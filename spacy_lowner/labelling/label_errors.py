@@ -17,9 +17,9 @@ from spacy.tokens import Doc
 from ..annotations import SPANS_KEY
 from ..corpus.convert import count_nested
 from ..corpus.partial import PartialAnnotation
+from ..report.crossval import FoldPredictions
+from ..report.evaluation import LOWEST_THRESHOLD
 from .calibration import Calibration, fit_calibration
-from .crossval import FoldPredictions
-from .evaluation import LOWEST_THRESHOLD
 
 MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY = "missing", "spurious", "wrong type", "wrong boundary"
 KINDS = (MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)

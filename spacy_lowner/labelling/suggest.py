@@ -1,0 +1,168 @@
+"""Which texts to label next: those of which a pipeline is unsure, and that differ from each other.
+
+    gain of a text     sum over its possible spans of  w * H(p)        "unsure", one pipeline
+                       sum over its possible spans of  w * (H(mean p) - mean H(p))     "unsure", several pipelines
+
+H is the binary entropy. Probabilities are shifted so that the pipe's threshold is 1/2, where H is highest. w is higher
+for labels that few labelled spans have. "both" multiplies the gain by the distance to the nearest text that is labelled
+or chosen already.
+"""
+
+import random
+from collections import Counter, defaultdict
+from typing import Callable, DefaultDict, Dict, List, NamedTuple, Sequence, Set, Tuple, get_args
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..annotations import SPANS_KEY
+from ..errors import Errors, LownerError
+from ..models.hf.encoder import embed_texts
+from ..report.evaluation import ScoredLabel, predict_scored, thresholded_pipe
+from ..types import StrategyT
+
+STRATEGIES = get_args(StrategyT)
+# A text with a higher cosine to one that is labelled or chosen says nothing new.
+DUPLICATE = 0.95
+# A text whose gain is not among the highest ones, this many times the number wanted, is not chosen for its distance.
+POOL = 5
+
+EmbedTextsT = Callable[[List[str]], numpy.ndarray]
+
+
+class Suggestion(NamedTuple):
+    """A text to label.
+
+    text (int): Its number among the texts.
+    gain (float): How unsure the pipelines are of its spans; 0 for the strategies that need no pipeline.
+    distance (float): 1 - cosine to the nearest text that was labelled or chosen before it.
+
+    >>> Suggestion(3, 1.2, 0.4).text
+    3
+    """
+
+    text: int
+    gain: float
+    distance: float
+
+
+def suggest_texts(
+    texts: Sequence[Doc],
+    count: int,
+    *,
+    strategy: StrategyT,
+    pipelines: Sequence[Language] = (),
+    labelled: Sequence[Doc] = (),
+    seed: int = 0,
+    spans_key: str = SPANS_KEY,
+    embed: EmbedTextsT = embed_texts,
+) -> List[Suggestion]:
+    """Choose texts to label.
+
+    texts (Sequence[Doc]): The texts to choose from.
+    count (int): Number of texts. Fewer are chosen if the others are duplicates of them or of labelled texts.
+    strategy (StrategyT): "random"; "unsure" (the highest gain); "diverse" (the most distant); or "both".
+    pipelines (Sequence[Language]): Trained pipelines, for "unsure" and "both".
+    labelled (Sequence[Doc]): The texts that are labelled already.
+    seed (int): Seed of "random" and of the first text of "diverse".
+    spans_key (str): Key of the spans.
+    embed (EmbedTextsT): Embeds texts as vectors of length 1.
+    RETURNS (List[Suggestion]): The texts, the best first.
+    RAISES (LownerError): If a pipeline is needed and there is none, or none of its pipes has scores.
+    """
+    known = {_normal(doc) for doc in labelled}
+    new = [i for i, doc in enumerate(texts) if _normal(doc) not in known]
+    order = random.Random(seed).sample(new, len(new))
+    gains = numpy.zeros(len(texts))
+    if strategy in ("unsure", "both"):
+        if not pipelines:
+            raise LownerError(Errors.LN210.format(strategy=strategy))
+        gains[order] = _gains([texts[i] for i in order], pipelines, labelled, spans_key)
+        order.sort(key=lambda i: -gains[i])
+    embedded = embed([texts[i].text for i in order]) if order else numpy.zeros((0, 1))
+    cosines = _Nearest(embedded, embed([doc.text for doc in labelled]) if labelled else embedded[:0])
+    pick = _farthest if strategy in ("diverse", "both") else _first
+    chosen: List[Suggestion] = []
+    # The best texts, as positions in the order. Duplicates make room for the next ones.
+    pool = list(range(len(order)))
+    while pool and len(chosen) < count:
+        pool = [position for position in pool if cosines.highest[position] <= DUPLICATE]
+        near = pool if strategy == "diverse" else pool[: POOL * count]
+        if not near:
+            break
+        weights = gains[order] if strategy == "both" else numpy.ones(len(order))
+        position = pick(near, cosines.highest, weights)
+        chosen.append(Suggestion(order[position], float(gains[order[position]]), 1 - float(cosines.highest[position])))
+        pool.remove(position)
+        cosines.add(position)
+    return chosen
+
+
+def _first(pool: Sequence[int], cosines: numpy.ndarray, weights: numpy.ndarray) -> int:
+    return pool[0]
+
+
+def _farthest(pool: Sequence[int], cosines: numpy.ndarray, weights: numpy.ndarray) -> int:
+    return max(pool, key=lambda position: weights[position] * (1 - cosines[position]))
+
+
+class _Nearest:
+    """The highest cosine of each text to those that are labelled or chosen.
+
+    texts (numpy.ndarray): Vectors of length 1. Shape: (texts, dim)
+    labelled (numpy.ndarray): Those of labelled texts. Shape: (labelled, dim)
+    """
+
+    def __init__(self, texts: numpy.ndarray, labelled: numpy.ndarray):
+        self.texts = texts
+        self.highest = (texts @ labelled.T).max(1) if len(labelled) else numpy.zeros(len(texts))
+
+    def add(self, position: int) -> None:
+        """Count a text as chosen."""
+        self.highest = numpy.maximum(self.highest, self.texts @ self.texts[position])
+
+
+def _normal(doc: Doc) -> str:
+    return " ".join(doc.text.lower().split())
+
+
+def _gains(texts: Sequence[Doc], pipelines: Sequence[Language], labelled: Sequence[Doc], spans_key: str) -> List[float]:
+    """RETURNS (List[float]): The gain of each text."""
+    for nlp in pipelines:
+        if thresholded_pipe(nlp, spans_key) is None:
+            raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
+    counts = Counter(span.label_ for doc in labelled for span in doc.spans.get(spans_key, []))
+    predictions = [_shifted(nlp, texts, spans_key) for nlp in pipelines]
+    return [_gain([one[i] for one in predictions], counts) for i in range(len(texts))]
+
+
+def _shifted(nlp: Language, texts: Sequence[Doc], spans_key: str) -> List[Dict[Tuple[int, int, str], float]]:
+    """RETURNS (List[Dict[Tuple[int, int, str], float]]): The probabilities of the spans of each text, with the logit of
+    the threshold subtracted from theirs.
+    """
+    threshold = nlp.get_pipe(str(thresholded_pipe(nlp, spans_key))).cfg["threshold"]
+    odds = (1 - threshold) / threshold if 0 < threshold < 1 else 1.0
+
+    def shifted(span: ScoredLabel) -> float:
+        return span.score * odds / (span.score * odds + 1 - span.score)
+
+    found = predict_scored(nlp, texts, spans_key, overlapping=True)
+    return [{span[:3]: shifted(span) for span in spans} for spans in found]
+
+
+def _gain(predictions: Sequence[Dict[Tuple[int, int, str], float]], counts: Dict[str, int]) -> float:
+    spans: Set[Tuple[int, int, str]] = set().union(*predictions)
+    by_label: DefaultDict[str, float] = defaultdict(float)
+    for span in spans:
+        p = numpy.array([one.get(span, 0.0) for one in predictions])
+        entropy = float(_entropy(p.mean()))
+        by_label[span[2]] += entropy if len(p) == 1 else entropy - float(_entropy(p).mean())
+    mean = sum(counts.values()) / max(1, len(counts))
+    return sum(gain * ((mean + 1) / (counts.get(label, 0) + 1)) ** 0.5 for label, gain in by_label.items())
+
+
+def _entropy(p: numpy.ndarray) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): The binary entropy in bits, in the shape of p."""
+    clipped = numpy.clip(p, 1e-9, 1 - 1e-9)
+    return -(clipped * numpy.log2(clipped) + (1 - clipped) * numpy.log2(1 - clipped))
