@@ -1,44 +1,21 @@
-"""Probabilities that mean what they say: a logistic regression on the logits of a pipe's scores.
+"""Fitting and measuring the calibration of a pipe's scores (`nn.Calibration`)."""
 
-p' = sigmoid(a * logit(p) + b)    (Platt 1999, Probabilistic outputs for support vector machines)
-"""
-
-from typing import Iterable, NamedTuple, Sequence, Tuple
+from typing import Iterable, Sequence, Tuple
 
 import numpy
 
-# Scores are kept away from 0 and 1, whose logits are infinite.
-MARGIN = 1e-4
+from ..nn.calibration import Calibration, logit
+
 # Few spans change little: the fit is as if this many spans had been seen whose scores are right.
 PRIOR = 20.0
+# The lowest slope: higher scores must not get lower probabilities.
+LOWEST_SLOPE = 0.05
 # Bins of the expected calibration error.
 BINS = 10
 
 
-class Calibration(NamedTuple):
-    """Maps scores to probabilities.
-
-    slope (float): a.
-    bias (float): b.
-
-    >>> round(float(Calibration(1.0, 0.0)(0.3)), 2)
-    0.3
-    """
-
-    slope: float
-    bias: float
-
-    def __call__(self, scores: numpy.ndarray) -> numpy.ndarray:
-        """Map scores.
-
-        scores (numpy.ndarray): Scores in [0, 1], of any shape.
-        RETURNS (numpy.ndarray): Probabilities in the same shape, away from 0 and 1 by `MARGIN`.
-        """
-        return numpy.clip(_sigmoid(self.slope * _logit(scores) + self.bias), MARGIN, 1 - MARGIN)
-
-
 def fit_calibration(hits: Iterable[Tuple[float, bool]]) -> Calibration:
-    """Fit a calibration on predicted spans.
+    """Fit a calibration on predicted spans, by a logistic regression on the logits of their scores.
 
     hits (Iterable[Tuple[float, bool]]): Score of each span, and whether it is a gold span. The scores should be of a
         pipeline that was not trained on these texts.
@@ -52,13 +29,15 @@ def fit_calibration(hits: Iterable[Tuple[float, bool]]) -> Calibration:
     from sklearn.linear_model import LogisticRegression
 
     pairs = list(hits)
+    if not pairs:
+        return Calibration()
     grid = numpy.linspace(0.05, 0.95, 10)
     prior = PRIOR / len(grid)
-    logits = _logit(numpy.concatenate([[score for score, _ in pairs], grid, grid]))[:, None]
+    logits = logit(numpy.concatenate([[score for score, _ in pairs], grid, grid]))[:, None]
     right = [*(hit for _, hit in pairs), *[True] * len(grid), *[False] * len(grid)]
     weights = numpy.concatenate([numpy.ones(len(pairs)), prior * grid, prior * (1 - grid)])
     fitted = LogisticRegression(C=numpy.inf).fit(logits, right, sample_weight=weights)
-    return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
+    return Calibration(max(LOWEST_SLOPE, float(fitted.coef_[0, 0])), float(fitted.intercept_[0]))
 
 
 def calibration_error(hits: Sequence[Tuple[float, bool]], bins: int = BINS) -> float:
@@ -78,15 +57,5 @@ def calibration_error(hits: Sequence[Tuple[float, bool]], bins: int = BINS) -> f
     scores = numpy.array([score for score, _ in hits], dtype=float)
     right = numpy.array([hit for _, hit in hits], dtype=float)
     bin_of = numpy.minimum((scores * bins).astype(int), bins - 1)
-    counts = numpy.bincount(bin_of, minlength=bins)
     gaps = numpy.abs(numpy.bincount(bin_of, scores, bins) - numpy.bincount(bin_of, right, bins))
-    return float(gaps[counts > 0].sum() / len(hits))
-
-
-def _logit(scores: numpy.ndarray) -> numpy.ndarray:
-    clipped = numpy.clip(scores, MARGIN, 1 - MARGIN)
-    return numpy.log(clipped / (1 - clipped))
-
-
-def _sigmoid(logits: numpy.ndarray) -> numpy.ndarray:
-    return 1 / (1 + numpy.exp(-numpy.clip(logits, -50, 50)))
+    return float(gaps.sum() / len(hits))

@@ -17,9 +17,10 @@ from spacy.tokens import Doc
 from ..annotations import SPANS_KEY
 from ..corpus.convert import count_nested
 from ..corpus.partial import PartialAnnotation
+from ..nn.calibration import Calibration
 from ..report.crossval import FoldPredictions
 from ..report.evaluation import LOWEST_THRESHOLD
-from .calibration import Calibration, fit_calibration
+from .calibration import fit_calibration
 
 MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY = "missing", "spurious", "wrong type", "wrong boundary"
 KINDS = (MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)

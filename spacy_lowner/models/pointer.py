@@ -9,13 +9,13 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from ..errors import Errors, LownerError
-from ..nn.pointer import PointerSeq2Seq
+from ..nn.pointer import PointerInput, PointerSeq2Seq
 from ..types import Seq2SeqModelT
 from ..validation import POSITIVE, at_least, between, validate
 from .batching import SLACK, batch_by_padding
 from .hf.encoder import encoder_path, loading
 from .hf.inference import evaluate
-from .hf.pieces import first_position, load_tokenizer, pad_pieces, tokenizer_files, tokenizer_of
+from .hf.pieces import first_position, load_tokenizer, pad_pieces, pieces_of_text, tokenizer_files, tokenizer_of
 from .hf.shim import config_settings, loaded_module, module_shim, set_module
 from .json_grammar import Mention
 from .seq2seq_inputs import EncodedInput, Seq2SeqInput, encode_inputs, mentions_in
@@ -82,15 +82,12 @@ def generate_mentions(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> L
     generations = [Generation([], 0, text="{}") for _ in inputs]
     for batch in _batches(model, inputs):
         with torch.no_grad():
-            outputs = module.decoder.search(module.encode(*batch.tensors))
+            outputs = module.decoder.search(module.encode(batch.tensors))
         for row, (i, output) in enumerate(zip(batch.numbers, outputs)):
             labels, filled = list(inputs[i].labels), batch.filled[row]
-            mentions = [Mention(labels[label], filled[first], filled[last] + 1) for label, first, last in output]
-            generations[i] = Generation(
-                sorted(mentions, key=lambda mention: mention.start),
-                surplus=0,
-                text=as_json(mentions, inputs[i].words, inputs[i].labels),
-            )
+            mentions = [Mention(labels[label], filled[first], filled[last] + 1) for first, last, label in output]
+            text = as_json(mentions, inputs[i].words, inputs[i].labels)
+            generations[i] = Generation(mentions, surplus=0, text=text)
     return generations
 
 
@@ -143,13 +140,13 @@ class _Batch(NamedTuple):
     numbers (List[int]): Their numbers.
     encoded (List[EncodedInput]): Their pieces.
     filled (List[List[int]]): The words with pieces of each input. The decoder counts only these.
-    tensors (Tuple[Tensor, ...]): Pieces, attention, names and words, as of `PointerSeq2Seq.encode`.
+    tensors (PointerInput): What the module reads.
     """
 
     numbers: List[int]
     encoded: List[EncodedInput]
     filled: List[List[int]]
-    tensors: Tuple[Tensor, ...]
+    tensors: PointerInput
 
 
 def _batches(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> Iterator[_Batch]:
@@ -161,7 +158,21 @@ def _batches(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> Iterator[_
         ids, attention = pad_pieces([one.ids for one in batch], tokenizer.pad_token_id, device)
         names = _numbered(ids, [one.names for one in batch])
         words = _numbered(ids, [[one.places[word] for word in row] for one, row in zip(batch, filled)])
-        yield _Batch(numbers, batch, filled, (ids, attention, names, words))
+        labels = _labels(model, [inputs[i] for i in numbers])
+        yield _Batch(numbers, batch, filled, PointerInput(ids, attention, names, words, *labels))
+
+
+def _labels(model: Seq2SeqModelT, inputs: Sequence[Seq2SeqInput]) -> Tuple[Tensor, Tensor, Tensor]:
+    """RETURNS (Tuple[Tensor, Tensor, Tensor]): Pieces of the names of types, their mask, and the types of each row."""
+    tokenizer, device = tokenizer_of(loaded_module(model)), model.shims[0].device
+    rows = [list(one.labels.values()) for one in inputs]
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(name for row in rows for name in row))}
+    limit = model.attrs["settings"].max_input_tokens // 2
+    pieces = [tokenizer.build_inputs_with_special_tokens(pieces_of_text(tokenizer, name)[:limit]) for name in number_of]
+    ids, attention = pad_pieces(pieces, tokenizer.pad_token_id, device)
+    most = max(map(len, rows))
+    padded = [[number_of[name] for name in row] + [-1] * (most - len(row)) for row in rows]
+    return ids, attention, torch.tensor(padded, dtype=torch.int64, device=device)
 
 
 def _numbered(ids: Tensor, places: Sequence[Sequence[range]]) -> Tensor:
@@ -203,14 +214,14 @@ def _forward(model: Seq2SeqModelT, inputs: List[Seq2SeqInput], is_train: bool) -
 
 
 def _gold(text_input: Seq2SeqInput, encoded: EncodedInput, filled: Sequence[int]) -> List[Tuple[int, int, int]]:
-    """RETURNS (List[Tuple[int, int, int]]): Type, first and last word of the mentions that the input has room for.
+    """RETURNS (List[Tuple[int, int, int]]): First word, last word and type of the mentions that the input has room for.
 
-    The order is that of the types, and then that of the text. Words without pieces are not counted.
+    The order is that of the text. Words without pieces are not counted.
     """
     order = {label: number for number, label in enumerate(text_input.labels)}
     number_of = {word: number for number, word in enumerate(filled)}
     gold = []
     for label, start, end in mentions_in(text_input.mentions, encoded.words):
         inside = [number_of[word] for word in range(start, end) if word in number_of]
-        gold.append((order[label], inside[0], inside[-1]))
+        gold.append((inside[0], inside[-1], order[label]))
     return sorted(gold)

@@ -9,7 +9,7 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
+from spacy.util import SimpleFrozenDict, logger
 from spacy.vocab import Vocab
 from thinc.api import Config
 
@@ -21,16 +21,21 @@ from ..models.hf.encoder import embed_texts
 from ..models.hf.shim import loaded_module, set_module
 from ..models.hf.transformer_shim import predict_from_threads_with
 from ..models.knowfree import span_loss, spans_over
+from ..nn.calibration import Calibration
 from ..nn.decoding import decode
 from ..nn.losses import extension_weights
 from ..scorers import span_score
 from ..types import DecodingSettingT, DecodingT, ExtensionWeightingT, HeadShape, ScoredSpan, SpanLogits, SpanModelT
-from ..validation import NOT_EMPTY, POSITIVE, between, one_of, require
+from ..validation import NOT_EMPTY, POSITIVE, Constraint, between, one_of, require
 from .annotation import add_entities, write_spans
 from .base import LabelledPipe
 from .gold_targets import GoldTargets
 from .labels import SpanStatistics, decoding_of, describe
 
+PROBABILITIES = Constraint("numbers in [0, 1] by label", lambda value: all(0 <= one <= 1 for one in value.values()))
+LINE = Constraint(
+    "empty, or a positive slope and a bias", lambda value: not value or (len(value) == 2 and value[0] > 0)
+)
 # Maximum size of a batch in prediction, in cells of (batch, seq, width). It bounds the memory of the logits.
 BAND_CELLS = {"cpu": 4_096, "gpu": 65_536}
 
@@ -76,6 +81,8 @@ DEFAULT_KNOWFREE_MODEL = Config().from_str(knowfree_default_config)["model"]
         "model": DEFAULT_KNOWFREE_MODEL,
         "spans_key": SPANS_KEY,
         "threshold": 0.5,
+        "thresholds": {},
+        "calibration": [],
         "decoding": "auto",
         "set_ents": False,
         "max_span_length": None,
@@ -93,6 +100,8 @@ def make_knowfree_spancat(
     model: SpanModelT,
     spans_key: str,
     threshold: float,
+    thresholds: Dict[str, float],
+    calibration: List[float],
     decoding: DecodingSettingT,
     set_ents: bool,
     max_span_length: Optional[int],
@@ -110,6 +119,8 @@ def make_knowfree_spancat(
         name,
         spans_key=spans_key,
         threshold=threshold,
+        thresholds=thresholds,
+        calibration=calibration,
         decoding=decoding,
         set_ents=set_ents,
         max_span_length=max_span_length,
@@ -139,6 +150,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
     constraints = {
         "spans_key": NOT_EMPTY,
         "threshold": between(0, 1),
+        "thresholds": PROBABILITIES,
+        "calibration": LINE,
         "decoding": one_of(*get_args(DecodingSettingT)),
         "max_span_length": POSITIVE.or_none(),
         "extension_weighting": one_of(*get_args(ExtensionWeightingT)),
@@ -152,6 +165,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
         *,
         spans_key: str = SPANS_KEY,
         threshold: float = 0.5,
+        thresholds: Dict[str, float] = SimpleFrozenDict(),
+        calibration: Sequence[float] = (),
         decoding: DecodingSettingT = "auto",
         set_ents: bool = False,
         max_span_length: Optional[int] = None,
@@ -168,6 +183,9 @@ class KnowFREESpanCategorizer(LabelledPipe):
         name (str): The name of the pipe.
         spans_key (str): The key of `doc.spans` for gold and predicted spans.
         threshold (float): The lowest probability of a predicted span, in [0, 1].
+        thresholds (Dict[str, float]): The lowest probability by label, for labels with one of their own.
+        calibration (Sequence[float]): Slope and bias that map logits, so that a probability is the precision of spans
+            with this score (`nn.Calibration`). Empty for none. `spacy lowner threshold` sets it, as the thresholds.
         decoding (DecodingSettingT): "nested" drops spans that cross a span with a higher score, "flat" also drops spans
             that share a word with one, "all" keeps every span above the threshold. "auto" is "nested" if gold spans of
             the training data overlap, and else "flat".
@@ -191,6 +209,8 @@ class KnowFREESpanCategorizer(LabelledPipe):
         settings = {
             "spans_key": spans_key,
             "threshold": threshold,
+            "thresholds": dict(thresholds),
+            "calibration": list(calibration),
             "decoding": decoding,
             "set_ents": set_ents,
             "max_span_length": max_span_length,
@@ -292,7 +312,10 @@ class KnowFREESpanCategorizer(LabelledPipe):
         RAISES (LownerError): If the pipe is not initialized.
         """
         docs = list(docs)
-        return [decode(spans, self.decoding) for spans in self.probabilities(docs, self.cfg["threshold"])]
+        thresholds = self.cfg.get("thresholds") or {}
+        lowest = [thresholds.get(label, self.cfg["threshold"]) for label in self.labels]
+        found = self.probabilities(docs, min(lowest, default=1.0))
+        return [decode([span for span in spans if span.score >= lowest[span.label]], self.decoding) for spans in found]
 
     def probabilities(self, docs: Sequence[Doc], floor: float) -> List[List[ScoredSpan]]:
         """Compute the probabilities of all spans, without a choice among spans that overlap.
@@ -304,14 +327,15 @@ class KnowFREESpanCategorizer(LabelledPipe):
         """
         if not self.cfg["label_weights"]:
             raise LownerError(Errors.LN042.format(name=self.name))
+        calibration = Calibration.of(self.cfg.get("calibration"))
         scored: List[List[ScoredSpan]] = [[] for _ in docs]
         max_length = self.cfg["max_span_length"] or self.cfg["width"]
         budget = max(1, BAND_CELLS[self.model.ops.device_type] // self.cfg["width"])
         for positions in batch_by_padding([len(doc) for doc in docs], budget):
             logits = self.model.predict([docs[i] for i in positions])
-            cells, scores = spans_over(logits, floor)
+            cells, scores = spans_over(logits, calibration.inverse(floor))
             # A cell is (Doc of the batch, first word, length - 1, label).
-            for (row, start, extra, label), score in zip(cells.tolist(), scores.tolist()):
+            for (row, start, extra, label), score in zip(cells.tolist(), calibration(scores).tolist()):
                 span = ScoredSpan(start, start + extra + 1, label, score)
                 if extra < max_length and not _touches_space(docs[positions[row]], span):
                     scored[positions[row]].append(span)

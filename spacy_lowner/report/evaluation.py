@@ -187,6 +187,8 @@ def predict_scored(
     cfg = {} if name is None else nlp.get_pipe(name).cfg
     old = dict(cfg)
     cfg["threshold"] = LOWEST_THRESHOLD
+    if "thresholds" in cfg:
+        cfg["thresholds"] = {}
     if overlapping and "decoding" in cfg:
         cfg["decoding"] = "all"
     try:
@@ -200,7 +202,7 @@ def predict_scored(
             every = (ScoredLabel(s.start, s.end, s.label_, score) for s, score in zip(spans, scores))
             yield [span for span in every if span[:3] in judged]
     finally:
-        cfg.update((setting, old[setting]) for setting in ("threshold", "decoding") if setting in old)
+        cfg.update((setting, old[setting]) for setting in ("threshold", "thresholds", "decoding") if setting in old)
 
 
 def best_threshold(hits: Iterable[Tuple[float, bool]], total: int, floor: float = 0.0) -> Dict[str, float]:

@@ -26,6 +26,7 @@ from ..errors import Errors, LownerError
 from ..models.hf.shim import loaded_module
 from ..models.transfer import encoder_of
 from ..nn.knowfree import KnowFREEHead
+from ..nn.pointer import PointerSeq2Seq
 from ..types import StartsFrom
 from .names import OPEN, SUFFIX
 
@@ -179,6 +180,8 @@ def _start_pipe(pipe: Any, name: str, source: SourceFile, path: Path) -> bool:
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             raise LownerError(Errors.LN045.format(pipe=name, reason=reason)) from error
+    if isinstance(head, PointerSeq2Seq) and source.head.matching is not None:
+        head.decoder.start_matching(source.head.matching)
     if isinstance(pipe, StartsFrom):
         pipe.weights_changed()
     return encoder is not None or isinstance(head, KnowFREEHead)

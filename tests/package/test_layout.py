@@ -37,7 +37,7 @@ ALLOWED = {
     "augment": {"models", "training"} | EVERYONE,
     "source": {"pipeline", "training", "models", "nn"} | EVERYONE,
     "report": {"pipeline", "models", "scorers"} | EVERYONE,
-    "labelling": {"report", "models"} | EVERYONE,
+    "labelling": {"report", "models", "nn"} | EVERYONE,
     "cli": {
         "labelling",
         "report",

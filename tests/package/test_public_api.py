@@ -38,6 +38,7 @@ PUBLIC = {
         "load_tagger",
         "read_label_map",
     ],
+    "labelling": ["calibration_error", "find_suspects", "fit_calibration", "suggest_texts"],
     "llm": [
         "LanguageModel",
         "OpenAIClient",
@@ -51,6 +52,7 @@ PUBLIC = {
         "build_contrast_ner",
         "build_entlm",
         "build_knowfree",
+        "build_pointer_seq2seq",
         "build_seq2seq",
         "build_tok2vec_transformer",
         "build_transformer",
@@ -64,6 +66,7 @@ PUBLIC = {
         "KnowFREEHead",
         "LabelMatching",
         "LocalSpanAttention",
+        "PointerSeq2Seq",
         "PromptEncoder",
         "band_bce",
         "decode",

@@ -10,6 +10,7 @@ GOLDEN = {
         "spacy-lowner.ContrastNER.v1",
         "spacy-lowner.EntLM.v1",
         "spacy-lowner.KnowFREE.v1",
+        "spacy-lowner.PointerSeq2Seq.v1",
         "spacy-lowner.Seq2Seq.v1",
         "spacy-lowner.Tok2VecTransformer.v1",
         "spacy-lowner.TransformerModel.v1",

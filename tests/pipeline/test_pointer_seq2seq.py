@@ -86,7 +86,7 @@ def test_pointer_seq2seq_what_is_found_is_as_likely_as_its_steps_say(untrained):
         (scores,) = model.predict([given._replace(mentions=found.mentions)])
         assert len(scores) == 3 * len(found.mentions) + 1
         # Each step was the best one of its kind, so no step can be less likely than the even choice among all.
-        choices = len(LABELS) + 1, *[len(given.words)] * 2
+        choices = len(given.words) + 1, len(given.words), len(LABELS)
         for number, score in enumerate(scores[:-1]):
             assert score >= -torch.tensor(float(choices[number % 3])).log() - 1e-4
 
