@@ -159,6 +159,8 @@ class Errors(metaclass=MessageCatalogue):
     LN209 = "{path} has {count} texts, which are too few for {folds} folds. Name fewer folds, or more texts."
     LN210 = "The strategy {strategy} needs a trained pipeline. Name one with <model>, or another <strategy>."
     LN211 = "{pipe} has no setting for {option}. Leave the option, or use a knowfree_spancat."
+    LN212 = "{path} has {count} texts, which are too few for a learning curve. Label at least {fewest}."
+    LN213 = "A learning curve needs samples of two sizes or more. Name another <fraction>."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

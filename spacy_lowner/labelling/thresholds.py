@@ -187,19 +187,27 @@ def thresholds_for_precision(texts: Sequence[ScoredText], precision: float, *, b
     return Thresholds(lowest(hits), {label: lowest([hit for hit in hits if hit[0] == label]) for label in labels})
 
 
-def unseen_counts(texts: Sequence[ScoredText], choose: ChooserT, seed: int = 0) -> Counts:
-    """Count spans over thresholds that were chosen on other texts.
+def unseen_thresholds(texts: Sequence[ScoredText], choose: ChooserT, seed: int = 0) -> List[Thresholds]:
+    """Choose thresholds for each text on other texts.
 
     texts (Sequence[ScoredText]): The predictions.
     choose (ChooserT): Chooses thresholds. It sees all texts but those of a fold, for which they are used.
     seed (int): Seed of the folds.
-    RETURNS (Counts): The numbers over all folds.
+    RETURNS (List[Thresholds]): The thresholds of each text.
     """
-    folds = folds_of(len(texts), min(FOLDS, len(texts)), seed)
-    sums = [0, 0, 0]
-    for fold in folds:
+    chosen: Dict[int, Thresholds] = {}
+    for fold in folds_of(len(texts), min(FOLDS, len(texts)), seed):
         held = set(fold)
-        chosen = choose([text for i, text in enumerate(texts) if i not in held])
-        counts = count_spans([texts[i] for i in fold], chosen)
-        sums = [total + count for total, count in zip(sums, counts)]
-    return Counts(*sums)
+        thresholds = choose([text for i, text in enumerate(texts) if i not in held])
+        chosen.update((i, thresholds) for i in fold)
+    return [chosen[i] for i in range(len(texts))]
+
+
+def unseen_counts(texts: Sequence[ScoredText], choose: ChooserT, seed: int = 0) -> Counts:
+    """Count spans over thresholds that were chosen on other texts. For the arguments see `unseen_thresholds`.
+
+    RETURNS (Counts): The numbers over all texts.
+    """
+    chosen = unseen_thresholds(texts, choose, seed)
+    counts = [count_spans([text], thresholds) for text, thresholds in zip(texts, chosen)]
+    return Counts(*map(sum, zip(*counts)))

@@ -108,8 +108,6 @@ def cross_validate(
 ) -> List[FoldPredictions]:
     """Train a pipeline for each fold on all other texts, and predict the fold.
 
-    The last pipeline of a training is used, because there is no dev split that could choose one.
-
     docs (Sequence[Doc]): Gold texts.
     config (Path): The config.
     output (Path): Folder of the predictions. Folds that it has already are not trained again.
@@ -127,36 +125,19 @@ def cross_validate(
 
     def run(repeat: int, number: int, fold: Sequence[int], path: Path) -> None:
         if not path.is_file():
-            write_json(path, predict_fold(repeat, number, fold))
+            held = set(fold)
+            predicted = predict_unseen(
+                [doc for i, doc in enumerate(docs) if i not in held],
+                [docs[i] for i in fold],
+                output / f"training-{repeat}-{number}",
+                config,
+                overrides={**overrides, "system.seed": seed + repeat},
+                threads=threads_of(jobs),
+                gpu_id=gpu_id,
+                spans_key=spans_key,
+            )
+            write_json(path, {kind: dict(zip(map(str, fold), spans)) for kind, spans in predicted._asdict().items()})
         on_done()
-
-    def predict_fold(repeat: int, number: int, fold: Sequence[int]) -> Dict[str, Any]:
-        folder = output / f"training-{repeat}-{number}"
-        folder.mkdir(parents=True, exist_ok=True)
-        held = set(fold)
-        write_docs([doc for i, doc in enumerate(docs) if i not in held], folder / "train.spacy")
-        write_docs([docs[i] for i in fold], folder / "fold.spacy")
-        given = {
-            # One evaluation at the beginning. Its scores choose nothing.
-            "training.eval_frequency": 10**9,
-            **overrides,
-            "paths.train": str(folder / "train.spacy"),
-            "paths.dev": str(folder / "fold.spacy"),
-            "system.seed": seed + repeat,
-        }
-        command = ["train", str(config), "--output", str(folder / "model"), "--gpu-id", str(gpu_id)]
-        run_spacy([*command, *as_options(given)], folder / "train.log", threads=threads_of(jobs))
-        if gpu_id >= 0:
-            # thinc stores the device per thread.
-            require_gpu(gpu_id)
-        nlp = spacy.load(folder / "model" / "model-last")
-        shutil.rmtree(folder / "model")
-        held_docs = [docs[i] for i in fold]
-        kinds = {"spans": False, "candidates": True}
-        return {
-            kind: dict(zip(map(str, fold), predict_scored(nlp, held_docs, spans_key, overlapping=overlapping)))
-            for kind, overlapping in kinds.items()
-        }
 
     tasks, paths = [], []
     for repeat in range(repeats):
@@ -165,6 +146,68 @@ def cross_validate(
             tasks.append(partial(run, repeat, number, fold, paths[-1][1]))
     run_parallel(tasks, jobs)
     return [_read(repeat, path) for repeat, path in paths]
+
+
+class Unseen(NamedTuple):
+    """What a pipeline predicts for texts that it was not trained on.
+
+    spans (List[List[ScoredLabel]]): The predicted spans of each text, with low probabilities, too.
+    candidates (List[List[ScoredLabel]]): The same without the choice among spans that overlap.
+
+    >>> Unseen([[]], [[]]).spans
+    [[]]
+    """
+
+    spans: List[List[ScoredLabel]]
+    candidates: List[List[ScoredLabel]]
+
+
+def predict_unseen(
+    train: Sequence[Doc],
+    texts: Sequence[Doc],
+    folder: Path,
+    config: Path,
+    *,
+    overrides: Dict[str, Any],
+    threads: int,
+    gpu_id: int = -1,
+    spans_key: str = SPANS_KEY,
+) -> Unseen:
+    """Train a pipeline in a process of its own, and predict other texts.
+
+    The last pipeline of the training is used, because there is no dev split that could choose one. Only its log is
+    kept.
+
+    train (Sequence[Doc]): The training data.
+    texts (Sequence[Doc]): The other texts, with their gold spans.
+    folder (Path): Folder for data and log.
+    config (Path): The config.
+    overrides (Dict[str, Any]): Overrides of the config, such as the seed.
+    threads (int): Number of threads.
+    gpu_id (int): The number of the GPU, or -1 for the CPU.
+    spans_key (str): Key of the spans.
+    RETURNS (Unseen): The predictions.
+    RAISES (LownerError): If the training fails, with the end of its log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_docs(train, folder / "train.spacy")
+    write_docs(texts, folder / "fold.spacy")
+    given = {
+        # One evaluation at the beginning. Its scores choose nothing.
+        "training.eval_frequency": 10**9,
+        **overrides,
+        "paths.train": str(folder / "train.spacy"),
+        "paths.dev": str(folder / "fold.spacy"),
+    }
+    command = ["train", str(config), "--output", str(folder / "model"), "--gpu-id", str(gpu_id)]
+    run_spacy([*command, *as_options(given)], folder / "train.log", threads=threads)
+    if gpu_id >= 0:
+        # thinc stores the device per thread.
+        require_gpu(gpu_id)
+    nlp = spacy.load(folder / "model" / "model-last")
+    shutil.rmtree(folder / "model")
+    kinds = (list(predict_scored(nlp, texts, spans_key, overlapping=overlapping)) for overlapping in (False, True))
+    return Unseen(*kinds)
 
 
 def _read(repeat: int, path: Path) -> FoldPredictions:
