@@ -19,12 +19,12 @@ from spacy.tokens import Doc
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.descriptions import read_descriptions
 from spacy_lowner.corpus.docs import bare_doc
+from spacy_lowner.labelling.calibration import calibration_error as expected_error
 from spacy_lowner.report.evaluation import evaluate_pipeline
 from spacy_lowner.source import open_pipeline
 from spacy_lowner.source.defaults import UNTRAINED_THRESHOLD
 
 HEADER = ("Corpus", "F1", "boundaries", "precision", "recall", "types", "calibration")
-BINS = 10
 
 
 def main() -> None:
@@ -86,11 +86,7 @@ def calibration_error(nlp: Language, docs: List[Doc]) -> float:
         group = predicted.spans["sc"]
         for span, score in zip(group, group.attrs["scores"]):
             pairs.append((float(score), (span.start, span.end, span.label_) in gold))
-    bins: Dict[int, List[Tuple[float, bool]]] = {}
-    for score, right in pairs:
-        bins.setdefault(min(int(BINS * score), BINS - 1), []).append((score, right))
-    gaps = (len(one) * abs(fmean(s for s, _ in one) - fmean(r for _, r in one)) for one in bins.values())
-    return sum(gaps) / max(len(pairs), 1)
+    return expected_error(pairs)
 
 
 if __name__ == "__main__":
