@@ -27,6 +27,8 @@ NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode
 # Bytes by which the line ends of a file are detected.
 SAMPLED_BYTES = 1 << 16
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+# Letters of a wrong value in a message.
+SHOWN = 60
 
 
 def report_path(output: Path) -> Path:
@@ -221,9 +223,15 @@ def read_texts(path: Path) -> Dict[str, str]:
     for name, text in texts.items():
         if not isinstance(text, str):
             raise LownerError(
-                Errors.LN027.format(path=path, what="a JSON object of texts", reason=f"{name!r} is {text!r}")
+                Errors.LN027.format(
+                    path=path, what="a JSON object of texts", reason=f"{name!r} is {_shortened(repr(text))}"
+                )
             )
     return texts
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
 
 
 @contextmanager

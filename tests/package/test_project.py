@@ -47,7 +47,7 @@ def test_project_of_a_system_needs_the_main_one_only(folder, workflow):
 def test_project_tour_runs_every_system():
     _, commands = load()
     script = " ".join(commands["systems"]["script"])
-    assert all(f"projects/{folder.name} " in script for folder in SUBPROJECTS) and len(SUBPROJECTS) == 4
+    assert all(f"projects/{folder.name} " in script for folder in SUBPROJECTS) and len(SUBPROJECTS) == 5
 
 
 def test_project_of_benchmarks_names_grids_that_exist():
