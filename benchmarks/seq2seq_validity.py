@@ -60,14 +60,15 @@ def main() -> None:
 def read_outputs(nlp: Language, docs: List[Doc]) -> Iterator[Tuple[str, list]]:
     """Generate outputs and parse them.
 
-    YIELDS (Tuple[str, list]): For each window, its text as the tokenizer decodes it, and the mentions in the output.
-        The mentions are None if the output is not a JSON object of lists of texts.
+    YIELDS (Tuple[str, list]): For each window, its text as it is and as the tokenizer decodes it, and the mentions in
+        the output. The mentions are None if the output is not a JSON object of lists of texts.
     """
     pipe = next(pipe for _, pipe in nlp.pipeline if isinstance(pipe, Seq2SeqRecognizer))
     tokenizer = tokenizer_of(loaded_module(pipe.model))
     windows = [window for doc in docs for _, window in pipe.windows(bare_doc(doc, nlp.vocab))]
     for window, generation in zip(windows, generate(pipe.model, windows)):
-        text = tokenizer.decode(tokenizer(" ".join(window.words), add_special_tokens=False)["input_ids"])
+        plain = " ".join(window.words)
+        text = plain + "\n" + tokenizer.decode(tokenizer(plain, add_special_tokens=False)["input_ids"])
         try:
             output = json.loads(generation.text)
             mentions = [mention.strip() for listed in output.values() for mention in listed]

@@ -11,6 +11,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.files import atomic_path, write_json
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
+from ..models.hf.half import saving_half
 from ..report.card import package_meta, render_card
 from ..report.evaluation import Scores
 from ._app import lowner
@@ -33,6 +34,7 @@ def card_cli(
     version: str = typer.Option("0.1.0", help="Version of the package"),
     corpus: str = typer.Option(..., help="Name of the training corpus"),
     report: Path = typer.Option(None, help="Write the card to this file too"),
+    half: bool = typer.Option(False, "--half", help="Save the copy in half precision: half the size"),
 ):
     """Write the model card of a pipeline, and the meta file with which spacy package names the package."""
     if not all(word.isidentifier() for word in name.split("_", 1)) or "_" not in name:
@@ -62,7 +64,11 @@ def card_cli(
     card = render_card(nlp, name=name, version=version, corpus=corpus, scores=scores, splits=splits, examples=examples)
     draft_path = output.with_name(f"{output.name}.draft")
     shutil.rmtree(draft_path, ignore_errors=True)
-    shutil.copytree(model_path, draft_path)
+    if half:
+        with saving_half():
+            nlp.to_disk(draft_path)
+    else:
+        shutil.copytree(model_path, draft_path)
     (draft_path / "README.md").write_text(card, encoding="utf8")
     shutil.rmtree(output, ignore_errors=True)
     draft_path.rename(output)

@@ -17,6 +17,7 @@ from thinc.api import Model, Optimizer, PyTorchGradScaler, PyTorchShim
 from ...errors import Errors, LownerError
 from ...nn.groups import parameter_groups
 from ...types import TakesGroups
+from .half import saved
 from .inference import InferenceShim
 
 
@@ -147,7 +148,7 @@ def _serialize(trained: Dict[str, Any], module: Optional[torch.nn.Module]) -> by
             tensors[name] = tensor.contiguous().cpu()
         stored.add(tensor.data_ptr())
     # One key, because safetensors writes keys in a random order, and equal models should be equal files.
-    return save(tensors, metadata={"module": json.dumps({"settings": module.settings, "trained": trained})})
+    return save(saved(tensors), metadata={"module": json.dumps({"settings": module.settings, "trained": trained})})
 
 
 def _deserialize(

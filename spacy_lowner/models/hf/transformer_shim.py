@@ -15,6 +15,7 @@ from thinc.types import ArgsKwargs
 
 from ...errors import Errors, LownerError
 from .by_length import ByLength
+from .half import half_bytes, saves_half
 from .inference import InferenceShim, evaluate
 
 
@@ -37,6 +38,17 @@ class TransformerShim(InferenceShim, HFShim):
         evaluate(module)
         with torch.no_grad():
             return ByLength(module)(*inputs.args, **inputs.kwargs)
+
+    def to_bytes(self) -> bytes:
+        """Save weights and tokenizer.
+
+        RETURNS (bytes): The weights, in half precision in a block of `half.saving_half`, and the tokenizer.
+        """
+        written: bytes = super().to_bytes()
+        if saves_half():
+            content = srsly.msgpack_loads(written)
+            written = srsly.msgpack_dumps({**content, "state": half_bytes(content["state"])})
+        return written
 
     def from_bytes(self, bytes_data: bytes) -> "TransformerShim":
         """Load weights and tokenizer.
