@@ -162,6 +162,7 @@ class Errors(metaclass=MessageCatalogue):
     LN212 = "{path} has {count} texts, which are too few for a learning curve. Label at least {fewest}."
     LN213 = "A learning curve needs samples of two sizes or more. Name another <fraction>."
     LN214 = "This config has no setting {settings}. Leave the option, or name another config."
+    LN215 = "{path}: it has predictions of other texts. Delete its folder, or name another one."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -1,0 +1,103 @@
+"""`spacy lowner predict`: run a pipeline over any number of texts."""
+
+import os
+import sys
+import time
+from contextlib import redirect_stdout
+from itertools import islice
+from pathlib import Path
+from typing import Iterator, Optional
+
+import spacy
+import typer
+from spacy.tokens import Doc
+from tqdm import tqdm
+from wasabi import msg
+
+from ..annotations import SPANS_KEY
+from ..corpus.bulk import FAILED, FORMATS, json_lines, predict_parts
+from ..corpus.convert import ConvertReport
+from ..corpus.files import write_json
+from ..corpus.texts import stream_texts
+from ..errors import Errors, LownerError
+from ..loading import load_pipeline
+from ._app import lowner
+from ._runs import check_same_run
+from ._util import count_of, exclusive, friendly, use_gpu
+
+# In place of a path: standard input and output, a text a line.
+STANDARD = "-"
+SKIPPED = "skipped.json"
+
+
+@lowner.command("predict")
+@friendly
+@exclusive("output_path")
+def predict_cli(
+    model_path: str = typer.Argument(..., help="Trained pipeline: a folder, or the name of a package"),
+    input_path: str = typer.Argument(
+        ..., help="Texts: a text a line (.txt), any known format, a folder, or - for stdin"
+    ),
+    output_path: Optional[Path] = typer.Argument(
+        None, help="Output: a folder of parts; printed as JSON lines without it"
+    ),
+    format: str = typer.Option("jsonl", help=f"Format of the parts: {', '.join(FORMATS)}"),
+    part_size: int = typer.Option(1000, min=1, help="Number of texts per part"),
+    workers: int = typer.Option(1, min=1, help="Number of processes"),
+    batch_size: int = typer.Option(64, min=1, help="Number of texts per batch"),
+    limit: Optional[int] = typer.Option(None, min=1, help="Number of texts, from the first"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the predicted spans in doc.spans"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
+):
+    """Predict the entities of any number of texts, part by part. A run that was interrupted continues.
+
+    Records that cannot be read are listed in skipped.json, texts that the pipeline cannot read in failed.jsonl.
+    """
+    if format not in FORMATS:
+        raise LownerError(Errors.LN014.format(what="--format", value=format, options=", ".join(FORMATS)))
+    report = ConvertReport()
+    texts = islice(_texts(input_path, spans_key, report), limit)
+    if output_path is None:
+        # Standard output is for the predictions.
+        with redirect_stdout(sys.stderr):
+            use_gpu(gpu_id)
+            nlp = load_pipeline(model_path)
+        for line in json_lines(nlp.pipe((doc.text for doc in texts), batch_size=batch_size), spans_key):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        return
+    use_gpu(gpu_id)
+    if workers > 1:
+        # The tokenizers of Hugging Face warn in each process that is forked.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    run = {"model": model_path, "input": input_path, "part_size": part_size, "format": format, "spans_key": spans_key}
+    check_same_run(output_path / "run.json", run)
+    nlp = load_pipeline(model_path)
+    started = time.perf_counter()
+    with tqdm(desc="texts", unit="text", total=limit) as bar:
+        done = predict_parts(
+            nlp,
+            texts,
+            output_path,
+            format=format,
+            size=part_size,
+            workers=workers,
+            batch_size=batch_size,
+            spans_key=spans_key,
+            on_part=bar.update,
+        )
+    seconds = time.perf_counter() - started
+    if report.skipped:
+        write_json(output_path / SKIPPED, report.skipped)
+        msg.warn(f"{count_of(len(report.skipped), 'record')} could not be read: {output_path / SKIPPED}")
+    if done.failed:
+        msg.warn(f"The pipeline could not read {count_of(done.failed, 'text')}: {output_path / FAILED}")
+    speed = f", {done.predicted / max(seconds, 1e-9):,.0f} texts/s" if done.predicted else ""
+    msg.good(f"{output_path}: {count_of(done.texts, 'text')}, {done.predicted:,} predicted in this run{speed}")
+
+
+def _texts(path: str, spans_key: str, report: ConvertReport) -> Iterator[Doc]:
+    if path != STANDARD:
+        return stream_texts(Path(path), spans_key=spans_key, skip_invalid=True, report=report)
+    nlp = spacy.blank("en")
+    return (nlp.make_doc(line.strip()) for line in sys.stdin if line.strip())
