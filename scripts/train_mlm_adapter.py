@@ -25,11 +25,11 @@ from wasabi import msg
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.files import atomic_path, output_lock
 from spacy_lowner.errors import LownerError
+from spacy_lowner.models.hf.bfloat16 import computes_in_bfloat16
 from spacy_lowner.models.hf.encoder import SHA256, encoder_path
 from spacy_lowner.models.hf.masked_lm import read_adapter, save_adapter, with_adapter
 from spacy_lowner.models.hf.masked_training import ROW, mask, predict, read_batches
 from spacy_lowner.models.hf.pieces import load_tokenizer
-from spacy_lowner.training.bfloat16 import computes_in_bfloat16
 
 # Paragraphs per held-out one, words per shingle, steps per checkpoint.
 HELD_OUT, SHINGLE, SAVE_EVERY = 100, 8, 50

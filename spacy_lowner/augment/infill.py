@@ -9,9 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..models.batching import SLACK, batch_by_padding
+from ..models.hf.bfloat16 import computes_in_bfloat16
 from ..models.hf.masked_lm import load_masked_lm
 from ..models.hf.pieces import first_position, pad_pieces, pieces_of_words
-from ..training.bfloat16 import computes_in_bfloat16
 
 # Number of best words that are kept per masked word.
 N_BEST = 8

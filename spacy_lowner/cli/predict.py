@@ -10,6 +10,7 @@ from typing import Iterator, Optional
 
 import spacy
 import typer
+from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
@@ -21,6 +22,7 @@ from ..corpus.files import write_json
 from ..corpus.texts import stream_texts
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
+from ..models.hf.inference import predict_in_bfloat16
 from ._app import lowner
 from ._runs import check_same_run
 from ._util import count_of, exclusive, friendly, use_gpu
@@ -45,6 +47,7 @@ def predict_cli(
     part_size: int = typer.Option(1000, min=1, help="Number of texts per part"),
     workers: int = typer.Option(1, min=1, help="Number of processes"),
     batch_size: int = typer.Option(64, min=1, help="Number of texts per batch"),
+    bfloat16: bool = typer.Option(False, "--bfloat16", help="Compute in bfloat16, on a CPU that can"),
     limit: Optional[int] = typer.Option(None, min=1, help="Number of texts, from the first"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the predicted spans in doc.spans"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
@@ -61,7 +64,7 @@ def predict_cli(
         # Standard output is for the predictions.
         with redirect_stdout(sys.stderr):
             use_gpu(gpu_id)
-            nlp = load_pipeline(model_path)
+            nlp = _load(model_path, bfloat16)
         for line in json_lines(nlp.pipe((doc.text for doc in texts), batch_size=batch_size), spans_key):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
@@ -72,7 +75,7 @@ def predict_cli(
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     run = {"model": model_path, "input": input_path, "part_size": part_size, "format": format, "spans_key": spans_key}
     check_same_run(output_path / "run.json", run)
-    nlp = load_pipeline(model_path)
+    nlp = _load(model_path, bfloat16)
     started = time.perf_counter()
     with tqdm(desc="texts", unit="text", total=limit) as bar:
         done = predict_parts(
@@ -94,6 +97,13 @@ def predict_cli(
         msg.warn(f"The pipeline could not read {count_of(done.failed, 'text')}: {output_path / FAILED}")
     speed = f", {done.predicted / max(seconds, 1e-9):,.0f} texts/s" if done.predicted else ""
     msg.good(f"{output_path}: {count_of(done.texts, 'text')}, {done.predicted:,} predicted in this run{speed}")
+
+
+def _load(model: str, bfloat16: bool) -> Language:
+    nlp = load_pipeline(model)
+    if bfloat16 and not predict_in_bfloat16(nlp):
+        msg.warn("This processor has no instructions for bfloat16, so the pipeline computes in single precision")
+    return nlp
 
 
 def _texts(path: str, spans_key: str, report: ConvertReport) -> Iterator[Doc]:

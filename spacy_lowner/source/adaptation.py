@@ -14,11 +14,11 @@ import torch
 from transformers import AutoModel
 
 from ..errors import Errors, LownerError
+from ..models.hf.bfloat16 import computes_in_bfloat16
 from ..models.hf.encoder import encoder_path
 from ..models.hf.masked_lm import load_masked_lm
 from ..models.hf.masked_training import ROW, mask, predict, read_batches
 from ..nn.low_rank import LowRankLinear, add_updates, merge_updates
-from ..training.bfloat16 import computes_in_bfloat16
 
 RANK, ROWS = 32, 16
 

@@ -26,6 +26,7 @@ from transformers import AutoModel
 
 from ..corpus.files import atomic_path, output_lock
 from ..errors import Errors, LownerError
+from ..models.hf.bfloat16 import InBfloat16, computes_in_bfloat16
 from ..models.hf.by_length import ByLength
 from ..models.hf.encoder import encoder_path, loading
 from ..models.hf.pieces import load_tokenizer
@@ -33,7 +34,6 @@ from ..models.hf.word_states import WordStates
 from ..models.shapes import N_SHAPES, shapes_of_words
 from ..nn.knowfree import PRIOR_LOGIT, KnowFREEHead
 from ..nn.low_rank import LowRankLinear, add_updates, merge_updates
-from ..training.bfloat16 import InBfloat16, computes_in_bfloat16
 from ..training.source_file import add_to_encoder, load_source
 from .batches import Batch, batches_of, make_batch
 from .corpora import TextStream, TypedCorpus

@@ -11,11 +11,11 @@ from transformers import PreTrainedModel
 
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
+from ..models.hf.bfloat16 import InBfloat16, computes_in_bfloat16
 from ..models.hf.by_length import ByLength
 from ..models.hf.shim import get_module
 from ..models.transfer import copy_tok2vec, encoder_of, transformer_of
 from ..types import HasInputEmbeddings, HasListeners, StartsFrom
-from .bfloat16 import InBfloat16, computes_in_bfloat16
 from .source_file import source_path, start_from_file
 
 

@@ -1,4 +1,4 @@
-"""Weights in half precision, for packages."""
+"""Weights in half precision, for packages, and predictions in bfloat16."""
 
 import pytest
 import spacy
@@ -6,7 +6,9 @@ import torch
 from small_models import SMALL_PIPELINE
 from spacy.training import Example
 
+from spacy_lowner.models.hf import inference
 from spacy_lowner.models.hf.half import half_bytes, saved, saves_half, saving_half
+from spacy_lowner.models.hf.inference import predict_in_bfloat16
 from spacy_lowner.models.hf.shim import loaded_module
 
 
@@ -44,3 +46,20 @@ def test_a_pipeline_comes_back_in_single_precision_with_close_scores(trained, tm
     assert all(weight.dtype == torch.float32 for weight in module.parameters())
     expected, found = (nlp("Ann met Bob").spans["sc"].attrs["scores"] for nlp in (trained, again))
     assert len(found) == 2 and found == pytest.approx(expected, abs=0.01)
+
+
+def test_predictions_in_bfloat16_change_scores_a_little_and_weights_not_at_all(trained, monkeypatch):
+    before = trained("Ann met Bob")
+    expected = trained.get_pipe("knowfree_spancat").model.predict([trained.make_doc("Ann met Bob")]).logits
+    weights = trained.to_bytes()
+    monkeypatch.setattr(inference, "computes_in_bfloat16", lambda: False)
+    assert not predict_in_bfloat16(trained)
+    assert list(trained("Ann met Bob").spans["sc"].attrs["scores"]) == list(before.spans["sc"].attrs["scores"])
+    monkeypatch.setattr(inference, "computes_in_bfloat16", lambda: True)
+    assert predict_in_bfloat16(trained)
+    after = trained("Ann met Bob")
+    assert [str(span) for span in after.spans["sc"]] == [str(span) for span in before.spans["sc"]]
+    logits = trained.get_pipe("knowfree_spancat").model.predict([trained.make_doc("Ann met Bob")]).logits
+    assert logits.dtype == expected.dtype == "float32"
+    assert (logits != expected).any() and abs(logits - expected).max() < 0.1 * abs(expected).max()
+    assert trained.to_bytes() == weights

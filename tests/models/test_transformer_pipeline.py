@@ -12,10 +12,10 @@ from spacy.training import Example
 from transformers import AutoModel
 
 from spacy_lowner.errors import LownerError
+from spacy_lowner.models.hf.bfloat16 import InBfloat16, computes_in_bfloat16
 from spacy_lowner.models.hf.by_length import ByLength
 from spacy_lowner.models.hf.shim import get_module
 from spacy_lowner.models.transfer import transformer_of
-from spacy_lowner.training.bfloat16 import InBfloat16, computes_in_bfloat16
 from spacy_lowner.training.callbacks import _upstream_of, create_fast_training, create_start_from
 from spacy_lowner.training.optimizer import create_grouped_adam
 

@@ -4,7 +4,6 @@ import re
 from typing import Any, Dict, Iterable, Type
 
 import srsly
-import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy_transformers.layers import TransformerListener
@@ -16,7 +15,7 @@ from thinc.types import ArgsKwargs
 from ...errors import Errors, LownerError
 from .by_length import ByLength
 from .half import half_bytes, saves_half
-from .inference import InferenceShim, evaluate
+from .inference import InferenceShim
 
 
 class TransformerShim(InferenceShim, HFShim):
@@ -35,9 +34,7 @@ class TransformerShim(InferenceShim, HFShim):
         # A replaced `forward`, such as that of `training.fast_training`, divides the batch itself.
         if self.device.type != "cpu" or "forward" in vars(module):
             return super().predict(inputs)
-        evaluate(module)
-        with torch.no_grad():
-            return ByLength(module)(*inputs.args, **inputs.kwargs)
+        return self._compute(ByLength(module), inputs)
 
     def to_bytes(self) -> bytes:
         """Save weights and tokenizer.

@@ -56,15 +56,22 @@ class InBfloat16:
             output = (
                 self.inner(*args, **kwargs) if self.inner else type(self.module).forward(self.module, *args, **kwargs)
             )
-        return _to_float32(output)
+        return to_float32(output)
 
 
-def _to_float32(output: Any) -> Any:
-    """Convert the floating-point tensors of an output, because numpy has no bfloat16."""
+def to_float32(output: Any) -> Any:
+    """Convert the floating-point tensors of an output, because numpy has no bfloat16.
+
+    output (Any): A tensor, or tensors in a tuple or a dict.
+    RETURNS (Any): The same with tensors in float32.
+
+    >>> to_float32((torch.ones(1, dtype=torch.bfloat16), None))
+    (tensor([1.]), None)
+    """
     if isinstance(output, torch.Tensor):
         return output.float() if output.is_floating_point() else output
     if isinstance(output, dict):
-        return type(output)((name, _to_float32(value)) for name, value in output.items())
+        return type(output)((name, to_float32(value)) for name, value in output.items())
     if isinstance(output, tuple):
-        return tuple(map(_to_float32, output))
+        return tuple(map(to_float32, output))
     return output
