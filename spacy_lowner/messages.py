@@ -163,6 +163,7 @@ class Errors(metaclass=MessageCatalogue):
     LN213 = "A learning curve needs samples of two sizes or more. Name another <fraction>."
     LN214 = "This config has no setting {settings}. Leave the option, or name another config."
     LN215 = "{path}: it has predictions of other texts. Delete its folder, or name another one."
+    LN216 = "{model!r} is not a model on this machine. Name a GGUF file, {local}, or no <model>; or another <base_url>."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

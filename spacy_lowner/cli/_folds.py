@@ -13,7 +13,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs
 from ..errors import Errors, LownerError
 from ..report.crossval import FoldPredictions, cross_validate
-from ._runs import check_same_run, digest_of
+from ._runs import check_same_run, digest_of, named_files
 from ._util import use_gpu
 
 CORPUS = typer.Argument(..., help="Gold data in any known format")
@@ -34,10 +34,12 @@ class Folds(NamedTuple):
 
     docs (List[Doc]): The texts, without blank ones.
     predictions (List[FoldPredictions]): The predictions of each fold.
+    numbers (List[int]): The number of each text in the corpus, from 1.
     """
 
     docs: List[Doc]
     predictions: List[FoldPredictions]
+    numbers: List[int]
 
 
 def run_folds(
@@ -69,11 +71,13 @@ def run_folds(
     RAISES (LownerError): If there are fewer texts than folds, the output is of another run, or a training fails.
     """
     settings = parse_config_overrides(list(overrides))
-    docs = drop_blank_docs(load_corpus(corpus, spans_key=spans_key))
+    every = load_corpus(corpus, spans_key=spans_key)
+    docs = drop_blank_docs(every)
     if len(docs) < folds:
         raise LownerError(Errors.LN209.format(path=corpus, count=len(docs), folds=folds))
     digests = [digest_of(path) for path in (corpus, config)]
-    run = {"files": digests, "overrides": settings, "folds": [folds, seed, spans_key]}
+    named = named_files(config, settings)
+    run = {"files": digests, "named": named, "overrides": settings, "folds": [folds, seed, spans_key]}
     check_same_run(output / "run.json", run)
     use_gpu(gpu_id)
     with tqdm(total=folds * repeats, unit="fold") as bar:
@@ -90,4 +94,5 @@ def run_folds(
             spans_key=spans_key,
             on_done=bar.update,
         )
-    return Folds(docs, predictions)
+    kept = {id(doc) for doc in docs}
+    return Folds(docs, predictions, [number for number, doc in enumerate(every, 1) if id(doc) in kept])

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any, Dict
 
+from thinc.api import Config
+
 from ..corpus.files import read_json_file, write_json
 from ..errors import Errors, LownerError
 
@@ -23,6 +25,23 @@ def digest_of(path: Path) -> str:
             raise LownerError(Errors.LN010.format(path=file))
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def named_files(config: Path, overrides: Dict[str, Any]) -> Dict[str, str]:
+    """Compute checksums of the files that a config names under `[paths]`.
+
+    config (Path): The config.
+    overrides (Dict[str, Any]): Overrides of it.
+    RETURNS (Dict[str, str]): The checksum of each one that exists, by its setting.
+    """
+    settings = Config().from_disk(config, interpolate=False).get("paths", {})
+    paths = {f"paths.{name}": value for name, value in settings.items()}
+    paths.update((name, value) for name, value in overrides.items() if name.startswith("paths."))
+    return {
+        name: digest_of(Path(value))
+        for name, value in sorted(paths.items())
+        if isinstance(value, str) and value and Path(value).exists()
+    }
 
 
 def check_same_run(record: Path, settings: Dict[str, Any]) -> None:

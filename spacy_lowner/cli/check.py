@@ -43,7 +43,7 @@ def check_cli(
     Each text is judged by a pipeline of the other folds, and by the labels of the same words elsewhere. Overrides of
     the config follow as for spacy train. A run that was interrupted continues, and folds of crossval are used again.
     """
-    docs, predictions = options.run_folds(
+    docs, predictions, numbers = options.run_folds(
         context.args,
         corpus_path,
         output_path,
@@ -56,20 +56,23 @@ def check_cli(
         gpu_id=gpu_id,
     )
     suspects = find_suspects(docs, predictions, spans_key)[:count]
-    rows = [_row(number, one, docs[one.text]) for number, one in enumerate(suspects, 1)]
+    rows = [_row(number, one, docs[one.text], numbers[one.text]) for number, one in enumerate(suspects, 1)]
     msg.table(rows, header=("", "text", "error", "in the corpus", "expected", "where"), divider=True, max_col=60)
-    write_json(output_path / "suspects.json", [_record(one, docs[one.text]) for one in suspects])
+    write_json(output_path / "suspects.json", [_record(one, docs[one.text], numbers[one.text]) for one in suspects])
     if plot is not None:
         _draw(suspects, plot)
+    if not suspects:
+        msg.good("No label is improbable")
+        return
     kinds = Counter(one.kind for one in suspects)
     summary = ", ".join(f"{kind} {number}" for kind, number in kinds.most_common())
     msg.good(f"{output_path / 'suspects.json'}: the {count_of(len(suspects), 'label')} to look at first ({summary})")
 
 
-def _row(number: int, suspect: Suspect, doc: Doc) -> tuple:
+def _row(number: int, suspect: Suspect, doc: Doc, text: int) -> tuple:
     return (
         number,
-        suspect.text + 1,
+        text,
         suspect.kind,
         _shown(suspect.gold, doc),
         _shown(suspect.suggested, doc),
@@ -89,8 +92,8 @@ def _where(suspect: Suspect, doc: Doc) -> str:
     return f"{text} (elsewhere: {elsewhere})" if elsewhere else text
 
 
-def _record(suspect: Suspect, doc: Doc) -> dict:
-    record = suspect._asdict()
+def _record(suspect: Suspect, doc: Doc, text: int) -> dict:
+    record = {**suspect._asdict(), "text": text}
     for name in ("gold", "suggested"):
         span = record[name]
         if span is not None:

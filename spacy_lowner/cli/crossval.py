@@ -32,7 +32,7 @@ def crossval_cli(
     Overrides of the config follow as for spacy train (--training.max_steps 120). A run that was interrupted continues
     with the folds that are missing.
     """
-    docs, predictions = options.run_folds(
+    docs, predictions, _ = options.run_folds(
         context.args,
         corpus_path,
         output_path,

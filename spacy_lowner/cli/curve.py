@@ -18,7 +18,7 @@ from ..report.crossval import Interval
 from ..report.drawing import load_pyplot, save
 from . import _folds as options
 from ._app import lowner
-from ._runs import check_same_run, digest_of
+from ._runs import check_same_run, digest_of, named_files
 from ._util import count_of, exclusive, friendly, use_gpu
 
 FRACTIONS = [0.25, 0.5, 0.75, 1.0]
@@ -58,7 +58,8 @@ def curve_cli(
     if len(sizes) < 2:
         raise LownerError(Errors.LN213)
     files = [digest_of(path) for path in (corpus_path, config_path, dev_path) if path is not None]
-    check_same_run(output_path / "run.json", {"files": files, "overrides": overrides, "spans_key": spans_key})
+    run = {"files": files, "named": named_files(config_path, overrides), "overrides": overrides, "spans_key": spans_key}
+    check_same_run(output_path / "run.json", run)
     use_gpu(gpu_id)
     with tqdm(total=len(sizes) * seeds, unit="training") as bar:
         predictions = train_sizes(

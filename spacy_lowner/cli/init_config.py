@@ -17,7 +17,8 @@ from ._util import friendly
 
 FOLDER = "configs"
 # A multilingual encoder on the Hugging Face Hub, for languages that the packaged one does not know.
-MULTILINGUAL = "bert-base-multilingual-cased"
+MULTILINGUAL, MULTILINGUAL_SEQ2SEQ = "bert-base-multilingual-cased", "google/mt5-base"
+SEQ2SEQ, HALF = "spacy-lowner.Seq2Seq.v1", "mixed_precision = false"
 
 
 def available_configs() -> Dict[str, str]:
@@ -54,7 +55,11 @@ def init_config_cli(
     if name not in known:
         raise LownerError(Errors.LN014.format(what="config", value=name, options=", ".join(known)))
     text = known[name]
-    for setting, value in _settings(text, lang, encoder, source, gpu, types).items():
+    if gpu:
+        if HALF not in text:
+            raise LownerError(Errors.LN214.format(settings="mixed_precision"))
+        text = text.replace(HALF, "mixed_precision = true")
+    for setting, value in _settings(text, lang, encoder, source, types).items():
         text = _set(text, setting, value)
     # Reading it again makes sure that it is a config.
     Config().from_str(text)
@@ -68,20 +73,18 @@ def init_config_cli(
 
 
 def _settings(
-    text: str, lang: str, encoder: Optional[str], source: Optional[str], gpu: bool, types: Optional[Path]
+    text: str, lang: str, encoder: Optional[str], source: Optional[str], types: Optional[Path]
 ) -> Dict[str, object]:
     """RETURNS (Dict[str, object]): The new values of settings of a config, by section and name."""
     settings: Dict[str, object] = {"nlp.lang": lang}
     if lang != "en":
-        encoder = encoder or MULTILINGUAL
+        encoder = encoder or (MULTILINGUAL_SEQ2SEQ if SEQ2SEQ in text else MULTILINGUAL)
     if encoder is not None:
         settings["paths.encoder"] = encoder
         if encoder != "minilm" and source is None and _has(text, "paths.source"):
             source = ""
     if source is not None:
         settings["paths.source"] = source
-    if gpu and _has(text, "system.mixed_precision"):
-        settings["system.mixed_precision"] = True
     if types is not None:
         # A damaged file is reported now, and not when training starts.
         read_texts(types)

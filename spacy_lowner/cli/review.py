@@ -38,15 +38,18 @@ def review_cli(
     every = load_corpus(data_path, spans_key=spans_key)
     docs = every[:limit]
     name = thresholded_pipe(nlp, spans_key)
-    threshold = LOWEST_THRESHOLD if name is None else nlp.get_pipe(name).cfg["threshold"]
+    pipe = None if name is None else nlp.get_pipe(name)
+    cfg = {} if pipe is None else pipe.cfg
     write_review(
         docs,
-        list(predict_scored(nlp, docs, spans_key)),
+        list(predict_scored(nlp, docs, spans_key, overlapping=True)),
         output_path,
         title=f"{Path(model_path).name} on {data_path.name}",
         about=f"{model_path}, {data_path}: {count_of(len(docs), 'text')}"
         + (f" of {len(every):,}" if len(docs) < len(every) else ""),
-        threshold=max(threshold, LOWEST_THRESHOLD),
+        threshold=max(cfg.get("threshold") or 0.0, LOWEST_THRESHOLD),
+        thresholds=cfg.get("thresholds"),
+        decoding=getattr(pipe, "decoding", "all"),
         spans_key=spans_key,
     )
     size = output_path.stat().st_size / 1e6

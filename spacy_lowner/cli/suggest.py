@@ -1,5 +1,6 @@
 """`spacy lowner suggest`: which texts to label next."""
 
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, cast
@@ -15,12 +16,12 @@ from ..corpus.docs import bare_doc
 from ..corpus.exports.protocol import ExportOptions
 from ..corpus.exports.table import EXPORTERS, export_corpus
 from ..corpus.files import check_not_input, write_json
-from ..corpus.partial import write_partial
 from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix, write_corpus
 from ..errors import Errors, LownerError
 from ..labelling.suggest import STRATEGIES, Suggestion, suggest_texts
 from ..loading import load_pipeline
+from ..models.hf.encoder import embed_texts
 from ..types import StrategyT
 from ._app import lowner
 from ._util import count_of, exclusive, friendly, use_gpu
@@ -46,6 +47,7 @@ def suggest_cli(
     ),
     scores: Optional[Path] = typer.Option(None, help="Write the numbers and scores of the chosen texts (.json)"),
     limit: int = typer.Option(10000, min=1, help="Number of texts to choose from, from the first"),
+    encoder: str = typer.Option("minilm", help="Sentence encoder of the strategies diverse and both"),
     seed: int = typer.Option(0, help="Seed of the strategy random"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
@@ -55,10 +57,12 @@ def suggest_cli(
         raise LownerError(Errors.LN014.format(what="--strategy", value=strategy, options=", ".join(STRATEGIES)))
     if format is None:
         check_suffix(output_path, ".spacy", ".jsonl")
-    check_not_input(output_path, raw_path)
+    for output in filter(None, (output_path, scores)):
+        check_not_input(output, raw_path, *filter(None, [labelled_path]))
     use_gpu(gpu_id)
-    texts = list(islice(stream_texts(raw_path, spans_key=spans_key), limit))
     pipelines = [load_pipeline(model) for model in models]
+    lang = pipelines[0].lang if pipelines else "en"
+    texts = list(islice(stream_texts(raw_path, lang=lang, spans_key=spans_key), limit))
     chosen = suggest_texts(
         texts,
         count,
@@ -67,6 +71,7 @@ def suggest_cli(
         labelled=[] if labelled_path is None else load_corpus(labelled_path, spans_key=spans_key),
         seed=seed,
         spans_key=spans_key,
+        embed=partial(embed_texts, name=encoder),
     )
     docs = list(_annotated([texts[one.text] for one in chosen], pipelines, spans_key))
     if format is None:
@@ -77,17 +82,20 @@ def suggest_cli(
     if scores is not None:
         write_json(scores, [_record(one, texts) for one in chosen])
     _show(chosen, texts)
+    if len(chosen) < count:
+        msg.warn("All other texts are blank, labelled already, or nearly the same as these")
     msg.good(f"{output_path}: {count_of(len(chosen), 'text')} of {len(texts):,}")
+    if models and format is None:
+        msg.info("Their spans are predictions. Correct them before you train on them")
 
 
 def _annotated(texts: Sequence[Doc], pipelines: Sequence[Language], spans_key: str) -> Iterator[Doc]:
-    """YIELDS (Doc): The texts with the predictions of the first pipeline, which nobody has judged."""
+    """YIELDS (Doc): The texts with the predictions of the first pipeline."""
     bare = [bare_doc(doc, doc.vocab) for doc in texts]
     predicted = pipelines[0].pipe(bare_doc(doc, pipelines[0].vocab) for doc in texts) if pipelines else bare
     for doc in predicted:
         if spans_key not in doc.spans:
             doc.spans[spans_key] = list(doc.ents)
-        write_partial(doc, [])
         yield doc
 
 

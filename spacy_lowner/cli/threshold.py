@@ -62,8 +62,15 @@ def threshold_cli(
     docs = load_corpus(data_path, spans_key=spans_key)
 
     def predict() -> List[ScoredText]:
-        found = zip(docs, predict_scored(nlp, docs, spans_key))
-        return [ScoredText.of(doc, spans, spans_key) for doc, spans in found]
+        decoding = getattr(nlp.get_pipe(name), "decoding", None)
+        spans = predict_scored(nlp, docs, spans_key)
+        if decoding is None:
+            return [ScoredText.of(doc, group, spans_key) for doc, group in zip(docs, spans)]
+        every = list(predict_scored(nlp, docs, spans_key, overlapping=True))
+        return [
+            ScoredText.of(doc, group, spans_key, candidates=candidates, decoding=decoding)
+            for doc, group, candidates in zip(docs, spans, every)
+        ]
 
     if calibrate:
         _calibrate(nlp, name, predict)
@@ -98,7 +105,7 @@ def _calibrate(nlp: Language, name: str, predict: Any) -> None:
     texts = predict()
     hits = [[(score, hit) for _, score, hit in text.hits] for text in texts]
     unseen = []
-    for fold in folds_of(len(hits), min(FOLDS, len(hits)), seed=0):
+    for fold in folds_of(range(len(hits)), min(FOLDS, len(hits)), seed=0):
         held = set(fold)
         fitted = fit_calibration(pair for i, text in enumerate(hits) if i not in held for pair in text)
         unseen += [(float(fitted(score)), hit) for i in fold for score, hit in hits[i]]
@@ -119,7 +126,11 @@ def _report(model_path: Path, texts: Sequence[ScoredText], chosen: Thresholds, p
         labels: Dict[str, Counts] = {}
         for label in chosen.by_label:
             of_label = [
-                ScoredText([hit for hit in text.hits if hit[0] == label], {label: text.gold.get(label, 0)})
+                text._replace(
+                    hits=[hit for hit in text.hits if hit[0] == label],
+                    gold={label: text.gold.get(label, 0)},
+                    candidates=[],
+                )
                 for text in texts
             ]
             labels[label] = count_spans(of_label, chosen)
@@ -129,9 +140,9 @@ def _report(model_path: Path, texts: Sequence[ScoredText], chosen: Thresholds, p
     p, r, f = _percentages(counts)
     if precision is not None:
         best = count_spans(texts, common_threshold(texts))
-        lost = f"; {100 * (best.r - counts.r):.1f} points less recall than at the best F1"
+        lost = f"; recall {100 * best.r:.1f} at the best F1"
         if counts.p < precision or not counts.predicted:
-            msg.warn(f"No threshold has a precision of {precision:g} on {len(texts)} texts: nothing would be found")
+            msg.warn(f"No threshold has a precision of {precision:g} on these {len(texts)} texts")
     else:
         lost = ""
     msg.good(f"{model_path}: threshold {chosen.common:.3f}, dev P {p}, R {r}, F1 {f}{lost}")

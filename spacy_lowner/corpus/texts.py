@@ -1,5 +1,6 @@
 """Texts whose labels do not matter: raw text of a domain."""
 
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -10,8 +11,11 @@ from ..errors import Errors, LownerError
 from .convert import corpus_files, stream_corpus
 from .files import stream_lines
 from .formats.table import detect_format
+from .tokens import choose_tokenizer
 
 PLAIN = ".txt"
+# Lines that show the script of a file.
+SAMPLED = 100
 
 
 def stream_texts(path: Path, *, lang: str = "en", **options: Any) -> Iterator[Doc]:
@@ -53,5 +57,8 @@ def is_plain(path: Path) -> bool:
 
 
 def _plain(path: Path, lang: str) -> Iterator[Doc]:
-    nlp = spacy.blank(lang)
-    return (nlp.make_doc(line.strip()) for line in stream_lines(path) if line and line.strip())
+    lines = (line.strip() for line in stream_lines(path) if line and line.strip())
+    first = list(islice(lines, SAMPLED))
+    # Chinese and Japanese texts are read character by character, as in other formats.
+    nlp = spacy.blank("zh" if lang == "en" and choose_tokenizer(first) == "characters" else lang)
+    return (nlp.make_doc(line) for line in chain(first, lines))

@@ -132,7 +132,7 @@ def train_sizes(
     RETURNS (Dict[Tuple[int, int], List[ScoredText]]): The predictions for dev, by size and seed.
     RAISES (LownerError): If a training fails, with the end of its log.
     """
-    orders = {seed: random.Random(seed).sample(range(len(docs)), len(docs)) for seed in seeds}
+    orders = {seed: _order(docs, seed, spans_key) for seed in seeds}
     paths = {(size, seed): output / f"size-{size}-{seed}.json" for seed in seeds for size in sizes}
 
     def run(size: int, seed: int, path: Path) -> None:
@@ -152,6 +152,12 @@ def train_sizes(
 
     run_parallel([partial(run, *key, path) for key, path in paths.items()], jobs)
     return {key: _read(path, dev, spans_key) for key, path in paths.items()}
+
+
+def _order(docs: Sequence[Doc], seed: int, spans_key: str) -> List[int]:
+    """RETURNS (List[int]): A random order of the texts. The first one has an entity, so that all samples have one."""
+    order = random.Random(seed).sample(range(len(docs)), len(docs))
+    return sorted(order, key=lambda i: i != next((i for i in order if docs[i].spans.get(spans_key)), order[0]))
 
 
 def _read(path: Path, dev: Sequence[Doc], spans_key: str) -> List[ScoredText]:

@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 
 from ..annotations import SPANS_KEY
 from ..corpus.convert import count_nested
-from ..corpus.partial import PartialAnnotation
+from ..corpus.partial import PartialAnnotation, is_partial
 from ..nn.calibration import Calibration
 from ..report.crossval import FoldPredictions
 from ..report.evaluation import LOWEST_THRESHOLD
@@ -24,6 +24,8 @@ from .calibration import fit_calibration
 
 MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY = "missing", "spurious", "wrong type", "wrong boundary"
 KINDS = (MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)
+# Number of other places from which on the same words can contradict a label.
+PLACES = 2
 # Weight of the loss by the labels of the same words elsewhere.
 ELSEWHERE = 0.5
 
@@ -66,7 +68,8 @@ def find_suspects(
     predictions (Sequence[FoldPredictions]): Out-of-fold predictions. Those of several divisions are averaged.
     spans_key (str): Key of the spans.
     weight (float): Weight of the labels of the same words elsewhere; 0 ignores them.
-    RETURNS (List[Suspect]): All gold spans, and all other spans with a probability, the highest loss first.
+    RETURNS (List[Suspect]): The labels that the pipelines or the same words elsewhere contradict, the highest loss
+        first.
     """
     gold = [{(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])} for doc in docs]
     probabilities = _mean_probabilities(predictions, len(docs))
@@ -107,7 +110,8 @@ class _Strings:
         }
         self.longest = max(map(len, known), default=0)
         self.labels: Dict[Tuple[str, ...], Counter] = {string: Counter() for string in known}
-        for words, spans in zip(self.words, gold):
+        for doc, words, spans in zip(docs, self.words, gold):
+            complete = not is_partial(doc)
             labels_of: DefaultDict[Tuple[int, int], List[str]] = defaultdict(list)
             for start, end, label in spans:
                 labels_of[start, end].append(label)
@@ -118,8 +122,9 @@ class _Strings:
                     if string not in known:
                         continue
                     labels = labels_of.get((start, end))
-                    # Words inside a longer entity say nothing about the entity that they would be by themselves.
-                    if labels or inside.isdisjoint(range(start, end)):
+                    # Words inside a longer entity say nothing about the entity that they would be by themselves, nor do
+                    # words that nobody has judged.
+                    if labels or (complete and inside.isdisjoint(range(start, end))):
                         self.labels[string].update(labels or [""])
 
     def elsewhere(self, text: int, span: SpanT, gold: Set[SpanT]) -> Dict[str, int]:
@@ -175,12 +180,26 @@ class _Losses:
         p = self.p[span]
         return -float(numpy.log(p if right else 1 - p)) + self.weight * self._by_words(span, right)
 
+    def contradicts(self, span: SpanT) -> bool:
+        """RETURNS (bool): Whether the pipelines or the same words elsewhere contradict a gold span, or expect another
+        one.
+        """
+        right = span in self.gold
+        p, count = self._p_by_words(span)
+        by_words = self.weight > 0 and count >= PLACES and (p < 0.5 if right else p > 0.5)
+        return by_words or (self.p[span] < 0.5 if right else self.p[span] > 0.5)
+
     def _by_words(self, span: SpanT, right: bool) -> float:
+        p, _ = self._p_by_words(span)
+        return -float(numpy.log(2 * (p if right else 1 - p)))
+
+    def _p_by_words(self, span: SpanT) -> Tuple[float, int]:
+        """RETURNS (Tuple[float, int]): The fraction of other places of the same words with this label, smoothed, and
+        their number. Without other places it is one half.
+        """
         elsewhere = self.strings.elsewhere(self.text, span, self.gold)
         count = sum(elsewhere.values())
-        # Without other places, the words say nothing.
-        p = (elsewhere.get(span[2], 0) + 0.5) / (count + 1) if count else 0.5
-        return -float(numpy.log(2 * (p if right else 1 - p)))
+        return (elsewhere.get(span[2], 0) + 0.5) / (count + 1), count
 
 
 def _of_text(number: int, doc: Doc, losses: _Losses, nested: bool) -> Iterator[Suspect]:
@@ -197,12 +216,17 @@ def _of_text(number: int, doc: Doc, losses: _Losses, nested: bool) -> Iterator[S
             (one for one in rivals if one not in used and _overlap(one, span) and losses.p[one] > losses.p[span]), None
         )
         if rival is None:
-            yield suspect(SPURIOUS, span, None)
+            if losses.contradicts(span):
+                yield suspect(SPURIOUS, span, None)
             continue
         used.add(rival)
-        yield suspect(WRONG_TYPE if rival[:2] == span[:2] else WRONG_BOUNDARY, span, rival)
+        yield suspect(WRONG_BOUNDARY if rival[2] == span[2] else WRONG_TYPE, span, rival)
     for rival in rivals:
-        if rival not in used and (nested or not any(_overlap(rival, span) for span in losses.gold)):
+        if (
+            rival not in used
+            and losses.contradicts(rival)
+            and (nested or not any(_overlap(rival, span) for span in losses.gold))
+        ):
             yield suspect(MISSING, None, rival)
 
 

@@ -17,14 +17,15 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotations import SPANS_KEY
+from ..corpus.docs import bare_doc
 from ..errors import Errors, LownerError
 from ..models.hf.encoder import embed_texts
 from ..report.evaluation import ScoredLabel, predict_scored, thresholded_pipe
 from ..types import StrategyT
 
 STRATEGIES = get_args(StrategyT)
-# A text with a higher cosine to one that is labelled or chosen says nothing new.
-DUPLICATE = 0.95
+# A text that shares a higher fraction of its words with one that is labelled or chosen says nothing new.
+DUPLICATE = 0.8
 # A text whose gain is not among the highest ones, this many times the number wanted, is not chosen for its distance.
 POOL = 5
 
@@ -68,33 +69,34 @@ def suggest_texts(
     seed (int): Seed of "random" and of the first text of "diverse".
     spans_key (str): Key of the spans.
     embed (EmbedTextsT): Embeds texts as vectors of length 1.
-    RETURNS (List[Suggestion]): The texts, the best first.
+    RETURNS (List[Suggestion]): The texts, the best first. Blank ones are never chosen.
     RAISES (LownerError): If a pipeline is needed and there is none, or none of its pipes has scores.
     """
-    known = {_normal(doc) for doc in labelled}
-    new = [i for i, doc in enumerate(texts) if _normal(doc) not in known]
-    order = random.Random(seed).sample(new, len(new))
+    words = [_words(doc) for doc in texts]
+    known = [_words(doc) for doc in labelled]
+    order = random.Random(seed).sample([i for i, one in enumerate(words) if one], sum(map(bool, words)))
     gains = numpy.zeros(len(texts))
     if strategy in ("unsure", "both"):
         if not pipelines:
             raise LownerError(Errors.LN210.format(strategy=strategy))
         gains[order] = _gains([texts[i] for i in order], pipelines, labelled, spans_key)
         order.sort(key=lambda i: -gains[i])
-    embedded = embed([texts[i].text for i in order]) if order else numpy.zeros((0, 1))
-    cosines = _Nearest(embedded, embed([doc.text for doc in labelled]) if labelled else embedded[:0])
-    pick = _farthest if strategy in ("diverse", "both") else _first
+    apart = strategy in ("diverse", "both")
+    embedded = embed([texts[i].text for i in order]) if order and apart else numpy.zeros((len(order), 1))
+    cosines = _Nearest(embedded, embed([doc.text for doc in labelled]) if labelled and apart else embedded[:0])
+    pick = _farthest if apart else _first
     chosen: List[Suggestion] = []
     # The best texts, as positions in the order. Duplicates make room for the next ones.
     pool = list(range(len(order)))
     while pool and len(chosen) < count:
-        pool = [position for position in pool if cosines.highest[position] <= DUPLICATE]
         near = pool if strategy == "diverse" else pool[: POOL * count]
-        if not near:
-            break
         weights = gains[order] if strategy == "both" else numpy.ones(len(order))
         position = pick(near, cosines.highest, weights)
-        chosen.append(Suggestion(order[position], float(gains[order[position]]), 1 - float(cosines.highest[position])))
         pool.remove(position)
+        if any(_alike(words[order[position]], other) for other in known):
+            continue
+        known.append(words[order[position]])
+        chosen.append(Suggestion(order[position], float(gains[order[position]]), 1 - float(cosines.highest[position])))
         cosines.add(position)
     return chosen
 
@@ -123,8 +125,13 @@ class _Nearest:
         self.highest = numpy.maximum(self.highest, self.texts @ self.texts[position])
 
 
-def _normal(doc: Doc) -> str:
-    return " ".join(doc.text.lower().split())
+def _words(doc: Doc) -> Set[str]:
+    return {token.lower_ for token in doc if not token.is_space}
+
+
+def _alike(first: Set[str], second: Set[str]) -> bool:
+    """RETURNS (bool): Whether two texts have nearly the same words."""
+    return len(first & second) > DUPLICATE * len(first | second)
 
 
 def _gains(texts: Sequence[Doc], pipelines: Sequence[Language], labelled: Sequence[Doc], spans_key: str) -> List[float]:
@@ -141,13 +148,15 @@ def _shifted(nlp: Language, texts: Sequence[Doc], spans_key: str) -> List[Dict[T
     """RETURNS (List[Dict[Tuple[int, int, str], float]]): The probabilities of the spans of each text, with the logit of
     the threshold subtracted from theirs.
     """
-    threshold = nlp.get_pipe(str(thresholded_pipe(nlp, spans_key))).cfg["threshold"]
-    odds = (1 - threshold) / threshold if 0 < threshold < 1 else 1.0
+    cfg = dict(nlp.get_pipe(str(thresholded_pipe(nlp, spans_key))).cfg)
 
     def shifted(span: ScoredLabel) -> float:
+        threshold = (cfg.get("thresholds") or {}).get(span.label, cfg["threshold"])
+        odds = (1 - threshold) / threshold if threshold and threshold < 1 else 1.0
         return span.score * odds / (span.score * odds + 1 - span.score)
 
-    found = predict_scored(nlp, texts, spans_key, overlapping=True)
+    # Copies, because predictions that nobody has judged are dropped in texts with a record of judgements.
+    found = predict_scored(nlp, [bare_doc(doc, nlp.vocab) for doc in texts], spans_key, overlapping=True)
     return [{span[:3]: shifted(span) for span in spans} for spans in found]
 
 

@@ -1,14 +1,16 @@
 """Thresholds of single labels or for a wanted precision, and their scores on texts they were not chosen on.
 
-Each Doc is predicted once with a low threshold, so a choice of thresholds is a choice among spans with scores.
+Each Doc is predicted with a low threshold, so a choice of thresholds is a choice among spans with scores. Spans are
+counted as the pipe predicts them: those over their thresholds, and then a choice among those that overlap.
 """
 
 from collections import Counter
-from typing import Callable, Dict, List, NamedTuple, Sequence
+from typing import Callable, Dict, FrozenSet, List, NamedTuple, Sequence
 
 from spacy.tokens import Doc
 
 from ..annotations import SPANS_KEY
+from ..nn.decoding import decode
 from ..report.crossval import folds_of
 from ..report.evaluation import LOWEST_THRESHOLD, ScoredLabel, best_threshold
 
@@ -25,6 +27,9 @@ class ScoredText(NamedTuple):
 
     hits (List[tuple]): Label and score of each predicted span, and whether it is a gold span.
     gold (Dict[str, int]): Number of gold spans by label.
+    candidates (List[ScoredLabel]): All spans, also those that others replaced where they overlap.
+    right (FrozenSet[tuple]): First word, word after the last and label of the gold spans.
+    decoding (str): How spans that overlap are chosen (`nn.decode`).
 
     >>> ScoredText([("PER", 0.9, True)], {"PER": 1}).gold
     {'PER': 1}
@@ -32,19 +37,39 @@ class ScoredText(NamedTuple):
 
     hits: List[tuple]
     gold: Dict[str, int]
+    candidates: List[ScoredLabel] = []
+    right: FrozenSet[tuple] = frozenset()
+    decoding: str = "all"
 
     @classmethod
-    def of(cls, doc: Doc, spans: Sequence[ScoredLabel], spans_key: str = SPANS_KEY) -> "ScoredText":
+    def of(
+        cls,
+        doc: Doc,
+        spans: Sequence[ScoredLabel],
+        spans_key: str = SPANS_KEY,
+        *,
+        candidates: Sequence[ScoredLabel] = (),
+        decoding: str = "all",
+    ) -> "ScoredText":
         """Compare predictions with gold spans.
 
         doc (Doc): The Doc with its gold spans.
-        spans (Sequence[ScoredLabel]): The predictions.
+        spans (Sequence[ScoredLabel]): The predictions at a low threshold.
         spans_key (str): Key of the gold spans.
+        candidates (Sequence[ScoredLabel]): All spans, for pipes that choose among those that overlap.
+        decoding (str): How they choose.
         RETURNS (ScoredText): The predictions of the text.
         """
-        gold = {(span.start, span.end, span.label_) for span in doc.spans.get(spans_key, [])}
+        gold = frozenset((span.start, span.end, span.label_) for span in doc.spans.get(spans_key, []))
         hits = [(span.label, span.score, span[:3] in gold) for span in spans]
-        return cls(hits, dict(Counter(label for *_, label in gold)))
+        return cls(hits, dict(Counter(label for *_, label in gold)), list(candidates), gold, decoding)
+
+    def predicted(self, thresholds: "Thresholds") -> List[bool]:
+        """RETURNS (List[bool]): For each span that the pipe predicts with some thresholds, whether it is right."""
+        if not self.candidates:
+            return [hit for label, score, hit in self.hits if score >= thresholds.of(label)]
+        over = [span for span in self.candidates if span.score >= thresholds.of(span.label)]
+        return [span[:3] in self.right for span in _decode(over, self.decoding)]
 
 
 class Thresholds(NamedTuple):
@@ -96,6 +121,23 @@ class Counts(NamedTuple):
         return 2 * self.right / max(1, self.predicted + self.gold)
 
 
+class _Numbered(NamedTuple):
+    """A span as `nn.decode` takes it, with its number."""
+
+    start: int
+    end: int
+    label: int
+    score: float
+    number: int
+
+
+def _decode(spans: Sequence[ScoredLabel], decoding: str) -> List[ScoredLabel]:
+    # Ties are broken by the order of labels, as in the pipe.
+    labels = {label: number for number, label in enumerate(sorted({span.label for span in spans}))}
+    numbered = [_Numbered(s.start, s.end, labels[s.label], s.score, number) for number, s in enumerate(spans)]
+    return [spans[one.number] for one in decode(numbered, decoding)]
+
+
 ChooserT = Callable[[Sequence[ScoredText]], Thresholds]
 
 
@@ -109,7 +151,7 @@ def count_spans(texts: Sequence[ScoredText], thresholds: Thresholds) -> Counts:
     >>> count_spans([ScoredText([("PER", 0.9, True), ("PER", 0.4, False)], {"PER": 1})], Thresholds(0.5, {}))
     Counts(right=1, predicted=1, gold=1)
     """
-    kept = [hit for text in texts for label, score, hit in text.hits if score >= thresholds.of(label)]
+    kept = [hit for text in texts for hit in text.predicted(thresholds)]
     return Counts(sum(kept), len(kept), sum(sum(text.gold.values()) for text in texts))
 
 
@@ -135,7 +177,9 @@ def thresholds_by_label(texts: Sequence[ScoredText]) -> Thresholds:
     total = sum(gold.values())
     for _ in range(ROUNDS):
         for label in sorted(label for label, count in gold.items() if count >= MIN_MENTIONS):
-            others = [text._replace(hits=[hit for hit in text.hits if hit[0] != label]) for text in texts]
+            others = [
+                text._replace(hits=[hit for hit in text.hits if hit[0] != label], candidates=[]) for text in texts
+            ]
             counts = count_spans(others, chosen)
             hits = [(score, hit) for text in texts for name, score, hit in text.hits if name == label]
             chosen.by_label[label] = _best_beside(counts, hits, total, chosen.of(label))
@@ -183,8 +227,9 @@ def thresholds_for_precision(texts: Sequence[ScoredText], precision: float, *, b
 
     hits = [hit for text in texts for hit in text.hits]
     gold = Counter(label for text in texts for label in Counter(text.gold).elements())
-    labels = [label for label, count in gold.items() if by_label and count >= MIN_MENTIONS]
-    return Thresholds(lowest(hits), {label: lowest([hit for hit in hits if hit[0] == label]) for label in labels})
+    labels = {label for label, count in gold.items() if by_label and count >= MIN_MENTIONS}
+    common = lowest([hit for hit in hits if hit[0] not in labels])
+    return Thresholds(common, {label: lowest([hit for hit in hits if hit[0] == label]) for label in sorted(labels)})
 
 
 def unseen_thresholds(texts: Sequence[ScoredText], choose: ChooserT, seed: int = 0) -> List[Thresholds]:
@@ -196,7 +241,7 @@ def unseen_thresholds(texts: Sequence[ScoredText], choose: ChooserT, seed: int =
     RETURNS (List[Thresholds]): The thresholds of each text.
     """
     chosen: Dict[int, Thresholds] = {}
-    for fold in folds_of(len(texts), min(FOLDS, len(texts)), seed):
+    for fold in folds_of(range(len(texts)), min(FOLDS, len(texts)), seed):
         held = set(fold)
         thresholds = choose([text for i, text in enumerate(texts) if i not in held])
         chosen.update((i, thresholds) for i in fold)

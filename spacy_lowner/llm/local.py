@@ -37,14 +37,20 @@ class LocalModel(NamedTuple):
     def chosen(cls, model: str) -> "LocalModel":
         """Choose a model: a file that is named, that in the environment variable LOWNER_LLM_FILE, or the packaged one.
 
-        model (str): A GGUF file, a name for the requests, or "".
+        model (str): A GGUF file, the name of the packaged model, or "".
         RETURNS (LocalModel): The model.
+        RAISES (LownerError): If it is another name.
 
         >>> LocalModel.chosen("models/qwen2.5-1.5b-instruct-q4_k_m.gguf").name
         'qwen2.5-1.5b-instruct-q4_k_m'
         """
-        named = model if model.endswith(SUFFIX) else os.environ.get(FILE_VARIABLE)
-        return cls(model or LOCAL_MODEL) if not named else cls(Path(named).stem, Path(named))
+        if model.endswith(SUFFIX):
+            return cls(Path(model).stem, Path(model))
+        if model not in ("", LOCAL_MODEL):
+            # Replies are cached by the name. That of another model would give its replies to later runs.
+            raise LownerError(Errors.LN216.format(model=model, local=LOCAL_MODEL))
+        named = os.environ.get(FILE_VARIABLE)
+        return cls(Path(named).stem, Path(named)) if named else cls(LOCAL_MODEL)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, Hashable, Iterable, List, NamedTuple, Sequence, Tuple
 
 import numpy
 import spacy
@@ -77,19 +77,28 @@ class Crossvalidation(NamedTuple):
     mentions: Dict[str, int]
 
 
-def folds_of(count: int, folds: int, seed: int) -> List[List[int]]:
-    """Divide texts into folds of nearly the same size.
+def folds_of(texts: Iterable[Hashable], folds: int, seed: int) -> List[List[int]]:
+    """Divide texts into folds of nearly the same size. Equal texts are in the same fold.
 
-    count (int): Number of texts.
+    texts (Iterable[Hashable]): The texts, or anything that is equal for equal texts.
     folds (int): Number of folds, at most that of texts.
     seed (int): Seed of the division.
     RETURNS (List[List[int]]): The numbers of the texts of each fold.
 
-    >>> [len(fold) for fold in folds_of(7, 3, seed=0)]
-    [3, 2, 2]
+    >>> sorted(len(fold) for fold in folds_of("abcdefg", 3, seed=0))
+    [2, 2, 3]
+    >>> folds_of("aba", 2, seed=0)
+    [[0, 2], [1]]
     """
-    order = random.Random(seed).sample(range(count), count)
-    return [sorted(order[number::folds]) for number in range(folds)]
+    groups: Dict[Hashable, List[int]] = {}
+    for number, text in enumerate(texts):
+        groups.setdefault(text, []).append(number)
+    order = random.Random(seed).sample(list(groups.values()), len(groups))
+    divided: List[List[int]] = [[] for _ in range(folds)]
+    # The largest groups first, each to the smallest fold.
+    for group in sorted(order, key=len, reverse=True):
+        min(divided, key=len).extend(group)
+    return [sorted(fold) for fold in divided if fold]
 
 
 def cross_validate(
@@ -139,9 +148,10 @@ def cross_validate(
             write_json(path, {kind: dict(zip(map(str, fold), spans)) for kind, spans in predicted._asdict().items()})
         on_done()
 
+    words = [tuple(token.text for token in doc) for doc in docs]
     tasks, paths = [], []
     for repeat in range(repeats):
-        for number, fold in enumerate(folds_of(len(docs), folds, seed + repeat)):
+        for number, fold in enumerate(folds_of(words, folds, seed + repeat)):
             paths.append((repeat, output / f"fold-{repeat}-{number}.json"))
             tasks.append(partial(run, repeat, number, fold, paths[-1][1]))
     run_parallel(tasks, jobs)

@@ -3,7 +3,7 @@
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from spacy.tokens import Doc
 
@@ -22,23 +22,35 @@ def write_review(
     title: str,
     about: str = "",
     threshold: float = 0.0,
+    thresholds: Optional[Dict[str, float]] = None,
+    decoding: str = "all",
     spans_key: str = SPANS_KEY,
 ) -> None:
     """Write the page.
 
     docs (Sequence[Doc]): The gold texts.
-    predicted (Sequence[Sequence[ScoredLabel]]): The predicted spans of each text, with low probabilities, too. The page
-        shows those over a threshold that its reader can move.
+    predicted (Sequence[Sequence[ScoredLabel]]): The possible spans of each text, with low probabilities, too. The page
+        shows those over a threshold that its reader can move, after a choice among those that overlap.
     path (Path): The file.
     title (str): Title of the page.
     about (str): A line below the title.
     threshold (float): The threshold at first, in [0, 1].
+    thresholds (Optional[Dict[str, float]]): Those of single labels, until the reader moves the threshold.
+    decoding (str): How spans that overlap are chosen: "flat", "nested", or "all" for no choice.
     spans_key (str): Key of the gold spans.
     RAISES (LownerError): If the file cannot be written.
     """
     texts = [_record(doc, spans, spans_key) for doc, spans in zip(docs, predicted)]
     labels = sorted({span[2] for text in texts for kind in ("gold", "predicted") for span in text[kind]})
-    data = {"title": title, "about": about, "threshold": threshold, "labels": labels, "texts": texts}
+    data = {
+        "title": title,
+        "about": about,
+        "threshold": threshold,
+        "thresholds": thresholds or {},
+        "decoding": decoding,
+        "labels": labels,
+        "texts": texts,
+    }
     # "</script>" in a text would end the data, and "<!--" would hide it.
     written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     template = files("spacy_lowner.report").joinpath(TEMPLATE).read_text(encoding="utf8")

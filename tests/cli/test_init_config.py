@@ -50,6 +50,13 @@ def test_another_language_or_encoder_has_no_open_source():
     assert german["paths"]["encoder"] == "bert-base-multilingual-cased"
     named = Config().from_str(run("knowfree", "--encoder", "roberta-base", "--source", "a/model").output)
     assert (named["paths"]["encoder"], named["paths"]["source"]) == ("roberta-base", "a/model")
+    assert Config().from_str(run("seq2seq_paper", "--lang", "de").output)["paths"]["encoder"] == "google/mt5-base"
+
+
+@pytest.mark.parametrize("name", sorted(available_configs()))
+def test_gpu_changes_every_config_or_says_that_it_cannot(name):
+    done = run(name, "--gpu")
+    assert done.output != available_configs()[name] and ("= true" in done.output or "LN214" in done.output)
 
 
 def test_what_cannot_be_done_is_said(tmp_path):

@@ -80,12 +80,12 @@ def test_several_pipelines_count_where_they_disagree():
 
 
 def test_diverse_texts_are_far_from_labelled_and_chosen_ones(make_doc):
-    vectors = {"a": (1, 0, 0), "b": (0.9, 0.43, 0), "c": (0, 1, 0), "d": (0, 0.7, 0.714), "L": (1, 0, 0)}
+    vectors = {"a": (1, 0, 0), "b": (0.9, 0.43, 0), "c": (0, 1, 0), "d": (0, 0.7, 0.714)}
 
     def embed(texts):
         return numpy.array([vectors[text.strip()] for text in texts])
 
-    labelled = [spacy.blank("en")("L")]
+    labelled = [spacy.blank("en")("a")]
     assert chosen("abcd", 4, "diverse", embed, labelled=labelled)[0] in (2, 3)
     # "a" is a duplicate of the labelled text.
     assert sorted(chosen("abcd", 4, "diverse", embed, labelled=labelled)) == [1, 2, 3]
@@ -109,7 +109,29 @@ def test_random_is_a_draw_by_seed_without_duplicates_and_labelled_texts(make_doc
     draws = {tuple(chosen(texts, 9, "random", labelled=labelled, seed=seed)) for seed in range(20)}
     assert len(draws) > 3
     for draw in draws:
-        assert len(draw) >= 3 and 4 not in draw and not {1, 5} <= set(draw)
+        assert len(draw) == 3 and 4 not in draw and not {1, 5} <= set(draw) and not {0, 2} <= set(draw)
+
+
+def test_texts_of_any_script_are_chosen_and_blank_ones_are_not():
+    texts = ["ภาษาไทย", "กรุงเทพ", " ", "", "เชียงใหม่"]
+    assert sorted(chosen(texts, 5, "random")) == [0, 1, 4]
+
+
+def test_a_record_of_judgements_does_not_hide_predictions():
+    docs = [spacy.blank("en")("an unsure one")]
+    (plain,) = suggest_texts(docs, 1, strategy="unsure", pipelines=[pipeline()])
+    docs[0].user_data["lowner_partial"] = {"labels": []}
+    (judged,) = suggest_texts(docs, 1, strategy="unsure", pipelines=[pipeline()])
+    assert judged.gain == plain.gain > 0
+
+
+def test_thresholds_of_labels_and_pipes_without_one_are_used():
+    nlp = pipeline(threshold=0.5)
+    texts = ["an unsure one", "a rare one"]
+    nlp.get_pipe("test_reader").cfg["thresholds"] = {"LOC": 0.9}
+    assert chosen(texts, 1, "unsure", pipelines=[nlp]) == [0]
+    nlp.get_pipe("test_reader").cfg.update(thresholds={}, threshold=None)
+    assert chosen(texts, 2, "unsure", pipelines=[nlp])
 
 
 def test_a_strategy_that_needs_a_pipeline_says_so():
@@ -138,7 +160,7 @@ def test_suggest_command_writes_texts_that_are_annotated_before_and_tasks_of_a_t
     assert done.exit_code == 0, done.output
     found = load_corpus(tmp_path / "next.jsonl")
     assert {doc.text.strip() for doc in found} == {"Ann saw a house", "Nobody was there"}
-    assert all(is_partial(doc) for doc in found)
+    assert not any(is_partial(doc) for doc in found) and "Correct them" in " ".join(done.output.split())
     assert any(span.text == "Ann" for doc in found for span in doc.spans["sc"])
     assert [len(one["words"]) for one in json.loads((tmp_path / "s").read_text())] in ([4, 3], [3, 4])
     options += ["--format", "doccano", "--strategy", "random"]
@@ -146,3 +168,4 @@ def test_suggest_command_writes_texts_that_are_annotated_before_and_tasks_of_a_t
     assert done.exit_code == 0 and len((tmp_path / "tasks.jsonl").read_text().splitlines()) == 2, done.output
     assert "LN014" in run("lowner", "suggest", tmp_path / "raw.txt", tmp_path / "x.jsonl", "--strategy", "best").output
     assert "LN210" in run("lowner", "suggest", tmp_path / "raw.txt", tmp_path / "x.jsonl").output
+    assert "LN029" in run("lowner", "suggest", tmp_path / "raw.txt", train, "--labelled", train).output

@@ -21,6 +21,7 @@ from spacy_lowner.labelling.thresholds import (
     unseen_counts,
 )
 from spacy_lowner.nn.calibration import Calibration
+from spacy_lowner.report.evaluation import ScoredLabel
 
 
 def texts_of_two_scales(count=200, seed=0):
@@ -44,6 +45,15 @@ def test_labels_get_thresholds_of_their_own():
     assert 0.59 < chosen.of("A") < 0.61 and 0.19 < chosen.of("B") < 0.21
     assert count_spans(texts, chosen).f == 1.0 > count_spans(texts, common_threshold(texts)).f
     assert unseen_counts(texts, thresholds_by_label).f > unseen_counts(texts, common_threshold).f
+
+
+def test_spans_are_counted_after_the_choice_among_those_that_overlap(make_doc):
+    doc = make_doc("New York", (0, 1, "B"))
+    outer, inner = ScoredLabel(0, 2, "A", 0.7), ScoredLabel(0, 1, "B", 0.6)
+    text = ScoredText.of(doc, [outer], candidates=[outer, inner], decoding="flat")
+    assert count_spans([text], Thresholds(0.3, {})) == (0, 1, 1)
+    # Without the outer span, the pipe predicts the inner one.
+    assert count_spans([text], Thresholds(0.3, {"A": 0.8})) == (1, 1, 1)
 
 
 def test_rare_labels_keep_the_common_threshold():

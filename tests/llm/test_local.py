@@ -40,10 +40,12 @@ def test_local_reports_missing_packages_and_files(monkeypatch, tmp_path):
 
 def test_local_a_named_file_comes_before_that_of_the_environment_and_the_packaged_model(monkeypatch):
     monkeypatch.delenv("LOWNER_LLM_FILE", raising=False)
-    assert LocalModel.chosen("") == (local.LOCAL_MODEL, None) and LocalModel.chosen("mine") == ("mine", None)
+    assert LocalModel.chosen("") == LocalModel.chosen(local.LOCAL_MODEL) == (local.LOCAL_MODEL, None)
+    with pytest.raises(LownerError, match="LN216.*gpt-4o-mini"):
+        LocalModel.chosen("gpt-4o-mini")
     monkeypatch.setenv("LOWNER_LLM_FILE", "/models/better.gguf")
     # Replies are cached by the name of the model, so another file needs another name.
-    assert LocalModel.chosen("") == LocalModel.chosen("mine") == ("better", Path("/models/better.gguf"))
+    assert LocalModel.chosen("") == LocalModel.chosen(local.LOCAL_MODEL) == ("better", Path("/models/better.gguf"))
     assert LocalModel.chosen("best.gguf") == ("best", Path("best.gguf"))
 
 

@@ -14,9 +14,19 @@ from spacy_lowner.report.evaluation import ScoredLabel
 
 
 def test_folds_have_every_text_once():
-    folds = folds_of(10, 3, seed=1)
+    folds = folds_of(range(10), 3, seed=1)
     assert sorted(i for fold in folds for i in fold) == list(range(10))
-    assert folds == folds_of(10, 3, seed=1) != folds_of(10, 3, seed=2)
+    assert folds == folds_of(range(10), 3, seed=1) != folds_of(range(10), 3, seed=2)
+
+
+def test_equal_texts_are_in_the_same_fold():
+    texts = "aabbccdde"
+    for seed in range(5):
+        folds = folds_of(texts, 3, seed)
+        assert sorted(i for fold in folds for i in fold) == list(range(9)) and max(map(len, folds)) <= 4
+        assert all(
+            len({number for number, fold in enumerate(folds) for i in fold if texts[i] == t}) == 1 for t in "abcde"
+        )
 
 
 def test_scores_are_those_of_thresholds_of_the_other_folds(make_doc):

@@ -78,6 +78,20 @@ def test_review_command_writes_a_page_of_any_pipeline(tmp_path, make_doc):
     assert "LN014" in run("review.txt").output
 
 
+def test_review_command_knows_thresholds_of_labels_and_pipes_without_one(tmp_path, make_doc):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("spancat_singlelabel")
+    pipe.add_label("PER")
+    nlp.initialize()
+    assert pipe.cfg.get("threshold") is None
+    nlp.to_disk(tmp_path / "model")
+    write_docs([make_doc("Ann met Bob", (0, 1, "PER"))], tmp_path / "gold.spacy")
+    arguments = ["lowner", "review", tmp_path / "model", tmp_path / "gold.spacy", tmp_path / "review.html"]
+    done = CliRunner().invoke(app, list(map(str, arguments)), prog_name="spacy")
+    assert done.exit_code == 0, done.output
+    assert data_of(tmp_path / "review.html")["threshold"] == 0.05
+
+
 @pytest.mark.external
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 def test_review_in_a_browser(review, tmp_path):
@@ -106,6 +120,20 @@ def test_review_in_a_browser(review, tmp_path):
     assert cell.count("<article") == 1 and "1 of 4 texts, LOC predicted as PER" in cell
     kind = rendered("$('kind').value = 'missed'; $('kind').oninput();")
     assert kind.count("<article") == 1 and "1 of 4 texts" in kind
+    data = data_of(review)
+    data.update(decoding="flat", thresholds={"PER": 0.85})
+    written = json.dumps(data).replace("<", "\\u003c")
+    page = re.sub(
+        r'(<script id="data" type="application/json">).*?(</script>)',
+        lambda m: m[1] + written + m[2],
+        review.read_text(encoding="utf8"),
+        flags=re.DOTALL,
+    )
+    review.write_text(page, encoding="utf8")
+    # The wrong PER has 0.8, and the flat choice in the third text takes LOC, which is right.
+    assert totals(rendered()) == ["66.7", "40.0", "50.0", "5", "3"]
+    moved = rendered("const slide = $('threshold'); slide.value = 0.5; slide.oninput();")
+    assert totals(moved) == ["50.0", "40.0", "44.4", "5", "4"]
     keys = "document.onkeydown({ key: 'e', target: document.body, preventDefault() {} });"
     focused = rendered(f"{keys}{keys}document.title = document.activeElement.id;")
     assert "<title>text-2</title>" in focused
