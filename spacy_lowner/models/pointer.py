@@ -3,7 +3,7 @@
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import torch
-from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import Model, get_torch_default_device, torch2xp
 from thinc.types import ArgsKwargs, Floats1d
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
@@ -19,7 +19,7 @@ from .hf.pieces import first_position, load_tokenizer, pad_pieces, pieces_of_tex
 from .hf.shim import config_settings, loaded_module, module_shim, set_module
 from .json_grammar import Mention
 from .seq2seq_inputs import EncodedInput, Seq2SeqInput, encode_inputs, mentions_in
-from .seq2seq_output import Generation, as_json
+from .seq2seq_output import Generation, as_json, backprop_scores
 
 CONSTRAINTS = {
     "layers": POSITIVE,
@@ -199,15 +199,7 @@ def _forward(model: Seq2SeqModelT, inputs: List[Seq2SeqInput], is_train: bool) -
         steps.append((batch.numbers, result, backprop_batch))
 
     def backprop(d_scores: List[Floats1d]) -> List[Seq2SeqInput]:
-        gradients = [torch.zeros_like(result) for _, result, _ in steps]
-        for gradient, (numbers, _, _) in zip(gradients, steps):
-            for row, i in enumerate(numbers):
-                gradient[row, : len(d_scores[i])] = xp2torch(d_scores[i], device=gradient.device)
-        if steps:
-            # One call for all batches: thinc's gradient scaler would scale the gradients of the first batches again
-            # with each further call.
-            results = tuple(result for _, result, _ in steps)
-            steps[-1][2](ArgsKwargs(args=(results,), kwargs={"grad_tensors": gradients}))
+        backprop_scores(steps, d_scores)
         return inputs
 
     return scores, backprop

@@ -7,7 +7,7 @@ import math
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import torch
-from thinc.api import Model, get_torch_default_device, torch2xp, xp2torch
+from thinc.api import Model, get_torch_default_device, torch2xp
 from thinc.types import ArgsKwargs, Floats1d
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -32,6 +32,7 @@ from .hf.pieces import load_tokenizer, pad_pieces, tokenizer_files, tokenizer_of
 from .hf.shim import config_settings, loaded_module, module_shim, set_module
 from .json_grammar import JSONGrammar
 from .seq2seq_inputs import EncodedInput, Seq2SeqInput, encode_inputs, grammars_of, max_positions, mentions_in
+from .seq2seq_output import backprop_scores
 
 # The label of padding, as in Hugging Face's losses.
 PADDING_LABEL = -100
@@ -161,15 +162,7 @@ def _forward(model: Seq2SeqModelT, inputs: List[Seq2SeqInput], is_train: bool) -
         steps.append((batch, result, backprop_batch))
 
     def backprop(d_scores: List[Floats1d]) -> List[Seq2SeqInput]:
-        gradients = [torch.zeros_like(result) for _, result, _ in steps]
-        for gradient, (batch, _, _) in zip(gradients, steps):
-            for row, i in enumerate(batch):
-                gradient[row, : len(d_scores[i])] = xp2torch(d_scores[i], device=gradient.device)
-        if steps:
-            # One call for all batches: thinc's gradient scaler would scale the gradients of the first batches again
-            # with each further call.
-            results = tuple(result for _, result, _ in steps)
-            steps[-1][2](ArgsKwargs(args=(results,), kwargs={"grad_tensors": gradients}))
+        backprop_scores(steps, d_scores)
         return inputs
 
     return scores, backprop

@@ -1,9 +1,17 @@
-"""The output of an encoder-decoder: entities, and the JSON that names them."""
+"""The output of an encoder-decoder: entities, the JSON that names them, and the gradients of its scores."""
 
 import json
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+
+import torch
+from thinc.api import xp2torch
+from thinc.types import ArgsKwargs, Floats1d
+from torch import Tensor
 
 from .json_grammar import Mention
+
+# A batch in training: numbers of its inputs, the output of the module, and its backpropagation.
+StepT = Tuple[Sequence[int], Tensor, Callable]
 
 
 class Generation(NamedTuple):
@@ -42,3 +50,21 @@ def as_json(mentions: Sequence[Mention], words: Sequence[str], labels: Dict[str,
         for label, name in labels.items()
     }
     return json.dumps({name: texts for name, texts in named.items() if texts}, ensure_ascii=False)
+
+
+def backprop_scores(steps: Sequence[StepT], d_scores: Sequence[Floats1d]) -> None:
+    """Backpropagate the gradients of scores through all batches.
+
+    steps (Sequence[StepT]): The batches. A row of an output has the scores of an input, and then padding.
+    d_scores (Sequence[Floats1d]): The gradient of the scores of each input.
+    """
+    if not steps:
+        return
+    gradients = [torch.zeros_like(result) for _, result, _ in steps]
+    for gradient, (numbers, _, _) in zip(gradients, steps):
+        for row, i in enumerate(numbers):
+            gradient[row, : len(d_scores[i])] = xp2torch(d_scores[i], device=gradient.device)
+    # One call for all batches: thinc's gradient scaler would scale the gradients of the first batches again with each
+    # further call.
+    results = tuple(result for _, result, _ in steps)
+    steps[-1][2](ArgsKwargs(args=(results,), kwargs={"grad_tensors": gradients}))
