@@ -12,7 +12,7 @@ from spacy.training import Example
 
 from spacy_lowner.training.optimizer import create_grouped_adam
 
-pytestmark = [pytest.mark.attack, pytest.mark.filterwarnings("ignore:.*LN11:UserWarning")]
+pytestmark = [pytest.mark.attack, pytest.mark.filterwarnings("ignore:.*LN11:UserWarning", "ignore:.*LN124:UserWarning")]
 
 GOLD = [
     ("Ada Lovelace wrote to Charles Babbage in London", [(0, 2, "PER"), (4, 6, "PER"), (7, 8, "LOC")]),
