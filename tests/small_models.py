@@ -1,5 +1,7 @@
 """Architectures small enough for tests."""
 
+import spacy
+
 TOK2VEC = {
     "@architectures": "spacy.HashEmbedCNN.v2",
     "width": 16,
@@ -46,3 +48,24 @@ dropout = 0.0
 @optimizers = "spacy-lowner.Adam.v1"
 learn_rate = 0.001
 """
+
+
+def check_learns_and_comes_back(nlp, name, examples_of, path, *, steps):
+    """Train a pipe for entities until it knows its examples, and load it from disk and from bytes.
+
+    nlp (Language): The pipeline, not initialized.
+    name (str): Name of the pipe.
+    examples_of (Callable[[Language], List[Example]]): Makes the examples.
+    path (Path): A new folder.
+    steps (int): Number of updates.
+    """
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    losses = [nlp.update(examples, sgd=optimizer)[name] for _ in range(steps)]
+    assert losses[-1] < 0.05 * losses[0]
+    assert nlp.evaluate(examples)["ents_f"] == 1.0
+    nlp.to_disk(path)
+    again = spacy.load(path)
+    assert again.evaluate(examples_of(again))["ents_f"] == 1.0
+    assert again.from_bytes(nlp.to_bytes()).evaluate(examples_of(again))["ents_f"] == 1.0

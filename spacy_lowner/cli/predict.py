@@ -24,7 +24,7 @@ from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..models.hf.inference import predict_in_bfloat16
 from ._app import lowner
-from ._runs import check_same_run
+from ._runs import check_same_run, digest_of
 from ._util import count_of, exclusive, friendly, use_gpu
 
 # In place of a path: standard input and output, a text a line.
@@ -73,7 +73,8 @@ def predict_cli(
     if workers > 1:
         # The tokenizers of Hugging Face warn in each process that is forked.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    run = {"model": model_path, "input": input_path, "part_size": part_size, "format": format, "spans_key": spans_key}
+    model = digest_of(Path(model_path)) if Path(model_path).is_dir() else model_path
+    run = {"model": model, "input": input_path, "part_size": part_size, "format": format, "spans_key": spans_key}
     check_same_run(output_path / "run.json", run)
     nlp = _load(model_path, bfloat16)
     started = time.perf_counter()

@@ -10,7 +10,7 @@ from ..corpus.convert import load_corpus
 from ..corpus.files import check_not_input
 from ..corpus.writers import check_suffix
 from ..loading import load_pipeline
-from ..report.evaluation import LOWEST_THRESHOLD, predict_scored, thresholded_pipe
+from ..report.evaluation import LOWEST_THRESHOLD, decoding_of, predict_scored, thresholded_pipe
 from ..report.review import write_review
 from ._app import lowner
 from ._util import count_of, exclusive, friendly, use_gpu
@@ -38,8 +38,7 @@ def review_cli(
     every = load_corpus(data_path, spans_key=spans_key)
     docs = every[:limit]
     name = thresholded_pipe(nlp, spans_key)
-    pipe = None if name is None else nlp.get_pipe(name)
-    cfg = {} if pipe is None else pipe.cfg
+    cfg = {} if name is None else nlp.get_pipe(name).cfg
     write_review(
         docs,
         list(predict_scored(nlp, docs, spans_key, overlapping=True)),
@@ -49,7 +48,7 @@ def review_cli(
         + (f" of {len(every):,}" if len(docs) < len(every) else ""),
         threshold=max(cfg.get("threshold") or 0.0, LOWEST_THRESHOLD),
         thresholds=cfg.get("thresholds"),
-        decoding=getattr(pipe, "decoding", "all"),
+        decoding=decoding_of(nlp, spans_key),
         spans_key=spans_key,
     )
     size = output_path.stat().st_size / 1e6

@@ -24,7 +24,7 @@ from ..labelling.thresholds import (
 )
 from ..loading import change_setting, load_pipeline
 from ..report.crossval import folds_of
-from ..report.evaluation import predict_scored, thresholded_pipe
+from ..report.evaluation import decoding_of, predict_scored, thresholded_pipe
 from ._app import lowner
 from ._util import exclusive, friendly, use_gpu
 
@@ -62,15 +62,9 @@ def threshold_cli(
     docs = load_corpus(data_path, spans_key=spans_key)
 
     def predict() -> List[ScoredText]:
-        decoding = getattr(nlp.get_pipe(name), "decoding", None)
-        spans = predict_scored(nlp, docs, spans_key)
-        if decoding is None:
-            return [ScoredText.of(doc, group, spans_key) for doc, group in zip(docs, spans)]
-        every = list(predict_scored(nlp, docs, spans_key, overlapping=True))
-        return [
-            ScoredText.of(doc, group, spans_key, candidates=candidates, decoding=decoding)
-            for doc, group, candidates in zip(docs, spans, every)
-        ]
+        decoding = decoding_of(nlp, spans_key)
+        found = zip(docs, predict_scored(nlp, docs, spans_key, overlapping=True))
+        return [ScoredText.of(doc, spans, spans_key, decoding=decoding) for doc, spans in found]
 
     if calibrate:
         _calibrate(nlp, name, predict)

@@ -1,5 +1,6 @@
 """Predictions for any number of texts: part by part, so that memory stays constant and an interrupted run continues."""
 
+import hashlib
 import json
 from itertools import islice
 from pathlib import Path
@@ -71,15 +72,15 @@ def predict_parts(
     while part := list(islice(stream, size)):
         path = folder / f"{total // size:06d}.{format}"
         record = path.with_suffix(".done")
-        ends = [len(part), part[0].text[:SHOWN], part[-1].text[:SHOWN]]
-        if path.is_file() and record.is_file():
-            done = read_json_file(record)
-            if done["ends"] != ends:
-                raise LownerError(Errors.LN215.format(path=path))
-        else:
+        done: Dict[str, Any] = read_json_file(record) if path.is_file() and record.is_file() else {"texts": 0}
+        if done["texts"] and _digest(part[: done["texts"]]) != done["digest"]:
+            raise LownerError(Errors.LN215.format(path=path))
+        # The last part of an earlier run may have had fewer texts.
+        if done["texts"] < len(part):
             docs, errors = _predict(nlp, part, workers, batch_size)
             _write(docs, path, format, spans_key)
-            done = {"ends": ends, "failed": [one._replace(number=total + one.number)._asdict() for one in errors]}
+            listed = [one._replace(number=total + one.number)._asdict() for one in errors]
+            done = {"texts": len(part), "digest": _digest(part), "failed": listed}
             # The part counts as done when this is written.
             write_json(record, done)
             predicted += len(docs)
@@ -91,6 +92,10 @@ def predict_parts(
             lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in failed)
             draft.write_text("".join(lines), encoding="utf8")
     return BulkReport(total, predicted, len(failed))
+
+
+def _digest(texts: Sequence[Doc]) -> str:
+    return hashlib.sha256("\0".join(doc.text for doc in texts).encode("utf8", "surrogatepass")).hexdigest()
 
 
 class _Failed(NamedTuple):

@@ -10,9 +10,8 @@ from typing import Callable, Dict, FrozenSet, List, NamedTuple, Sequence
 from spacy.tokens import Doc
 
 from ..annotations import SPANS_KEY
-from ..nn.decoding import decode
 from ..report.crossval import folds_of
-from ..report.evaluation import LOWEST_THRESHOLD, ScoredLabel, best_threshold
+from ..report.evaluation import LOWEST_THRESHOLD, ScoredLabel, best_threshold, choose_spans
 
 # A label with fewer gold spans keeps the common threshold: its best one would be chance.
 MIN_MENTIONS = 10
@@ -25,9 +24,10 @@ FOLDS = 5
 class ScoredText(NamedTuple):
     """The predictions of a text.
 
-    hits (List[tuple]): Label and score of each predicted span, and whether it is a gold span.
+    hits (List[tuple]): Label and score of each span that is predicted with a low threshold, and whether it is a gold
+        span.
     gold (Dict[str, int]): Number of gold spans by label.
-    candidates (List[ScoredLabel]): All spans, also those that others replaced where they overlap.
+    candidates (List[ScoredLabel]): All spans over this threshold, before the choice among those that overlap.
     right (FrozenSet[tuple]): First word, word after the last and label of the gold spans.
     decoding (str): How spans that overlap are chosen (`nn.decode`).
 
@@ -45,23 +45,21 @@ class ScoredText(NamedTuple):
     def of(
         cls,
         doc: Doc,
-        spans: Sequence[ScoredLabel],
+        candidates: Sequence[ScoredLabel],
         spans_key: str = SPANS_KEY,
         *,
-        candidates: Sequence[ScoredLabel] = (),
         decoding: str = "all",
     ) -> "ScoredText":
         """Compare predictions with gold spans.
 
         doc (Doc): The Doc with its gold spans.
-        spans (Sequence[ScoredLabel]): The predictions at a low threshold.
+        candidates (Sequence[ScoredLabel]): All spans over a low threshold.
         spans_key (str): Key of the gold spans.
-        candidates (Sequence[ScoredLabel]): All spans, for pipes that choose among those that overlap.
-        decoding (str): How they choose.
+        decoding (str): How the pipe chooses among spans that overlap.
         RETURNS (ScoredText): The predictions of the text.
         """
         gold = frozenset((span.start, span.end, span.label_) for span in doc.spans.get(spans_key, []))
-        hits = [(span.label, span.score, span[:3] in gold) for span in spans]
+        hits = [(span.label, span.score, span[:3] in gold) for span in choose_spans(candidates, decoding)]
         return cls(hits, dict(Counter(label for *_, label in gold)), list(candidates), gold, decoding)
 
     def predicted(self, thresholds: "Thresholds") -> List[bool]:
@@ -69,7 +67,7 @@ class ScoredText(NamedTuple):
         if not self.candidates:
             return [hit for label, score, hit in self.hits if score >= thresholds.of(label)]
         over = [span for span in self.candidates if span.score >= thresholds.of(span.label)]
-        return [span[:3] in self.right for span in _decode(over, self.decoding)]
+        return [span[:3] in self.right for span in choose_spans(over, self.decoding)]
 
 
 class Thresholds(NamedTuple):
@@ -121,23 +119,6 @@ class Counts(NamedTuple):
         return 2 * self.right / max(1, self.predicted + self.gold)
 
 
-class _Numbered(NamedTuple):
-    """A span as `nn.decode` takes it, with its number."""
-
-    start: int
-    end: int
-    label: int
-    score: float
-    number: int
-
-
-def _decode(spans: Sequence[ScoredLabel], decoding: str) -> List[ScoredLabel]:
-    # Ties are broken by the order of labels, as in the pipe.
-    labels = {label: number for number, label in enumerate(sorted({span.label for span in spans}))}
-    numbered = [_Numbered(s.start, s.end, labels[s.label], s.score, number) for number, s in enumerate(spans)]
-    return [spans[one.number] for one in decode(numbered, decoding)]
-
-
 ChooserT = Callable[[Sequence[ScoredText]], Thresholds]
 
 
@@ -182,11 +163,11 @@ def thresholds_by_label(texts: Sequence[ScoredText]) -> Thresholds:
             ]
             counts = count_spans(others, chosen)
             hits = [(score, hit) for text in texts for name, score, hit in text.hits if name == label]
-            chosen.by_label[label] = _best_beside(counts, hits, total, chosen.of(label))
+            chosen.by_label[label] = _best_given(counts, hits, total, chosen.of(label))
     return chosen
 
 
-def _best_beside(others: Counts, hits: Sequence[tuple], total: int, before: float) -> float:
+def _best_given(others: Counts, hits: Sequence[tuple], total: int, before: float) -> float:
     """RETURNS (float): The threshold of a label with the best F1 of all labels, given the counts of the others."""
     ranked = sorted(hits, reverse=True)
     best, threshold = -1.0, before

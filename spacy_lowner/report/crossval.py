@@ -16,7 +16,14 @@ from thinc.api import require_gpu
 from ..annotations import SPANS_KEY
 from ..corpus.docs import write_docs
 from ..corpus.files import write_json
-from .evaluation import LOWEST_THRESHOLD, ScoredLabel, best_threshold, predict_scored
+from .evaluation import (
+    LOWEST_THRESHOLD,
+    ScoredLabel,
+    best_threshold,
+    choose_spans,
+    decoding_of,
+    predict_scored,
+)
 from .runner import as_options, run_parallel, run_spacy, threads_of
 
 # Resamples of the bootstrap, and the probability mass outside of its interval.
@@ -78,15 +85,15 @@ class Crossvalidation(NamedTuple):
 
 
 def folds_of(texts: Iterable[Hashable], folds: int, seed: int) -> List[List[int]]:
-    """Divide texts into folds of nearly the same size. Equal texts are in the same fold.
+    """Divide texts into folds with nearly the same number of different texts. Equal texts are in the same fold.
 
     texts (Iterable[Hashable]): The texts, or anything that is equal for equal texts.
     folds (int): Number of folds, at most that of texts.
     seed (int): Seed of the division.
     RETURNS (List[List[int]]): The numbers of the texts of each fold.
 
-    >>> sorted(len(fold) for fold in folds_of("abcdefg", 3, seed=0))
-    [2, 2, 3]
+    >>> [len(fold) for fold in folds_of("abcdefg", 3, seed=0)]
+    [3, 2, 2]
     >>> folds_of("aba", 2, seed=0)
     [[0, 2], [1]]
     """
@@ -94,11 +101,8 @@ def folds_of(texts: Iterable[Hashable], folds: int, seed: int) -> List[List[int]
     for number, text in enumerate(texts):
         groups.setdefault(text, []).append(number)
     order = random.Random(seed).sample(list(groups.values()), len(groups))
-    divided: List[List[int]] = [[] for _ in range(folds)]
-    # The largest groups first, each to the smallest fold.
-    for group in sorted(order, key=len, reverse=True):
-        min(divided, key=len).extend(group)
-    return [sorted(fold) for fold in divided if fold]
+    folds = min(folds, len(order))
+    return [sorted(i for group in order[number::folds] for i in group) for number in range(folds)]
 
 
 def cross_validate(
@@ -216,8 +220,9 @@ def predict_unseen(
         require_gpu(gpu_id)
     nlp = spacy.load(folder / "model" / "model-last")
     shutil.rmtree(folder / "model")
-    kinds = (list(predict_scored(nlp, texts, spans_key, overlapping=overlapping)) for overlapping in (False, True))
-    return Unseen(*kinds)
+    candidates = list(predict_scored(nlp, texts, spans_key, overlapping=True))
+    decoding = decoding_of(nlp, spans_key)
+    return Unseen([choose_spans(spans, decoding) for spans in candidates], candidates)
 
 
 def _read(repeat: int, path: Path) -> FoldPredictions:

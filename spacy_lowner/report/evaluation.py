@@ -14,6 +14,7 @@ from ..corpus.docs import bare_doc, entity_spans
 from ..corpus.partial import judged_spans
 from ..errors import Errors, LownerError
 from ..loading import change_setting
+from ..nn.decoding import decode
 from ..scorers import span_score
 from ..types import HasSettings
 
@@ -37,6 +38,47 @@ class ScoredLabel(NamedTuple):
     end: int
     label: str
     score: float
+
+
+class _Numbered(NamedTuple):
+    """A span as `nn.decode` takes it, with its number."""
+
+    start: int
+    end: int
+    label: int
+    score: float
+    number: int
+
+
+def choose_spans(spans: Sequence[ScoredLabel], decoding: str) -> List[ScoredLabel]:
+    """Choose among spans that overlap, as `knowfree_spancat` does.
+
+    spans (Sequence[ScoredLabel]): All spans over the threshold.
+    decoding (str): "flat", "nested", or "all" for no choice (`nn.decode`).
+    RETURNS (List[ScoredLabel]): The chosen ones.
+
+    >>> [span.label for span in choose_spans([ScoredLabel(0, 2, "A", 0.7), ScoredLabel(0, 1, "B", 0.6)], "flat")]
+    ['A']
+    """
+    # Ties are broken by the order of labels, as in the pipe.
+    labels = {label: number for number, label in enumerate(sorted({span.label for span in spans}))}
+    numbered = [_Numbered(s.start, s.end, labels[s.label], s.score, number) for number, s in enumerate(spans)]
+    return [spans[one.number] for one in decode(numbered, decoding)]
+
+
+def decoding_of(nlp: Language, spans_key: str = SPANS_KEY) -> str:
+    """Find out how a pipeline chooses among spans that overlap.
+
+    nlp (Language): The pipeline.
+    spans_key (str): The key to which the pipe writes.
+    RETURNS (str): As of `choose_spans`; "all" for a pipe that makes no choice.
+
+    >>> import spacy
+    >>> decoding_of(spacy.blank("en"))
+    'all'
+    """
+    name = thresholded_pipe(nlp, spans_key)
+    return str(getattr(nlp.get_pipe(name), "decoding", "all")) if name is not None else "all"
 
 
 @dataclass

@@ -67,8 +67,15 @@ def test_an_interrupted_run_continues_with_nothing_lost_or_doubled(nlp, tmp_path
     assert [one["text"] for one in records(tmp_path)] == TEXTS
     assert (tmp_path / "000000.jsonl").stat().st_mtime_ns == kept
     assert predict_parts(nlp, docs_of(TEXTS), tmp_path, size=3) == (10, 0, 0)
-    with pytest.raises(LownerError, match="LN215"):
-        predict_parts(nlp, docs_of(TEXTS[1:]), tmp_path, size=3)
+    for other in (TEXTS[1:], [TEXTS[0], "another", *TEXTS[2:]]):
+        with pytest.raises(LownerError, match="LN215"):
+            predict_parts(nlp, docs_of(other), tmp_path, size=3)
+
+
+def test_more_texts_at_the_end_are_predicted(nlp, tmp_path):
+    assert predict_parts(nlp, docs_of(TEXTS[:5]), tmp_path, size=4) == (5, 5, 0)
+    assert predict_parts(nlp, docs_of(TEXTS), tmp_path, size=4) == (10, 6, 0)
+    assert [one["text"] for one in records(tmp_path)] == TEXTS
 
 
 def test_texts_that_fail_are_listed_and_the_others_are_predicted(nlp, tmp_path):
@@ -116,7 +123,10 @@ def test_predict_command_reads_files_and_standard_input(tmp_path):
     assert [one["text"] for one in records(tmp_path / "out")] == ["Ann left", "Bob left"]
     assert len(json.loads((tmp_path / "out" / "skipped.json").read_text())) == 1
     assert "LN204" in run(tmp_path / "model", tmp_path / "raw.jsonl", tmp_path / "out").output
+    nlp.get_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Bob"}])
+    nlp.to_disk(tmp_path / "model")
+    assert "LN204" in run(tmp_path / "model", tmp_path / "raw.jsonl", tmp_path / "out", "--part-size", "1").output
     done = run(tmp_path / "model", "-", input="Ann slept\n\nBob\n")
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [len(line["spans"]) for line in lines] == [1, 0], done.output
+    assert [[span["label"] for span in line["spans"]] for line in lines] == [["PER"], ["PER"]], done.output
     assert "LN014" in run(tmp_path / "model", "-", tmp_path / "x", "--format", "csv").output

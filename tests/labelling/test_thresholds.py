@@ -51,7 +51,7 @@ def test_labels_get_thresholds_of_their_own():
 def test_spans_are_counted_after_the_choice_among_those_that_overlap(make_doc):
     doc = make_doc("New York", (0, 1, "B"))
     outer, inner = ScoredLabel(0, 2, "A", 0.7), ScoredLabel(0, 1, "B", 0.6)
-    text = ScoredText.of(doc, [outer], candidates=[outer, inner], decoding="flat")
+    text = ScoredText.of(doc, [outer, inner], decoding="flat")
     assert count_spans([text], Thresholds(0.3, {})) == (0, 1, 1)
     # Without the outer span, the pipe predicts the inner one.
     assert count_spans([text], Thresholds(0.3, {"A": 0.8})) == (1, 1, 1)

@@ -36,7 +36,7 @@ ALLOWED = {
     "confusion": {"llm"} | EVERYONE,
     "augment": {"models", "training"} | EVERYONE,
     "source": {"pipeline", "training", "models", "nn"} | EVERYONE,
-    "report": {"pipeline", "models", "scorers"} | EVERYONE,
+    "report": {"pipeline", "models", "nn", "scorers"} | EVERYONE,
     "labelling": {"report", "models", "nn"} | EVERYONE,
     "cli": {
         "labelling",

@@ -5,6 +5,7 @@ import json
 import pytest
 import spacy
 import torch
+from small_models import check_learns_and_comes_back
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -92,17 +93,7 @@ def test_pointer_seq2seq_what_is_found_is_as_likely_as_its_steps_say(untrained):
 
 
 def test_pointer_seq2seq_it_learns_and_comes_back_from_disk(tiny_encoder, tmp_path):
-    nlp = build(tiny_encoder)
-    examples = examples_of(nlp)
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
-    losses = [nlp.update(examples, sgd=optimizer)["seq2seq_ner"] for _ in range(150)]
-    assert losses[-1] < 0.05 * losses[0]
-    assert nlp.evaluate(examples)["ents_f"] == 1.0
-    nlp.to_disk(tmp_path / "model")
-    again = spacy.load(tmp_path / "model")
-    assert again.evaluate(examples_of(again))["ents_f"] == 1.0
-    assert again.from_bytes(nlp.to_bytes()).evaluate(examples_of(again))["ents_f"] == 1.0
+    check_learns_and_comes_back(build(tiny_encoder), "seq2seq_ner", examples_of, tmp_path / "model", steps=150)
 
 
 def test_pointer_seq2seq_writes_the_json_of_the_paper(tiny_encoder):

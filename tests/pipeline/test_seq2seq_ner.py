@@ -7,6 +7,7 @@ import random
 import pytest
 import spacy
 import torch
+from small_models import check_learns_and_comes_back
 from spacy.tokens import Doc
 from spacy.training import Example
 from transformers import (
@@ -220,16 +221,7 @@ def test_seq2seq_ner_a_score_is_a_probability_among_what_may_come(tiny_t5):
 def test_seq2seq_ner_it_learns_and_comes_back_from_disk(tiny_t5, num_beams, tmp_path):
     spacy.util.fix_random_seed(0)
     nlp = build(tiny_t5, model={"num_beams": num_beams})
-    examples = examples_of(nlp)
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
-    losses = [nlp.update(examples, sgd=optimizer)["seq2seq_ner"] for _ in range(300)]
-    assert losses[-1] < 0.05 * losses[0]
-    assert nlp.evaluate(examples)["ents_f"] == 1.0
-    nlp.to_disk(tmp_path / "model")
-    again = spacy.load(tmp_path / "model")
-    assert again.evaluate(examples_of(again))["ents_f"] == 1.0
-    assert again.from_bytes(nlp.to_bytes()).evaluate(examples_of(again))["ents_f"] == 1.0
+    check_learns_and_comes_back(nlp, "seq2seq_ner", examples_of, tmp_path / "model", steps=300)
 
 
 @pytest.mark.filterwarnings("ignore:.*LN110", "ignore:.*LN111", "ignore:.*LN124")
