@@ -74,7 +74,8 @@ def suggest_texts(
     """
     words = [_words(doc) for doc in texts]
     known = [_words(doc) for doc in labelled]
-    order = random.Random(seed).sample([i for i, one in enumerate(words) if one], sum(map(bool, words)))
+    filled = [i for i, one in enumerate(words) if one]
+    order = random.Random(seed).sample(filled, len(filled))
     gains = numpy.zeros(len(texts))
     if strategy in ("unsure", "both"):
         if not pipelines:
@@ -84,14 +85,13 @@ def suggest_texts(
     apart = strategy in ("diverse", "both")
     embedded = embed([texts[i].text for i in order]) if order and apart else numpy.zeros((len(order), 1))
     cosines = _Nearest(embedded, embed([doc.text for doc in labelled]) if labelled and apart else embedded[:0])
-    pick = _farthest if apart else _first
+    weights = gains[order] if strategy == "both" else numpy.ones(len(order))
     chosen: List[Suggestion] = []
     # The best texts, as positions in the order. Duplicates make room for the next ones.
     pool = list(range(len(order)))
     while pool and len(chosen) < count:
         near = pool if strategy == "diverse" else pool[: POOL * count]
-        weights = gains[order] if strategy == "both" else numpy.ones(len(order))
-        position = pick(near, cosines.highest, weights)
+        position = max(near, key=lambda i: weights[i] * (1 - cosines.highest[i])) if apart else near[0]
         pool.remove(position)
         if any(_alike(words[order[position]], other) for other in known):
             continue
@@ -99,14 +99,6 @@ def suggest_texts(
         chosen.append(Suggestion(order[position], float(gains[order[position]]), 1 - float(cosines.highest[position])))
         cosines.add(position)
     return chosen
-
-
-def _first(pool: Sequence[int], cosines: numpy.ndarray, weights: numpy.ndarray) -> int:
-    return pool[0]
-
-
-def _farthest(pool: Sequence[int], cosines: numpy.ndarray, weights: numpy.ndarray) -> int:
-    return max(pool, key=lambda position: weights[position] * (1 - cosines[position]))
 
 
 class _Nearest:

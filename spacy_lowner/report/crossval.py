@@ -95,7 +95,7 @@ def folds_of(texts: Iterable[Hashable], folds: int, seed: int) -> List[List[int]
     >>> [len(fold) for fold in folds_of("abcdefg", 3, seed=0)]
     [3, 2, 2]
     >>> folds_of("aba", 2, seed=0)
-    [[0, 2], [1]]
+    [[1], [0, 2]]
     """
     groups: Dict[Hashable, List[int]] = {}
     for number, text in enumerate(texts):
