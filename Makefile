@@ -32,10 +32,10 @@ lint: $(VENV)/.ready
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 	$(BIN)/python -m pytest --doctest-modules spacy_lowner -p no:cacheprovider
 
-$(VENV)/.ready: setup.cfg constraints.txt
+$(VENV)/.ready: setup.cfg runtime/setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar off -c constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,report,test]"
+	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,report,test]" ./runtime
 	touch $@
 
 clean:

@@ -164,6 +164,12 @@ class Errors(metaclass=MessageCatalogue):
     LN214 = "This config has no setting {settings}. Leave the option, or name another config."
     LN215 = "{path}: it has predictions of other texts. Delete its folder, or name another one."
     LN216 = "{model!r} is not a model on this machine. Name a GGUF file, {local}, or no <model>; or another <base_url>."
+    LN217 = (
+        "Exporting needs the package {package}. Run: pip install onnx onnxruntime, and install spacy-lowner-runtime "
+        "from the folder runtime/ of the repository of spacy-lowner."
+    )
+    LN218 = "This pipeline cannot be exported to ONNX: {reason}."
+    LN219 = "`spacy package` failed: {output}"
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

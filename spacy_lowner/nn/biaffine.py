@@ -81,7 +81,7 @@ class BandedBiaffine(nn.Module):
             Shape: (rows, width, out_dim)
         """
         lasts = rows[:, None] + torch.arange(width, device=rows.device)
-        lasts = lasts.clamp(max=len(terms.end) - 1)
+        lasts = lasts.clamp(max=terms.end.shape[0] - 1)
         # Words are looked up by F.embedding, whose gradient sums over the spans of a word without a large temporary
         # tensor. The sums are in place, because moving memory takes most of the time here, and no gradient needs the
         # single terms.

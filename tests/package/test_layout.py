@@ -38,8 +38,10 @@ ALLOWED = {
     "source": {"pipeline", "training", "models", "nn"} | EVERYONE,
     "report": {"pipeline", "models", "nn", "scorers"} | EVERYONE,
     "labelling": {"report", "models", "nn"} | EVERYONE,
+    "onnx": {"pipeline", "models", "nn"} | EVERYONE,
     "cli": {
         "labelling",
+        "onnx",
         "report",
         "source",
         "knowledge",

@@ -1,0 +1,3 @@
+from .export import export_pipeline
+
+__all__ = ["export_pipeline"]
