@@ -170,6 +170,8 @@ class Errors(metaclass=MessageCatalogue):
     )
     LN218 = "This pipeline cannot be exported to ONNX: {reason}."
     LN219 = "`spacy package` failed: {output}"
+    LN220 = "Cannot listen at {host}:{port}: {reason}. Choose another <port> or <host>."
+    LN221 = "A service needs the package {package}. Run: pip install 'spacy-lowner[serve]'"
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -29,7 +29,6 @@ class Settings:
     max_pieces (int): Longest window, in word pieces without special tokens.
     overlap (float): Fraction of a window's words that the next one repeats.
     limit (int): Longest text that the encoder reads, in word pieces with special tokens.
-    pad (int): Id of the padding piece.
     calibration (List[float]): Slope and bias of the probabilities; empty for none.
     checksums (Dict[str, str]): SHA-256 of each file.
     format (int): Number of the file format.
@@ -40,7 +39,6 @@ class Settings:
     max_pieces: int
     overlap: float
     limit: int
-    pad: int
     calibration: List[float]
     checksums: Dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
@@ -48,6 +46,10 @@ class Settings:
 
 class ExportedModel:
     """An encoder and a span head as ONNX graphs, with the tokenizer.
+
+    The graphs compute one text at a time. In eight bits, the range of all numbers of a product is divided into 256
+    steps, so in a batch the scores of a text would depend on the others. A batch would save 20% of the time and lose
+    half of that by padding.
 
     The graphs are compiled at first use, once per process: the threads of a session do not survive a fork.
 
@@ -68,26 +70,23 @@ class ExportedModel:
         self._process = os.getpid()
         self._lock = threading.Lock()
 
-    def encode(self, ids: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
-        """Compute the states of word pieces.
+    def encode(self, ids: List[int]) -> numpy.ndarray:
+        """Compute the states of the word pieces of a text.
 
-        ids (numpy.ndarray): Word pieces with padding. Shape: (texts, pieces), int64
-        mask (numpy.ndarray): 1 for pieces, 0 for padding. Shape: (texts, pieces), int64
-        RETURNS (numpy.ndarray): Shape: (texts, pieces, dim), float32
+        ids (List[int]): The pieces.
+        RETURNS (numpy.ndarray): Shape: (pieces, dim), float32
         """
-        return self._run("encoder.onnx", {"ids": ids, "mask": mask})
+        return self._run("encoder.onnx", {"ids": numpy.asarray(ids, dtype="int64")})
 
-    def score(self, words: numpy.ndarray, shapes: numpy.ndarray, room: numpy.ndarray) -> numpy.ndarray:
-        """Compute the logits of spans, one row per word.
+    def score(self, words: numpy.ndarray, shapes: numpy.ndarray) -> numpy.ndarray:
+        """Compute the logits of the spans of a text.
 
         words (numpy.ndarray): Word states. Shape: (words, dim), float32
-        shapes (numpy.ndarray): Word shapes. Shape: (words,), int64
-        room (numpy.ndarray): Number of words from each word to the end of its text, 0 for a row between two texts.
-            Shape: (words,), int64
-        RETURNS (numpy.ndarray): Logits. Those of cells past the end of a text have no meaning.
+        shapes (numpy.ndarray): Word shapes. Shape: (words,)
+        RETURNS (numpy.ndarray): Logits. Those of cells past the end of the text have no meaning.
             Shape: (words, width, labels)
         """
-        return self._run("head.onnx", {"words": words, "shapes": shapes, "room": room})
+        return self._run("head.onnx", {"words": words, "shapes": shapes.astype("int64")})
 
     def _run(self, name: str, inputs: Dict[str, numpy.ndarray]) -> numpy.ndarray:
         session = self._session(name)

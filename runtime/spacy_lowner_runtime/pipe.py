@@ -15,16 +15,12 @@ from spacy.vocab import Vocab
 
 from .errors import Errors, ExportError
 from .exported import FILES, SETTINGS, ExportedModel
-from .models.batching import batch_by_padding
 from .models.shapes import shapes_of_words
 from .nn.calibration import Calibration
 from .nn.decoding import decode
 from .pipeline.annotation import add_entities, write_spans
 from .types import ScoredSpan
 from .word_states import word_states
-
-# Maximum number of spans that the head scores at once. It bounds the memory.
-CELLS = 4_096
 
 
 @Language.factory(
@@ -156,7 +152,7 @@ class ExportedSpans(Pipe):
         """Predict the spans of a stream of Docs.
 
         stream (Iterable[Doc]): The Docs.
-        batch_size (int): Number of Docs that are sorted by length together.
+        batch_size (int): Number of Docs that are taken from the stream at a time.
         YIELDS (Doc): The Docs, in order.
         """
         handle = self.get_error_handler()
@@ -189,43 +185,21 @@ class ExportedSpans(Pipe):
         RAISES (ExportError): If the pipe has no model.
         """
         model = self._model()
-        filled = [number for number, doc in enumerate(docs) if len(doc)]
-        found: List[List[ScoredSpan]] = [[] for _ in docs]
-        states = word_states(model, [docs[number] for number in filled])
-        lengths = [len(rows) + 1 for rows in states]
-        for batch in batch_by_padding(lengths, max(1, CELLS // model.settings.width)):
-            parts = [(docs[filled[i]], states[i]) for i in batch]
-            for i, spans in zip(batch, self._score(model, parts, floor)):
-                found[filled[i]] = spans
-        return found
+        return [self._score(model, doc, floor) if len(doc) else [] for doc in docs]
 
-    def _score(
-        self, model: ExportedModel, parts: Sequence[Tuple[Doc, numpy.ndarray]], floor: float
-    ) -> Iterator[List[ScoredSpan]]:
-        """Score the spans of a batch, whose texts are put end to end with a row of zeros after each.
-
-        parts (Sequence[Tuple[Doc, numpy.ndarray]]): Docs and the states of their words.
-        floor (float): The lowest probability.
-        YIELDS (List[ScoredSpan]): The spans of each Doc.
-        """
-        calibration = Calibration.of(model.settings.calibration)
-        words = numpy.concatenate([numpy.pad(states, ((0, 1), (0, 0))) for _, states in parts])
-        shapes = [numpy.pad(shapes_of_words(token.text for token in doc), (0, 1)) for doc, _ in parts]
-        room = numpy.concatenate([numpy.arange(len(doc), -1, -1) for doc, _ in parts])
-        logits = model.score(words, numpy.concatenate(shapes).astype("int64"), room)
+    def _score(self, model: ExportedModel, doc: Doc, floor: float) -> List[ScoredSpan]:
+        """RETURNS (List[ScoredSpan]): The spans of a Doc with all labels of at least this probability."""
+        logits = model.score(word_states(model, doc), shapes_of_words(token.text for token in doc))
         widths = numpy.arange(min(model.settings.width, self.cfg["max_span_length"] or model.settings.width))
-        scores = calibration(1 / (1 + numpy.exp(-logits[:, : len(widths)].clip(-80, 80))))
-        kept = (scores >= floor) & (widths < room[:, None])[..., None]
-        start = 0
-        for doc, _ in parts:
-            rows = slice(start, start + len(doc))
-            start += len(doc) + 1
-            cells, of_doc = numpy.argwhere(kept[rows]), scores[rows]
-            yield [
-                ScoredSpan(first, first + extra + 1, label, float(of_doc[first, extra, label]))
-                for first, extra, label in cells.tolist()
-                if not (doc[first].is_space or doc[first + extra].is_space)
-            ]
+        scores = Calibration.of(model.settings.calibration)(
+            1 / (1 + numpy.exp(-logits[:, : len(widths)].clip(-80, 80)))
+        )
+        inside = numpy.arange(len(doc))[:, None] + widths < len(doc)
+        return [
+            ScoredSpan(first, first + extra + 1, label, float(scores[first, extra, label]))
+            for first, extra, label in numpy.argwhere((scores >= floor) & inside[..., None]).tolist()
+            if not (doc[first].is_space or doc[first + extra].is_space)
+        ]
 
     def set_annotations(self, docs: Iterable[Doc], predicted: Sequence[Sequence[ScoredSpan]]) -> None:
         """Write spans with their scores to `doc.spans`. With `set_ents`, write their flat decoding to `doc.ents` too.

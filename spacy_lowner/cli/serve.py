@@ -1,65 +1,71 @@
-"""`spacy lowner serve`: a server for a local language model."""
+"""`spacy lowner serve`: a pipeline as a web service."""
 
 import os
-import shlex
-import signal
-import subprocess
-import threading
+import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
+import torch
 import typer
 from wasabi import msg
 
+from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
-from ..llm.local import local_server
+from ..loading import load_pipeline
+from ..models.hf.inference import predict_in_bfloat16
 from ._app import lowner
-from ._util import friendly
+from ._util import friendly, use_gpu
 
-# Seconds between two checks whether the command has ended or the user has interrupted.
-POLL = 0.2
+# The key is not an option: other users of the machine can read command lines.
+KEY = "LOWNER_API_KEY"
 
 
 @lowner.command("serve")
 @friendly
 def serve_cli(
-    model: Optional[Path] = typer.Option(None, help="A GGUF file; by default SmolLM2 from the extra local-llm"),
-    port: int = typer.Option(0, min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free port"),
-    parallel: int = typer.Option(2, min=1, help="Requests at the same time"),
-    context: int = typer.Option(16384, min=256, help="Size of the context in tokens, shared by the parallel requests"),
-    gpu_layers: int = typer.Option(0, min=0, help="Number of layers of the model on the GPU"),
-    run: Optional[str] = typer.Option(
-        None,
-        help="Run this command with LOWNER_LLM_URL set and {url} replaced, then stop and exit with its status",
-    ),
+    model_path: str = typer.Argument(..., help="Trained pipeline: a folder, or the name of a package"),
+    host: str = typer.Option("127.0.0.1", help="Address; 0.0.0.0 for requests from other machines"),
+    port: int = typer.Option(8080, min=0, max=65535, help="Port; 0 chooses a free one"),
+    workers: int = typer.Option(1, min=1, help="Number of processes, which share the memory of the weights"),
+    threads: Optional[int] = typer.Option(None, min=1, help="Threads of each process; by default all cores"),
+    bfloat16: bool = typer.Option(False, "--bfloat16", help="Compute in bfloat16, on a CPU that can"),
+    batch: int = typer.Option(64, min=1, help="Texts that are predicted together"),
+    waiting: int = typer.Option(2048, min=1, help="Texts that wait at the same time; more are refused (429)"),
+    seconds: float = typer.Option(30.0, min=0.1, help="Time after which a waiting request is given up (503)"),
+    spans_key: str = typer.Option(SPANS_KEY, help="Key of the predicted spans in doc.spans"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
 ):
-    """Serve a language model at an OpenAI-compatible endpoint on this machine, until interrupted."""
-    stopped = threading.Event()
-    if run is not None and not run.strip():
-        raise LownerError(Errors.LN028.format(command=run, reason="it is empty"))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    with local_server(model, port=port, parallel=parallel, context=context, gpu_layers=gpu_layers) as url:
-        msg.good(f"Serving at {url}")
-        status = 0
-        if run is None:
-            stopped.wait()
-        else:
-            try:
-                command = [word.replace("{url}", url) for word in shlex.split(run)]
-                process = subprocess.Popen(command, env={**os.environ, "LOWNER_LLM_URL": url})
-            except (OSError, ValueError) as error:
-                raise LownerError(Errors.LN028.format(command=run, reason=error)) from None
-            status = _wait(process, stopped)
+    """Serve a pipeline over HTTP, until interrupted. The page /docs describes the requests.
+
+    If the environment variable LOWNER_API_KEY is set, requests must send this key. Texts are not logged.
+    """
+    try:
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise LownerError(Errors.LN221.format(package=error.name)) from error
+    if workers > 1 and gpu_id >= 0:
+        raise LownerError(Errors.LN022.format(what="--workers", expected="1 on a GPU", value=workers))
+    use_gpu(gpu_id)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    nlp = load_pipeline(model_path)
+    if bfloat16 and not predict_in_bfloat16(nlp):
+        msg.warn("This processor does not compute in bfloat16. The service uses float32")
+    with tempfile.TemporaryDirectory() as folder:
+        if workers > 1:
+            # prometheus_client reads this when it is imported the first time, in the module of the service.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        from ..serving.app import create_app
+        from ..serving.predictor import Limits
+        from ..serving.workers import listen, serve
+
+        limits = Limits(batch=batch, waiting=waiting, seconds=seconds)
+        opened = listen(host, port)
+        address = f"http://{host}:{opened.getsockname()[1]}"
+        msg.good(f"Serving {Path(model_path).name} at {address}. Requests are described at {address}/docs")
+        make = partial(create_app, nlp, limits=limits, key=os.environ.get(KEY) or None, spans_key=spans_key)
+        status = serve(make, opened, workers)
     msg.good("Stopped")
     raise typer.Exit(status)
-
-
-def _wait(process: subprocess.Popen, stopped: threading.Event) -> int:
-    """RETURNS (int): The exit status of a command. It is terminated when the server is stopped."""
-    while True:
-        try:
-            return process.wait(POLL)
-        except subprocess.TimeoutExpired:
-            if stopped.is_set():
-                process.terminate()

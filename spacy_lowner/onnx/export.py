@@ -46,7 +46,6 @@ def export_pipeline(nlp: Language, *, int8: bool = True) -> Language:
         max_pieces=windows.max_pieces,
         overlap=windows.overlap,
         limit=(max_pieces_of(transformer) or windows.max_pieces) + tokenizer.num_special_tokens_to_add(),
-        pad=tokenizer.pad_token_id or 0,
         calibration=list(pipe.cfg.get("calibration") or []),
     )
     files = {**graphs, "tokenizer.json": tokenizer.backend_tokenizer.to_str().encode("utf8")}

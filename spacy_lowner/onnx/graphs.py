@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from ..nn.knowfree import KnowFREEHead
-from .flat import FlatHead
+from .text_head import TextHead
 
 OPSET = 17
-# Sizes of the example texts that the tracer follows. They have no influence on the graph.
-TEXTS, PIECES = 2, 7
+# Size of the example text that the tracer follows. It has no influence on the graph.
+PIECES = 7
 
 
 class _Encoder(nn.Module):
-    """A Hugging Face encoder with two inputs and one output.
+    """A Hugging Face encoder of one text.
 
     module (nn.Module): The encoder.
     """
@@ -28,43 +28,38 @@ class _Encoder(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """RETURNS (Tensor): The states of word pieces. Shape: (texts, pieces, dim)"""
-        states: Tensor = self.module(input_ids=ids, attention_mask=mask).last_hidden_state
-        return states
+    def forward(self, ids: Tensor) -> Tensor:
+        """RETURNS (Tensor): The states of word pieces. Shape: (pieces, dim)"""
+        states: Tensor = self.module(input_ids=ids[None], attention_mask=torch.ones_like(ids)[None]).last_hidden_state
+        return states[0]
 
 
 def encoder_graph(encoder: nn.Module) -> bytes:
     """Export an encoder.
 
     encoder (nn.Module): A Hugging Face encoder on the CPU.
-    RETURNS (bytes): A graph of `ids` and `mask`, of the shape (texts, pieces), to `states`.
+    RETURNS (bytes): A graph of the `ids` of the word pieces of a text to `states`. Shapes: (pieces,), (pieces, dim)
     """
-    ids = torch.ones(TEXTS, PIECES, dtype=torch.int64)
-    axes = {0: "texts", 1: "pieces"}
     with _for_tracing(encoder):
-        return _export(_Encoder(encoder), {"ids": ids, "mask": torch.ones_like(ids)}, "states", axes)
+        return _export(_Encoder(encoder), {"ids": torch.ones(PIECES, dtype=torch.int64)}, "states")
 
 
 def head_graph(head: KnowFREEHead) -> bytes:
     """Export a span head.
 
     head (KnowFREEHead): The head on the CPU. Its extension labels are dropped.
-    RETURNS (bytes): A graph of the inputs of `FlatHead` to `logits`.
+    RETURNS (bytes): A graph of the inputs of `TextHead` to `logits`.
     """
     words = head.width + 1
-    inputs = {
-        "words": torch.randn(words, head.settings["dim"]),
-        "shapes": torch.zeros(words, dtype=torch.int64),
-        "room": torch.arange(words - 1, -1, -1),
-    }
-    return _export(FlatHead(head).eval(), inputs, "logits", {0: "n"})
+    inputs = {"words": torch.randn(words, head.settings["dim"]), "shapes": torch.zeros(words, dtype=torch.int64)}
+    return _export(TextHead(head).eval(), inputs, "logits")
 
 
 def in_eight_bits(graph: bytes) -> bytes:
     """Quantize the weights of matrix products and embeddings to eight bits, one scale per column.
 
-    Inputs are quantized while they are computed, with the range of each batch.
+    Inputs are quantized while they are computed, with the range of each matrix. So a text must be computed by itself,
+    or its scores would depend on other texts.
 
     graph (bytes): A graph.
     RETURNS (bytes): The quantized graph.
@@ -104,7 +99,7 @@ def _for_tracing(encoder: Any) -> Iterator[None]:
         encoder.train(was_training)
 
 
-def _export(module: nn.Module, inputs: Dict[str, Tensor], output: str, axes: Dict[int, str]) -> bytes:
+def _export(module: nn.Module, inputs: Dict[str, Tensor], output: str) -> bytes:
     names: Sequence[str] = list(inputs)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         path = Path(folder) / "graph.onnx"
@@ -116,7 +111,7 @@ def _export(module: nn.Module, inputs: Dict[str, Tensor], output: str, axes: Dic
             path,
             input_names=names,
             output_names=[output],
-            dynamic_axes={name: axes for name in (*names, output)},
+            dynamic_axes={name: {0: "n"} for name in (*names, output)},
             opset_version=OPSET,
             dynamo=False,
         )

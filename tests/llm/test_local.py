@@ -12,7 +12,7 @@ import spacy
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
-from spacy_lowner.cli.serve import _wait
+from spacy_lowner.cli.serve_llm import _wait
 from spacy_lowner.corpus.docs import read_docs, write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.llm import local
@@ -34,8 +34,8 @@ def test_local_reports_missing_packages_and_files(monkeypatch, tmp_path):
         pass
     with pytest.raises(LownerError, match="LN010"), local_server(tmp_path / "none.gguf"):
         pass
-    assert CliRunner().invoke(lowner, ["serve", "--model", str(tmp_path / "none.gguf")]).exit_code == 1
-    assert CliRunner().invoke(lowner, ["serve", "--port", "70000"]).exit_code == 2
+    assert CliRunner().invoke(lowner, ["serve-llm", "--model", str(tmp_path / "none.gguf")]).exit_code == 1
+    assert CliRunner().invoke(lowner, ["serve-llm", "--port", "70000"]).exit_code == 2
 
 
 def test_local_a_named_file_comes_before_that_of_the_environment_and_the_packaged_model(monkeypatch):
@@ -127,7 +127,7 @@ def test_local_extension_labels_by_the_real_model(box, make_doc, tmp_path):
 
 @pytest.mark.slow
 def test_local_serve_stops_cleanly(box):
-    command = [sys.executable, "-W", "ignore", "-m", "spacy", "lowner", "serve"]
+    command = [sys.executable, "-W", "ignore", "-m", "spacy", "lowner", "serve-llm"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert "Serving at http://127.0.0.1" in process.stdout.readline()
     process.send_signal(signal.SIGINT)

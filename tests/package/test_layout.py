@@ -39,8 +39,10 @@ ALLOWED = {
     "report": {"pipeline", "models", "nn", "scorers"} | EVERYONE,
     "labelling": {"report", "models", "nn"} | EVERYONE,
     "onnx": {"pipeline", "models", "nn"} | EVERYONE,
+    "serving": {"report"} | EVERYONE,
     "cli": {
         "labelling",
+        "serving",
         "onnx",
         "report",
         "source",

@@ -1,4 +1,4 @@
-"""The span head as a graph: texts end to end, without sorting, tiles and Boolean indices, which ONNX cannot express."""
+"""The span head for one text, without sorting, tiles and Boolean indices, which ONNX cannot express."""
 
 import torch
 from torch import Tensor, nn
@@ -9,20 +9,13 @@ from ..nn.knowfree import KnowFREEHead
 from ..nn.semantics import LabelMatching
 
 
-class FlatHead(nn.Module):
-    """Computes the logits of `nn.KnowFREEHead` for words of several texts, one row per word.
+class TextHead(nn.Module):
+    """Computes the logits of `nn.KnowFREEHead` for the words of one text.
 
-    `room` has the number of words from each word to the end of its text. It is 0 for a row between two texts, which
-    keeps a convolution from mixing them:
+    head (KnowFREEHead): A trained head. Its extension labels are dropped.
 
-        words   a b c - d e -
-        room    3 2 1 0 2 1 0
-
-    head (KnowFREEHead): A trained head.
-
-    >>> from spacy_lowner.nn.knowfree import KnowFREEHead
     >>> head = KnowFREEHead(8, n_target=3, n_extension=0, width=4, hidden_dim=8, biaffine_dim=8, attention_heads=2)
-    >>> FlatHead(head)(torch.randn(5, 8), torch.zeros(5).long(), torch.tensor([3, 2, 1, 0, 1])).shape
+    >>> TextHead(head)(torch.randn(5, 8), torch.zeros(5).long()).shape
     torch.Size([5, 4, 3])
     """
 
@@ -38,19 +31,19 @@ class FlatHead(nn.Module):
         self.output = nn.Linear(weight.shape[1], weight.shape[0])
         self.output.load_state_dict({"weight": weight.detach(), "bias": bias.detach()})
 
-    def forward(self, words: Tensor, shapes: Tensor, room: Tensor) -> Tensor:
-        """Score the spans of texts.
+    def forward(self, words: Tensor, shapes: Tensor) -> Tensor:
+        """Score the spans of a text.
 
         words (Tensor): Word states. Shape: (words, dim)
         shapes (Tensor): Word shapes, which are ignored by a head without embeddings of them. Shape: (words,), int64
-        room (Tensor): Number of words from each word to the end of its text. Shape: (words,), int64
-        RETURNS (Tensor): Logits in band form. Those of cells past the end of a text have no meaning.
+        RETURNS (Tensor): Logits in band form. Those of cells past the end of the text have no meaning.
             Shape: (words, width, labels)
         """
         if self.shapes is not None:
             words = words + self.shapes(shapes)
-        firsts = torch.arange(words.shape[0], device=words.device)
-        mask = torch.arange(self.width, device=words.device) < room[:, None]
+        count = words.shape[0]
+        firsts = torch.arange(count, device=words.device)
+        mask = firsts[:, None] + torch.arange(self.width, device=words.device) < count
         spans = self.biaffine.features(self.biaffine(words), firsts, self.width)
         if self.interaction is not None and self.norm is not None:
             spans = self.norm(spans + self._gather(self.interaction, spans, mask)) + spans

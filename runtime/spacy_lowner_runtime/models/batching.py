@@ -1,1 +1,0 @@
-../../../spacy_lowner/models/batching.py

@@ -1,0 +1,136 @@
+"""The web service: predictions as JSON, for Label Studio, and for INCEpTION."""
+
+from contextlib import asynccontextmanager
+from typing import Any, AsyncIterator, Dict, List, Optional
+
+from fastapi import FastAPI, HTTPException, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field
+from spacy.language import Language
+
+from ..annotations import SPANS_KEY
+from .guard import Guard
+from .inception import inception_routes
+from .label_studio import label_studio_routes
+from .metrics import Metrics
+from .predictor import DeadlineExceeded, Limits, PredictedSpan, Predictor, PredictT, QueueFull
+
+
+class PredictRequest(BaseModel):
+    """Texts to annotate."""
+
+    texts: List[str] = Field(description="The texts", examples=[["Ada Lovelace worked in London."]])
+    labels: Optional[List[str]] = Field(None, description="Labels to return; all without it")
+    threshold: Optional[float] = Field(
+        None, ge=0, le=1, description="Lowest probability of a span, in place of the pipeline's thresholds"
+    )
+
+
+class Span(BaseModel):
+    """A predicted span. Offsets count characters (Unicode code points), and the end is exclusive."""
+
+    start: int
+    end: int
+    text: str
+    label: str
+    score: Optional[float] = Field(description="Probability; null for a pipe without scores")
+
+
+class Prediction(BaseModel):
+    """The spans of a text."""
+
+    spans: List[Span]
+
+
+class PredictResponse(BaseModel):
+    """The spans of all texts, in order."""
+
+    model: str
+    predictions: List[Prediction]
+
+
+def create_app(
+    nlp: Language, *, limits: Limits = Limits(), key: Optional[str] = None, spans_key: str = SPANS_KEY
+) -> FastAPI:
+    """Make the service of a pipeline.
+
+    nlp (Language): The pipeline.
+    limits (Limits): What requests may hold.
+    key (Optional[str]): A key that requests must send: as `Authorization: Bearer KEY`, or as the password of basic
+        authentication. None lets everybody in.
+    spans_key (str): The key of the spans in `doc.spans`.
+    RETURNS (FastAPI): The service. Its page /docs describes it.
+    """
+    predictor, metrics = Predictor(nlp, limits, spans_key), Metrics()
+    predict = _within_limits(predictor, metrics)
+    name = f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await predictor.start()
+        yield
+        await predictor.stop()
+
+    app = FastAPI(
+        title="spacy-lowner", description=f"Entities by {name}", version=nlp.meta["version"], lifespan=lifespan
+    )
+    app.add_middleware(Guard, key=key, most=limits.bytes, metrics=metrics)
+
+    @app.post("/predict", response_model=PredictResponse)
+    async def predict_route(request: PredictRequest) -> Any:
+        """Predict the entities of texts."""
+        unknown = sorted(set(request.labels or ()) - set(predictor.labels))
+        if unknown:
+            raise HTTPException(422, f"Unknown labels: {', '.join(unknown)}. Known: {', '.join(predictor.labels)}")
+        wanted = None if request.labels is None else set(request.labels)
+        predictions = [
+            {"spans": [span._asdict() for span in spans if wanted is None or span.label in wanted]}
+            for spans in await predict(request.texts, request.threshold)
+        ]
+        return JSONResponse({"model": name, "predictions": predictions})
+
+    @app.get("/health")
+    async def health() -> Dict[str, Any]:
+        """Tell whether the service answers."""
+        return {"status": "UP", "model": name, "waiting": predictor.depth}
+
+    @app.get("/labels")
+    async def labels() -> Dict[str, Any]:
+        """List the labels."""
+        return {"labels": predictor.labels}
+
+    @app.get("/metrics")
+    async def read_metrics() -> Response:
+        """Metrics for Prometheus."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    app.include_router(label_studio_routes(predict, name), prefix="/label-studio", tags=["Label Studio"])
+    app.include_router(inception_routes(predict), prefix="/inception", tags=["INCEpTION"])
+    return app
+
+
+def _within_limits(predictor: Predictor, metrics: Metrics) -> PredictT:
+    """RETURNS (PredictT): A function that predicts texts within the limits; its errors have a status of HTTP."""
+    limits = predictor.limits
+
+    async def predict(texts: List[str], threshold: Optional[float] = None) -> List[List[PredictedSpan]]:
+        if len(texts) > limits.texts:
+            raise HTTPException(413, f"{len(texts)} texts in a request, and at most {limits.texts} are possible")
+        longest = max(map(len, texts), default=0)
+        if longest > limits.characters:
+            raise HTTPException(413, f"A text has {longest} characters, and at most {limits.characters} are possible")
+        if threshold is not None and not predictor.has_threshold:
+            raise HTTPException(422, "This pipeline has no threshold")
+        try:
+            spans = await predictor.predict(texts, threshold)
+        except QueueFull:
+            raise HTTPException(429, "Too many texts are waiting. Try again later", {"Retry-After": "1"}) from None
+        except DeadlineExceeded:
+            raise HTTPException(503, "The prediction took too long. Send fewer texts at a time") from None
+        finally:
+            metrics.waiting.set(predictor.depth)
+        metrics.texts.inc(len(texts))
+        return spans
+
+    return predict
