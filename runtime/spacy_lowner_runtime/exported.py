@@ -70,6 +70,15 @@ class ExportedModel:
         self._process = os.getpid()
         self._lock = threading.Lock()
 
+    def set_threads(self, threads: Optional[int]) -> None:
+        """Set the number of threads. Graphs that are compiled already are compiled again.
+
+        threads (Optional[int]): The number; None for all cores.
+        """
+        with self._lock:
+            if threads != self.threads:
+                self.threads, self._sessions = threads, {}
+
     def encode(self, ids: List[int]) -> numpy.ndarray:
         """Compute the states of the word pieces of a text.
 

@@ -136,8 +136,17 @@ class ExportedSpans(Pipe):
             if label not in model.settings.labels:
                 labels = ", ".join(model.settings.labels)
                 raise ExportError(Errors.R004.format(name=self.name, label=label, labels=labels))
-        model.threads = self.cfg["threads"]
         self._exported = model
+        self.set_threads(self.cfg["threads"])
+
+    def set_threads(self, threads: Optional[int]) -> None:
+        """Set the number of threads.
+
+        threads (Optional[int]): The number. None leaves it to ONNX Runtime, which uses all cores.
+        """
+        self.cfg["threads"] = threads
+        if self._exported is not None:
+            self._exported.set_threads(threads)
 
     def __call__(self, doc: Doc) -> Doc:
         """Predict the spans of a Doc.

@@ -1,7 +1,5 @@
 """`spacy lowner export-onnx`: a pipeline that runs without torch."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Optional
 
@@ -17,6 +15,7 @@ from ..loading import load_pipeline
 from ..onnx.compare import compare_pipelines
 from ..onnx.export import export_pipeline
 from ..report.evaluation import evaluate_pipeline, tune_threshold
+from ..wheels import pipeline_wheel
 from ._app import lowner
 from ._util import exclusive, friendly
 
@@ -62,7 +61,8 @@ def export_onnx_cli(
     size = sum(file.stat().st_size for file in output_path.rglob("*") if file.is_file())
     msg.good(f"Saved the exported pipeline, {size / 1e6:.0f} MB, to {output_path}")
     if wheel_path is not None:
-        _build_wheel(output_path, wheel_path)
+        wheel = pipeline_wheel(output_path, wheel_path)
+        msg.good(f"Built {wheel}, {wheel.stat().st_size / 1e6:.0f} MB")
 
 
 def _compare(nlp: Language, exported: Language, docs: list, spans_key: str) -> None:
@@ -72,15 +72,3 @@ def _compare(nlp: Language, exported: Language, docs: list, spans_key: str) -> N
         f"new. Scores differ by {found.difference:.3f} at most. Speed: {found.speed:.1f} times the original"
     )
     (msg.info if found.kept >= ENOUGH else msg.warn)(text)
-
-
-def _build_wheel(pipeline: Path, folder: Path) -> None:
-    """Run `spacy package`, whose wheel names the runtime as its requirement."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "spacy", "package", str(pipeline), str(folder), "--build", "wheel", "--force"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    wheels = list(folder.glob("*/dist/*.whl"))
-    if done.returncode or not wheels:
-        raise LownerError(Errors.LN219.format(output=done.stdout[-1000:]))
-    for wheel in wheels:
-        msg.good(f"Built {wheel}, {wheel.stat().st_size / 1e6:.0f} MB")

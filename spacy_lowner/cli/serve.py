@@ -2,12 +2,12 @@
 
 import os
 import tempfile
-from functools import partial
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import torch
 import typer
+from spacy.language import Language
 from wasabi import msg
 
 from ..annotations import SPANS_KEY
@@ -16,6 +16,9 @@ from ..loading import load_pipeline
 from ..models.hf.inference import predict_in_bfloat16
 from ._app import lowner
 from ._util import friendly, use_gpu
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 # The key is not an option: other users of the machine can read command lines.
 KEY = "LOWNER_API_KEY"
@@ -28,7 +31,7 @@ def serve_cli(
     host: str = typer.Option("127.0.0.1", help="Address; 0.0.0.0 for requests from other machines"),
     port: int = typer.Option(8080, min=0, max=65535, help="Port; 0 chooses a free one"),
     workers: int = typer.Option(1, min=1, help="Number of processes, which share the memory of the weights"),
-    threads: Optional[int] = typer.Option(None, min=1, help="Threads of each process; by default all cores"),
+    threads: Optional[int] = typer.Option(None, min=1, help="Threads per process; by default all cores together"),
     bfloat16: bool = typer.Option(False, "--bfloat16", help="Compute in bfloat16, on a CPU that can"),
     batch: int = typer.Option(64, min=1, help="Texts that are predicted together"),
     waiting: int = typer.Option(2048, min=1, help="Texts that wait at the same time; more are refused (429)"),
@@ -48,8 +51,8 @@ def serve_cli(
     if workers > 1 and gpu_id >= 0:
         raise LownerError(Errors.LN022.format(what="--workers", expected="1 on a GPU", value=workers))
     use_gpu(gpu_id)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    # A process in which torch has used more threads must not fork.
+    torch.set_num_threads(1)
     nlp = load_pipeline(model_path)
     if bfloat16 and not predict_in_bfloat16(nlp):
         msg.warn("This processor does not compute in bfloat16. The service uses float32")
@@ -65,7 +68,23 @@ def serve_cli(
         opened = listen(host, port)
         address = f"http://{host}:{opened.getsockname()[1]}"
         msg.good(f"Serving {Path(model_path).name} at {address}. Requests are described at {address}/docs")
-        make = partial(create_app, nlp, limits=limits, key=os.environ.get(KEY) or None, spans_key=spans_key)
+
+        def make() -> "FastAPI":
+            set_threads(nlp, threads or max(1, (os.cpu_count() or 1) // workers))
+            return create_app(nlp, limits=limits, key=os.environ.get(KEY) or None, spans_key=spans_key)
+
         status = serve(make, opened, workers)
     msg.good("Stopped")
     raise typer.Exit(status)
+
+
+def set_threads(nlp: Language, threads: int) -> None:
+    """Set the number of threads of predictions.
+
+    nlp (Language): A pipeline of this package, or an exported one, whose pipe has a setting for it.
+    threads (int): The number.
+    """
+    torch.set_num_threads(threads)
+    for _, pipe in nlp.pipeline:
+        if hasattr(pipe, "set_threads"):
+            pipe.set_threads(threads)

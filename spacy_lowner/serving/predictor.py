@@ -101,13 +101,12 @@ class Predictor:
         self.spans_key = spans_key
         self.waiting: Deque[_Waiting] = deque()
         self.batches = 0
-        self._more: Optional[asyncio.Event] = None
+        self._more = asyncio.Event()
         self._loop: Optional["asyncio.Task[None]"] = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predictor")
 
     async def start(self) -> None:
         """Begin to predict. Needs a running event loop."""
-        self._more = asyncio.Event()
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -135,7 +134,7 @@ class Predictor:
         """
         if not texts:
             return []
-        if self._more is None or self.depth + len(texts) > self.limits.waiting:
+        if self.depth + len(texts) > self.limits.waiting:
             raise QueueFull
         request = _Waiting(
             list(texts),
@@ -151,7 +150,6 @@ class Predictor:
             raise DeadlineExceeded from None
 
     async def _run(self) -> None:
-        assert self._more is not None
         while True:
             await self._more.wait()
             batch = self._next_batch()

@@ -1,4 +1,4 @@
-"""A service under load: slow, broken, oversized and abandoned requests, a killed worker, and a stop with requests open."""
+"""A service under load: slow, broken, oversized and abandoned requests, a killed worker, a stop."""
 
 import importlib.util
 import json

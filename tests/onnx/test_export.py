@@ -121,6 +121,9 @@ def test_saved_and_pickled_the_same(original, tmp_path):
         for one, again in zip(exported.pipe(TEXTS), other.pipe(TEXTS)):
             assert_same(one, again)
     assert loaded.get_pipe(NAME).labels == ("LOC", "PER")
+    loaded.get_pipe(NAME).set_threads(2)
+    for one, again in zip(exported.pipe(TEXTS), loaded.pipe(TEXTS)):
+        assert_same(one, again)
 
 
 def test_threshold_is_set_at_load(original, tmp_path):

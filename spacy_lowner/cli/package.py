@@ -1,0 +1,55 @@
+"""`spacy lowner package`: wheels of a pipeline and of this package in one folder."""
+
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import typer
+from thinc.api import Config
+from wasabi import msg
+
+from ..errors import Errors, LownerError
+from ..loading import load_pipeline
+from ..models.hf.encoder import encoder_path
+from ..training.source_file import load_source, source_path
+from ..wheels import library_wheel, licences_of, pipeline_wheel
+from ._app import lowner
+from ._util import friendly
+
+
+@lowner.command("package")
+@friendly
+def package_cli(
+    model_path: Path = typer.Argument(..., help="The trained pipeline"),
+    output_path: Path = typer.Argument(..., help="Output: a folder for the wheels"),
+    name: Optional[str] = typer.Option(None, help="Name, such as lowner_drugs; by default as in meta.json"),
+    version: Optional[str] = typer.Option(None, help="Version; by default as in meta.json"),
+    library: bool = typer.Option(True, "--library/--no-library", help="Build the wheel of spacy-lowner, too"),
+):
+    """Build two wheels: one of the pipeline, and one of spacy-lowner, which the pipeline needs.
+
+    The pipeline's wheel lists the licences of the encoder and of the corpora of its source.
+    """
+    if name is not None and ("_" not in name or not all(word.isidentifier() for word in name.split("_", 1))):
+        expected = "two identifiers joined by an underscore, like lowner_drugs"
+        raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
+    nlp = load_pipeline(model_path)
+    wheels = [pipeline_wheel(model_path, output_path, name=name, version=version, licences=_licences(nlp.config))]
+    if library:
+        wheels.append(library_wheel(output_path))
+    for wheel in wheels:
+        msg.good(f"Built {wheel}, {wheel.stat().st_size / 1e6:.1f} MB")
+    package = wheels[0].name.split("-")[0]
+    names = " ".join(str(wheel) for wheel in wheels)
+    msg.info(f"Install with: pip install {names}")
+    msg.info(f'Use with: spacy.load("{package}")')
+
+
+def _licences(config: Config) -> str:
+    """RETURNS (str): The licences of the encoder and of the source that the config of a pipeline names."""
+    paths: Dict[str, Any] = config.get("paths", {})
+    encoder, source = str(paths.get("encoder") or "minilm"), str(paths.get("source") or "")
+    known = {"minilm": "all-MiniLM-L6-v2, Apache 2.0", "m3e": "m3e-small, research only"}
+    file = source_path(source)
+    corpora = load_source(file).metadata["corpora"] if file is not None and file.is_file() else {}
+    rows = [{"name": name, **about} for name, about in corpora.items()]
+    return licences_of(rows, known.get(encoder, f"{encoder_path(encoder)}, see its own licence"))
