@@ -173,6 +173,7 @@ class Errors(metaclass=MessageCatalogue):
     LN220 = "Cannot listen at {host}:{port}: {reason}. Choose another <port> or <host>."
     LN221 = "A service needs the package {package}. Run: pip install 'spacy-lowner[serve]'"
     LN222 = "pip could not build the wheel of spacy-lowner: {output}"
+    LN223 = "These pipelines cannot be averaged: {reason}."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
