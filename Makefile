@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: all tour test test-attack test-wheel lint clean
+.PHONY: all tour test test-attack test-wheel lint docs clean
 
 all: $(VENV)/.ready
 	$(BIN)/python -m spacy project run all
@@ -31,6 +31,10 @@ lint: $(VENV)/.ready
 	$(BIN)/python -m codespell_lib README.md CHANGELOG.md docs spacy_lowner scripts benchmarks
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 	$(BIN)/python -m pytest --doctest-modules spacy_lowner -p no:cacheprovider
+
+# The documentation as a site, in build/site.
+docs: $(VENV)/.ready
+	$(BIN)/python -m mkdocs build --quiet
 
 $(VENV)/.ready: setup.cfg runtime/setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)

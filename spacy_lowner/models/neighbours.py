@@ -1,6 +1,6 @@
 """Nearest neighbours over the arrays of thinc's backends."""
 
-from typing import Optional
+from typing import Optional, Sequence
 
 import numpy
 import torch
@@ -38,3 +38,32 @@ def vote(states: Floats2d, index: NeighbourIndex, n_types: int, k: Optional[int]
     [[1.0, 0.0]]
     """
     return nearest_vote(xp2torch(states, device=index.states.device), index, n_types, k, temperature).cpu().numpy()
+
+
+def mix_with_head(
+    votes: numpy.ndarray, logits: Floats2d, columns: Sequence[Optional[int]], weight: float
+) -> numpy.ndarray:
+    """Mix the vote of the support with the probabilities of the learned head.
+
+    A type that the head does not know, because it was added without training, keeps its votes, and the other types
+    share the rest by the head.
+
+    votes (numpy.ndarray): The vote. Shape: (candidates, types)
+    logits (Floats2d): Logits of the head. Shape: (candidates, types of the head)
+    columns (Sequence[Optional[int]]): For each type of the support its column in the logits; None for an unknown one.
+    weight (float): Weight of the vote, in [0, 1].
+    RETURNS (numpy.ndarray): Probabilities, which sum to 1. Shape: (candidates, types)
+
+    >>> votes, logits = numpy.asarray([[0.5, 0.3, 0.2]]), numpy.zeros((1, 2))
+    >>> mix_with_head(votes, logits, [0, 1, None], weight=0.0).tolist()
+    [[0.4, 0.4, 0.2]]
+    """
+    known = [number for number, column in enumerate(columns) if column is not None]
+    if weight == 1.0 or not known:
+        return votes
+    # Types that were removed from the support are ignored.
+    kept = xp2torch(logits)[:, [column for column in columns if column is not None]]
+    head = votes.copy()
+    head[:, known] = kept.float().softmax(-1).cpu().numpy() * votes[:, known].sum(-1, keepdims=True)
+    mixed: numpy.ndarray = weight * votes + (1 - weight) * head
+    return mixed

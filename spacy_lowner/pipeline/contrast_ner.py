@@ -16,7 +16,7 @@ from ..annotations import SPANS_KEY
 from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
 from ..models.contrast import contrast_loss
-from ..models.neighbours import vote
+from ..models.neighbours import mix_with_head, vote
 from ..nn.decoding import decode
 from ..nn.transitions import best_path, count_transitions, log_transitions
 from ..types import CandidateKindT, CandidateT, PromptModelT, PromptStates, ScoredSpan
@@ -60,6 +60,7 @@ OUTSIDE_NAME = "nothing"
         "contrast_weight": 0.5,
         "loss_temperature": 0.1,
         "vote_temperature": 0.1,
+        "vote_weight": 1.0,
         "max_support_per_class": 2000,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
@@ -78,6 +79,7 @@ def make_contrast_ner(
     contrast_weight: float,
     loss_temperature: float,
     vote_temperature: float,
+    vote_weight: float,
     max_support_per_class: Optional[int],
     scorer: Optional[Callable],
 ) -> "ContrastEntityRecognizer":
@@ -95,6 +97,7 @@ def make_contrast_ner(
         contrast_weight=contrast_weight,
         loss_temperature=loss_temperature,
         vote_temperature=vote_temperature,
+        vote_weight=vote_weight,
         max_support_per_class=max_support_per_class,
         scorer=scorer,
     )
@@ -123,6 +126,7 @@ class ContrastEntityRecognizer(SupportPipe):
         "contrast_weight": between(0, 1),
         "loss_temperature": POSITIVE,
         "vote_temperature": POSITIVE,
+        "vote_weight": between(0, 1),
         "max_support_per_class": POSITIVE.or_none(),
     }
 
@@ -141,6 +145,7 @@ class ContrastEntityRecognizer(SupportPipe):
         contrast_weight: float = 0.5,
         loss_temperature: float = 0.1,
         vote_temperature: float = 0.1,
+        vote_weight: float = 1.0,
         max_support_per_class: Optional[int] = 2000,
         scorer: Optional[Callable] = get_ner_prf,
     ):
@@ -161,6 +166,8 @@ class ContrastEntityRecognizer(SupportPipe):
         contrast_weight (float): lambda, the weight of the contrastive loss L_C, in [0, 1].
         loss_temperature (float): tau of L_C.
         vote_temperature (float): tau of the vote. A lower value gives the nearest neighbours more weight.
+        vote_weight (float): The weight of the vote against the learned vectors of the types (eq. 3), in [0, 1]. 1 is
+            the vote only, as in the paper. Types that were added without training have votes only.
         max_support_per_class (Optional[int]): Maximum number of candidates of each type in the support. None keeps all.
         scorer (Optional[Callable]): The scoring method.
         RAISES (LownerError): If a setting is out of range.
@@ -177,6 +184,7 @@ class ContrastEntityRecognizer(SupportPipe):
             "contrast_weight": contrast_weight,
             "loss_temperature": loss_temperature,
             "vote_temperature": vote_temperature,
+            "vote_weight": vote_weight,
             "max_support_per_class": max_support_per_class,
         }
         self._set_cfg(settings, types=[], transitions=count_transitions([], 0), read_with={})
@@ -224,9 +232,11 @@ class ContrastEntityRecognizer(SupportPipe):
         inputs = [(doc, self._candidates(doc)) for doc in docs]
         if not len(self.support) or not any(candidates for _, candidates in inputs):
             return [[] for _ in docs]
-        states = self.model.predict(inputs).states
+        predicted = self.model.predict(inputs)
         k, temperature = self.cfg["k"], self.cfg["vote_temperature"]
-        probs = vote(states, self._indexed_support(), len(self.support.types), k, temperature)
+        votes = vote(predicted.states, self._indexed_support(), len(self.support.types), k, temperature)
+        columns = [self.cfg["types"].index(name) if name in self.cfg["types"] else None for name in self.support.types]
+        probs = mix_with_head(votes, predicted.logits, columns, self.cfg.get("vote_weight", 1.0))
         # The rows of all Docs are stacked. Cut them where the candidates of each Doc end.
         ends = numpy.cumsum([len(candidates) for _, candidates in inputs])
         return [
