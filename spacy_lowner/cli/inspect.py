@@ -16,6 +16,9 @@ from ..models.hf.encoder import encoder_path
 from ._app import lowner
 from ._util import friendly
 
+# Types with fewer spans than this are hardly learned.
+FEW = 5
+
 
 @lowner.command("inspect")
 @friendly
@@ -65,6 +68,13 @@ def _show_types(statistics: Dict[str, CorpusStatistics]) -> None:
     labels = sorted(set().union(*(s.labels for s in statistics.values())), key=lambda x: (-first.labels[x], x))
     rows = [(label, *(s.labels[label] for s in statistics.values())) for label in labels]
     msg.table(rows, header=("Type", *statistics), divider=True, aligns=("l",) + ("r",) * len(statistics))
+    name = next(iter(statistics))
+    missing = [label for label in labels if not first.labels[label]]
+    rare = [label for label in labels if 0 < first.labels[label] < FEW]
+    if missing:
+        msg.warn(f"No spans in {name}, so they cannot be learned from it: {', '.join(missing)}")
+    if rare:
+        msg.warn(f"Fewer than {FEW} spans in {name}: {', '.join(rare)}. Label more of them, or join types")
 
 
 def _show_recall(statistics: Dict[str, CorpusStatistics]) -> None:

@@ -71,7 +71,8 @@ def threshold_cli(
     texts = predict()
     if not any(hit for text in texts for *_, hit in text.hits):
         raise LownerError(Errors.LN023.format(path=data_path, model=model_path, threshold=cfg["threshold"]))
-    chosen = _choose(texts, per_type, precision)
+    present = Thresholds(cfg["threshold"], cfg.get("thresholds") or {})
+    chosen = _choose(texts, per_type, precision, None if calibrate else present)
     change_setting(nlp, name, "threshold", chosen.common)
     if "thresholds" in cfg:
         change_setting(nlp, name, "thresholds", chosen.by_label)
@@ -79,11 +80,13 @@ def threshold_cli(
     _report(model_path, texts, chosen, precision)
 
 
-def _choose(texts: Sequence[ScoredText], per_type: bool, precision: Optional[float]) -> Thresholds:
+def _choose(
+    texts: Sequence[ScoredText], per_type: bool, precision: Optional[float], present: Optional[Thresholds]
+) -> Thresholds:
     if precision is not None:
         return thresholds_for_precision(texts, precision, by_label=per_type)
     if not per_type:
-        return common_threshold(texts)
+        return common_threshold(texts) if present is None else _unless_chance(texts, present)
     one, several = (unseen_counts(texts, choose).f for choose in (common_threshold, thresholds_by_label))
     shown = f"{100 * several:.1f} with thresholds per type, {100 * one:.1f} with one"
     msg.info(f"F1 on texts that the thresholds were not chosen on: {shown}")
@@ -91,6 +94,18 @@ def _choose(texts: Sequence[ScoredText], per_type: bool, precision: Optional[flo
         msg.warn("Thresholds per type do not help here, so all types get the same one")
         return common_threshold(texts)
     return thresholds_by_label(texts)
+
+
+def _unless_chance(texts: Sequence[ScoredText], present: Thresholds) -> Thresholds:
+    """RETURNS (Thresholds): The best threshold, or the present ones if it does not gain on texts it has not seen."""
+    unseen, now = unseen_counts(texts, common_threshold).f, count_spans(texts, present).f
+    if unseen > now:
+        return common_threshold(texts)
+    msg.warn(
+        f"The best threshold does not help on texts that it was not chosen on (F1 {100 * unseen:.1f}; {100 * now:.1f} "
+        f"with the present one), so the threshold stays {present.common:.3f}"
+    )
+    return present
 
 
 def _calibrate(nlp: Language, name: str, predict: Any) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.convert import load_corpus
+from spacy_lowner.loading import change_setting
 from spacy_lowner.report.card import package_meta
 from spacy_lowner.report.evaluation import Scores
 
@@ -146,6 +147,10 @@ def trained(markup, tmp_path):
 
 
 def test_cli_threshold_changes_the_pipe_on_disk(run, trained, markup):
+    nlp = spacy.load(trained)
+    # Nothing is predicted, so any other threshold is better.
+    change_setting(nlp, "knowfree_spancat", "threshold", 1.0)
+    nlp.to_disk(trained)
     before = spacy.load(trained).get_pipe("knowfree_spancat").cfg
     result = run("threshold", trained, markup)
     assert result.exit_code == 0, result.output
@@ -157,6 +162,14 @@ def test_cli_threshold_changes_the_pipe_on_disk(run, trained, markup):
     same = [name for name in before if name not in ("threshold", "configured")]
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert run("threshold", trained / "none", markup).exit_code == 1
+
+
+def test_cli_threshold_stays_where_another_one_does_not_gain(run, trained, markup):
+    first = run("threshold", trained, markup)
+    # All spans are right at the threshold of the config or at the tuned one, and no threshold is better than that.
+    again = run("threshold", trained, markup)
+    assert first.exit_code == again.exit_code == 0
+    assert "does not help" in again.output and "100.0 with" in " ".join(again.output.split())
 
 
 def test_cli_card_writes_name_and_scores(run, trained, markup, tmp_path):
