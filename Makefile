@@ -39,7 +39,7 @@ docs: $(VENV)/.ready
 $(VENV)/.ready: setup.cfg runtime/setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar off -c constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,report,test]" ./runtime
+	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,report,test]" -e ./runtime
 	touch $@
 
 clean:

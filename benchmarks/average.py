@@ -66,10 +66,11 @@ def main() -> None:
 def train(corpus: Path, folder: Path, seed: int) -> Path:
     """RETURNS (Path): The trained pipeline."""
     output = folder / f"{corpus.name}_{seed}"
-    if not (output / "model-last" / "meta.json").is_file():
+    if not (output / "done").is_file():
         command = [sys.executable, "-m", "spacy", "train", str(CONFIG), "--output", str(output)]
         command += ["--paths.train", str(corpus / "train.spacy"), "--paths.dev", str(corpus / "dev.spacy")]
         subprocess.run([*command, *OVERRIDES, "--system.seed", str(seed)], check=True, stdout=subprocess.DEVNULL)
+        (output / "done").touch()
     return output / "model-last"
 
 

@@ -168,12 +168,13 @@ class Errors(metaclass=MessageCatalogue):
         "Exporting needs the package {package}. Run: pip install onnx onnxruntime, and install spacy-lowner-runtime "
         "from the folder runtime/ of the repository of spacy-lowner."
     )
-    LN218 = "This pipeline cannot be exported to ONNX: {reason}."
+    LN218 = "This pipeline cannot be exported to ONNX: {reason}. Serve it with torch: spacy lowner serve."
     LN219 = "`spacy package` failed: {output}"
     LN220 = "Cannot listen at {host}:{port}: {reason}. Choose another <port> or <host>."
     LN221 = "A service needs the package {package}. Run: pip install 'spacy-lowner[serve]'"
     LN222 = "pip could not build the wheel of spacy-lowner: {output}"
-    LN223 = "These pipelines cannot be averaged: {reason}."
+    LN223 = "These pipelines cannot be averaged: {reason}. Train them with one config and source, and other seeds."
+    LN224 = "{variable} is set, but not to a key: it must be ASCII and not blank. Unset it to serve without a key."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

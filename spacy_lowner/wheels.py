@@ -82,7 +82,9 @@ def _pack(folder: Path) -> Path:
     path = folder / f"spacy_lowner-{installed.version}-py3-none-any.whl"
     records: List[str] = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
-        for file in installed.files or ():
+        if not installed.files:
+            raise LownerError(Errors.LN222.format(output="its installation does not list its files"))
+        for file in installed.files:
             # What pip wrote, and not the wheel: byte code, records of this installation, and scripts.
             if "__pycache__" in file.parts or file.name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
                 continue

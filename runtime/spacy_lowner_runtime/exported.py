@@ -76,6 +76,7 @@ class ExportedModel:
         threads (Optional[int]): The number; None for all cores.
         """
         with self._lock:
+            self._leave_parent()
             if threads != self.threads:
                 self.threads, self._sessions = threads, {}
 
@@ -106,10 +107,7 @@ class ExportedModel:
 
     def _session(self, name: str) -> InferenceSession:
         with self._lock:
-            if self._process != os.getpid():
-                # Sessions of the parent process are kept: to delete one, it would wait for threads that are not here.
-                self._inherited = self._sessions
-                self._sessions, self._process = {}, os.getpid()
+            self._leave_parent()
             if name not in self._sessions:
                 options = SessionOptions()
                 options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -121,6 +119,11 @@ class ExportedModel:
                     options.intra_op_num_threads = self.threads
                 self._sessions[name] = InferenceSession(self.files[name], options, providers=["CPUExecutionProvider"])
             return self._sessions[name]
+
+    def _leave_parent(self) -> None:
+        """Make new sessions after a fork. Those of the parent are kept: deleting one waits for its threads."""
+        if self._process != os.getpid():
+            self._inherited, self._sessions, self._process = self._sessions, {}, os.getpid()
 
     def __getstate__(self) -> Dict[str, Any]:
         return {"settings": self.settings, "files": self.files, "threads": self.threads}

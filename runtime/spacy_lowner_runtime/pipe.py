@@ -120,6 +120,11 @@ class ExportedSpans(Pipe):
         return list(self.labels)
 
     @property
+    def decoding(self) -> str:
+        """RETURNS (str): How spans that overlap are chosen."""
+        return str(self.cfg["decoding"])
+
+    @property
     def key(self) -> str:
         """RETURNS (str): The key of `doc.spans`."""
         return str(self.cfg["spans_key"])

@@ -8,6 +8,8 @@ from wasabi import msg
 
 from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
+from ..corpus.files import check_not_input
+from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..report.evaluation import thresholded_pipe, tune_threshold
 from ..training.averaging import average_pipelines
@@ -30,12 +32,19 @@ def average_cli(
     The result is as fast as one of them. Pipelines that did not start from the same source cannot be averaged.
     """
     use_gpu(gpu_id)
+    check_not_input(output_path, *model_paths)
+    if output_path.exists():
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it exists already"))
     pipelines = [load_pipeline(path) for path in model_paths]
-    gold = [] if dev_path is None else load_corpus(dev_path)
+    gold = [] if dev_path is None else load_corpus(dev_path, spans_key=spans_key)
     scores: List[float] = []
-    if gold and thresholded_pipe(pipelines[0], spans_key) is not None:
+    if gold:
+        if thresholded_pipe(pipelines[0], spans_key) is None:
+            raise LownerError(Errors.LN047.format(pipes=", ".join(pipelines[0].pipe_names), spans_key=spans_key))
         scores = [tune_threshold(nlp, gold, spans_key)["f"] for nlp in pipelines]
         msg.info(f"F1 on dev: {', '.join(f'{100 * score:.1f}' for score in scores)}")
+    if not pipelines[0].config.get("paths", {}).get("source"):
+        msg.warn("These pipelines name no source. If they started from random weights, their average is useless")
     averaged = average_pipelines(pipelines)
     if scores:
         best = tune_threshold(averaged, gold, spans_key)

@@ -18,6 +18,7 @@ from ..report.evaluation import evaluate_pipeline, tune_threshold
 from ..wheels import pipeline_wheel
 from ._app import lowner
 from ._util import exclusive, friendly
+from .package import licences_of_pipeline
 
 # Below this fraction of equal spans, the command warns.
 ENOUGH = 0.9
@@ -40,15 +41,15 @@ def export_onnx_cli(
 
     With --dev or --texts, both pipelines predict the same texts, and the differences are shown.
     """
-    if output_path.exists() and not (output_path / "meta.json").is_file():
-        raise LownerError(Errors.LN029.format(path=output_path, reason="it exists already and is not a pipeline"))
+    if output_path.exists():
+        raise LownerError(Errors.LN029.format(path=output_path, reason="it exists already"))
     nlp = load_pipeline(model_path)
     exported = export_pipeline(nlp, int8=int8)
     if raw_path is not None:
         texts = (doc.text for doc in stream_texts(raw_path, lang=nlp.lang))
         _compare(nlp, exported, [nlp.make_doc(text) for text, _ in zip(texts, range(limit))], spans_key)
     if dev_path is not None:
-        gold = load_corpus(dev_path)
+        gold = load_corpus(dev_path, spans_key=spans_key)
         _compare(nlp, exported, gold[:limit], spans_key)
         before = evaluate_pipeline(nlp, gold, spans_key).f
         chosen = tune_threshold(exported, gold, spans_key) if int8 else None
@@ -61,7 +62,7 @@ def export_onnx_cli(
     size = sum(file.stat().st_size for file in output_path.rglob("*") if file.is_file())
     msg.good(f"Saved the exported pipeline, {size / 1e6:.0f} MB, to {output_path}")
     if wheel_path is not None:
-        wheel = pipeline_wheel(output_path, wheel_path)
+        wheel = pipeline_wheel(output_path, wheel_path, licences=licences_of_pipeline(nlp.config))
         msg.good(f"Built {wheel}, {wheel.stat().st_size / 1e6:.0f} MB")
 
 

@@ -1,7 +1,7 @@
 """`spacy lowner package`: wheels of a pipeline and of this package in one folder."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 import typer
 from thinc.api import Config
@@ -9,7 +9,6 @@ from wasabi import msg
 
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
-from ..models.hf.encoder import encoder_path
 from ..training.source_file import load_source, source_path
 from ..wheels import library_wheel, licences_of, pipeline_wheel
 from ._app import lowner
@@ -33,7 +32,9 @@ def package_cli(
         expected = "two identifiers joined by an underscore, like lowner_drugs"
         raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
     nlp = load_pipeline(model_path)
-    wheels = [pipeline_wheel(model_path, output_path, name=name, version=version, licences=_licences(nlp.config))]
+    wheels = [
+        pipeline_wheel(model_path, output_path, name=name, version=version, licences=licences_of_pipeline(nlp.config))
+    ]
     if library:
         wheels.append(library_wheel(output_path))
     for wheel in wheels:
@@ -44,12 +45,19 @@ def package_cli(
     msg.info(f'Use with: spacy.load("{package}")')
 
 
-def _licences(config: Config) -> str:
-    """RETURNS (str): The licences of the encoder and of the source that the config of a pipeline names."""
+def licences_of_pipeline(config: Config) -> str:
+    """Describe the licences of what a pipeline was made from, as far as its config names it.
+
+    config (Config): The config of the pipeline.
+    RETURNS (str): The text of `LICENSES_SOURCES`.
+    """
     paths: Dict[str, Any] = config.get("paths", {})
-    encoder, source = str(paths.get("encoder") or "minilm"), str(paths.get("source") or "")
+    encoder, source = str(paths.get("encoder") or "unknown"), str(paths.get("source") or "")
     known = {"minilm": "all-MiniLM-L6-v2, Apache 2.0", "m3e": "m3e-small, research only"}
     file = source_path(source)
-    corpora = load_source(file).metadata["corpora"] if file is not None and file.is_file() else {}
-    rows = [{"name": name, **about} for name, about in corpora.items()]
-    return licences_of(rows, known.get(encoder, f"{encoder_path(encoder)}, see its own licence"))
+    rows: List[Dict[str, str]] = []
+    if file is not None and file.is_file():
+        rows = [{"name": name, **about} for name, about in load_source(file).metadata["corpora"].items()]
+    elif source:
+        rows = [{"name": source, "licence": "see the licences of its corpora", "source": "a trained pipeline"}]
+    return licences_of(rows, known.get(encoder, f"{encoder}, see its own licence"))

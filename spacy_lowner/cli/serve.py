@@ -1,7 +1,9 @@
 """`spacy lowner serve`: a pipeline as a web service."""
 
 import os
+import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -43,17 +45,20 @@ def serve_cli(
 
     If the environment variable LOWNER_API_KEY is set, requests must send this key. Texts are not logged.
     """
-    try:
-        import prometheus_client  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise LownerError(Errors.LN221.format(package=error.name)) from error
+    for package in ("fastapi", "prometheus_client", "uvicorn"):
+        # They are not imported yet: prometheus_client reads an environment variable then, which is set below.
+        if find_spec(package) is None:
+            raise LownerError(Errors.LN221.format(package=package))
+    key = os.environ.get(KEY)
+    if key is not None and not (key.strip() and key.isascii()):
+        raise LownerError(Errors.LN224.format(variable=KEY))
     if workers > 1 and gpu_id >= 0:
         raise LownerError(Errors.LN022.format(what="--workers", expected="1 on a GPU", value=workers))
     use_gpu(gpu_id)
     # A process in which torch has used more threads must not fork.
     torch.set_num_threads(1)
     nlp = load_pipeline(model_path)
+    _check_writes(nlp, spans_key)
     if bfloat16 and not predict_in_bfloat16(nlp):
         msg.warn("This processor does not compute in bfloat16. The service uses float32")
     with tempfile.TemporaryDirectory() as folder:
@@ -66,16 +71,28 @@ def serve_cli(
 
         limits = Limits(batch=batch, waiting=waiting, seconds=seconds)
         opened = listen(host, port)
-        address = f"http://{host}:{opened.getsockname()[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{opened.getsockname()[1]}"
+        if key is None and host not in ("127.0.0.1", "localhost", "::1"):
+            msg.warn(f"Everybody who reaches {host} can use this service. Set {KEY} to ask for a key")
         msg.good(f"Serving {Path(model_path).name} at {address}. Requests are described at {address}/docs")
+        sys.stdout.flush()
 
         def make() -> "FastAPI":
             set_threads(nlp, threads or max(1, (os.cpu_count() or 1) // workers))
-            return create_app(nlp, limits=limits, key=os.environ.get(KEY) or None, spans_key=spans_key)
+            return create_app(nlp, limits=limits, key=key, spans_key=spans_key, gpu_id=gpu_id)
 
         status = serve(make, opened, workers)
     msg.good("Stopped")
     raise typer.Exit(status)
+
+
+def _check_writes(nlp: Language, spans_key: str) -> None:
+    """RAISES (LownerError): If no pipe writes entities or spans under the key."""
+    writes_entities = any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+    keys = {getattr(pipe, "cfg", {}).get("spans_key") for _, pipe in nlp.pipeline}
+    if spans_key not in keys and (not writes_entities or spans_key != SPANS_KEY):
+        raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
 
 
 def set_threads(nlp: Language, threads: int) -> None:

@@ -1,9 +1,11 @@
 """The web service: predictions as JSON, for Label Studio, and for INCEpTION."""
 
+import json
 from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator, Dict, List, Optional
 
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
@@ -14,7 +16,21 @@ from .guard import Guard
 from .inception import inception_routes
 from .label_studio import label_studio_routes
 from .metrics import Metrics
-from .predictor import DeadlineExceeded, Limits, PredictedSpan, Predictor, PredictT, QueueFull
+from .predictor import LOWEST, DeadlineExceeded, Limits, PredictedSpan, Predictor, PredictT, QueueFull
+
+# Paths that metrics count by themselves.
+PATHS = (
+    "/predict",
+    "/labels",
+    "/health",
+    "/metrics",
+    "/label-studio/predict",
+    "/label-studio/setup",
+    "/label-studio/health",
+    "/label-studio/webhook",
+    "/inception/predict",
+    "/inception/train",
+)
 
 
 class PredictRequest(BaseModel):
@@ -23,7 +39,11 @@ class PredictRequest(BaseModel):
     texts: List[str] = Field(description="The texts", examples=[["Ada Lovelace worked in London."]])
     labels: Optional[List[str]] = Field(None, description="Labels to return; all without it")
     threshold: Optional[float] = Field(
-        None, ge=0, le=1, description="Lowest probability of a span, in place of the pipeline's thresholds"
+        None,
+        ge=LOWEST,
+        le=1,
+        allow_inf_nan=False,
+        description="Lowest probability of a span, in place of the pipeline's thresholds",
     )
 
 
@@ -51,7 +71,7 @@ class PredictResponse(BaseModel):
 
 
 def create_app(
-    nlp: Language, *, limits: Limits = Limits(), key: Optional[str] = None, spans_key: str = SPANS_KEY
+    nlp: Language, *, limits: Limits = Limits(), key: Optional[str] = None, spans_key: str = SPANS_KEY, gpu_id: int = -1
 ) -> FastAPI:
     """Make the service of a pipeline.
 
@@ -60,9 +80,10 @@ def create_app(
     key (Optional[str]): A key that requests must send: as `Authorization: Bearer KEY`, or as the password of basic
         authentication. None lets everybody in.
     spans_key (str): The key of the spans in `doc.spans`.
+    gpu_id (int): The GPU, or -1 for the CPU.
     RETURNS (FastAPI): The service. Its page /docs describes it.
     """
-    predictor, metrics = Predictor(nlp, limits, spans_key), Metrics()
+    predictor, metrics = Predictor(nlp, limits, spans_key, gpu_id), Metrics()
     predict = _within_limits(predictor, metrics)
     name = f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
 
@@ -75,14 +96,16 @@ def create_app(
     app = FastAPI(
         title="spacy-lowner", description=f"Entities by {name}", version=nlp.meta["version"], lifespan=lifespan
     )
-    app.add_middleware(Guard, key=key, most=limits.bytes, metrics=metrics)
+    app.add_middleware(Guard, key=key, most=limits.bytes, paths=PATHS, metrics=metrics)
+    app.add_exception_handler(RequestValidationError, _explain)
 
     @app.post("/predict", response_model=PredictResponse)
     async def predict_route(request: PredictRequest) -> Any:
         """Predict the entities of texts."""
         unknown = sorted(set(request.labels or ()) - set(predictor.labels))
         if unknown:
-            raise HTTPException(422, f"Unknown labels: {', '.join(unknown)}. Known: {', '.join(predictor.labels)}")
+            names = ", ".join(map(ascii, unknown))
+            raise HTTPException(422, f"Unknown labels: {names}. Known: {', '.join(predictor.labels)}")
         wanted = None if request.labels is None else set(request.labels)
         predictions = [
             {"spans": [span._asdict() for span in spans if wanted is None or span.label in wanted]}
@@ -110,6 +133,13 @@ def create_app(
     return app
 
 
+async def _explain(request: Request, error: Exception) -> Response:
+    """RETURNS (Response): The status 422 with the reasons, without the input, which can be impossible to encode."""
+    reasons = error.errors() if isinstance(error, RequestValidationError) else []
+    kept = [{"loc": reason["loc"], "msg": reason["msg"]} for reason in reasons]
+    return Response(json.dumps({"detail": kept}, default=str), 422, media_type="application/json")
+
+
 def _within_limits(predictor: Predictor, metrics: Metrics) -> PredictT:
     """RETURNS (PredictT): A function that predicts texts within the limits; its errors have a status of HTTP."""
     limits = predictor.limits
@@ -117,6 +147,8 @@ def _within_limits(predictor: Predictor, metrics: Metrics) -> PredictT:
     async def predict(texts: List[str], threshold: Optional[float] = None) -> List[List[PredictedSpan]]:
         if len(texts) > limits.texts:
             raise HTTPException(413, f"{len(texts)} texts in a request, and at most {limits.texts} are possible")
+        # Halves of characters, which JSON can hold, are none.
+        texts = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
         longest = max(map(len, texts), default=0)
         if longest > limits.characters:
             raise HTTPException(413, f"A text has {longest} characters, and at most {limits.characters} are possible")

@@ -1,10 +1,9 @@
 """Checks of the key and the size of requests, before they are read."""
 
 import base64
-import binascii
 import hmac
 import time
-from typing import Optional
+from typing import Collection, Optional
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -25,13 +24,15 @@ class Guard:
     app (ASGIApp): The service.
     key (Optional[str]): The key; None lets everybody in.
     most (int): Most bytes of a request.
+    paths (Collection[str]): Paths that are counted by themselves.
     metrics (Metrics): Counts requests.
     """
 
-    def __init__(self, app: ASGIApp, *, key: Optional[str], most: int, metrics: Metrics):
+    def __init__(self, app: ASGIApp, *, key: Optional[str], most: int, paths: Collection[str], metrics: Metrics):
         self.app = app
         self.key = key
         self.most = most
+        self.paths = paths
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,9 +54,12 @@ class Guard:
 
         try:
             await self._answer(scope, receive, counted_send)
+        except Exception:
+            seen["status"] = 500
+            raise
         finally:
-            # The path of the route and not of the request: anybody can make up paths.
-            path = getattr(scope.get("route"), "path", "other")
+            # Anybody can make up paths.
+            path = scope["path"] if scope["path"] in self.paths else "other"
             self.metrics.requests.labels(path, str(seen["status"])).inc()
             self.metrics.seconds.labels(path).observe(time.perf_counter() - started)
 
@@ -97,7 +101,7 @@ def has_key(headers: Headers, key: str) -> bool:
     if scheme.lower() == "basic":
         try:
             value = base64.b64decode(value).decode("utf8").partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return False
     elif scheme.lower() != "bearer":
         return False

@@ -1,8 +1,11 @@
 """The protocol of INCEpTION's external recommenders: annotations in a UIMA CAS."""
 
+import asyncio
 import io
+import re
 import warnings
-from typing import Any, Dict, List, Tuple
+from bisect import bisect_left, bisect_right
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel
@@ -11,6 +14,10 @@ from .predictor import PredictT
 
 SENTENCE = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Sentence"
 TOKEN = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Token"
+# Sentences that are predicted together.
+CHUNK = 64
+# The encoding in the head of XML.
+ENCODING = re.compile(r"""\s*<\?xml[^>]*encoding\s*=\s*["']([^"']+)""")
 # Marks an annotation as a suggestion.
 PREDICTED = "inception_internal_predicted"
 
@@ -47,17 +54,17 @@ def inception_routes(predict: PredictT) -> APIRouter:
 
     @router.post("/predict")
     async def predict_document(request: RecommendRequest) -> Dict[str, Any]:
-        cas = _load(request)
-        text = cas.sofa_string or ""
-        parts = _sentences(cas, text)
-        spans = await predict([text[start:end] for start, end in parts])
-        found = [
+        # Parsing and writing take seconds for long documents.
+        cas = await asyncio.to_thread(_load, request)
+        sentences = _sentences(cas, cas.sofa_string or "")
+        texts = [cas.sofa_string[start:end] for start, end in sentences]
+        spans = [one for first in range(0, len(texts), CHUNK) for one in await predict(texts[first : first + CHUNK])]
+        predicted = [
             (start + span.start, start + span.end, span.label, span.score)
-            for (start, _), of_part in zip(parts, spans)
-            for span in of_part
+            for (start, _), of_sentence in zip(sentences, spans)
+            for span in of_sentence
         ]
-        _annotate(cas, request.metadata, found)
-        return {"document": cas.to_xmi()}
+        return {"document": await asyncio.to_thread(_annotated, cas, request.metadata, predicted)}
 
     @router.post("/train", status_code=204)
     async def train() -> Response:
@@ -68,6 +75,7 @@ def inception_routes(predict: PredictT) -> APIRouter:
 
 
 def _load(request: RecommendRequest) -> Any:
+    """RETURNS (cassis.Cas): The document, whose layer and feature exist."""
     try:
         import cassis
     except ImportError:
@@ -75,14 +83,34 @@ def _load(request: RecommendRequest) -> Any:
     for document in (request.document.xmi, request.typeSystem):
         if "<!DOCTYPE" in document or "<!ENTITY" in document:
             raise HTTPException(422, "The document declares entities")
+        # Another encoding could hide such a declaration.
+        declared = ENCODING.match(document)
+        if declared and declared.group(1).lower() not in ("utf-8", "utf8"):
+            raise HTTPException(422, f"The document declares the encoding {declared.group(1)!a}, and not UTF-8")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             types = cassis.load_typesystem(io.BytesIO(request.typeSystem.encode("utf8")))
-            return cassis.load_cas_from_xmi(io.BytesIO(request.document.xmi.encode("utf8")), types, lenient=True)
+            cas = cassis.load_cas_from_xmi(io.BytesIO(request.document.xmi.encode("utf8")), types, lenient=True)
     except Exception as error:
         # cassis and lxml raise all kinds of errors for documents that are not as they expect.
         raise HTTPException(422, f"The document cannot be read: {type(error).__name__}") from error
+    _check(cas, request.metadata)
+    return cas
+
+
+def _check(cas: Any, metadata: Metadata) -> None:
+    """RAISES (HTTPException): If the layer or its feature does not exist, or entities cannot be anchored there."""
+    if metadata.anchoringMode.lower() == "sentences":
+        raise HTTPException(422, "A layer of sentences cannot have entities")
+    if not cas.typesystem.contains_type(metadata.layer):
+        raise HTTPException(422, f"The type system has no layer {metadata.layer}")
+    if metadata.feature not in _features(cas, metadata):
+        raise HTTPException(422, f"The layer {metadata.layer} has no feature {metadata.feature}")
+
+
+def _features(cas: Any, metadata: Metadata) -> Set[str]:
+    return {feature.name for feature in cas.typesystem.get_type(metadata.layer).all_features}
 
 
 def _sentences(cas: Any, text: str) -> List[Tuple[int, int]]:
@@ -91,19 +119,28 @@ def _sentences(cas: Any, text: str) -> List[Tuple[int, int]]:
     return [(one.begin, one.end) for one in known] if known else [(0, len(text))]
 
 
-def _annotate(cas: Any, metadata: Metadata, found: List[Any]) -> None:
-    if not cas.typesystem.contains_type(metadata.layer):
-        raise HTTPException(422, f"The type system has no layer {metadata.layer}")
-    layer = cas.typesystem.get_type(metadata.layer)
-    features = {feature.name for feature in layer.all_features}
-    if metadata.feature not in features:
-        raise HTTPException(422, f"The layer {metadata.layer} has no feature {metadata.feature}")
-    by_token = metadata.anchoringMode.lower().endswith("tokens") and cas.typesystem.contains_type(TOKEN)
-    bounds = [(token.begin, token.end) for token in cas.select(TOKEN)] if by_token else []
-    for start, end, label, score in found:
-        inside = [(first, last) for first, last in bounds if first < end and start < last]
-        if inside:
-            start, end = inside[0][0], inside[-1][1]
+def _annotated(cas: Any, metadata: Metadata, predicted: List[Tuple[int, int, str, Optional[float]]]) -> str:
+    """Add predictions to a document.
+
+    cas (cassis.Cas): The document.
+    metadata (Metadata): The layer and the feature.
+    predicted (List[Tuple[int, int, str, Optional[float]]]): First character, character after the last, label, score.
+    RETURNS (str): The document as XMI.
+    """
+    layer, features = cas.typesystem.get_type(metadata.layer), _features(cas, metadata)
+    mode = metadata.anchoringMode.lower()
+    has_tokens = "token" in mode and cas.typesystem.contains_type(TOKEN)
+    tokens = sorted((token.begin, token.end) for token in cas.select(TOKEN)) if has_tokens else []
+    starts, ends = [first for first, _ in tokens], [last for _, last in tokens]
+    for start, end, label, score in predicted:
+        # All tokens that share a character with the span.
+        first, last = bisect_right(ends, start), bisect_left(starts, end)
+        if mode == "singletoken" and last - first != 1:
+            continue
+        if first < last:
+            start, end = starts[first], ends[last - 1]
         optional = {PREDICTED: True} if score is None else {PREDICTED: True, f"{metadata.feature}_score": score}
         known = {name: value for name, value in optional.items() if name in features}
         cas.add(layer(**{"begin": start, "end": end, metadata.feature: label, **known}))
+    xmi: str = cas.to_xmi()
+    return xmi

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from fastapi import APIRouter, HTTPException
 
+from ..corpus.exports.json_tools import shown_text
 from .predictor import PredictedSpan, PredictT
 
 
@@ -30,7 +31,10 @@ def label_studio_routes(predict: PredictT, version: str) -> APIRouter:
     @router.post("/predict")
     async def predict_tasks(body: Dict[str, Any]) -> Dict[str, Any]:
         control, field, key, labels = names_of(str(body.get("label_config") or ""))
-        texts = [_text_of(task, key) for task in body.get("tasks") or []]
+        tasks = body.get("tasks") or []
+        if not isinstance(tasks, list):
+            raise HTTPException(422, "tasks must be a list")
+        texts = [_text_of(task, key) for task in tasks]
         results = [
             _prediction([span for span in spans if labels is None or span.label in labels], control, field, version)
             for spans in await predict(texts)
@@ -64,7 +68,7 @@ def names_of(config: str) -> Tuple[str, str, str, Optional[set]]:
     try:
         tree = ElementTree.fromstring(config)
     except ElementTree.ParseError as error:
-        raise HTTPException(422, f"The labelling interface is no XML: {error}") from None
+        raise HTTPException(422, f"The labelling interface cannot be parsed as XML: {error}") from None
     texts = {text.get("name"): (text.get("value") or "").lstrip("$") for text in tree.iter("Text")}
     for control in tree.iter("Labels"):
         if control.get("toName") in texts:
@@ -89,7 +93,12 @@ def _prediction(spans: List[PredictedSpan], control: str, field: str, version: s
             "from_name": control,
             "to_name": field,
             "type": "labels",
-            "value": {"start": span.start, "end": span.end, "text": span.text, "labels": [span.label]},
+            "value": {
+                "start": span.start,
+                "end": span.end,
+                "text": shown_text(span.text),
+                "labels": [span.label],
+            },
             **({} if span.score is None else {"score": span.score}),
         }
         for number, span in enumerate(spans, 1)

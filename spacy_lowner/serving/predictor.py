@@ -5,25 +5,33 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Awaitable, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
+from thinc.api import require_cpu, require_gpu
 
 from ..annotations import SPANS_KEY
 from ..report.evaluation import thresholded_pipe
 
+# Texts after which a computation looks whether somebody still waits for it.
+STEP = 32
+# The lowest threshold of a request. Below it, nearly all spans of a text would be predicted.
+LOWEST = 0.01
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What the service accepts.
+    """Limits of requests.
 
     texts (int): Texts per request.
     characters (int): Characters per text.
     bytes (int): Bytes per request.
     waiting (int): Texts that wait at the same time. More are refused.
     batch (int): Texts that are predicted together.
+    batch_characters (int): Characters that are predicted together. A longer request is a batch of its own.
     seconds (float): How long a request waits before it is given up.
 
     >>> Limits().texts
@@ -35,6 +43,7 @@ class Limits:
     bytes: int = 16 * 2**20
     waiting: int = 2_048
     batch: int = 64
+    batch_characters: int = 200_000
     seconds: float = 30.0
 
 
@@ -93,9 +102,10 @@ class Predictor:
     nlp (Language): The pipeline.
     limits (Limits): What is accepted.
     spans_key (str): The key of the spans.
+    gpu_id (int): The GPU, or -1 for the CPU.
     """
 
-    def __init__(self, nlp: Language, limits: Limits = Limits(), spans_key: str = SPANS_KEY):
+    def __init__(self, nlp: Language, limits: Limits = Limits(), spans_key: str = SPANS_KEY, gpu_id: int = -1):
         self.nlp = nlp
         self.limits = limits
         self.spans_key = spans_key
@@ -103,14 +113,16 @@ class Predictor:
         self.batches = 0
         self._more = asyncio.Event()
         self._loop: Optional["asyncio.Task[None]"] = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="predictor")
+        # thinc chooses the device per thread.
+        use = partial(require_gpu, gpu_id) if gpu_id >= 0 else require_cpu
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="predictor", initializer=use)
 
     async def start(self) -> None:
         """Begin to predict. Needs a running event loop."""
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Finish the batch that is computed, refuse what waits, and end."""
+        """Refuse waiting requests and end. The batch that is computed stops after its next texts."""
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
@@ -134,7 +146,7 @@ class Predictor:
         """
         if not texts:
             return []
-        if self.depth + len(texts) > self.limits.waiting:
+        if self.waiting and self.depth + len(texts) > self.limits.waiting:
             raise QueueFull
         request = _Waiting(
             list(texts),
@@ -159,7 +171,7 @@ class Predictor:
             texts = [text for request in batch for text in request.texts]
             loop = asyncio.get_running_loop()
             try:
-                spans = await loop.run_in_executor(self._thread, self._compute, texts, batch[0].threshold)
+                spans = await loop.run_in_executor(self._thread, self._compute, texts, batch)
             except asyncio.CancelledError:
                 for request in batch:
                     request.result.cancel()
@@ -175,9 +187,11 @@ class Predictor:
     async def _one_by_one(self, batch: List[_Waiting], error: Exception) -> None:
         loop = asyncio.get_running_loop()
         for request in batch:
+            if request.result.done():
+                continue
             if len(batch) > 1:
                 try:
-                    spans = await loop.run_in_executor(self._thread, self._compute, request.texts, request.threshold)
+                    spans = await loop.run_in_executor(self._thread, self._compute, request.texts, [request])
                     _resolve(request, spans)
                     continue
                 except Exception as own:
@@ -188,29 +202,43 @@ class Predictor:
     def _next_batch(self) -> List[_Waiting]:
         """RETURNS (List[_Waiting]): The next requests with the same threshold, without those that are given up."""
         batch: List[_Waiting] = []
-        size = 0
+        size = characters = 0
         while self.waiting:
             request = self.waiting[0]
             if request.result.done() or request.deadline < time.monotonic():
                 self.waiting.popleft()
                 continue
+            length = sum(map(len, request.texts))
             full = size + len(request.texts) > self.limits.batch
-            if batch and (full or request.threshold != batch[0].threshold):
+            too_long = characters + length > self.limits.batch_characters
+            if batch and (full or too_long or request.threshold != batch[0].threshold):
                 break
             batch.append(self.waiting.popleft())
-            size += len(request.texts)
+            size, characters = size + len(request.texts), characters + length
         return batch
 
-    def _compute(self, texts: List[str], threshold: Optional[float]) -> List[List[PredictedSpan]]:
-        """Predict in the thread of the model, the only one that changes its settings."""
+    def _compute(self, texts: List[str], batch: List[_Waiting]) -> List[List[PredictedSpan]]:
+        """Predict in the thread of the model, the only one that changes its settings.
+
+        texts (List[str]): The texts.
+        batch (List[_Waiting]): Their requests. The computation stops if all of them are given up.
+        RETURNS (List[List[PredictedSpan]]): The spans of each text.
+        """
         self.batches += 1
+        threshold = batch[0].threshold
         settings = self._settings()
         before: Dict[str, Any] = {name: settings[name] for name in ("threshold", "thresholds") if name in settings}
         if threshold is not None:
             settings.update({name: {} if name == "thresholds" else threshold for name in before})
         try:
-            docs = self.nlp.pipe(texts, batch_size=self.limits.batch)
-            return [spans_of(doc, self.spans_key) for doc in docs]
+            predicted = []
+            # In a memory zone, words of these texts do not stay in the vocabulary.
+            with self.nlp.memory_zone():
+                for doc in self.nlp.pipe(texts, batch_size=STEP):
+                    predicted.append(spans_of(doc, self.spans_key))
+                    if all(request.result.done() for request in batch):
+                        break
+            return predicted
         finally:
             settings.update(before)
 

@@ -3,14 +3,19 @@
 import os
 import signal
 import socket
+import sys
 import time
+import traceback
+from contextlib import suppress
 from typing import Callable, Dict, List
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.multiprocess import mark_process_dead
 from wasabi import msg
 
 from ..errors import Errors, LownerError
+from .metrics import SHARED
 
 # Seconds that requests have to end when the service is stopped.
 GRACE = 30
@@ -54,8 +59,9 @@ def serve(make: Callable[[], FastAPI], opened: socket.socket, workers: int = 1) 
 
     def stop(number: int, _: object) -> None:
         stopping.append(number)
-        for worker in started:
-            os.kill(worker, signal.SIGTERM)
+        for worker in list(started):
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGTERM)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -64,9 +70,15 @@ def serve(make: Callable[[], FastAPI], opened: socket.socket, workers: int = 1) 
     status = 0
     while started:
         worker, ended = os.wait()
-        lived = time.monotonic() - started.pop(worker)
+        born = started.pop(worker, None)
+        if born is None:
+            # A child that is none of the workers, as the first process of a container gets.
+            continue
+        if SHARED in os.environ:
+            mark_process_dead(worker)
         if stopping:
             continue
+        lived = time.monotonic() - born
         if lived < STABLE:
             msg.fail("A worker ended right after its start")
             status = 1
@@ -86,15 +98,29 @@ def _fork(make: Callable[[], FastAPI], opened: socket.socket, started: Dict[int,
     status = 1
     try:
         status = _run(make, opened)
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
 
 def _run(make: Callable[[], FastAPI], opened: socket.socket) -> int:
+    stopped: List[int] = []
+    servers: List[uvicorn.Server] = []
+
+    def stop(number: int, _: object) -> None:
+        # Before uvicorn has its own handlers, and after it: it restores these and raises the signal again.
+        stopped.append(number)
+        for server in servers:
+            server.should_exit = True
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn stops at the first signal, restores these handlers and raises the signal again.
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, stop)
     # Requests are not logged: their paths say little, and Prometheus counts them.
     config = uvicorn.Config(make(), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
-    uvicorn.Server(config).run(sockets=[opened])
+    servers.append(uvicorn.Server(config))
+    if not stopped:
+        servers[0].run(sockets=[opened])
     return 0

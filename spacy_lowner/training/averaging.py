@@ -7,7 +7,9 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 
 from ..errors import Errors, LownerError
+from ..loading import change_setting
 from ..models.hf.shim import get_module
+from ..types import StartsFrom
 
 
 def average_pipelines(pipelines: Sequence[Language]) -> Language:
@@ -18,12 +20,15 @@ def average_pipelines(pipelines: Sequence[Language]) -> Language:
     and their mean is useless: so a head that did not start from a source must not be averaged.
 
     pipelines (Sequence[Language]): Pipelines of the same config, labels and source. The first one is changed.
-    RETURNS (Language): The first pipeline.
+    RETURNS (Language): The first pipeline, without thresholds of single labels and calibration.
     RAISES (LownerError): If there are fewer than two, or they differ in more than their weights.
     """
     if len(pipelines) < 2:
         raise LownerError(Errors.LN223.format(reason="at least two pipelines are needed"))
     first, *others = pipelines
+    sources = {str(nlp.config.get("paths", {}).get("source") or "") for nlp in pipelines}
+    if len(sources) > 1:
+        raise LownerError(Errors.LN223.format(reason=f"their sources differ: {', '.join(sorted(sources))}"))
     for other in others:
         if other.pipe_names != first.pipe_names:
             names = ", ".join(first.pipe_names), ", ".join(other.pipe_names)
@@ -35,7 +40,19 @@ def average_pipelines(pipelines: Sequence[Language]) -> Language:
         models = [pipe.model for pipe in pipes if isinstance(getattr(pipe, "model", None), Model)]
         if models:
             _average_models(name, models)
+        _forget(first, name)
     return first
+
+
+def _forget(nlp: Language, name: str) -> None:
+    """Reset what was fitted to the scores of one pipeline, or computed with its weights."""
+    pipe = nlp.get_pipe(name)
+    cfg = pipe.cfg if isinstance(getattr(pipe, "cfg", None), dict) else {}
+    for setting, empty in (("thresholds", {}), ("calibration", [])):
+        if cfg.get(setting):
+            change_setting(nlp, name, setting, empty)
+    if isinstance(pipe, StartsFrom):
+        pipe.weights_changed()
 
 
 def _average_models(name: str, models: List[Model]) -> None:

@@ -55,7 +55,7 @@ def test_no_answer_is_lost_or_wrong(load_test, model, workers):
     expected = expected_of(model)
     assert any(expected.values())
     with load_test.Service(model, workers) as service:
-        report = load_test.LoadTest(service.port, expected).run(600, 16)
+        report = load_test.LoadTest(service.port, expected).run(300, 16)
     assert report.wrong == []
     assert set(report.kinds) == {"ordinary", *load_test.KINDS}
 

@@ -21,6 +21,7 @@ from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.errors import LownerError
 from spacy_lowner.onnx import export_pipeline
 from spacy_lowner.onnx.compare import compare_pipelines
+from spacy_lowner.report.evaluation import decoding_of
 
 NAME = "knowfree_spancat"
 TEXTS = [
@@ -121,6 +122,7 @@ def test_saved_and_pickled_the_same(original, tmp_path):
         for one, again in zip(exported.pipe(TEXTS), other.pipe(TEXTS)):
             assert_same(one, again)
     assert loaded.get_pipe(NAME).labels == ("LOC", "PER")
+    assert decoding_of(loaded) == "nested"
     loaded.get_pipe(NAME).set_threads(2)
     for one, again in zip(exported.pipe(TEXTS), loaded.pipe(TEXTS)):
         assert_same(one, again)
@@ -232,6 +234,7 @@ def test_command(original, make_doc, tmp_path):
     done = CliRunner().invoke(lowner, [*command, *data])
     assert done.exit_code == 0, done.output
     assert "spans are the same" in done.output and "F1 on dev" in done.output
+    assert CliRunner().invoke(lowner, command).exit_code == 1
     assert spacy.load(tmp_path / "out")(TEXTS[0]).spans["sc"].attrs["scores"].dtype == "float32"
     (tmp_path / "notes").mkdir()
     refused = CliRunner().invoke(lowner, [*command[:2], str(tmp_path / "notes")])

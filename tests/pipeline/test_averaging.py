@@ -72,4 +72,6 @@ def test_command(pipelines, make_doc, tmp_path):
     done = CliRunner().invoke(lowner, ["average", str(tmp_path / "out"), *paths, "--dev", str(tmp_path / "dev.spacy")])
     assert done.exit_code == 0, done.output
     assert "F1 of the average on dev" in done.output
+    # The output is the first argument. A forgotten one must not overwrite a pipeline.
+    assert CliRunner().invoke(lowner, ["average", *paths]).exit_code == 1
     torch.testing.assert_close(weights(spacy.load(tmp_path / "out"))[0], weights(average_pipelines(pipelines))[0])

@@ -65,14 +65,14 @@ def test_selects_labels(ruler):
         assert [span["label"] for span in answer.json()["predictions"][0]["spans"]] == ["LOC"]
         refused = service.post("/predict", json={"texts": [TEXT], "labels": ["DRUG"]})
         assert service.get("/labels").json() == {"labels": ["LOC", "PER"]}
-    assert refused.status_code == 422 and "Unknown labels: DRUG" in refused.json()["detail"]
+    assert refused.status_code == 422 and "Unknown labels: 'DRUG'" in refused.json()["detail"]
 
 
 def test_same_as_offline_and_by_threshold(scored):
     pipe = scored.get_pipe("knowfree_spancat")
     with client(scored) as service:
         plain = service.post("/predict", json={"texts": [TEXT]}).json()["predictions"][0]["spans"]
-        more = service.post("/predict", json={"texts": [TEXT], "threshold": 0.0}).json()["predictions"][0]["spans"]
+        more = service.post("/predict", json={"texts": [TEXT], "threshold": 0.01}).json()["predictions"][0]["spans"]
         none = service.post("/predict", json={"texts": [TEXT], "threshold": 1.0}).json()["predictions"][0]["spans"]
     doc = scored(TEXT)
     group = doc.spans["sc"]
@@ -94,6 +94,23 @@ def test_broken_requests_are_refused(ruler, body):
         answer = service.post("/predict", content=body, headers={"Content-Type": "application/json"})
         assert 400 <= answer.status_code < 500
         assert service.post("/predict", json={"texts": [TEXT]}).status_code == 200
+
+
+def test_impossible_values_are_refused(scored):
+    json_type = {"Content-Type": "application/json"}
+    with TestClient(create_app(scored), raise_server_exceptions=False) as service:
+        for number in ("NaN", "Infinity", "0.0", "-1"):
+            body = f'{{"texts": ["Ada"], "threshold": {number}}}'.encode()
+            assert service.post("/predict", content=body, headers=json_type).status_code == 422
+        # Half a character.
+        half = service.post("/predict", content=b'{"texts": ["Ada \\ud800 sang"]}', headers=json_type)
+        assert half.status_code == 200
+        labels = service.post("/predict", content=b'{"texts": [], "labels": ["\\ud800"]}', headers=json_type)
+        assert labels.status_code == 422
+        assert service.post("/label-studio/predict", json={"tasks": 5}).status_code == 422
+        assert service.get("/labels", headers={"Authorization": b"Basic \xe9"}).status_code == 200
+    with TestClient(create_app(scored, key="secret"), raise_server_exceptions=False) as service:
+        assert service.get("/labels", headers={"Authorization": b"Basic \xe9"}).status_code == 401
 
 
 def test_large_requests_are_refused(ruler):
@@ -133,6 +150,24 @@ def test_metrics_count_routes_and_not_paths(ruler):
     assert "lowner_texts_total 3.0" in text
     assert 'lowner_requests_total{path="/predict",status="200"} 1.0' in text
     assert 'lowner_requests_total{path="other",status="404"} 3.0' in text
+
+
+def test_metrics_count_errors_of_pipes_as_such(ruler):
+    ruler.add_pipe("fails_at_evil")
+    with TestClient(create_app(ruler), raise_server_exceptions=False) as service:
+        assert service.post("/predict", json={"texts": ["evil"]}).status_code == 500
+        service.post("/label-studio/predict", json={"tasks": [{"data": {"text": "Ada"}}]})
+        text = service.get("/metrics").text
+    assert 'lowner_requests_total{path="/predict",status="500"} 1.0' in text
+    assert 'lowner_requests_total{path="/label-studio/predict",status="200"} 1.0' in text
+
+
+def test_words_of_texts_do_not_stay_in_memory(ruler):
+    with client(ruler) as service:
+        service.post("/predict", json={"texts": [TEXT]})
+        before = len(ruler.vocab.strings)
+        service.post("/predict", json={"texts": [f"unheard{number}" for number in range(200)]})
+        assert len(ruler.vocab.strings) == before
 
 
 @Language.component("fails_at_evil")
@@ -232,6 +267,24 @@ def cas_of(text, feature="value"):
     return cas
 
 
+def test_inception_reads_documents_of_any_length(ruler):
+    cas = cas_of("Ada in Rome. " * 400)
+    sentence = cas.typesystem.get_type("de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Sentence")
+    for one in cas.select(sentence.name):
+        cas.remove(one)
+    for number in range(400):
+        cas.add(sentence(begin=13 * number, end=13 * number + 12))
+    request = {
+        "metadata": {"layer": "custom.Entity", "feature": "value", "projectId": 1, "anchoringMode": "tokens"},
+        "document": {"xmi": cas.to_xmi()},
+        "typeSystem": cas.typesystem.to_xml(),
+    }
+    with client(ruler) as service:
+        answer = service.post("/inception/predict", json=request)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["document"].count("custom:Entity ") == 800
+
+
 def test_inception(scored):
     cas = cas_of(TEXT)
     request = {
@@ -246,6 +299,8 @@ def test_inception(scored):
         for path, value in (("layer", "custom.None"), ("feature", "kind")):
             wrong = {**request, "metadata": {**request["metadata"], path: value}}
             assert service.post("/inception/predict", json=wrong).status_code == 422
+        hidden = {**request, "document": {"xmi": '<?xml version="1.0" encoding="UTF-7"?><x/>'}}
+        assert service.post("/inception/predict", json=hidden).status_code == 422
         broken = {**request, "document": {"xmi": "<xmi"}}
         assert service.post("/inception/predict", json=broken).status_code == 422
     found = cassis.load_cas_from_xmi(io.BytesIO(answer.json()["document"].encode()), cas.typesystem)

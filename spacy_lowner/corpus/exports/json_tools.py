@@ -13,6 +13,15 @@ COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc
 RecordT = Callable[[ExportedText, ExportOptions], Dict[str, Any]]
 
 
+def shown_text(text: str) -> str:
+    """Replace ends of lines in the text of a span, as the page of Label Studio does.
+
+    text (str): The text.
+    RETURNS (str): The text in one line.
+    """
+    return text.replace("\r", "\\n").replace("\n", "\\n")
+
+
 def _label_studio(text: ExportedText, options: ExportOptions) -> Dict[str, Any]:
     results = [
         {
@@ -20,11 +29,10 @@ def _label_studio(text: ExportedText, options: ExportOptions) -> Dict[str, Any]:
             "from_name": options.control,
             "to_name": options.field,
             "type": "labels",
-            # The annotator's page replaces each end of a line in the text of a span in this way.
             "value": {
                 "start": span.start,
                 "end": span.end,
-                "text": span.text.replace("\r", "\\n").replace("\n", "\\n"),
+                "text": shown_text(span.text),
                 "labels": [span.label],
             },
             **({} if span.score is None or options.gold else {"score": span.score}),
