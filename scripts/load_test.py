@@ -87,7 +87,7 @@ class Service:
 
 
 class Report:
-    """What the clients saw.
+    """Answers and times, as the clients saw them.
 
     kinds (Counter): Number of requests of each kind.
     wrong (List[str]): Answers that are not as expected.

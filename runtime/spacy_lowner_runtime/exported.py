@@ -22,7 +22,7 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True)
 class Settings:
-    """What export fixes.
+    """Settings that are fixed by the export.
 
     labels (List[str]): The labels, in the order of the logits.
     width (int): Longest span that the head scores, in words.
@@ -53,7 +53,7 @@ class ExportedModel:
 
     The graphs are compiled at first use, once per process: the threads of a session do not survive a fork.
 
-    settings (Settings): What export fixes.
+    settings (Settings): Settings that are fixed by the export.
     files (Dict[str, bytes]): The content of `FILES`.
     threads (Optional[int]): Number of threads of a session. None leaves it to ONNX Runtime, which takes all cores.
     """
@@ -101,8 +101,8 @@ class ExportedModel:
     def _run(self, name: str, inputs: Dict[str, numpy.ndarray]) -> numpy.ndarray:
         session = self._session(name)
         # A graph has no input that it does not use, such as shapes.
-        taken = {one.name: inputs[one.name] for one in session.get_inputs()}
-        output: numpy.ndarray = session.run(None, taken)[0]
+        used = {one.name: inputs[one.name] for one in session.get_inputs()}
+        output: numpy.ndarray = session.run(None, used)[0]
         return output
 
     def _session(self, name: str) -> InferenceSession:

@@ -23,7 +23,7 @@ PREDICTED = "inception_internal_predicted"
 
 
 class Metadata(BaseModel):
-    """What to annotate."""
+    """The layer and feature of the predictions."""
 
     layer: str
     feature: str

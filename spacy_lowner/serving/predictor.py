@@ -157,9 +157,13 @@ class Predictor:
         self.waiting.append(request)
         self._more.set()
         try:
-            return await asyncio.wait_for(request.result, self.limits.seconds)
-        except asyncio.TimeoutError:
-            raise DeadlineExceeded from None
+            done, _ = await asyncio.wait([request.result], timeout=self.limits.seconds)
+            if not done:
+                raise DeadlineExceeded
+            return request.result.result()
+        finally:
+            # The computation skips requests that nobody waits for.
+            request.result.cancel()
 
     async def _run(self) -> None:
         while True:

@@ -186,8 +186,8 @@ def test_one_bad_text_fails_alone(ruler):
 
     async def scenario():
         predictor = Predictor(ruler)
-        # They wait together before the predictor starts, so they are one batch.
         await predictor.start()
+        # The tasks run before the predictor, so their texts are one batch.
         tasks = [asyncio.create_task(predictor.predict([text])) for text in ("Ada", "evil", "Rome")]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await predictor.stop()
