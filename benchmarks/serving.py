@@ -29,9 +29,11 @@ from spacy_lowner.report.evaluation import evaluate_pipeline
 
 FIRST_ANSWER = """
 import time; started = time.perf_counter()
-import resource, sys, spacy
+import sys, spacy
 spacy.load(sys.argv[1])("Marvin Minsky worked at MIT.")
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+seconds = time.perf_counter() - started
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(seconds, int(peak.split()[1]) / 1000)
 """
 
 
@@ -119,10 +121,12 @@ def run(nlp: spacy.language.Language, texts: List[str]) -> None:
 
 def first_answer(folder: Path, python: Path, runs: int = 3) -> List[float]:
     """RETURNS (List[float]): Seconds from the start of Python to the first answer, and megabytes then; medians."""
-    command = [python, "-W", "ignore", "-c", FIRST_ANSWER, folder]
+    command = [python.absolute(), "-W", "ignore", "-c", FIRST_ANSWER, folder.resolve()]
     measured = []
     for _ in range(runs):
-        printed = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
+        # In another folder: spaCy would find the entry points of a source tree in the current one.
+        done = subprocess.run(list(map(str, command)), cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+        printed = done.stdout
         measured.append([float(number) for number in printed.split()[-2:]])
     return [statistics.median(column) for column in zip(*measured)]
 
