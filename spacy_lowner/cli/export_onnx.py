@@ -13,7 +13,6 @@ from ..corpus.texts import stream_texts
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..onnx.compare import compare_pipelines
-from ..onnx.export import export_pipeline
 from ..report.evaluation import evaluate_pipeline, tune_threshold
 from ..wheels import pipeline_wheel
 from ._app import lowner
@@ -43,6 +42,9 @@ def export_onnx_cli(
     """
     if output_path.exists():
         raise LownerError(Errors.LN029.format(path=output_path, reason="it exists already"))
+    # transformers is slow to import.
+    from ..onnx.export import export_pipeline
+
     nlp = load_pipeline(model_path)
     exported = export_pipeline(nlp, int8=int8)
     if raw_path is not None:

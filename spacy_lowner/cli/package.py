@@ -9,7 +9,6 @@ from wasabi import msg
 
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
-from ..training.source_file import load_source, source_path
 from ..wheels import library_wheel, licences_of, pipeline_wheel
 from ._app import lowner
 from ._util import friendly
@@ -51,6 +50,9 @@ def licences_of_pipeline(config: Config) -> str:
     config (Config): The config of the pipeline.
     RETURNS (str): The text of `LICENSES_SOURCES`.
     """
+    # transformers is slow to import.
+    from ..training.source_file import load_source, source_path
+
     paths: Dict[str, Any] = config.get("paths", {})
     encoder, source = str(paths.get("encoder") or "unknown"), str(paths.get("source") or "")
     known = {"minilm": "all-MiniLM-L6-v2, Apache 2.0", "m3e": "m3e-small, research only"}

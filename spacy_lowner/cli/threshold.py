@@ -99,7 +99,7 @@ def _choose(
 def _unless_chance(texts: Sequence[ScoredText], present: Thresholds) -> Thresholds:
     """RETURNS (Thresholds): The best threshold, or the present ones if it does not gain on texts it has not seen."""
     unseen, now = unseen_counts(texts, common_threshold).f, count_spans(texts, present).f
-    if unseen > now:
+    if unseen > now or not now:
         return common_threshold(texts)
     msg.warn(
         f"The best threshold does not help on texts that it was not chosen on (F1 {100 * unseen:.1f}; {100 * now:.1f} "

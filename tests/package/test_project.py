@@ -7,7 +7,9 @@ import pytest
 from weasel.util.config import load_project_config
 
 ROOT = Path(__file__).resolve().parents[2]
-SUBPROJECTS = sorted(path.parent for path in (ROOT / "projects").glob("*/project.yml"))
+# The tutorial downloads a corpus, and does not need the main project.
+TUTORIAL = ROOT / "projects" / "tutorial"
+SUBPROJECTS = sorted({path.parent for path in (ROOT / "projects").glob("*/project.yml")} - {TUTORIAL})
 
 
 def load(folder=ROOT, **overrides):
@@ -48,6 +50,17 @@ def test_project_tour_runs_every_system():
     _, commands = load()
     script = " ".join(commands["systems"]["script"])
     assert all(f"projects/{folder.name} " in script for folder in SUBPROJECTS) and len(SUBPROJECTS) == 5
+
+
+def test_tutorial_runs_commands_that_exist():
+    project, commands = load(TUTORIAL)
+    assert set(project["workflows"]["all"]) == set(commands)
+    words = " ".join(line for command in commands.values() for line in command["script"]).split()
+    helped = {path.stem.removeprefix("help-") for path in (ROOT / "tests" / "cli" / "golden").glob("help-*.txt")}
+    assert {after for before, after in zip(words, words[1:]) if before == "lowner"} <= helped
+    made = ("data/", "corpus/", "training/", "metrics/", "packages/")
+    files = {word for word in words if "/" in word and not word.startswith((*made, "../"))}
+    assert files and all((ROOT / file).exists() for file in files)
 
 
 def test_project_of_benchmarks_names_grids_that_exist():

@@ -95,7 +95,15 @@ PUBLIC = {
         "run_grid",
         "tune_threshold",
     ],
-    "training": ["GroupedAdam", "create_fast_training", "create_grouped_adam", "create_start_from"],
+    "onnx": ["export_pipeline"],
+    "serving": ["Limits", "Predictor", "create_app"],
+    "training": [
+        "GroupedAdam",
+        "average_pipelines",
+        "create_fast_training",
+        "create_grouped_adam",
+        "create_start_from",
+    ],
 }
 
 
