@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from fastapi import APIRouter, HTTPException
 
-from ..corpus.exports.json_tools import shown_text
+from ..corpus.exports.json_tools import studio_result
 from .predictor import PredictedSpan, PredictT
 
 
@@ -89,16 +89,7 @@ def _text_of(task: Any, key: str) -> str:
 def _prediction(spans: List[PredictedSpan], control: str, field: str, version: str) -> Dict[str, Any]:
     results = [
         {
-            "id": str(number),
-            "from_name": control,
-            "to_name": field,
-            "type": "labels",
-            "value": {
-                "start": span.start,
-                "end": span.end,
-                "text": shown_text(span.text),
-                "labels": [span.label],
-            },
+            **studio_result(str(number), span, control, field),
             **({} if span.score is None else {"score": span.score}),
         }
         for number, span in enumerate(spans, 1)

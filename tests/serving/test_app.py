@@ -181,7 +181,7 @@ def run(coroutine):
     return asyncio.run(coroutine)
 
 
-def test_one_bad_text_fails_alone(ruler):
+def test_only_the_request_of_a_bad_text_fails(ruler):
     ruler.add_pipe("fails_at_evil")
 
     async def scenario():

@@ -22,19 +22,28 @@ def shown_text(text: str) -> str:
     return text.replace("\r", "\\n").replace("\n", "\\n")
 
 
+def studio_result(identifier: str, span: Any, control: str, field: str) -> Dict[str, Any]:
+    """Describe a span for Label Studio, without its score.
+
+    identifier (str): Identifies the span in its task.
+    span (Any): A span with `start`, `end`, `text` and `label`.
+    control (str): Name of the Labels.
+    field (str): Name of the Text.
+    RETURNS (Dict[str, Any]): The result of a task.
+    """
+    return {
+        "id": identifier,
+        "from_name": control,
+        "to_name": field,
+        "type": "labels",
+        "value": {"start": span.start, "end": span.end, "text": shown_text(span.text), "labels": [span.label]},
+    }
+
+
 def _label_studio(text: ExportedText, options: ExportOptions) -> Dict[str, Any]:
     results = [
         {
-            "id": f"{text.number}-{number}",
-            "from_name": options.control,
-            "to_name": options.field,
-            "type": "labels",
-            "value": {
-                "start": span.start,
-                "end": span.end,
-                "text": shown_text(span.text),
-                "labels": [span.label],
-            },
+            **studio_result(f"{text.number}-{number}", span, options.control, options.field),
             **({} if span.score is None or options.gold else {"score": span.score}),
         }
         for number, span in enumerate(text.spans, 1)
