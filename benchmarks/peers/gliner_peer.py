@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from gliner import GLiNER, GLiNERConfig
-from sentences import arguments_of, labels_of, read, write
+from sentences import arguments_of, computes_in_bfloat16, labels_of, read, write
 from transformers import set_seed
 
 BATCH = 16
@@ -38,6 +38,7 @@ def main() -> None:
             per_device_train_batch_size=BATCH,
             save_strategy="no",
             use_cpu=True,
+            bf16=computes_in_bfloat16(),
             dataloader_num_workers=0,
             seed=arguments.seed,
         )

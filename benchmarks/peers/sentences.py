@@ -27,6 +27,12 @@ def arguments_of(description: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def computes_in_bfloat16() -> bool:
+    """RETURNS (bool): Whether the processor has instructions for bfloat16, with which our pipes train, too."""
+    about = Path("/proc/cpuinfo")
+    return about.is_file() and "avx512_bf16" in about.read_text(encoding="utf8")
+
+
 def read(path: Path) -> List[Dict[str, Any]]:
     """Read sentences: {"tokens": ["Ada", "sang"], "spans": [[0, 1, "PER"]]}, with the end exclusive.
 

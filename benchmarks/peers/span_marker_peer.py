@@ -3,7 +3,7 @@
 import tempfile
 
 from datasets import Dataset
-from sentences import arguments_of, labels_of, read, to_bio, write
+from sentences import arguments_of, computes_in_bfloat16, labels_of, read, to_bio, write
 from span_marker import SpanMarkerModel, Trainer
 from transformers import TrainingArguments, set_seed
 
@@ -35,6 +35,7 @@ def main() -> None:
             save_strategy="no",
             report_to=[],
             use_cpu=True,
+            bf16=computes_in_bfloat16(),
         )
         Trainer(model=model, args=settings, train_dataset=Dataset.from_dict(rows)).train()
     for path in arguments.predict:

@@ -3,7 +3,7 @@
 import random
 
 import torch
-from sentences import arguments_of, from_bio, labels_of, read, to_bio, write
+from sentences import arguments_of, computes_in_bfloat16, from_bio, labels_of, read, to_bio, write
 from transformers import AutoModelForTokenClassification, AutoTokenizer, get_linear_schedule_with_warmup, set_seed
 
 BATCH = 16
@@ -33,7 +33,9 @@ def main() -> None:
             numbers = [tags.index(tag) for tag in to_bio(one["tokens"], one["spans"])]
             for word, piece in first_pieces(encoded.word_ids(row)).items():
                 targets[row, piece] = numbers[word]
-        model(**encoded, labels=targets).loss.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bfloat16()):
+            loss = model(**encoded, labels=targets).loss
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
