@@ -175,6 +175,11 @@ class Errors(metaclass=MessageCatalogue):
     LN222 = "pip could not build the wheel of spacy-lowner: {output}"
     LN223 = "These pipelines cannot be averaged: {reason}. Train them with one config and source, and other seeds."
     LN224 = "{variable} is set, but not to a key: it must be ASCII and not blank. Unset it to serve without a key."
+    LN225 = "--engine {engine} needs packages that are not installed. Install them: pip install {package}."
+    LN226 = (
+        "--engine {engine} predicts on processors and writes to a folder. Name a folder for the output, and no "
+        "<gpu_id>."
+    )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

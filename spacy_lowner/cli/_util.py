@@ -4,7 +4,7 @@ import functools
 import inspect
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterable
 
 from spacy.cli._util import setup_gpu
 from wasabi import msg
@@ -96,6 +96,21 @@ def exclusive(*options: str) -> Callable[[Callable], Callable]:
         return run
 
     return decorate
+
+
+def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+    """Check the value of an option.
+
+    option (str): The option.
+    value (str): The value.
+    choices (Iterable[str]): The values that it can have.
+    RAISES (LownerError): If the value is another one.
+
+    >>> check_choice("--decoding", "flat", ["flat", "nested"])
+    """
+    options = list(choices)
+    if value not in options:
+        raise LownerError(Errors.LN014.format(what=option, value=value, options=", ".join(options)))
 
 
 def use_gpu(gpu_id: int) -> None:

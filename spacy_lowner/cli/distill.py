@@ -22,7 +22,7 @@ from ..loading import load_pipeline
 from ..source.defaults import CHOICES, POOL
 from ._app import lowner
 from ._runs import check_same_run, digest_of
-from ._util import count_of, exclusive, friendly, use_gpu
+from ._util import check_choice, count_of, exclusive, friendly, use_gpu
 
 BEST = "model-best"
 
@@ -63,8 +63,7 @@ def distill_cli(
     # The import takes seconds.
     from ..source.distillation import write_soft_corpus
 
-    if choose not in CHOICES:
-        raise LownerError(Errors.LN014.format(what="--choose", value=choose, options=", ".join(CHOICES)))
+    check_choice("--choose", choose, CHOICES)
     overrides = parse_config_overrides(context.args)
     settings = {
         "files": [digest_of(path) for path in (config_path, train_path, dev_path, raw_path)],

@@ -7,19 +7,17 @@ import typer
 from wasabi import msg
 
 from ..corpus.files import read_texts
-from ..errors import Errors, LownerError
 from ..source.defaults import UNTRAINED_THRESHOLD
 from ..training.names import OPEN
 from ..types import DecodingT
 from ._app import lowner
-from ._util import count_of, exclusive, friendly
+from ._util import check_choice, count_of, exclusive, friendly
 
 DECODINGS = get_args(DecodingT)
 
 
 def _decoding(value: str) -> DecodingT:
-    if value not in DECODINGS:
-        raise LownerError(Errors.LN014.format(what="--decoding", value=value, options=", ".join(DECODINGS)))
+    check_choice("--decoding", value, DECODINGS)
     return cast(DecodingT, value)
 
 

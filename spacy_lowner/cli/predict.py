@@ -16,16 +16,18 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..annotations import SPANS_KEY
-from ..corpus.bulk import FAILED, FORMATS, json_lines, predict_parts
+from ..bulk.engines import ENGINES
+from ..bulk.formats import FORMATS, json_lines
+from ..bulk.parts import FAILED, predict_parts
+from ..bulk.predictor import PartPredictor
 from ..corpus.convert import ConvertReport
 from ..corpus.files import write_json
 from ..corpus.texts import stream_texts
 from ..errors import Errors, LownerError
-from ..loading import load_pipeline
-from ..models.hf.inference import predict_in_bfloat16
+from ..models.hf.bfloat16 import computes_in_bfloat16
 from ._app import lowner
 from ._runs import check_same_run, digest_of
-from ._util import count_of, exclusive, friendly, use_gpu
+from ._util import check_choice, count_of, exclusive, friendly, use_gpu
 
 # In place of a path: standard input and output, a text a line.
 STANDARD = "-"
@@ -45,6 +47,7 @@ def predict_cli(
     ),
     format: str = typer.Option("jsonl", help=f"Format of the parts: {', '.join(FORMATS)}"),
     part_size: int = typer.Option(1000, min=1, help="Number of texts per part"),
+    engine: Optional[str] = typer.Option(None, help=f"Predict on a cluster: {', '.join(ENGINES)}"),
     workers: int = typer.Option(1, min=1, help="Number of processes"),
     batch_size: int = typer.Option(64, min=1, help="Number of texts per batch"),
     bfloat16: bool = typer.Option(False, "--bfloat16", help="Compute in bfloat16, on a CPU that can"),
@@ -56,15 +59,28 @@ def predict_cli(
 
     Records that cannot be read are listed in skipped.json, texts that the pipeline cannot read in failed.jsonl.
     """
-    if format not in FORMATS:
-        raise LownerError(Errors.LN014.format(what="--format", value=format, options=", ".join(FORMATS)))
+    check_choice("--format", format, FORMATS)
+    if engine is not None:
+        check_choice("--engine", engine, ENGINES)
+        if gpu_id >= 0 or output_path is None:
+            raise LownerError(Errors.LN226.format(engine=engine))
     report = ConvertReport()
     texts = islice(_texts(input_path, spans_key, report), limit)
+    local = Path(model_path).is_dir()
+    predictor = PartPredictor(
+        # Workers of an engine have other working directories.
+        str(Path(model_path).absolute()) if local else model_path,
+        bfloat16=bfloat16,
+        spans_key=spans_key,
+        batch_size=batch_size,
+        # An engine predicts several parts at a time, each in one process.
+        workers=1 if engine else workers,
+    )
     if output_path is None:
         # Standard output is for the predictions.
         with redirect_stdout(sys.stderr):
             use_gpu(gpu_id)
-            nlp = _load(model_path, bfloat16)
+            nlp = _loaded(predictor)
         for line in json_lines(nlp.pipe((doc.text for doc in texts), batch_size=batch_size), spans_key):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
@@ -73,22 +89,22 @@ def predict_cli(
     if workers > 1:
         # The tokenizers of Hugging Face warn in each process that is forked.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    model = digest_of(Path(model_path)) if Path(model_path).is_dir() else model_path
+    model = digest_of(Path(model_path)) if local else model_path
     run = {"model": model, "input": input_path, "part_size": part_size, "format": format, "spans_key": spans_key}
     check_same_run(output_path / "run.json", run)
-    nlp = _load(model_path, bfloat16)
+    if engine is None:
+        _loaded(predictor)
     started = time.perf_counter()
     with tqdm(desc="texts", unit="text", total=limit) as bar:
         done = predict_parts(
-            nlp,
+            predictor,
             texts,
             output_path,
             format=format,
             size=part_size,
+            engine=ENGINES[engine] if engine else None,
             workers=workers,
-            batch_size=batch_size,
-            spans_key=spans_key,
-            on_part=bar.update,
+            on_texts=bar.update,
         )
     seconds = time.perf_counter() - started
     if report.skipped:
@@ -100,11 +116,11 @@ def predict_cli(
     msg.good(f"{output_path}: {count_of(done.texts, 'text')}, {done.predicted:,} predicted in this run{speed}")
 
 
-def _load(model: str, bfloat16: bool) -> Language:
-    nlp = load_pipeline(model)
-    if bfloat16 and not predict_in_bfloat16(nlp):
+def _loaded(predictor: PartPredictor) -> Language:
+    """RETURNS (Language): The pipeline, which is loaded before texts are read, so that an error in it comes first."""
+    if predictor.bfloat16 and not computes_in_bfloat16():
         msg.warn("This processor has no instructions for bfloat16, so the pipeline computes in single precision")
-    return nlp
+    return predictor.nlp
 
 
 def _texts(path: str, spans_key: str, report: ConvertReport) -> Iterator[Doc]:

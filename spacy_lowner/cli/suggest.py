@@ -18,13 +18,12 @@ from ..corpus.exports.table import EXPORTERS, export_corpus
 from ..corpus.files import check_not_input, write_json
 from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix, write_corpus
-from ..errors import Errors, LownerError
 from ..labelling.suggest import STRATEGIES, Suggestion, suggest_texts
 from ..loading import load_pipeline
 from ..models.hf.encoder import embed_texts
 from ..types import StrategyT
 from ._app import lowner
-from ._util import count_of, exclusive, friendly, use_gpu
+from ._util import check_choice, count_of, exclusive, friendly, use_gpu
 
 # Texts in the table, and letters of each.
 SHOWN, LETTERS = 10, 80
@@ -53,8 +52,7 @@ def suggest_cli(
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
 ):
     """Choose the texts that teach a pipeline most when they are labelled next."""
-    if strategy not in STRATEGIES:
-        raise LownerError(Errors.LN014.format(what="--strategy", value=strategy, options=", ".join(STRATEGIES)))
+    check_choice("--strategy", strategy, STRATEGIES)
     if format is None:
         check_suffix(output_path, ".spacy", ".jsonl")
     for output in filter(None, (output_path, scores)):

@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
@@ -16,6 +17,8 @@ from ..annotations import EXTENSION_KEY, SPANS_KEY
 from ..errors import Errors, LownerError, Warnings
 from .cleaning import clean_doc, clean_sentence
 from .docs import from_doc, read_docs, to_docs
+from .formats.chunks import record_chunks
+from .formats.records import RECORDS
 from .formats.table import detect_format, read_corpus, unused_options
 from .partial import PartialAnnotation, is_partial, write_partial
 from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
@@ -114,11 +117,14 @@ def stream_corpus(
     skip_invalid: bool = False,
     annotated_labels: Optional[Sequence[str]] = None,
     report: Optional[ConvertReport] = None,
+    in_chunks: bool = False,
     **options: Any,
 ) -> Iterator[Doc]:
     """Read a corpus one Doc at a time, as `load_corpus` does. Columns are never in memory as a whole.
 
     Arguments and RAISES: As for `load_corpus`.
+    in_chunks (bool): Whether JSON lines and Parquet are never in memory as a whole either. Records are then not
+        compared with all others of the file, so use it for texts only.
     YIELDS (Doc): The Docs.
     """
     report = report if report is not None else ConvertReport()
@@ -127,7 +133,7 @@ def stream_corpus(
         if file.suffix == ".spacy":
             docs = iter(_read_docbin(file, spans_key, on_error, report))
         else:
-            docs = _read_text_file(file, format, spans_key, on_error, report, options)
+            docs = _read_text_file(file, format, spans_key, on_error, report, options, in_chunks)
         for doc in docs:
             if annotated_labels is not None and not is_partial(doc):
                 write_partial(doc, [label.strip() for label in annotated_labels], PartialAnnotation.of(doc).rejected)
@@ -175,7 +181,13 @@ def _read_docbin(path: Path, spans_key: str, on_error: OnErrorT, report: Convert
 
 
 def _read_text_file(
-    path: Path, format: str, spans_key: str, on_error: OnErrorT, report: ConvertReport, options: Dict[str, Any]
+    path: Path,
+    format: str,
+    spans_key: str,
+    on_error: OnErrorT,
+    report: ConvertReport,
+    options: Dict[str, Any],
+    in_chunks: bool,
 ) -> Iterator[Doc]:
     if path.is_file() and zipfile.is_zipfile(path):
         raise LownerError(Errors.LN190.format(path=path))
@@ -188,7 +200,13 @@ def _read_text_file(
     if unused:
         names = ", ".join(f"<{name}>" for name in unused)
         warnings.warn(Warnings.LN122.format(path=path, names=names, format=format))
-    sentences = read_corpus(path, format, on_error=on_error, report=report.reading, spans_key=spans_key, **options)
+    options = {**options, "on_error": on_error, "report": report.reading, "spans_key": spans_key}
+    chunks = record_chunks(path, format, options.get("encoding", "utf8"), on_error) if in_chunks else None
+    if chunks is None:
+        sentences = read_corpus(path, format, **options)
+    else:
+        # The records of all formats that are read in chunks are alike.
+        sentences = chain.from_iterable(read_corpus(path, RECORDS.name, items=chunk, **options) for chunk in chunks)
     yield from to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
 
 

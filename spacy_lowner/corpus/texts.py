@@ -29,7 +29,8 @@ def stream_texts(path: Path, *, lang: str = "en", **options: Any) -> Iterator[Do
     """
     empty = True
     for file in corpus_files(path):
-        for doc in _plain(file, lang) if is_plain(file) else stream_corpus(file, lang=lang, **options):
+        docs = _plain(file, lang) if is_plain(file) else stream_corpus(file, lang=lang, in_chunks=True, **options)
+        for doc in docs:
             empty = False
             yield doc
     if empty:

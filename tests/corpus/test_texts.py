@@ -1,10 +1,16 @@
 """Raw texts: plain lines, or any known format."""
 
+import json
+
+import pyarrow.parquet
 import pytest
 import srsly
 from typer.testing import CliRunner
 
 from spacy_lowner.cli import lowner
+from spacy_lowner.corpus import convert
+from spacy_lowner.corpus.convert import ConvertReport
+from spacy_lowner.corpus.formats import chunks
 from spacy_lowner.corpus.texts import stream_texts
 from spacy_lowner.errors import LownerError
 
@@ -44,3 +50,31 @@ def test_texts_commands_on_raw_text_take_plain_lines(tmp_path):
     options = ["--types", str(tmp_path / "types.json"), "--model", "m", "--dry-run"]
     result = CliRunner().invoke(lowner, ["annotate", *arguments, *options])
     assert result.exit_code == 0 and "Ada sang in Rome." in result.output, result.output
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_texts_of_many_records_are_read_in_chunks(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(chunks, "CHUNK", 3)
+    records = [{"text": f"Text {number}."} for number in range(8)]
+    path = tmp_path / f"raw.{suffix}"
+    if suffix == "jsonl":
+        lines = [json.dumps(one) for one in records]
+        # A bad line, and a chunk of bad lines: they are reported, and the others are read.
+        path.write_text("\n".join([*lines[:2], '{"text": 3}', *lines[2:6], *["{"] * 3, *lines[6:]]))
+    else:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), path, row_group_size=4)
+    sizes = []
+    read = convert.read_corpus
+    monkeypatch.setattr(convert, "read_corpus", lambda *a, **k: sizes.append(len(k["items"])) or read(*a, **k))
+    report = ConvertReport()
+    found = [doc.text.strip() for doc in stream_texts(path, skip_invalid=True, report=report)]
+    assert found == [one["text"] for one in records]
+    assert sizes == ([3, 3, 3] if suffix == "jsonl" else [3, 3, 2])
+    assert len(report.skipped) == (4 if suffix == "jsonl" else 0), report.skipped
+    assert report.sentences == 8
+
+
+def test_texts_a_list_in_one_line_is_read_whole(tmp_path):
+    (tmp_path / "raw.json").write_text('[{"text": "Ada."}, {"text": "Bob."}]')
+    (tmp_path / "rows.jsonl").write_text('{"data": [{"text": "Eve."}, {"text": "Kim."}]}')
+    assert texts_of(tmp_path) == ["Ada.", "Bob.", "Eve.", "Kim."]

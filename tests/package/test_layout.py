@@ -40,9 +40,11 @@ ALLOWED = {
     "labelling": {"report", "models", "nn"} | EVERYONE,
     "onnx": {"pipeline", "models", "nn"} | EVERYONE,
     "serving": {"report"} | EVERYONE,
+    "bulk": {"models"} | EVERYONE,
     "wheels": {"errors"},
     "cli": {
         "labelling",
+        "bulk",
         "serving",
         "wheels",
         "onnx",

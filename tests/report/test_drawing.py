@@ -57,7 +57,9 @@ def test_drawing_a_label_that_is_never_predicted_is_blank(trained):
         extension_means(spacy.blank("en"), trained[1])
 
 
-def test_drawing_commands(trained, tmp_path):
+def test_drawing_commands(trained, tmp_path, monkeypatch):
+    # Messages are wrapped to the width of the terminal.
+    monkeypatch.setenv("COLUMNS", "200")
     nlp, docs = trained
     nlp.to_disk(tmp_path / "model")
     write_docs(docs, tmp_path / "old.spacy")

@@ -4,7 +4,7 @@ import json
 import re
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ...errors import Errors, LownerError
 from ..files import read_lines
@@ -122,21 +122,31 @@ def load_items(
     written = [line for line in lines if line and line.strip()]
     # A list may have one record per line too, so a line that is a list does not show that each line is a record.
     if written and written[0].startswith("{") and is_json(written[0]):
-        items = list(_by_line(path, lines, on_error))
+        items = list(items_by_line(path, lines, on_error))
     else:
         try:
             items = _values(path, "\n".join(line or "" for line in lines))
         except LownerError:
             if not any(line[0] in "{[" and is_json(line) for line in islice(written, TRIED_LINES)):
                 raise
-            items = list(_by_line(path, lines, on_error))
+            items = list(items_by_line(path, lines, on_error))
     if len(items) == 1 and is_record(items[0][1]):
         yield from items
     else:
         yield from _unwrapped(path, items)
 
 
-def _by_line(path: Path, lines: List[Optional[str]], on_error: OnErrorT) -> Iterator[RecordT]:
+def items_by_line(path: Path, lines: Iterable[Optional[str]], on_error: OnErrorT) -> Iterator[RecordT]:
+    """Read a file with one value per line.
+
+    path (Path): The file, for messages.
+    lines (Iterable[Optional[str]]): Its lines.
+    on_error (OnErrorT): Called with the error of each line that is not JSON.
+    YIELDS (RecordT): The position and the value of each line that is not blank.
+
+    >>> list(items_by_line(Path("a.jsonl"), ['{"text": "Ada"}', ""], print))
+    [('line 1', {'text': 'Ada'})]
+    """
     for number, line in enumerate(lines, 1):
         if line and line.strip():
             try:

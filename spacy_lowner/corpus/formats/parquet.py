@@ -1,8 +1,10 @@
 """Read Parquet with texts and spans, or tokens and tags. pyarrow reads the file."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from types import ModuleType
+from typing import Any, Dict, Iterator, Sequence, Tuple
 
 from ...errors import Errors, LownerError
 from ..sentence import Sentence
@@ -28,24 +30,59 @@ def read_parquet(path: Path, *, tag_names: Sequence[str] = (), **options: Any) -
     RETURNS (Iterator[Sentence]): The sentences.
     RAISES (LownerError): If pyarrow is not installed, or cannot read the file.
     """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise LownerError(Errors.LN178.format(package="pyarrow", path=path)) from None
+    names, rows = parquet_rows(path)
+    return read_records(path, items=list(rows), tag_names=tag_names or names, **options)
+
+
+def parquet_rows(path: Path) -> Tuple[Sequence[str], Iterator[RecordT]]:
+    """Read a Parquet file row by row.
+
+    path (Path): The file.
+    RETURNS (Tuple[Sequence[str], Iterator[RecordT]]): Names of tags from the metadata of `datasets`, and the position
+        and values of each row.
+    RAISES (LownerError): If pyarrow is not installed, or cannot read the file.
+    """
+    pyarrow = import_pyarrow(path)
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
+    with _readable(path, pyarrow):
+        file = pyarrow.parquet.ParquetFile(path)
+
+    def rows() -> Iterator[RecordT]:
+        number = 0
+        with _readable(path, pyarrow):
+            for batch in file.iter_batches():
+                for number, row in enumerate(batch.to_pylist(), number + 1):
+                    yield f"row {number}", _row(row)
+
+    return _tag_names((file.schema_arrow.metadata or {}).get(_METADATA, b"{}")), rows()
+
+
+def import_pyarrow(path: Path) -> ModuleType:
+    """Import pyarrow and its reader of Parquet.
+
+    path (Path): The file that needs it.
+    RETURNS (ModuleType): pyarrow.
+    RAISES (LownerError): If it is not installed.
+    """
     try:
-        table = parquet.read_table(path)
-        rows = table.to_pylist()
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise LownerError(Errors.LN178.format(package="pyarrow", path=path)) from None
+    module: ModuleType = pyarrow
+    return module
+
+
+@contextmanager
+def _readable(path: Path, pyarrow: Any) -> Iterator[None]:
+    """RAISES (LownerError): If pyarrow cannot read the file."""
+    try:
+        yield
+    except LownerError:
+        raise
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise LownerError(Errors.LN177.format(path=path, reason=str(error).partition("\n")[0])) from None
-    names = tag_names or _tag_names((table.schema.metadata or {}).get(_METADATA, b"{}"))
-    return read_records(path, items=_items(rows), tag_names=names, **options)
-
-
-def _items(rows: List[Dict[str, Any]]) -> List[RecordT]:
-    return [(f"row {number}", _row(row)) for number, row in enumerate(rows, 1)]
 
 
 def _row(row: Dict[str, Any]) -> Dict[str, Any]:

@@ -9,7 +9,7 @@ from spacy.language import Language
 from typer.testing import CliRunner
 
 import spacy_lowner.cli  # noqa: F401
-from spacy_lowner.corpus.bulk import json_lines, predict_parts
+from spacy_lowner.bulk import PartPredictor, json_lines, predict_parts
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.docs import read_docs
 from spacy_lowner.errors import LownerError
@@ -42,7 +42,7 @@ def records(folder):
 
 def test_parts_hold_all_texts_in_their_order(nlp, tmp_path):
     counts = []
-    report = predict_parts(nlp, docs_of(TEXTS), tmp_path, size=4, on_part=counts.append)
+    report = predict_parts(PartPredictor(nlp), docs_of(TEXTS), tmp_path, size=4, on_texts=counts.append)
     assert report == (10, 10, 0) and counts == [4, 4, 2]
     found = records(tmp_path)
     assert [one["text"] for one in found] == TEXTS
@@ -59,42 +59,42 @@ def test_an_interrupted_run_continues_with_nothing_lost_or_doubled(nlp, tmp_path
             yield doc
 
     with pytest.raises(KeyboardInterrupt):
-        predict_parts(nlp, interrupted(), tmp_path, size=3)
+        predict_parts(PartPredictor(nlp), interrupted(), tmp_path, size=3)
     kept = (tmp_path / "000000.jsonl").stat().st_mtime_ns
     # A part whose record is missing was interrupted while it was written.
     (tmp_path / "000001.done").unlink()
-    assert predict_parts(nlp, docs_of(TEXTS), tmp_path, size=3) == (10, 7, 0)
+    assert predict_parts(PartPredictor(nlp), docs_of(TEXTS), tmp_path, size=3) == (10, 7, 0)
     assert [one["text"] for one in records(tmp_path)] == TEXTS
     assert (tmp_path / "000000.jsonl").stat().st_mtime_ns == kept
-    assert predict_parts(nlp, docs_of(TEXTS), tmp_path, size=3) == (10, 0, 0)
+    assert predict_parts(PartPredictor(nlp), docs_of(TEXTS), tmp_path, size=3) == (10, 0, 0)
     for other in (TEXTS[1:], [TEXTS[0], "another", *TEXTS[2:]]):
         with pytest.raises(LownerError, match="LN215"):
-            predict_parts(nlp, docs_of(other), tmp_path, size=3)
+            predict_parts(PartPredictor(nlp), docs_of(other), tmp_path, size=3)
 
 
 def test_more_texts_at_the_end_are_predicted(nlp, tmp_path):
-    assert predict_parts(nlp, docs_of(TEXTS[:5]), tmp_path, size=4) == (5, 5, 0)
-    assert predict_parts(nlp, docs_of(TEXTS), tmp_path, size=4) == (10, 6, 0)
+    assert predict_parts(PartPredictor(nlp), docs_of(TEXTS[:5]), tmp_path, size=4) == (5, 5, 0)
+    assert predict_parts(PartPredictor(nlp), docs_of(TEXTS), tmp_path, size=4) == (10, 6, 0)
     assert [one["text"] for one in records(tmp_path)] == TEXTS
 
 
 def test_texts_that_fail_are_listed_and_the_others_are_predicted(nlp, tmp_path):
     nlp.max_length = 100
     texts = ["Ann left", "a bad text", "Rome " * 40, "", "Ann slept"]
-    report = predict_parts(nlp, docs_of(texts), tmp_path, size=3)
+    report = predict_parts(PartPredictor(nlp), docs_of(texts), tmp_path, size=3)
     assert report == (5, 3, 2)
     assert [one["text"] for one in records(tmp_path)] == ["Ann left", "", "Ann slept"]
     failed = [json.loads(line) for line in (tmp_path / "failed.jsonl").read_text().splitlines()]
     assert [one["number"] for one in failed] == [1, 2]
     assert "this text is bad" in failed[0]["reason"] and "E088" in failed[1]["reason"]
-    assert predict_parts(nlp, docs_of(texts), tmp_path, size=3) == (5, 0, 2)
+    assert predict_parts(PartPredictor(nlp), docs_of(texts), tmp_path, size=3) == (5, 0, 2)
     assert len((tmp_path / "failed.jsonl").read_text().splitlines()) == 2
 
 
 def test_words_of_columns_are_kept_and_docbins_are_written(nlp, tmp_path):
     (tmp_path / "in.bio").write_text("Ann's B-PER\nhouse O\n\nRome O\n")
     docs = load_corpus(tmp_path / "in.bio")
-    predict_parts(nlp, docs, tmp_path / "out", format="spacy")
+    predict_parts(PartPredictor(nlp), docs, tmp_path / "out", format="spacy")
     (path,) = (tmp_path / "out").glob("*.spacy")
     found = list(read_docs(path))
     assert [[token.text for token in doc] for doc in found] == [["Ann's", "house"], ["Rome"]]
