@@ -3,7 +3,7 @@
     python benchmarks/peers/run.py SpanMarker lines.jsonl corpus/crossner/* --size 25 --title "CrossNER, 25 sentences"
 
 `peers.json` has the script, the requirements and three learning rates of each peer. The one with the best mean dev F1
-over the corpora (first seed) is used for all seeds, and the test split is scored with it only. Results are lines as of
+over the corpora, or those named by `--tune-on` (first seed), is used for all seeds and corpora. Results are lines as of
 `spacy lowner experiment`, so that `spacy lowner report` compares them with ours. An interrupted run continues.
 """
 
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--title", required=True, help="title of the grid that the results belong to")
     parser.add_argument("--size", type=int, help="number of training sentences; all without it")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--tune-on", nargs="+", help="names of the corpora that choose the learning rate; all without it")
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--start", help="trained model of the peer to start from, such as GLiNER of the open corpora")
     parser.add_argument("--python", type=Path, help="Python of an environment that has the peer; made without it")
@@ -52,7 +53,8 @@ def main() -> None:
     python = arguments.python or environment(arguments.peer)
     league = League(arguments, python)
     rates = PEERS[arguments.peer]["rates"]
-    means = {rate: fmean(league.dev_score(corpus, rate) for corpus in arguments.corpora) for rate in rates}
+    tuned = [corpus for corpus in arguments.corpora if corpus.name in (arguments.tune_on or [corpus.name])]
+    means = {rate: fmean(league.dev_score(corpus, rate) for corpus in tuned) for rate in rates}
     best = max(rates, key=lambda rate: means[rate])
     msg.info(f"Mean dev F1 by rate: {', '.join(f'{rate:g}: {100 * mean:.1f}' for rate, mean in means.items())}")
     for seed in arguments.seeds:

@@ -57,9 +57,7 @@ def test_drawing_a_label_that_is_never_predicted_is_blank(trained):
         extension_means(spacy.blank("en"), trained[1])
 
 
-def test_drawing_commands(trained, tmp_path, monkeypatch):
-    # Messages are wrapped to the width of the terminal.
-    monkeypatch.setenv("COLUMNS", "200")
+def test_drawing_commands(trained, tmp_path):
     nlp, docs = trained
     nlp.to_disk(tmp_path / "model")
     write_docs(docs, tmp_path / "old.spacy")
@@ -72,13 +70,14 @@ def test_drawing_commands(trained, tmp_path, monkeypatch):
         lowner, ["plot-extensions", str(tmp_path / "model"), str(tmp_path / "old.spacy"), str(picture)]
     )
     assert done.exit_code == 0, done.output
-    assert picture.read_text().startswith("<?xml") and "2 of 2" in done.output
+    # The message is wrapped, depending on the length of the path.
+    assert picture.read_text().startswith("<?xml") and "2 of 2" in " ".join(done.output.split())
     picture = tmp_path / "texts.png"
     done = CliRunner().invoke(
         lowner, ["plot-texts", str(picture), str(tmp_path / "old.spacy"), str(tmp_path / "new.spacy")]
     )
     assert done.exit_code == 0, done.output
-    assert picture.read_bytes().startswith(b"\x89PNG") and "2 new" in done.output
+    assert picture.read_bytes().startswith(b"\x89PNG") and "2 new" in " ".join(done.output.split())
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (2, 1), (1, 4)])
