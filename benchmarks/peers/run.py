@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--title", required=True, help="title of the grid that the results belong to")
     parser.add_argument("--size", type=int, help="number of training sentences; all without it")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--tune-on", nargs="+", help="names of the corpora that choose the learning rate; all without it")
+    parser.add_argument("--tune-on", nargs="+", help="corpora that choose the learning rate; all without it")
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--start", help="trained model of the peer to start from, such as GLiNER of the open corpora")
     parser.add_argument("--python", type=Path, help="Python of an environment that has the peer; made without it")
