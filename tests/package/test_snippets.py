@@ -99,7 +99,7 @@ def test_settings_name_what_is_registered(text):
     for kind, name in re.findall(r'^@(\w+) = "(.*)"$', text, re.MULTILINE):
         assert registry.has(kind, name), f"@{kind} = {name}"
     for name, pipe in config["components"].items():
-        assert registry.has("factories", pipe["factory"]), name
+        assert spacy.blank("en").has_factory(pipe["factory"]), name
 
 
 def of_types():
