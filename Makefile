@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: all tour test test-attack test-wheel lint docs clean
+.PHONY: all tour test test-attack test-wheel lint notebooks docs clean
 
 all: $(VENV)/.ready
 	$(BIN)/python -m spacy project run all
@@ -32,6 +32,10 @@ lint: $(VENV)/.ready
 	$(BIN)/python scripts/check_links.py README.md CHANGELOG.md docs
 	$(BIN)/python -m pytest --doctest-modules spacy_lowner -p no:cacheprovider
 
+# Run the notebooks in place.
+notebooks: $(VENV)/.ready
+	$(BIN)/python scripts/run_notebooks.py notebooks/*.ipynb
+
 # The documentation as a site, in build/site.
 docs: $(VENV)/.ready
 	$(BIN)/python -m mkdocs build --quiet
@@ -39,7 +43,7 @@ docs: $(VENV)/.ready
 $(VENV)/.ready: setup.cfg runtime/setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar off -c constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,report,test]" -e ./runtime
+	$(BIN)/python -m pip install --progress-bar off -c constraints.txt -e ".[lint,llm,notebooks,report,test]" -e ./runtime
 	touch $@
 
 clean:

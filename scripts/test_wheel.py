@@ -7,6 +7,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COPIED = (
+    *("tests", "configs", "assets", "benchmarks", "docs", "notebooks", "projects", "scripts"),
+    *("README.md", "setup.cfg", "project.yml"),
+)
 
 
 def main() -> int:
@@ -15,7 +19,7 @@ def main() -> int:
         run("-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, str(ROOT), cwd=folder)
         (wheel,) = Path(folder).glob("*.whl")
         # Copy the project without the package, so that the tests import the package from the wheel.
-        for name in ("tests", "configs", "assets", "benchmarks", "projects", "scripts", "setup.cfg", "project.yml"):
+        for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, Path(folder) / name)
         try:

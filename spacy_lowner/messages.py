@@ -493,6 +493,10 @@ class Warnings(metaclass=MessageCatalogue):
         "{name}: {count} gold output(s) have more than {limit} word pieces and are cut at this limit in predictions. "
         "Raise max_new_tokens."
     )
+    LN125 = (
+        "{name}: {count} of {total} added example(s) of {label!r} are still predicted as something else, so others "
+        "will be, too. Add more examples, or train with this label."
+    )
     LN113 = (
         "{path}: no Doc has spans under the key {spans_key!r} (keys: {others}); doc.ents are used. Name the key with "
         "<spans_key>."

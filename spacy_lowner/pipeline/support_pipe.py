@@ -1,5 +1,7 @@
 """The base class of pipes that compare texts with labelled examples, the support."""
 
+import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -11,7 +13,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
 from ..corpus.files import atomic_path
-from ..errors import Errors, LownerError
+from ..errors import Errors, LownerError, Warnings
 from ..models.hf.inference import PREPARING
 from ..models.neighbours import index_support
 from ..nn.neighbours import NeighbourIndex
@@ -94,7 +96,21 @@ class SupportPipe(LabelledPipe):
         for name in new_labels:
             if name not in self.labels:
                 self._append_label(name)
+        self._warn_of_unfound(typed)
         return self.support_summary()
+
+    def _warn_of_unfound(self, typed: Sequence[Tuple[Doc, Dict[CandidateT, str]]]) -> None:
+        """Warn of labels whose examples are not predicted, although they are in the support themselves."""
+        predicted = self.predict([doc for doc, _ in typed])
+        counts: Counter = Counter(name for _, entities in typed for name in entities.values())
+        unfound: Counter = Counter()
+        for (_, entities), spans in zip(typed, predicted):
+            for (start, end), name in entities.items():
+                label = self.labels.index(name)
+                unfound[name] += not any(s.start <= start and end <= s.end and s.label == label for s in spans)
+        for name in +unfound:
+            count, total = unfound[name], counts[name]
+            warnings.warn(Warnings.LN125.format(name=self.name, label=name, count=count, total=total))
 
     def remove_support(self, label: str) -> int:
         """Remove a label and its candidates. The pipe does not predict it any more.

@@ -159,6 +159,18 @@ def test_contrast_ner_add_and_remove_support(nlp, examples, train, make_doc, mak
         pipe.remove_support("PER")
 
 
+def test_contrast_ner_warns_of_examples_that_are_not_found(nlp, examples, train, make_doc, make_example, recwarn):
+    train(nlp, examples)
+    pipe = nlp.get_pipe(NAME)
+    more = [gold(make_doc, make_example, "we saw Rust and Lisp there", [(2, 3, "LANG"), (4, 5, "LANG")])]
+    pipe.add_support(more)
+    assert not [str(one.message) for one in recwarn if "LN125" in str(one.message)]
+    # Votes without a preference for near examples, so that the most frequent type, "O", has most.
+    pipe.cfg.update(k=None, vote_temperature=100.0)
+    with pytest.warns(UserWarning, match="LN125.*2 of 2 .*'LANG'"):
+        pipe.add_support(more)
+
+
 def test_contrast_ner_support_that_cannot_be_a_label_is_reported(nlp, examples, train, make_doc, make_example):
     train(nlp, examples, steps=1, candidates="spans", max_span_length=2)
     more = [
