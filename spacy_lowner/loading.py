@@ -1,7 +1,7 @@
 """Load trained pipelines, and read and change settings of their pipes."""
 
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any, Dict, Set, Union
 
 import spacy
 from spacy.language import Language
@@ -65,3 +65,19 @@ def span_pipes(nlp: Language, spans_key: str = SPANS_KEY) -> Dict[str, Any]:
         if "doc.spans" in nlp.get_pipe_meta(name).assigns
         and (pipe.key if isinstance(pipe, SpanGroupWriter) else spans_key) == spans_key
     }
+
+
+def predicted_labels(nlp: Language, spans_key: str = SPANS_KEY) -> Set[str]:
+    """Collect the labels that a pipeline can predict, according to its pipes that write entities or spans.
+
+    nlp (Language): The pipeline.
+    spans_key (str): Key of the span group.
+    RETURNS (Set[str]): The labels.
+
+    >>> nlp = spacy.blank("en")
+    >>> nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Ada"}])
+    >>> predicted_labels(nlp)
+    {'PER'}
+    """
+    writers = {name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns}
+    return {label for name in writers.union(span_pipes(nlp, spans_key)) for label in nlp.pipe_labels.get(name, ())}

@@ -10,7 +10,7 @@ from ..annotations import SPANS_KEY
 from ..corpus.convert import ConvertReport, load_corpus
 from ..corpus.exports.protocol import ExportOptions
 from ..corpus.exports.table import EXPORTERS, export_corpus
-from ..corpus.files import check_not_input
+from ..corpus.files import check_not_input, read_texts
 from ..corpus.writers import OVERLAPS, check_complete
 from ..errors import Errors, LownerError
 from ._app import lowner
@@ -31,6 +31,9 @@ def export_cli(
     overlaps: str = typer.Option(
         "error", help=f"How to write overlapping spans in a format without them: {', '.join(OVERLAPS)}"
     ),
+    types: Optional[Path] = typer.Option(
+        None, help="JSON of all types: types that no text has are in the settings of the tool, too"
+    ),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
 ):
     """Write texts and their spans as tasks of an annotation tool, with scores where it takes them."""
@@ -43,7 +46,8 @@ def export_cli(
     docs = load_corpus(input_path, spans_key=spans_key, unannotated=not gold, report=report)
     if gold:
         check_complete(docs, output_path, EXPORTERS[format].title)
-    choices = ExportOptions(gold, model_version, control, field, overlaps)
+    labels = sorted(read_texts(types)) if types is not None else ()
+    choices = ExportOptions(gold, model_version, control, field, overlaps, labels)
     written = export_corpus(docs, output_path, format, spans_key=spans_key, options=choices)
     show_reading(report, input_path)
     kind = "annotated" if gold else "suggested"

@@ -17,7 +17,7 @@ from ..report.evaluation import evaluate_pipeline, tune_threshold
 from ..wheels import pipeline_wheel
 from ._app import lowner
 from ._util import exclusive, friendly
-from .package import licences_of_pipeline
+from .package import check_name, licences_of_pipeline
 
 # Below this fraction of equal spans, the command warns.
 ENOUGH = 0.9
@@ -34,12 +34,15 @@ def export_onnx_cli(
     limit: int = typer.Option(500, min=1, help="Number of texts to compare, from the first"),
     int8: bool = typer.Option(True, "--int8/--float32", help="Weights in eight bits, or in full precision"),
     wheel_path: Optional[Path] = typer.Option(None, "--wheel", help="Build a wheel into this folder, too"),
+    name: Optional[str] = typer.Option(None, help="Name of the wheel, as of spacy lowner package"),
+    version: Optional[str] = typer.Option(None, help="Version of the wheel"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the spans in doc.spans"),
 ):
     """Export a pipeline to ONNX, for servers without torch. It runs with the package spacy-lowner-runtime.
 
     With --dev or --texts, both pipelines predict the same texts, and the differences are shown.
     """
+    check_name(name)
     if output_path.exists():
         raise LownerError(Errors.LN029.format(path=output_path, reason="it exists already"))
     # transformers is slow to import.
@@ -64,7 +67,8 @@ def export_onnx_cli(
     size = sum(file.stat().st_size for file in output_path.rglob("*") if file.is_file())
     msg.good(f"Saved the exported pipeline, {size / 1e6:.0f} MB, to {output_path}")
     if wheel_path is not None:
-        wheel = pipeline_wheel(output_path, wheel_path, licences=licences_of_pipeline(nlp.config))
+        licences = licences_of_pipeline(nlp.config)
+        wheel = pipeline_wheel(output_path, wheel_path, name=name, version=version, licences=licences)
         msg.good(f"Built {wheel}, {wheel.stat().st_size / 1e6:.0f} MB")
 
 

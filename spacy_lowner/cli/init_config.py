@@ -88,7 +88,8 @@ def _settings(
     if types is not None:
         # A damaged file is reported now, and not when training starts.
         read_texts(types)
-        settings["paths.descriptions"] = str(types)
+        # Training may start in another folder.
+        settings["paths.descriptions"] = str(types.absolute())
     missing: List[str] = [setting for setting in settings if not _has(text, setting)]
     if missing:
         raise LownerError(Errors.LN214.format(settings=", ".join(missing)))

@@ -27,9 +27,7 @@ def package_cli(
 
     The pipeline's wheel lists the licences of the encoder and of the corpora of its source.
     """
-    if name is not None and ("_" not in name or not all(word.isidentifier() for word in name.split("_", 1))):
-        expected = "two identifiers joined by an underscore, like lowner_drugs"
-        raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
+    check_name(name)
     nlp = load_pipeline(model_path)
     wheels = [
         pipeline_wheel(model_path, output_path, name=name, version=version, licences=licences_of_pipeline(nlp.config))
@@ -42,6 +40,19 @@ def package_cli(
     names = " ".join(str(wheel) for wheel in wheels)
     msg.info(f"Install with: pip install {names}")
     msg.info(f'Use with: spacy.load("{package}")')
+
+
+def check_name(name: Optional[str]) -> None:
+    """Check the name of a wheel.
+
+    name (Optional[str]): The name.
+    RAISES (LownerError): If it is not two identifiers with an underscore between them.
+
+    >>> check_name("lowner_drugs")
+    """
+    if name is not None and ("_" not in name or not all(word.isidentifier() for word in name.split("_", 1))):
+        expected = "two identifiers joined by an underscore, like lowner_drugs"
+        raise LownerError(Errors.LN022.format(what="--name", expected=expected, value=name))
 
 
 def licences_of_pipeline(config: Config) -> str:

@@ -76,6 +76,7 @@ def serve_cli(
         if key is None and host not in ("127.0.0.1", "localhost", "::1"):
             msg.warn(f"Everybody who reaches {host} can use this service. Set {KEY} to ask for a key")
         msg.good(f"Serving {Path(model_path).name} at {address}. Requests are described at {address}/docs")
+        msg.info("Ctrl+C ends the service")
         sys.stdout.flush()
 
         def make() -> "FastAPI":

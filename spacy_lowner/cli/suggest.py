@@ -19,7 +19,7 @@ from ..corpus.files import check_not_input, write_json
 from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix, write_corpus
 from ..labelling.suggest import STRATEGIES, Suggestion, suggest_texts
-from ..loading import load_pipeline
+from ..loading import load_pipeline, predicted_labels
 from ..models.hf.encoder import embed_texts
 from ..types import StrategyT
 from ._app import lowner
@@ -61,12 +61,13 @@ def suggest_cli(
     pipelines = [load_pipeline(model) for model in models]
     lang = pipelines[0].lang if pipelines else "en"
     texts = list(islice(stream_texts(raw_path, lang=lang, spans_key=spans_key), limit))
+    labelled = [] if labelled_path is None else load_corpus(labelled_path, spans_key=spans_key)
     chosen = suggest_texts(
         texts,
         count,
         strategy=cast(StrategyT, strategy),
         pipelines=pipelines,
-        labelled=[] if labelled_path is None else load_corpus(labelled_path, spans_key=spans_key),
+        labelled=labelled,
         seed=seed,
         spans_key=spans_key,
         embed=partial(embed_texts, name=encoder),
@@ -75,13 +76,18 @@ def suggest_cli(
     if format is None:
         write_corpus(docs, output_path, spans_key=spans_key)
     else:
-        choices = ExportOptions(model_version=models[0] if models else "spacy-lowner", overlaps="drop")
+        known = {label for nlp in pipelines for label in predicted_labels(nlp, spans_key)}
+        known.update(span.label_ for doc in labelled for span in doc.spans.get(spans_key, []))
+        version = models[0] if models else "spacy-lowner"
+        choices = ExportOptions(model_version=version, overlaps="drop", labels=sorted(known))
         export_corpus(docs, output_path, format, spans_key=spans_key, options=choices)
     if scores is not None:
         write_json(scores, [_record(one, texts) for one in chosen])
     _show(chosen, texts)
     if len(chosen) < count:
         msg.warn("All other texts are blank, labelled already, or nearly the same as these")
+    if len(chosen) > SHOWN:
+        msg.info(f"The first {SHOWN} of {len(chosen)} texts are shown, in the order in which they were chosen")
     msg.good(f"{output_path}: {count_of(len(chosen), 'text')} of {len(texts):,}")
     if models and format is None:
         msg.info("Their spans are predictions. Correct them before you train on them")

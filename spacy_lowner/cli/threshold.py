@@ -29,6 +29,8 @@ from ._app import lowner
 from ._util import exclusive, friendly, use_gpu
 
 FOLDS = 5
+# Above this F1, the texts are probably those of the training.
+SEEN = 0.98
 
 
 @lowner.command("threshold")
@@ -147,6 +149,10 @@ def _report(model_path: Path, texts: Sequence[ScoredText], chosen: Thresholds, p
         msg.table(rows, header=("type", "threshold", "P", "R", "F1"), divider=True, aligns=("l", "r", "r", "r", "r"))
     counts = count_spans(texts, chosen)
     p, r, f = _percentages(counts)
+    if counts.f > SEEN:
+        msg.warn(
+            "Nearly everything is right. If the pipeline was trained on these texts, choose the threshold on others"
+        )
     if precision is not None:
         best = count_spans(texts, common_threshold(texts))
         lost = f"; recall {100 * best.r:.1f} at the best F1"

@@ -1,6 +1,6 @@
 """Measures the confusion of trained pipelines (MCQM)."""
 
-from typing import List, Optional, Sequence, Set, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.language import Language
@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from ..annotations import SPANS_KEY
 from ..corpus.docs import entity_spans
-from ..loading import span_pipes
+from ..loading import predicted_labels
 from .counting import EntityMatch, label_fractions, match_entities
 from .quantify import Confusion, quantify
 
@@ -67,7 +67,7 @@ def measure_confusion(
     sources = (
         []
         if source is None
-        else sorted(_labels_of(source, spans_key).union(match.predicted for match in coarse if match.predicted))
+        else sorted(predicted_labels(source, spans_key).union(match.predicted for match in coarse if match.predicted))
     )
     confusion = quantify(
         types,
@@ -78,11 +78,3 @@ def measure_confusion(
         **weights,
     )
     return confusion, matches
-
-
-def _labels_of(nlp: Language, spans_key: str) -> Set[str]:
-    """RETURNS (Set[str]): The types that a pipeline can predict, according to the labels of its pipes."""
-    writers = {name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns}.union(
-        span_pipes(nlp, spans_key)
-    )
-    return {label for name in writers for label in nlp.pipe_labels.get(name, ())}

@@ -23,10 +23,12 @@ from .formats.table import detect_format, read_corpus, unused_options
 from .partial import PartialAnnotation, is_partial, write_partial
 from .sentence import OnErrorT, ReadingReport, Sentence, raise_error
 
-# Files of a folder that hold no corpus: settings of brat, type systems of UIMA, descriptions and reports.
+# Files of a folder that hold no corpus: settings of brat, type systems of UIMA, descriptions, reports and records.
 NO_CORPUS = re.compile(
     r"(annotation|visual|tools|kb_shortcuts)\.conf|type_?system\.xml"
     r"|dataset_infos?\.json|features\.json|.*\.report\.json"
+    # What `spacy lowner predict` writes next to predictions.
+    r"|\d{6}\.done|run\.json|skipped\.json|failed\.jsonl"
     r"|(readme|licen[cs]e|changelog|citation|notice)(\..*)?|.*\.md",
     re.IGNORECASE,
 )

@@ -1,6 +1,7 @@
 """Score any pipeline on gold spans, whether it writes `doc.spans` or `doc.ents`."""
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -91,7 +92,7 @@ class Scores:
     detect_p (float): Precision of unlabelled spans (boundaries only).
     detect_r (float): Recall of unlabelled spans.
     detect_f (float): F1 of unlabelled spans.
-    per_type (Dict[str, Dict[str, float]]): "p", "r" and "f" by label.
+    per_type (Dict[str, Dict[str, float]]): By label "p", "r" and "f", and the numbers of "gold" and "predicted" spans.
     docs (int): Number of scored Docs.
     words_per_second (float): Speed of the pipeline.
 
@@ -158,9 +159,16 @@ def score_docs(
     scores = span_score([Example(p, g) for p, g in zip(predicted, gold)], spans_key=spans_key)
     prefix = f"spans_{spans_key}"
     values = {name: scores[f"{prefix}_{name}"] or 0.0 for name in ("p", "r", "f", "detect_p", "detect_r", "detect_f")}
+    counts = {
+        name: Counter(span.label_ for doc in docs for span in doc.spans.get(spans_key, []))
+        for name, docs in (("gold", gold), ("predicted", predicted))
+    }
     return Scores(
         **values,
-        per_type=scores[f"{prefix}_per_type"] or {},
+        per_type={
+            label: {**of_label, **{name: count[label] for name, count in counts.items()}}
+            for label, of_label in (scores[f"{prefix}_per_type"] or {}).items()
+        },
         docs=len(predicted),
         words_per_second=sum(map(len, predicted)) / max(seconds, 1e-9),
     )

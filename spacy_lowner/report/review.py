@@ -63,5 +63,5 @@ def _record(doc: Doc, predicted: Sequence[ScoredLabel], spans_key: str) -> Dict[
     return {
         "words": [[token.text, token.whitespace_] for token in doc],
         "gold": gold,
-        "predicted": [[span.start, span.end, span.label, round(span.score, 3)] for span in predicted],
+        "predicted": [[span.start, span.end, span.label, round(span.score, 6)] for span in predicted],
     }

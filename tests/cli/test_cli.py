@@ -114,6 +114,27 @@ def test_cli_evaluate_pipeline_with_ents(run, markup, tmp_path):
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert (scores["p"], scores["r"]) == pytest.approx((1 / 3, 1 / 4))
     assert (scores["detect_p"], scores["detect_r"]) == pytest.approx((1.0, 3 / 4))
+    assert {name: scores["per_type"]["person"][name] for name in ("gold", "predicted")} == {"gold": 2, "predicted": 3}
+    # "Rome" is a place, which the pipeline does not know.
+    assert "cannot be found: place (2)" in " ".join(result.output.split())
+
+
+def test_cli_export_reads_a_folder_of_predictions(run, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "person", "pattern": "Ada"}])
+    nlp.to_disk(tmp_path / "model")
+    (tmp_path / "raw.txt").write_text("Ada left\nNobody sang\nAda slept\n")
+    (tmp_path / "types.json").write_text('{"person": "a person", "drug": "a medicine"}')
+    predict = ("predict", tmp_path / "model", tmp_path / "raw.txt", tmp_path / "out", "--format", "spacy")
+    assert run(*predict, "--part-size", 2).exit_code == 0
+    types = ("--types", tmp_path / "types.json")
+    done = run("export", tmp_path / "out", tmp_path / "tasks.json", "--format", "label-studio", *types)
+    assert done.exit_code == 0, done.output
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert [len(task["predictions"][0]["result"]) for task in tasks] == [1, 0, 1]
+    assert '<Label value="drug"' in (tmp_path / "tasks.labels.xml").read_text()
+    assert run("export", tmp_path / "out", tmp_path / "brat", "--format", "brat", *types).exit_code == 0
+    assert "drug\n" in (tmp_path / "brat" / "annotation.conf").read_text()
 
 
 def test_cli_split(run, markup, tmp_path):
@@ -135,6 +156,8 @@ def test_card_package_with_llm_requires_the_extra():
 @pytest.fixture
 def trained(markup, tmp_path):
     """A small trained pipeline on disk, without an encoder."""
+    # Without it, the scores of a test depend on the tests before it.
+    spacy.util.fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe("knowfree_spancat", config={"label_semantics": False, "set_ents": True})
     gold = load_corpus(markup)
@@ -148,7 +171,8 @@ def trained(markup, tmp_path):
 
 def test_cli_threshold_changes_the_pipe_on_disk(run, trained, markup):
     nlp = spacy.load(trained)
-    # Nothing is predicted, so any other threshold is better.
+    # Nothing is predicted, so any other threshold is better. The scores of a very sure pipeline would be 1.0.
+    change_setting(nlp, "knowfree_spancat", "calibration", [0.1, 0.0])
     change_setting(nlp, "knowfree_spancat", "threshold", 1.0)
     nlp.to_disk(trained)
     before = spacy.load(trained).get_pipe("knowfree_spancat").cfg
@@ -169,6 +193,7 @@ def test_cli_threshold_stays_where_another_one_does_not_gain(run, trained, marku
     # All spans are right at the threshold of the config or at the tuned one, and no threshold is better than that.
     again = run("threshold", trained, markup)
     assert first.exit_code == again.exit_code == 0
+    assert "was trained on these texts" in " ".join(again.output.split())
     assert "does not help" in again.output and "100.0 with" in " ".join(again.output.split())
 
 

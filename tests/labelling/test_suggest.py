@@ -166,6 +166,10 @@ def test_suggest_command_writes_texts_that_are_annotated_before_and_tasks_of_a_t
     options += ["--format", "doccano", "--strategy", "random"]
     done = run("lowner", "suggest", tmp_path / "raw.txt", tmp_path / "tasks.jsonl", *options)
     assert done.exit_code == 0 and len((tmp_path / "tasks.jsonl").read_text().splitlines()) == 2, done.output
+    # Without a pipeline nothing is predicted, and the tool gets the types of the labelled texts.
+    options = ["--labelled", train, "--strategy", "random", "--format", "label-studio"]
+    assert run("lowner", "suggest", tmp_path / "raw.txt", tmp_path / "tasks.json", *options).exit_code == 0
+    assert '<Label value="PER"' in (tmp_path / "tasks.labels.xml").read_text()
     assert "LN014" in run("lowner", "suggest", tmp_path / "raw.txt", tmp_path / "x.jsonl", "--strategy", "best").output
     assert "LN210" in run("lowner", "suggest", tmp_path / "raw.txt", tmp_path / "x.jsonl").output
     assert "LN029" in run("lowner", "suggest", tmp_path / "raw.txt", train, "--labelled", train).output

@@ -15,7 +15,7 @@ _NOT_IN_TYPES = re.compile(r"[^A-Za-z0-9_-]")
 def _write(texts: Iterable[ExportedText], path: Path, options: ExportOptions) -> List[Path]:
     if path.is_dir() and any(path.iterdir()):
         raise LownerError(Errors.LN029.format(path=path, reason="it is not empty"))
-    types: Dict[str, str] = {}
+    types: Dict[str, str] = {_NOT_IN_TYPES.sub("_", label): label for label in options.labels}
     written: List[Path] = []
     for text in texts:
         for span in text.spans:

@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Set
+from typing import Any, Callable, Dict, Iterable, Iterator, List
 from xml.sax.saxutils import quoteattr
 
 from ..files import atomic_path
 from .protocol import ExportedText, Exporter, ExportOptions, utf16_offsets
 
 # Colours of labels in Label Studio, which are distinguished by every kind of colour vision (Okabe and Ito).
-COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
+# The eight colours of Okabe and Ito, and eight lighter or darker ones.
+COLORS = (
+    *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999"),
+    *("#8c564b", "#a6d854", "#7b4ea3", "#17becf", "#fb9a99", "#556b2f", "#c7b299", "#3f3f5f"),
+)
 RecordT = Callable[[ExportedText, ExportOptions], Dict[str, Any]]
 
 
@@ -83,7 +87,7 @@ def label_config(labels: Iterable[str], options: ExportOptions) -> str:
 
 
 def _write_label_studio(texts: Iterable[ExportedText], path: Path, options: ExportOptions) -> List[Path]:
-    labels: Set[str] = set()
+    labels = set(options.labels)
 
     def tasks() -> Iterator[str]:
         for text in texts:

@@ -65,6 +65,7 @@ class ExportOptions:
     control (str): Name of the control or question with the labels, in Label Studio and Argilla.
     field (str): Name of the field with the text, in Label Studio and Argilla.
     overlaps (str): For formats without overlaps: "error", or "drop" to keep the longest spans.
+    labels (Sequence[str]): Labels that the settings of the tool name, next to those of the spans.
 
     >>> ExportOptions().control
     'label'
@@ -75,6 +76,7 @@ class ExportOptions:
     control: str = "label"
     field: str = "text"
     overlaps: str = "error"
+    labels: Sequence[str] = ()
 
 
 # Writes texts to a path, and returns the paths of the files that were written.
