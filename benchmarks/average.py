@@ -6,16 +6,13 @@ Trains `configs/knowfree.cfg` from the open source with three seeds per domain, 
 Thresholds are those with the best F1 on dev.
 """
 
-import argparse
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from statistics import fmean
 
 import spacy
-import torch
-from report_page import publish
+from report_page import domain_arguments, publish
 from spacy.language import Language
 
 from spacy_lowner.corpus.convert import load_corpus
@@ -29,14 +26,7 @@ OVERRIDES = ("--components.knowfree_spancat.decoding", "flat", "--training.eval_
 
 def main() -> None:
     """Train, average, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpora", type=Path, help="folder with a folder of train, dev and test.spacy per domain")
-    parser.add_argument("training", type=Path, help="folder for the pipelines")
-    parser.add_argument("--domains", nargs="+", default=["ai", "literature", "music", "politics", "science"])
-    parser.add_argument("--output", type=Path, help="write the table to this page (Markdown)")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
+    arguments = domain_arguments(__doc__)
     rows = []
     for domain in arguments.domains:
         corpus = arguments.corpora / domain
