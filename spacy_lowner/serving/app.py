@@ -137,6 +137,9 @@ async def _explain(request: Request, error: Exception) -> Response:
     """RETURNS (Response): The status 422 with the reasons, without the input, which can be impossible to encode."""
     reasons = error.errors() if isinstance(error, RequestValidationError) else []
     kept = [{"loc": reason["loc"], "msg": reason["msg"]} for reason in reasons]
+    if "json" not in request.headers.get("content-type", ""):
+        # Such as the default of curl, with which the body is read as a text.
+        kept = [{"loc": ["header", "content-type"], "msg": "Send JSON with the header Content-Type: application/json"}]
     return Response(json.dumps({"detail": kept}, default=str), 422, media_type="application/json")
 
 

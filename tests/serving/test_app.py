@@ -102,6 +102,9 @@ def test_impossible_values_are_refused(scored):
         for number in ("NaN", "Infinity", "0.0", "-1"):
             body = f'{{"texts": ["Ada"], "threshold": {number}}}'.encode()
             assert service.post("/predict", content=body, headers=json_type).status_code == 422
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        untyped = service.post("/predict", content=b'{"texts": ["Ada"]}', headers=form)
+        assert untyped.status_code == 422 and "Content-Type: application/json" in untyped.json()["detail"][0]["msg"]
         # Half a character.
         half = service.post("/predict", content=b'{"texts": ["Ada \\ud800 sang"]}', headers=json_type)
         assert half.status_code == 200
