@@ -19,7 +19,7 @@ test: $(VENV)/.ready
 test-attack: $(VENV)/.ready
 	$(BIN)/python -m pytest -m attack
 
-# The same tests against the installed wheel instead of the source tree.
+# Tests against the installed wheel instead of the source tree.
 test-wheel: $(VENV)/.ready
 	$(BIN)/python scripts/test_wheel.py
 
