@@ -5,7 +5,7 @@ import json
 import shutil
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc
 
@@ -79,9 +79,9 @@ class Part(NamedTuple):
 
     def known(self) -> Optional[Dict[str, Any]]:
         """RETURNS (Optional[Dict[str, Any]]): The record of the part, if it is done."""
-        record: Optional[Dict[str, Any]] = None
-        if Path(self.path).is_file() and self.record.is_file():
-            record = read_json_file(self.record)
+        if not (Path(self.path).is_file() and self.record.is_file()):
+            return None
+        record: Dict[str, Any] = read_json_file(self.record)
         return record
 
 
@@ -147,8 +147,8 @@ def predict_parts(
     return BulkReport(sum(part.texts for part in parts), predicted, len(failed))
 
 
-def _divide(texts: Iterable[Doc], folder: Path, format: str, size: int) -> Iterator[tuple[Part, List[Doc]]]:
-    """YIELDS (tuple[Part, List[Doc]]): Each part with its texts."""
+def _divide(texts: Iterable[Doc], folder: Path, format: str, size: int) -> Iterator[Tuple[Part, List[Doc]]]:
+    """YIELDS (Tuple[Part, List[Doc]]): Each part with its texts."""
     stream, first = iter(texts), 0
     while docs := list(islice(stream, size)):
         yield Part(str(folder / f"{first // size:06d}.{format}"), first, len(docs), _digest(docs)), docs

@@ -6,7 +6,7 @@ import time
 from contextlib import redirect_stdout
 from itertools import islice
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterable, Iterator, Optional
 
 import spacy
 import typer
@@ -77,13 +77,7 @@ def predict_cli(
         workers=1 if engine else workers,
     )
     if output_path is None:
-        # Standard output is for the predictions.
-        with redirect_stdout(sys.stderr):
-            use_gpu(gpu_id)
-            nlp = _loaded(predictor)
-        for line in json_lines(nlp.pipe((doc.text for doc in texts), batch_size=batch_size), spans_key):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        _print(predictor, texts, gpu_id)
         return
     use_gpu(gpu_id)
     if workers > 1:
@@ -114,6 +108,17 @@ def predict_cli(
         msg.warn(f"The pipeline could not read {count_of(done.failed, 'text')}: {output_path / FAILED}")
     speed = f", {done.predicted / max(seconds, 1e-9):,.0f} texts/s" if done.predicted else ""
     msg.good(f"{output_path}: {count_of(done.texts, 'text')}, {done.predicted:,} predicted in this run{speed}")
+
+
+def _print(predictor: PartPredictor, texts: Iterable[Doc], gpu_id: int) -> None:
+    # Standard output is for the predictions.
+    with redirect_stdout(sys.stderr):
+        use_gpu(gpu_id)
+        nlp = _loaded(predictor)
+    docs = nlp.pipe((doc.text for doc in texts), batch_size=predictor.batch_size)
+    for line in json_lines(docs, predictor.spans_key):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def _loaded(predictor: PartPredictor) -> Language:

@@ -83,7 +83,7 @@ def check_project(folder, workflow, variables):
 
 @pytest.mark.parametrize("text", blocks("json"))
 def test_json_is_read(text):
-    json.loads(text)
+    assert isinstance(json.loads(text), dict)
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))
