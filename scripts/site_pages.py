@@ -1,5 +1,6 @@
-"""Pages of the site that are generated: the start page, commands, messages and registered names (a hook of MkDocs)."""
+"""Pages of the site that are generated: the start page, commands, messages, names and the API (a hook of MkDocs)."""
 
+import ast
 import re
 from configparser import ConfigParser
 from pathlib import Path
@@ -22,6 +23,7 @@ def on_files(files: Files, config: Any) -> Files:
         "reference/commands.md": commands_page(),
         "reference/messages.md": messages_page(),
         "reference/names.md": names_page(),
+        **api_pages(),
     }
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
@@ -85,3 +87,18 @@ def names_page() -> str:
             parts.append(f"| `{name.strip()}` | `{target.strip().replace(':', '.')}` |")
         parts.append("")
     return "\n".join(parts)
+
+
+def api_pages() -> Dict[str, str]:
+    """RETURNS (Dict[str, str]): A page for each package: its public names, whose docstrings mkdocstrings fills in."""
+    pages = {}
+    for stub in sorted((ROOT / "spacy_lowner").glob("*/__init__.pyi")):
+        package = f"spacy_lowner.{stub.parent.name}"
+        summary = ast.get_docstring(ast.parse(stub.with_suffix(".py").read_text(encoding="utf8")))
+        imports = [node for node in ast.parse(stub.read_text(encoding="utf8")).body if isinstance(node, ast.ImportFrom)]
+        names = sorted(name.name for node in imports for name in node.names)
+        # A pipe has most of its methods from its base classes.
+        options = "\n    options: {inherited_members: true}" if stub.parent.name == "pipeline" else ""
+        parts = [f"# {package}", summary or "", *(f"::: {package}.{name}{options}" for name in names)]
+        pages[f"reference/{stub.parent.name}.md"] = "\n\n".join(parts)
+    return pages
