@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # The key is not an option: other users of the machine can read command lines.
 KEY = "LOWNER_API_KEY"
+# The name in the meta data of a pipeline that nobody has named, and the folders that `spacy train` writes.
+UNNAMED = "pipeline"
+TRAINED = ("model-best", "model-last")
 
 
 @lowner.command("serve")
@@ -45,7 +48,7 @@ def serve_cli(
 
     If the environment variable LOWNER_API_KEY is set, requests must send this key. Texts are not logged.
     """
-    for package in ("fastapi", "prometheus_client", "uvicorn"):
+    for package in ("fastapi", "fastapi_offline", "prometheus_client", "uvicorn"):
         # They are not imported yet: prometheus_client reads an environment variable then, which is set below.
         if find_spec(package) is None:
             raise LownerError(Errors.LN221.format(package=package))
@@ -81,11 +84,20 @@ def serve_cli(
 
         def make() -> "FastAPI":
             set_threads(nlp, threads or max(1, (os.cpu_count() or 1) // workers))
-            return create_app(nlp, limits=limits, key=key, spans_key=spans_key, gpu_id=gpu_id)
+            name = shown_name(nlp, Path(model_path))
+            return create_app(nlp, name=name, limits=limits, key=key, spans_key=spans_key, gpu_id=gpu_id)
 
         status = serve(make, opened, workers)
     msg.good("Stopped")
     raise typer.Exit(status)
+
+
+def shown_name(nlp: Language, path: Path) -> Optional[str]:
+    """RETURNS (Optional[str]): The name of the folder if `spacy train` has named the pipeline; None if a person has."""
+    if nlp.meta["name"] != UNNAMED or not path.is_dir():
+        return None
+    folder = path.resolve()
+    return f"{folder.parent.name}/{folder.name}" if folder.name in TRAINED else folder.name
 
 
 def _check_writes(nlp: Language, spans_key: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, AsyncIterator, Dict, List, Optional
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from spacy.language import Language
@@ -71,21 +72,28 @@ class PredictResponse(BaseModel):
 
 
 def create_app(
-    nlp: Language, *, limits: Limits = Limits(), key: Optional[str] = None, spans_key: str = SPANS_KEY, gpu_id: int = -1
+    nlp: Language,
+    *,
+    name: Optional[str] = None,
+    limits: Limits = Limits(),
+    key: Optional[str] = None,
+    spans_key: str = SPANS_KEY,
+    gpu_id: int = -1,
 ) -> FastAPI:
     """Make the service of a pipeline.
 
     nlp (Language): The pipeline.
+    name (Optional[str]): The name of the pipeline in answers. None makes one of its language, name and version.
     limits (Limits): What requests may hold.
     key (Optional[str]): A key that requests must send: as `Authorization: Bearer KEY`, or as the password of basic
         authentication. None lets everybody in.
     spans_key (str): The key of the spans in `doc.spans`.
     gpu_id (int): The GPU, or -1 for the CPU.
-    RETURNS (FastAPI): The service. Its page /docs describes it.
+    RETURNS (FastAPI): The service. Its page /docs describes it, without scripts from the network.
     """
     predictor, metrics = Predictor(nlp, limits, spans_key, gpu_id), Metrics()
     predict = _within_limits(predictor, metrics)
-    name = f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
+    name = name or f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -93,8 +101,12 @@ def create_app(
         yield
         await predictor.stop()
 
-    app = FastAPI(
-        title="spacy-lowner", description=f"Entities by {name}", version=nlp.meta["version"], lifespan=lifespan
+    app = FastAPIOffline(
+        title="spacy-lowner",
+        description=f"Entities by {name}",
+        version=nlp.meta["version"],
+        lifespan=lifespan,
+        redoc_url=None,
     )
     app.add_middleware(Guard, key=key, most=limits.bytes, paths=PATHS, metrics=metrics)
     app.add_exception_handler(RequestValidationError, _explain)

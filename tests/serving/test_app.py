@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import re
 
 import cassis
 import pytest
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 from small_models import TOK2VEC
 from spacy.language import Language
 
+from spacy_lowner.cli.serve import shown_name
 from spacy_lowner.serving import Limits, Predictor, create_app
 from spacy_lowner.serving.predictor import DeadlineExceeded, QueueFull
 
@@ -57,6 +59,17 @@ def test_predicts_spans(ruler):
     assert found == [[("Ada", "PER"), ("Bob", "PER"), ("Rome", "LOC"), ("Ada", "PER")], [], []]
     assert all(TEXT[s["start"] : s["end"]] == s["text"] for s in body["predictions"][0]["spans"])
     assert body["predictions"][0]["spans"][0]["score"] is None
+
+
+@pytest.mark.parametrize(
+    "folder, given, shown",
+    [("drugs/model-best", None, "drugs/model-best"), ("drugs", None, "drugs"), ("drugs", "mine", "en_mine-0.0.0")],
+)
+def test_a_pipeline_without_a_name_has_that_of_its_folder(ruler, tmp_path, folder, given, shown):
+    ruler.meta["name"] = given or ruler.meta["name"]
+    ruler.to_disk(tmp_path / folder)
+    with client(ruler, name=shown_name(ruler, tmp_path / folder)) as service:
+        assert service.get("/health").json()["model"] == shown
 
 
 def test_selects_labels(ruler):
@@ -142,6 +155,17 @@ def test_key(ruler):
             headers = {} if header is None else {"Authorization": header}
             assert service.post("/predict", json={"texts": []}, headers=headers).status_code == status
             assert service.get("/metrics", headers=headers).status_code == status
+
+
+def test_page_of_requests_loads_nothing_from_the_network(ruler):
+    with client(ruler, key="secret") as service:
+        assert service.get("/docs").status_code == 401
+        service.headers["Authorization"] = "Bearer secret"
+        page = service.get("/docs").text
+        assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+        scripts = re.findall(r"(?:src|href)=\"(/[^\"]+)\"", page)
+        assert len(scripts) == 3
+        assert all(service.get(script).status_code == 200 for script in scripts)
 
 
 def test_metrics_count_routes_and_not_paths(ruler):
