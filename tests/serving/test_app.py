@@ -67,6 +67,7 @@ def test_predicts_spans(ruler):
 )
 def test_a_pipeline_without_a_name_has_that_of_its_folder(ruler, tmp_path, folder, given, shown):
     ruler.meta["name"] = given or ruler.meta["name"]
+    (tmp_path / folder).mkdir(parents=True)
     ruler.to_disk(tmp_path / folder)
     with client(ruler, name=shown_name(ruler, tmp_path / folder)) as service:
         assert service.get("/health").json()["model"] == shown
