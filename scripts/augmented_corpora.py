@@ -6,17 +6,21 @@ continues. An output that was made with other settings, filter, adapter or sente
 
     python scripts/augmented_corpora.py configs/knowfree.cfg corpus/factmix/k100_0 corpus/factmix/k100_1
 
-With --ratios 1 2 it also writes train_cf_1, train_cf_2 and so on, with this number of new examples per sentence.
+With --ratios 1 2 it also writes train_cf_1, train_cf_2 and so on, with this number of new examples per sentence. With
+--copies it also writes train_copies: as many sentences as train_factmix, all of them originals.
 """
 
 import argparse
+import random
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Iterator
 
+from spacy_lowner.corpus import read_docs, write_docs
 from spacy_lowner.corpus.files import output_lock
 from spacy_lowner.errors import LownerError
 
@@ -31,6 +35,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", help="folders with train.spacy and dev.spacy")
     parser.add_argument("--source", default="", help="trained pipeline that the config starts from")
     parser.add_argument("--ratios", type=int, nargs="*", default=[])
+    parser.add_argument("--copies", action="store_true")
     parser.add_argument("--gpu-id", default="-1")
     arguments = parser.parse_args()
     ratios = BEST | {
@@ -50,6 +55,17 @@ def main() -> None:
             options = ("--context-ratio", str(context), "--entity-ratio", str(entity))
             output = str(folder / f"train_{name}.spacy")
             spacy("lowner", "augment", train, output, *options, "--filter-model", str(model / "model-best"), *device)
+        if arguments.copies:
+            write_copies(folder)
+
+
+def write_copies(folder: Path) -> None:
+    """Write train_copies: the originals, repeated until they are as many as the sentences of train_factmix, mixed."""
+    originals = list(read_docs(folder / "train.spacy"))
+    size = sum(1 for _ in read_docs(folder / "train_factmix.spacy"))
+    copies = list(islice(cycle(originals), size))
+    random.Random(0).shuffle(copies)
+    write_docs(copies, folder / "train_copies.spacy")
 
 
 @contextmanager
