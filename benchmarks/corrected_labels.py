@@ -78,7 +78,8 @@ def main() -> None:
     labels = sum(len(doc.spans["sc"]) for doc in docs)
     notes = (
         f"{arguments.corpus}, corrected in {arguments.corrected}: {len(docs)} sentences ({skipped} skipped), {labels} "
-        f"labels; {len(differences.sentences)} sentences with a wrong label, {sum(map(len, differences.removed))} labels "
+        f"labels; {len(differences.sentences)} sentences with a wrong label, "
+        f"{sum(map(len, differences.removed))} labels "
         f"removed and {sum(map(len, differences.added))} added. {arguments.folds} folds, {arguments.steps} updates, "
         f"{source} source, one run. first N: corrected sentences among those of the first N labels shown (of the first "
         "N sentences in random order). confirmed: of the first 50 and 200 labels shown, those that were corrected; "
