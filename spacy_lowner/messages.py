@@ -180,6 +180,10 @@ class Errors(metaclass=MessageCatalogue):
         "--engine {engine} predicts on processors and writes to a folder. Name a folder for the output, and no "
         "<gpu_id>."
     )
+    LN184 = (
+        "{path}: {count} text(s) have no soft targets, which <teachers> 0 needs. Write them with spacy lowner annotate "
+        "<trust>, or train teachers."
+    )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import typer
 from spacy.tokens import Doc
@@ -10,9 +10,10 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, entity_spans
-from ..corpus.files import read_texts, report_path
+from ..corpus.files import read_json_file, read_texts, report_path
 from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix, write_corpus
+from ..errors import Errors, LownerError
 from ..knowledge.annotate import EXAMPLES, AnnotationTask, annotate_corpus, annotation_requests
 from ..knowledge.explain import BETA
 from ..loading import load_pipeline
@@ -35,6 +36,16 @@ def annotate_cli(
     examples: Optional[Path] = typer.Option(None, help="Labelled texts. The nearest ones are examples in each prompt"),
     n_examples: int = typer.Option(EXAMPLES, min=0, help="Number of examples in a prompt"),
     draft: Optional[str] = typer.Option(None, help="Pipeline whose predictions the model corrects"),
+    confusion: Optional[Path] = typer.Option(
+        None, help="Output of spacy lowner confusion: the prompt names the most confused type of each type"
+    ),
+    trust: Optional[float] = typer.Option(
+        None,
+        min=0.01,
+        max=1.0,
+        help="Write soft targets for training in place of entities: the model's answers with this weight, and the "
+        "probabilities of --draft with the rest",
+    ),
     weight: float = typer.Option(BETA, min=0.0, help="Weight of the texts in the loss (beta)"),
     model: Optional[str] = llm.MODEL,
     base_url: Optional[str] = llm.BASE_URL,
@@ -54,6 +65,7 @@ def annotate_cli(
         gold=[] if examples is None else load_corpus(examples, spans_key=spans_key),
         n_examples=n_examples,
         drafter=None if draft is None else load_pipeline(draft),
+        confused={} if confusion is None else _confused(confusion),
         language=language,
         spans_key=spans_key,
     )
@@ -70,12 +82,28 @@ def annotate_cli(
     with server as client:
         report = annotate_corpus(docs, client, task, weight=weight, embed=embed_texts, progress=True)
     llm.write_report(report, report_path(output_path))
+    annotated = docs if trust is None else [doc.copy() for doc in docs]
+    if trust is not None:
+        # The import takes seconds.
+        from ..source.silver import soften
+
+        docs = list(soften(docs, list(task.types), trust, task.drafter, spans_key=spans_key))
     write_corpus(docs, output_path, spans_key=spans_key)
     unanswered = report.used["texts without an answer"]
     msg.good(f"{output_path}: {len(docs)} texts, {report.used['entities']} entities, weight {weight}")
     if unanswered:
         msg.warn(f"{unanswered} texts have no whole answer and count as not annotated. Run again to ask for them")
-    _print_scores(docs, gold, task, spans_key)
+    _print_scores(annotated, gold, task, spans_key)
+
+
+def _confused(path: Path) -> Dict[str, List[str]]:
+    """RETURNS (Dict[str, List[str]]): The most confused type by type. RAISES (LownerError): If it is another file."""
+    measures = read_json_file(path)
+    if not isinstance(measures.get("types"), list) or not isinstance(measures.get("most_confused"), list):
+        raise LownerError(
+            Errors.LN027.format(path=path, what="the output of spacy lowner confusion", reason="no types")
+        )
+    return {name: [other] for name, other in zip(measures["types"], measures["most_confused"]) if other is not None}
 
 
 def _print_scores(docs: Sequence[Doc], gold: Sequence[Doc], task: AnnotationTask, spans_key: str) -> None:

@@ -16,6 +16,7 @@ from wasabi import msg
 from ..annotations import SPANS_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
+from ..corpus.soft import SoftTargets
 from ..corpus.texts import stream_texts
 from ..errors import Errors, LownerError
 from ..loading import load_pipeline
@@ -37,7 +38,12 @@ def distill_cli(
     dev_path: Path = typer.Argument(..., help="Gold dev data"),
     raw_path: Path = typer.Argument(..., help="Raw text of the domain: a text a line (.txt), or any known format"),
     output_path: Path = typer.Argument(..., help="Output: folder of the teachers, the soft targets and the student"),
-    teachers: int = typer.Option(3, min=1, help="Teachers to train, each with another seed"),
+    teachers: int = typer.Option(
+        3,
+        min=0,
+        help="Teachers to train, each with another seed; 0 learns from the soft targets that the raw texts have "
+        "(spacy lowner annotate --trust)",
+    ),
     teacher: List[Path] = typer.Option([], help="A trained teacher, to use in place of training some"),
     limit: Optional[int] = typer.Option(None, min=1, help="Maximum number of raw texts"),
     choose: str = typer.Option(
@@ -88,15 +94,18 @@ def distill_cli(
     def load_teachers() -> List[Language]:
         return [load_pipeline(path) for path in paths]
 
-    with tqdm(desc="raw texts", unit="text", total=limit) as bar:
-        count = write_soft_corpus(
-            load_teachers,
-            _chosen(raw_path, choose, limit, gold, load_teachers, spans_key),
-            mixed / "soft",
-            weight=weight,
-            spans_key=spans_key,
-            on_part=bar.update,
-        )
+    if paths:
+        with tqdm(desc="raw texts", unit="text", total=limit) as bar:
+            count = write_soft_corpus(
+                load_teachers,
+                _chosen(raw_path, choose, limit, gold, load_teachers, spans_key),
+                mixed / "soft",
+                weight=weight,
+                spans_key=spans_key,
+                on_part=bar.update,
+            )
+    else:
+        count = _copy_soft(raw_path, mixed / "soft.spacy", limit, spans_key)
     if not count:
         raise LownerError(Errors.LN001.format(path=raw_path))
     copies = _copies(len(gold_docs), count, gold_fraction)
@@ -106,6 +115,19 @@ def distill_cli(
     student = output_path / "student"
     _train(config_path, student, mixed, dev, {**overrides, **own}, gpu_id)
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
+
+
+def _copy_soft(path: Path, output: Path, limit: Optional[int], spans_key: str) -> int:
+    """Copy texts that have soft targets.
+
+    RETURNS (int): Their number. RAISES (LownerError): If a text has none.
+    """
+    docs = load_corpus(path, spans_key=spans_key)[:limit]
+    missing = sum(SoftTargets.of(doc) is None for doc in docs)
+    if missing:
+        raise LownerError(Errors.LN184.format(path=path, count=missing))
+    write_docs(docs, output)
+    return len(docs)
 
 
 def _student_steps(steps: Optional[int], config_path: Path, overrides: Dict[str, Any]) -> Dict[str, int]:

@@ -1,5 +1,6 @@
 """Annotation of target types by a language model: silver training data, pre-annotations, or a score of the model."""
 
+from types import MappingProxyType
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
@@ -10,13 +11,14 @@ from ..annotations import ORIGIN_KEY, PARTIAL_KEY, SPANS_KEY, WEIGHT_KEY
 from ..corpus.docs import bare_doc, drop_blank_docs, entity_spans
 from ..corpus.names import readable_name
 from ..corpus.partial import write_partial
+from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Request
 from ..llm.templates import render
 from ..types import EmbedT
 from .explain import BETA
 from .extend import list_schema
-from .replies import read_spans
+from .replies import read_scored_spans
 from .report import Report
 
 ORIGIN = "llm-annotated"
@@ -31,6 +33,8 @@ class AnnotationTask(NamedTuple):
     gold (Sequence[Doc]): Labelled Docs. The nearest ones are examples in the prompt of a text.
     n_examples (int): Number of examples in a prompt at most.
     drafter (Optional[Language]): A pipeline whose predictions the model corrects.
+    confused (Mapping[str, Sequence[str]]): The types that pipelines confuse with a type, by its label. The prompt names
+        them.
     language (str): Language of the prompts, "en" or "zh".
     spans_key (str): Key of the spans of the gold Docs, of the drafts and of the result.
 
@@ -42,6 +46,7 @@ class AnnotationTask(NamedTuple):
     gold: Sequence[Doc] = ()
     n_examples: int = EXAMPLES
     drafter: Optional[Language] = None
+    confused: Mapping[str, Sequence[str]] = MappingProxyType({})
     language: str = "en"
     spans_key: str = SPANS_KEY
 
@@ -73,11 +78,13 @@ def annotation_requests(docs: Sequence[Doc], task: AnnotationTask, embed: Option
     True
     """
     names = {label: name for name, label in task.names.items()}
-    schema = list_schema("entity", "type")
-    schema["properties"]["items"]["items"]["properties"]["type"] = {"type": "string", "enum": list(names.values())}
+    schema = list_schema("entity", "type", "sure")
+    kinds = {"type": {"type": "string", "enum": list(names.values())}, "sure": {"type": "boolean"}}
+    schema["properties"]["items"]["items"]["properties"].update(kinds)
     examples = _nearest(docs, task, embed)
     drafts = _drafts(docs, task)
     described = {names[label]: description for label, description in task.types.items()}
+    confused = {names[label]: [names[other] for other in others] for label, others in _known_confused(task).items()}
     return [
         Request.of(
             render(
@@ -85,9 +92,13 @@ def annotation_requests(docs: Sequence[Doc], task: AnnotationTask, embed: Option
                 "annotate",
                 task.language,
                 types=described,
+                confused=confused,
                 text=doc.text,
                 draft=None if draft is None else _listed(draft, task, names),
-                examples=[{"text": one.text, "entities": _listed(one, task, names)} for one in nearest],
+                examples=[
+                    {"text": one.text, "entities": [{**item, "sure": True} for item in _listed(one, task, names)]}
+                    for one in nearest
+                ],
             ),
             schema=schema,
         )
@@ -104,7 +115,9 @@ def annotate_corpus(
     embed: Optional[EmbedT] = None,
     progress: bool = False,
 ) -> Report:
-    """Write the entities that a language model finds to `doc.spans`. Older ones are replaced.
+    """Write the entities that a language model finds to `doc.spans`, with scores. Older ones are replaced.
+
+    The score of an entity is 1, or `replies.UNSURE` if the model says that it is not sure.
 
     A Doc without a whole answer is recorded as not annotated (`corpus.partial`), so that training does not learn that
     it has no entities.
@@ -115,7 +128,8 @@ def annotate_corpus(
     weight (float): Weight of the Docs in the loss (beta of eq. 14 of KnowFREE).
     embed (Optional[EmbedT]): The sentence embedding that finds the nearest examples. None uses no examples.
     progress (bool): Whether to show a progress bar.
-    RETURNS (Report): The number of entities and of Docs without an answer, and the rejected responses.
+    RETURNS (Report): The numbers of entities, of those that the model is unsure of and of Docs without an answer, and
+        the rejected responses.
 
     >>> import spacy
     >>> from ..llm.messages import Reply
@@ -131,25 +145,42 @@ def annotate_corpus(
     labels = {name.casefold(): label for name, label in task.names.items()}
     selected = drop_blank_docs(docs)
     replies = model.ask(annotation_requests(selected, task, embed), description="entities" if progress else None)
-    answers = {id(doc): read_spans(doc, reply, "entity", "type", report) for doc, reply in zip(selected, replies)}
+    answers = {
+        id(doc): read_scored_spans(doc, reply, "entity", "type", "sure", report)
+        for doc, reply in zip(selected, replies)
+    }
     for doc in docs:
         found = answers.get(id(doc), [])
-        spans = []
-        for start, end, name in found or ():
+        scores: Dict[LabeledSpan, float] = {}
+        for (start, end, name), score in found or ():
             label = labels.get(name.casefold()) or (name if name in task.types else None)
             if label is None:
                 report.reject("type that was not requested", doc.text, {"entity": doc[start:end].text, "type": name})
             else:
-                spans.append(Span(doc, start, end, label=label))
-        unique = list({(span.start, span.end, span.label_): span for span in spans}.values())
-        doc.spans[task.spans_key] = SpanGroup(doc, name=task.spans_key, spans=unique)
+                span = LabeledSpan(start, end, label)
+                scores[span] = max(score, scores.get(span, 0.0))
+        group = SpanGroup(doc, name=task.spans_key, spans=[Span(doc, *span) for span in scores])
+        group.attrs["scores"] = numpy.asarray(list(scores.values()), dtype="float32")
+        doc.spans[task.spans_key] = group
         doc.user_data.update({WEIGHT_KEY: weight, ORIGIN_KEY: ORIGIN})
         doc.user_data.pop(PARTIAL_KEY, None)
         if found is None:
             write_partial(doc, [])
             report.used["texts without an answer"] += 1
-        report.used["entities"] += len(unique)
+        report.used["entities"] += len(scores)
+        if unsure := sum(score < 1 for score in scores.values()):
+            report.used["unsure entities"] += unsure
     return report
+
+
+def _known_confused(task: AnnotationTask) -> Dict[str, List[str]]:
+    """RETURNS (Dict[str, List[str]]): The confused types by label. RAISES (LownerError): If a label is not a type."""
+    unknown = sorted({label for pair in task.confused.items() for label in (pair[0], *pair[1])} - set(task.types))
+    if unknown:
+        raise LownerError(
+            Errors.LN014.format(what="confused type", value=", ".join(unknown), options=", ".join(task.types))
+        )
+    return {label: list(others) for label, others in task.confused.items() if others}
 
 
 def _nearest(docs: Sequence[Doc], task: AnnotationTask, embed: Optional[EmbedT]) -> List[List[Doc]]:

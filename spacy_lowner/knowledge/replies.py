@@ -1,6 +1,6 @@
 """Reads the labelled mentions in replies of a language model, and reports everything that cannot be used."""
 
-from typing import Any, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
@@ -14,6 +14,8 @@ from .report import Report
 
 # The largest number of items that are read of a reply.
 MAX_ITEMS = 10_000
+# The score of a mention of which the model is not sure. Others have 1.
+UNSURE = 0.5
 CUT = "cut at the limit of tokens"
 
 
@@ -90,10 +92,37 @@ def read_spans(
     >>> read_spans(doc, Reply('[{"entity": "Rome", "type": "city"}]'), "entity", "type", Report())
     [LabeledSpan(start=2, end=3, label='city')]
     """
+    found = _read_mentions(doc, reply, mention_name, label_name, report, consecutive=consecutive)
+    return None if found is None else [span for span, _ in found]
+
+
+def read_scored_spans(
+    doc: Doc, reply: Reply, mention_name: str, label_name: str, sure_name: str, report: Report
+) -> Optional[List[Tuple[LabeledSpan, float]]]:
+    """Read labelled mentions as `read_spans` does, with a score for how sure the model is.
+
+    doc, reply, mention_name, label_name, report: As for `read_spans`.
+    sure_name (str): The key of a Boolean. Only `false` makes a mention unsure.
+    RETURNS (Optional[List[Tuple[LabeledSpan, float]]]): The spans, and 1 or `UNSURE`. None as for `read_spans`.
+
+    >>> import spacy
+    >>> doc = spacy.blank("en")("Ann left Rome")
+    >>> reply = Reply('[{"entity": "Rome", "type": "city", "sure": false}]')
+    >>> read_scored_spans(doc, reply, "entity", "type", "sure", Report())
+    [(LabeledSpan(start=2, end=3, label='city'), 0.5)]
+    """
+    found = _read_mentions(doc, reply, mention_name, label_name, report, consecutive=False)
+    return found and [(span, UNSURE if item.get(sure_name) is False else 1.0) for span, item in found]
+
+
+def _read_mentions(
+    doc: Doc, reply: Reply, mention_name: str, label_name: str, report: Report, *, consecutive: bool
+) -> Optional[List[Tuple[LabeledSpan, Dict[str, Any]]]]:
+    """RETURNS (Optional[List[Tuple[LabeledSpan, Dict[str, Any]]]]): The spans of `read_spans`, and their items."""
     items = read_items(reply, doc.text, report, (mention_name, label_name))
     if items is None or reply.truncated:
         return None
-    pairs: List[Tuple[str, str]] = []
+    usable: List[Dict[str, Any]] = []
     for item in items:
         values: List[Any] = [item.get(mention_name), item.get(label_name)] if isinstance(item, dict) else []
         if not values or not all(isinstance(value, str) and value.strip() for value in values):
@@ -101,13 +130,17 @@ def read_spans(
         elif problem := label_problem(values[1].strip()):
             report.reject(problem, doc.text, item)
         else:
-            pairs.append((values[0], values[1].strip()))
-    mentions = [text for text, _ in pairs]
-    responses = [{mention_name: text, label_name: label} for text, label in pairs]
+            usable.append(item)
+    mentions = [item[mention_name] for item in usable]
+    responses = [{name: item[name].strip() for name in (mention_name, label_name)} for item in usable]
     positions = _align(doc, mentions, responses, report, consecutive=consecutive)
-    spans = [LabeledSpan(*position, label) for (_, label), position in zip(pairs, positions) if position is not None]
+    found = [
+        (LabeledSpan(*position, item[label_name].strip()), item)
+        for item, position in zip(usable, positions)
+        if position is not None
+    ]
     # Items that cannot be used do not mean that the text has no entities.
-    return spans if spans or not items else None
+    return found if found or not items else None
 
 
 def read_segmentation(doc: Doc, reply: Reply, report: Report) -> List[str]:

@@ -4,6 +4,7 @@ from .distillation import soft_docs, write_soft_corpus
 from .new_type import learn_type
 from .pipelines import open_pipeline
 from .settings import SourceSettings
+from .silver import soften
 from .training import SourceModel, train_source
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "open_pipeline",
     "read_corpus",
     "soft_docs",
+    "soften",
     "train_source",
     "write_soft_corpus",
 ]

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 import spacy_lowner.cli  # noqa: F401
 from spacy_lowner.corpus.convert import load_corpus
-from spacy_lowner.corpus.soft import SoftTargets
+from spacy_lowner.corpus.soft import SoftSpan, SoftTargets, write_soft
+from spacy_lowner.corpus.writers import write_corpus
 from spacy_lowner.training.source_file import load_source
 
 NAME = "knowfree_spancat"
@@ -130,3 +131,18 @@ def test_distill_trains_teachers_and_a_student_and_continues(run, tmp_path):
     assert "LN204" in run(*arguments, "--weight", 0.5, code=1)
     raw.write_text(json.dumps({"text": "Another text."}))
     assert "LN204" in run(*arguments, code=1)
+
+
+def test_distill_learns_from_soft_targets_that_texts_have(run, tmp_path):
+    config, gold, raw, output = (tmp_path / name for name in ("a.cfg", "gold.jsonl", "raw.jsonl", "out"))
+    config.write_text(CONFIG)
+    gold.write_text(json.dumps({"text": "Ada met Bob", "spans": [[0, 3, "PER"], [8, 11, "PER"]]}))
+    raw.write_text(json.dumps({"text": "Eve sang."}))
+    arguments = ["distill", config, gold, gold, raw, output, "--teachers", 0, "--training.max_steps", 2]
+    assert "LN184" in run(*arguments, code=1)
+    (doc,) = load_corpus(raw)
+    write_soft(doc, ["PER"], [SoftSpan(0, 1, "PER", 0.7)])
+    write_corpus([doc], raw)
+    assert "learned from 0 teachers and 1 raw text" in run(*arguments[:5], tmp_path / "second", *arguments[6:])
+    (soft,) = load_corpus(tmp_path / "second" / "corpus" / "soft.spacy")
+    assert SoftTargets.of(soft).spans == [(0, 1, "PER", 0.7)]

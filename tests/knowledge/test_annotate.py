@@ -13,6 +13,7 @@ from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.docs import write_docs
 from spacy_lowner.corpus.partial import PartialAnnotation
+from spacy_lowner.corpus.soft import SoftTargets
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.annotate import AnnotationTask, annotate_corpus, annotation_requests
 from spacy_lowner.llm.messages import Reply
@@ -65,7 +66,8 @@ def test_annotate_prompt_has_types_nearest_examples_and_the_draft(make_doc):
     prompt = request.messages[-1][1]
     assert "- music genre: a style of music\n- per: a person\n" in prompt
     # The text itself is no example.
-    assert 'Sentence: Ada sang\nEntities: [{"entity": "Ada", "type": "per"}]' in prompt and "Bob" not in prompt
+    answer = '[{"entity": "Ada", "type": "per", "sure": true}]'
+    assert f"Sentence: Ada sang\nEntities: {answer}" in prompt and "Bob" not in prompt
     assert prompt.endswith(
         "Sentence: Ann likes jazz\n"
         'Draft of the entities, which may be wrong or incomplete: [{"entity": "Ann", "type": "per"}]\nEntities:'
@@ -104,3 +106,49 @@ def test_annotate_command_writes_silver_and_scores_gold(tmp_path, make_doc):
     assert spans(first) == [("Ann", "PER")] and PartialAnnotation.of(second).labels == []
     dry = CliRunner().invoke(lowner, [*arguments, "--dry-run"])
     assert dry.exit_code == 0 and "a style of music" in dry.output
+
+
+def test_annotate_marks_what_the_model_is_not_sure_of(make_doc):
+    doc = make_doc("Ann likes jazz")
+    answers = [
+        {"entity": "Ann", "type": "per", "sure": True},
+        {"entity": "jazz", "type": "music genre", "sure": False},
+        {"entity": "likes", "type": "per", "sure": "no"},
+    ]
+    report = annotate_corpus([doc], Scripted(answers), AnnotationTask(TYPES))
+    assert doc.spans["sc"].attrs["scores"].tolist() == [1.0, 0.5, 1.0]
+    assert report.used == {"entities": 3, "unsure entities": 1}
+
+
+def test_annotate_prompt_names_confused_types(make_doc):
+    task = AnnotationTask(TYPES, confused={"PER": ["music_genre"], "music_genre": []})
+    (request,) = annotation_requests([make_doc("Ann likes jazz")], task)
+    prompt = request.messages[-1][1]
+    assert "- music genre: a style of music\n- per: a person (often confused with: music genre)\n" in prompt
+    with pytest.raises(LownerError, match="LN014.*band"):
+        annotation_requests([make_doc("Ann")], AnnotationTask(TYPES, confused={"PER": ["band"]}))
+
+
+def test_annotate_command_writes_soft_targets_with_confused_types_in_the_prompt(tmp_path, make_doc):
+    write_docs([make_doc("Ann likes jazz"), make_doc("Bob ran")], tmp_path / "in.spacy")
+    (tmp_path / "types.json").write_text(json.dumps(TYPES))
+    measures = {"types": ["PER", "music_genre"], "most_confused": ["music_genre", None]}
+    (tmp_path / "confusion.json").write_text(json.dumps(measures))
+    prompts = []
+
+    def answer(prompt, attempt):
+        prompts.append(prompt)
+        return '[{"entity": "Ann", "type": "per", "sure": true}]' if "Ann" in prompt else "[]"
+
+    with serve(answer) as (url, _):
+        arguments = ["annotate", tmp_path / "in.spacy", tmp_path / "out.jsonl", "--types", tmp_path / "types.json"]
+        arguments += ["--model", "m", "--cache", tmp_path / "cache.sqlite", "--base-url", url, "--trust", "0.7"]
+        arguments += ["--confusion", tmp_path / "confusion.json"]
+        done = CliRunner().invoke(lowner, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    assert all("per: a person (often confused with: music genre)" in prompt for prompt in prompts)
+    first, second = load_corpus(tmp_path / "out.jsonl")
+    assert SoftTargets.of(first) == (list(TYPES), [(0, 1, "PER", 0.7)]) and SoftTargets.of(second).spans == []
+    assert spans(first) == [] and PartialAnnotation.of(first).labels == []
+    (tmp_path / "confusion.json").write_text("{}")
+    assert "LN027" in CliRunner().invoke(lowner, list(map(str, arguments))).output

@@ -8,6 +8,13 @@ import pytest
 
 PUBLIC = {
     "augment": ["FactMix", "Infill", "augment_corpus", "build_factmix", "create_factmix_augmenter"],
+    "bulk": [
+        "BulkReport",
+        "ENGINES",
+        "PartPredictor",
+        "json_lines",
+        "predict_parts",
+    ],
     "confusion": ["Confusion", "load_wordnet", "measure_confusion"],
     "corpus": [
         "ConvertReport",
@@ -97,6 +104,20 @@ PUBLIC = {
     ],
     "onnx": ["export_pipeline"],
     "serving": ["Limits", "Predictor", "create_app"],
+    "source": [
+        "SourceModel",
+        "SourceSettings",
+        "TextStream",
+        "TypedCorpus",
+        "adapt_encoder",
+        "learn_type",
+        "open_pipeline",
+        "read_corpus",
+        "soft_docs",
+        "soften",
+        "train_source",
+        "write_soft_corpus",
+    ],
     "training": [
         "GroupedAdam",
         "average_pipelines",

@@ -16,7 +16,8 @@ from spacy_lowner.corpus.soft import SoftSpan, SoftTargets, write_soft
 from spacy_lowner.corpus.writers import write_corpus
 from spacy_lowner.errors import LownerError
 from spacy_lowner.nn.losses import band_targets
-from spacy_lowner.source import learn_type, soft_docs, write_soft_corpus
+from spacy_lowner.source import learn_type, soft_docs, soften, write_soft_corpus
+from spacy_lowner.source.distillation import FLOOR
 from spacy_lowner.source.raw_text import most_similar, most_unsure, raw_sentences
 
 NAME = "knowfree_spancat"
@@ -186,3 +187,32 @@ def test_texts_are_chosen_by_likeness_and_by_uncertainty(gold, make_doc):
     ]
     expected = known if scores[0] > scores[1] else unknown
     assert most_unsure([known, unknown], [sure], 1) == [expected]
+
+
+def test_uncertain_annotation_is_averaged_with_a_pipeline(gold, make_doc):
+    nlp = build(gold, steps=5)
+    doc = make_doc("Ada met Bob", (0, 1, "PER"), (2, 3, "PER"), (1, 2, "NEW"))
+    doc.spans["sc"].attrs["scores"] = numpy.asarray([1.0, 0.5, 1.0], dtype="float32")
+    (soft,) = soften([doc], ["PER", "NEW"], 0.6, nlp)
+    targets = SoftTargets.of(soft)
+    found = {tuple(span[:3]): span.probability for span in targets.spans}
+    assert targets.labels == ["PER", "NEW"] and len(soft.spans["sc"]) == 0
+    assert not PartialAnnotation.of(soft).is_complete
+    for start, score in ((0, 1.0), (1, 0.0), (2, 0.5)):
+        expected = 0.6 * score + 0.4 * probability(nlp, "Ada met Bob", start, start + 1, "PER")
+        # Low probabilities are not kept.
+        assert found.get((start, start + 1, "PER"), 0.0) == pytest.approx(expected, abs=FLOOR)
+    # The pipeline does not know this label.
+    assert found[1, 2, "NEW"] == pytest.approx(0.6)
+
+
+def test_a_text_without_annotation_has_the_probabilities_of_the_pipeline(gold, make_doc):
+    nlp = build(gold, steps=5)
+    doc, alone = make_doc("Ada met Bob"), make_doc("Ada met Bob")
+    for one in (doc, alone):
+        write_partial(one, [])
+    (soft,) = soften([doc], ["PER"], 0.6, nlp)
+    (first, *_) = sorted(SoftTargets.of(soft).spans)
+    assert first.probability == pytest.approx(probability(nlp, "Ada met Bob", 0, 1, "PER"), abs=1e-3)
+    # Without a pipeline, nothing is known about it.
+    assert SoftTargets.of(next(soften([alone], ["PER"], 0.6))).labels == []
