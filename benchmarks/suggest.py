@@ -10,21 +10,16 @@ is trained on all. Finished trainings are in the folder, so that an interrupted 
 import argparse
 import random
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, Dict, List, Sequence
 
 import spacy
-import srsly
 from report_page import publish
-from scipy.stats import t as student
 from spacy.tokens import Doc
+from training_run import difference, trained
 
 from spacy_lowner.corpus.convert import load_corpus
-from spacy_lowner.corpus.docs import write_docs
-from spacy_lowner.corpus.files import write_json
 from spacy_lowner.labelling.suggest import suggest_texts
-from spacy_lowner.report.evaluation import evaluate_pipeline, tune_threshold
-from spacy_lowner.report.runner import run_spacy
 
 HEADER = ("Strategy", "texts", "mentions", "dev F1", "test F1", "minus random", "by seed")
 
@@ -85,42 +80,34 @@ class Simulation:
         self, strategy: str, start: Sequence[int], seed: int, rest: Sequence[int] = (), size: int = 0
     ) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): The scores of a pipeline of the start and of texts that a strategy chooses."""
-        folder = self.arguments.folder / f"{strategy}-{size or len(start)}-{seed}"
-        if not (folder / "scores.json").is_file():
-            chosen = list(start)
-            if size:
-                first = spacy.load(self.arguments.folder / f"random-{len(start)}-{seed}" / "model")
-                labelled = [self.pool[i] for i in start]
-                texts = [self.pool[i] for i in rest]
-                found = suggest_texts(
-                    texts, size - len(start), strategy=strategy, pipelines=[first], labelled=labelled, seed=seed
-                )
-                chosen += [rest[one.text] for one in found]
-            self.train([self.pool[i] for i in chosen], folder, seed)
-        row: Dict[str, Any] = srsly.read_json(folder / "scores.json")
-        return {"strategy": strategy, "seed": seed, **row}
+        arguments = self.arguments
 
-    def train(self, docs: Sequence[Doc], folder: Path, seed: int) -> None:
-        """Train on texts, and write the scores."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_docs(docs, folder / "train.spacy")
-        write_docs(self.dev, folder / "dev.spacy")
-        steps = self.arguments.steps
-        command = [
-            *("train", self.arguments.config, "--output", str(folder / "out"), "--system.seed", str(seed)),
-            *("--paths.train", str(folder / "train.spacy"), "--paths.dev", str(folder / "dev.spacy")),
-            *("--training.max_steps", str(steps), "--training.eval_frequency", str(steps)),
-        ]
-        run_spacy(command, folder / "train.log", threads=1)
-        nlp = spacy.load(folder / "out" / "model-last")
-        best = tune_threshold(nlp, self.dev)
-        nlp.to_disk(folder / "model")
-        mentions = sum(len(doc.spans["sc"]) for doc in docs)
-        test = evaluate_pipeline(nlp, self.test)
-        write_json(
-            folder / "scores.json",
-            {"texts": len(docs), "mentions": mentions, "dev": 100 * best["f"], "test": 100 * test.f},
+        def texts() -> List[Doc]:
+            added = self.choose(strategy, start, seed, rest, size) if size else []
+            return [self.pool[i] for i in [*start, *added]]
+
+        scores = trained(
+            texts,
+            self.dev,
+            self.test,
+            arguments.folder / f"{strategy}-{size or len(start)}-{seed}",
+            config=arguments.config,
+            steps=arguments.steps,
+            seed=seed,
         )
+        return {"strategy": strategy, "seed": seed, **scores}
+
+    def choose(self, strategy: str, start: Sequence[int], seed: int, rest: Sequence[int], size: int) -> List[int]:
+        """RETURNS (List[int]): The texts that a strategy adds to the start, by number."""
+        found = suggest_texts(
+            [self.pool[i] for i in rest],
+            size - len(start),
+            strategy=strategy,
+            pipelines=[spacy.load(self.arguments.folder / f"random-{len(start)}-{seed}" / "model")],
+            labelled=[self.pool[i] for i in start],
+            seed=seed,
+        )
+        return [rest[one.text] for one in found]
 
 
 def table(rows: Sequence[Dict[str, Any]]) -> List[tuple]:
@@ -141,15 +128,6 @@ def table(rows: Sequence[Dict[str, Any]]) -> List[tuple]:
             )
         )
     return shown
-
-
-def difference(gains: Sequence[float]) -> str:
-    """RETURNS (str): The mean difference, with its interval if there are three."""
-    mean = fmean(gains) if gains else float("nan")
-    if len(gains) < 3:
-        return f"{mean:+.1f}"
-    reach = float(student.ppf(0.975, len(gains) - 1)) * stdev(gains) / len(gains) ** 0.5
-    return f"{mean:+.1f} [{mean - reach:+.1f}, {mean + reach:+.1f}]"
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def read_scored_spans(
     [(LabeledSpan(start=2, end=3, label='city'), 0.5)]
     """
     found = _read_mentions(doc, reply, mention_name, label_name, report, consecutive=False)
-    return found and [(span, UNSURE if item.get(sure_name) is False else 1.0) for span, item in found]
+    if found is None:
+        return None
+    return [(span, UNSURE if item.get(sure_name) is False else 1.0) for span, item in found]
 
 
 def _read_mentions(
