@@ -51,9 +51,9 @@ def main() -> None:
     notes = (
         f"{arguments.corpus}: {arguments.gold} gold texts, {arguments.silver} texts of the annotator. wrong: "
         f"percentage of its spans. silver: weight {BETA} in the loss. soft targets: trust {arguments.trust}, "
-        f"and the same weight. {arguments.steps} updates of {arguments.config}, threshold tuned on dev. Mean test F1 of the seeds "
-        f"{', '.join(map(str, arguments.seeds))}, each of which draws the texts and the errors; differences to the "
-        "same seed with gold only, with the 95% interval of their mean (Student's t)."
+        f"and the same weight. {arguments.steps} updates of {arguments.config}, threshold tuned on dev. "
+        f"Mean test F1 of the seeds {', '.join(map(str, arguments.seeds))}, each of which draws the texts and the "
+        "errors; differences to the same seed with gold only, with the 95% interval of their mean (Student's t)."
     )
     header = ("Trained on", "wrong", "dev F1", "test F1", "minus gold only", "by seed")
     publish(f"Silver data of an annotator that errs: {arguments.corpus}", header, table(rows), notes, arguments.output)

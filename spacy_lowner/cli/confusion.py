@@ -168,3 +168,10 @@ def _print(confusion: Confusion, matches: List[EntityMatch]) -> None:
     )
     msg.table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r", "l", "r", "r", "r", "r"))
     typer.echo(LEGEND)
+    missed = sum(match.predicted is MISSED for match in matches)
+    mistaken = sum(match.predicted not in (MISSED, match.gold) for match in matches)
+    if missed > mistaken:
+        msg.info(
+            f"{missed} entities are missed, and {mistaken} have a wrong type. So most errors are not confused types: "
+            "spacy lowner review shows missed entities and wrong boundaries"
+        )

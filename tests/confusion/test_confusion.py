@@ -234,6 +234,9 @@ def test_confusion_command(docs, tmp_path, wordnet):
         lowner, ["confusion", "--target-model", str(tmp_path / "mute"), "--dev", str(tmp_path / "dev.spacy")]
     )
     assert mute.exit_code == 0 and "Nothing is predicted" in mute.output
+    # Where types are not the problem, the command says so.
+    assert "most errors are not confused types" in " ".join(mute.output.split())
+    assert "most errors" not in done.output
     write_docs([spacy.blank("en")("no one")], tmp_path / "dev.spacy")
     assert "LN091" in CliRunner().invoke(lowner, arguments).output
 
