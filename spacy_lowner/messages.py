@@ -180,6 +180,10 @@ class Errors(metaclass=MessageCatalogue):
         "--engine {engine} predicts on processors and writes to a folder. Name a folder for the output, and no "
         "<gpu_id>."
     )
+    LN182 = (
+        "Trainings on submitted annotation need both a config and a folder, such as <train_config> "
+        "configs/knowfree.cfg <train_folder> submitted."
+    )
     LN184 = (
         "{path}: {count} text(s) have no soft targets, which <teachers> 0 needs. Write them with spacy lowner annotate "
         "<trust>, or train teachers."

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
 import torch
 import typer
@@ -17,10 +17,12 @@ from ..errors import Errors, LownerError
 from ..loading import load_pipeline
 from ..models.hf.inference import predict_in_bfloat16
 from ._app import lowner
-from ._util import friendly, use_gpu
+from ._util import exclusive, friendly, use_gpu
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from ..serving.trainer import TrainerSettings
 
 # The key is not an option: other users of the machine can read command lines.
 KEY = "LOWNER_API_KEY"
@@ -31,6 +33,7 @@ TRAINED = ("model-best", "model-last")
 
 @lowner.command("serve")
 @friendly
+@exclusive("train_folder")
 def serve_cli(
     model_path: str = typer.Argument(..., help="Trained pipeline: a folder, or the name of a package"),
     host: str = typer.Option("127.0.0.1", help="Address; 0.0.0.0 for requests from other machines"),
@@ -43,6 +46,13 @@ def serve_cli(
     seconds: float = typer.Option(30.0, min=0.1, help="Time after which a waiting request is given up (503)"),
     spans_key: str = typer.Option(SPANS_KEY, help="Key of the predicted spans in doc.spans"),
     gpu_id: int = typer.Option(-1, "--gpu-id", help="GPU, or -1 for CPU"),
+    train_config: Optional[Path] = typer.Option(
+        None, help="Train on annotation that Label Studio submits, with this config, and serve the result"
+    ),
+    train_folder: Optional[Path] = typer.Option(None, help="Folder for submitted texts and trainings"),
+    train_every: int = typer.Option(20, min=1, help="Submitted annotations after which a training starts"),
+    train_gold: Optional[Path] = typer.Option(None, help="Labelled texts to train on, too"),
+    train_dev: Optional[Path] = typer.Option(None, help="Labelled texts for the scores during training"),
 ):
     """Serve a pipeline over HTTP, until interrupted. The page /docs describes the requests.
 
@@ -57,21 +67,34 @@ def serve_cli(
         raise LownerError(Errors.LN224.format(variable=KEY))
     if workers > 1 and gpu_id >= 0:
         raise LownerError(Errors.LN022.format(what="--workers", expected="1 on a GPU", value=workers))
+    settings = _trainer_settings(train_config, train_folder, train_every, train_gold, train_dev, gpu_id)
+    if workers > 1 and settings is not None:
+        raise LownerError(Errors.LN022.format(what="--workers", expected="1 with --train-config", value=workers))
     use_gpu(gpu_id)
     # A process in which torch has used more threads must not fork.
     torch.set_num_threads(1)
-    nlp = load_pipeline(model_path)
-    _check_writes(nlp, spans_key)
-    if bfloat16 and not predict_in_bfloat16(nlp):
-        msg.warn("This processor does not compute in bfloat16. The service uses float32")
+
+    def load(path: Union[str, Path]) -> Language:
+        nlp = load_pipeline(path)
+        if bfloat16 and not predict_in_bfloat16(nlp):
+            msg.warn("This processor does not compute in bfloat16. The service uses float32")
+        return nlp
+
     with tempfile.TemporaryDirectory() as folder:
         if workers > 1:
             # prometheus_client reads this when it is imported the first time, in the module of the service.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         from ..serving.app import create_app
         from ..serving.predictor import Limits
+        from ..serving.trainer import Trainer
         from ..serving.workers import listen, serve
 
+        trainer = None if settings is None else Trainer(settings)
+        if trainer is not None and trainer.newest is not None:
+            msg.info(f"{trainer.settings.folder} has a trained pipeline, which is served in place of {model_path}")
+            model_path = str(trainer.newest)
+        nlp = load(model_path)
+        _check_writes(nlp, spans_key)
         limits = Limits(batch=batch, waiting=waiting, seconds=seconds)
         opened = listen(host, port)
         shown = f"[{host}]" if ":" in host else host
@@ -84,12 +107,36 @@ def serve_cli(
 
         def make() -> "FastAPI":
             set_threads(nlp, threads or max(1, (os.cpu_count() or 1) // workers))
-            name = shown_name(nlp, Path(model_path))
-            return create_app(nlp, name=name, limits=limits, key=key, spans_key=spans_key, gpu_id=gpu_id)
+            return create_app(
+                nlp,
+                name=shown_name(nlp, Path(model_path)),
+                limits=limits,
+                key=key,
+                spans_key=spans_key,
+                gpu_id=gpu_id,
+                trainer=trainer,
+                load=load,
+            )
 
         status = serve(make, opened, workers)
     msg.good("Stopped")
     raise typer.Exit(status)
+
+
+def _trainer_settings(
+    config: Optional[Path], folder: Optional[Path], every: int, gold: Optional[Path], dev: Optional[Path], gpu_id: int
+) -> Optional["TrainerSettings"]:
+    """RETURNS (Optional[TrainerSettings]): The settings of trainings. RAISES (LownerError): If files are missing."""
+    if config is None and folder is None:
+        return None
+    if config is None or folder is None:
+        raise LownerError(Errors.LN182)
+    for path in (config, gold, dev):
+        if path is not None and not path.exists():
+            raise LownerError(Errors.LN010.format(path=path))
+    from ..serving.trainer import TrainerSettings
+
+    return TrainerSettings(folder, config, every, gold, dev, gpu_id)
 
 
 def shown_name(nlp: Language, path: Path) -> Optional[str]:

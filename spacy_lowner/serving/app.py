@@ -2,7 +2,9 @@
 
 import json
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Dict, List, Optional
+from functools import partial
+from pathlib import Path
+from typing import Any, AsyncIterator, Callable, Dict, List, Optional
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,11 +15,13 @@ from pydantic import BaseModel, Field
 from spacy.language import Language
 
 from ..annotations import SPANS_KEY
+from ..loading import load_pipeline
 from .guard import Guard
 from .inception import inception_routes
 from .label_studio import label_studio_routes
 from .metrics import Metrics
 from .predictor import LOWEST, DeadlineExceeded, Limits, PredictedSpan, Predictor, PredictT, QueueFull
+from .trainer import Trainer
 
 # Paths that metrics count by themselves.
 PATHS = (
@@ -28,6 +32,7 @@ PATHS = (
     "/label-studio/predict",
     "/label-studio/setup",
     "/label-studio/health",
+    "/label-studio/train",
     "/label-studio/webhook",
     "/inception/predict",
     "/inception/train",
@@ -79,6 +84,8 @@ def create_app(
     key: Optional[str] = None,
     spans_key: str = SPANS_KEY,
     gpu_id: int = -1,
+    trainer: Optional[Trainer] = None,
+    load: Callable[[Path], Language] = load_pipeline,
 ) -> FastAPI:
     """Make the service of a pipeline.
 
@@ -89,21 +96,35 @@ def create_app(
         authentication. None lets everybody in.
     spans_key (str): The key of the spans in `doc.spans`.
     gpu_id (int): The GPU, or -1 for the CPU.
+    trainer (Optional[Trainer]): Trains on annotation that Label Studio reports. Its pipelines replace `nlp`.
+    load (Callable[[Path], Language]): Loads what the trainer has trained.
     RETURNS (FastAPI): The service. Its page /docs describes it, without scripts from the network.
     """
     predictor, metrics = Predictor(nlp, limits, spans_key, gpu_id), Metrics()
     predict = _within_limits(predictor, metrics)
-    name = name or f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
+    shown = [name or f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"]
+
+    async def use(path: Path) -> None:
+        await predictor.replace(partial(load, path))
+        shown.append(f"{path.parent.name}/{path.name}")
+
+    def report(body: Dict[str, Any]) -> bool:
+        if trainer is None:
+            return False
+        trainer.report(body, use)
+        return trainer.is_training
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await predictor.start()
         yield
+        if trainer is not None:
+            await trainer.stop()
         await predictor.stop()
 
     app = FastAPIOffline(
         title="spacy-lowner",
-        description=f"Entities by {name}",
+        description=f"Entities by {shown[-1]}",
         version=nlp.meta["version"],
         lifespan=lifespan,
         redoc_url=None,
@@ -123,12 +144,13 @@ def create_app(
             {"spans": [span._asdict() for span in spans if wanted is None or span.label in wanted]}
             for spans in await predict(request.texts, request.threshold)
         ]
-        return JSONResponse({"model": name, "predictions": predictions})
+        return JSONResponse({"model": shown[-1], "predictions": predictions})
 
     @app.get("/health")
     async def health() -> Dict[str, Any]:
         """Tell whether the service answers."""
-        return {"status": "UP", "model": name, "waiting": predictor.depth}
+        training = trainer is not None and trainer.is_training
+        return {"status": "UP", "model": shown[-1], "waiting": predictor.depth, "training": training}
 
     @app.get("/labels")
     async def labels() -> Dict[str, Any]:
@@ -140,7 +162,8 @@ def create_app(
         """Metrics for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    app.include_router(label_studio_routes(predict, name), prefix="/label-studio", tags=["Label Studio"])
+    studio = label_studio_routes(predict, lambda: shown[-1], report)
+    app.include_router(studio, prefix="/label-studio", tags=["Label Studio"])
     app.include_router(inception_routes(predict), prefix="/inception", tags=["INCEpTION"])
     return app
 

@@ -1,6 +1,6 @@
 """The protocol of Label Studio's ML backends: predictions for tasks."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 from xml.etree import ElementTree
 
 from fastapi import APIRouter, HTTPException
@@ -8,12 +8,18 @@ from fastapi import APIRouter, HTTPException
 from ..corpus.exports.json_tools import studio_result
 from .predictor import PredictedSpan, PredictT
 
+# The shown name of the model.
+VersionT = Callable[[], str]
+# Takes what Label Studio reports, and says whether a training runs.
+ReportT = Callable[[Dict[str, Any]], bool]
 
-def label_studio_routes(predict: PredictT, version: str) -> APIRouter:
+
+def label_studio_routes(predict: PredictT, version: VersionT, report: ReportT) -> APIRouter:
     """Make the routes `/health`, `/setup`, `/predict`, `/train` and `/webhook`.
 
     predict (PredictT): Predicts texts.
-    version (str): The name of the model that Label Studio shows.
+    version (VersionT): The name of the model that Label Studio shows.
+    report (ReportT): Takes the reports of annotations and of wanted trainings.
     RETURNS (APIRouter): The routes.
     """
     router = APIRouter()
@@ -26,7 +32,7 @@ def label_studio_routes(predict: PredictT, version: str) -> APIRouter:
     @router.post("/setup")
     async def setup(body: Dict[str, Any]) -> Dict[str, Any]:
         names_of(str(body.get("schema") or body.get("label_config") or ""))
-        return {"model_version": version}
+        return {"model_version": version()}
 
     @router.post("/predict")
     async def predict_tasks(body: Dict[str, Any]) -> Dict[str, Any]:
@@ -35,17 +41,17 @@ def label_studio_routes(predict: PredictT, version: str) -> APIRouter:
         if not isinstance(tasks, list):
             raise HTTPException(422, "tasks must be a list")
         texts = [_text_of(task, key) for task in tasks]
+        predicted, name = await predict(texts), version()
         results = [
-            _prediction([span for span in spans if labels is None or span.label in labels], control, field, version)
-            for spans in await predict(texts)
+            _prediction([span for span in spans if labels is None or span.label in labels], control, field, name)
+            for spans in predicted
         ]
-        return {"results": results, "model_version": version}
+        return {"results": results, "model_version": name}
 
     @router.post("/train")
     @router.post("/webhook")
     async def train(body: Dict[str, Any]) -> Dict[str, Any]:
-        # Label Studio reports each annotation. Training is started by its user, with an export.
-        return {"status": "ok", "training": False}
+        return {"status": "ok", "training": report(body)}
 
     return router
 

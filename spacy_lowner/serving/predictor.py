@@ -136,6 +136,13 @@ class Predictor:
         """RETURNS (int): Number of texts that wait."""
         return sum(len(request.texts) for request in self.waiting)
 
+    async def replace(self, load: Callable[[], Language]) -> None:
+        """Replace the pipeline. Requests that wait are predicted by the new one.
+
+        load (Callable[[], Language]): Loads it, in the thread of the model.
+        """
+        self.nlp = await asyncio.get_running_loop().run_in_executor(self._thread, load)
+
     async def predict(self, texts: Sequence[str], threshold: Optional[float] = None) -> List[List[PredictedSpan]]:
         """Predict texts.
 
