@@ -13,7 +13,7 @@ from spacy.util import load_config
 from tqdm import tqdm
 from wasabi import msg
 
-from ..annotations import SPANS_KEY
+from ..annotations import SPANS_KEY, WEIGHT_KEY
 from ..corpus.convert import load_corpus
 from ..corpus.docs import read_docs, write_docs
 from ..corpus.soft import SoftTargets
@@ -50,7 +50,11 @@ def distill_cli(
         "first",
         help=f"Which raw texts, if there is a limit: {', '.join(CHOICES)}; the last two of {POOL} times as many",
     ),
-    weight: float = typer.Option(1.0, min=0.0, help="Weight of a raw text in the loss; a gold text has 1"),
+    weight: Optional[float] = typer.Option(
+        None,
+        min=0.0,
+        help="Weight of a raw text in the loss; a gold text has 1. By default 1, with --teachers 0 that of the text",
+    ),
     gold_fraction: float = typer.Option(
         0.3, min=0.0, max=0.99, help="Repeat the gold texts until they are this fraction of all texts"
     ),
@@ -70,6 +74,8 @@ def distill_cli(
     from ..source.distillation import write_soft_corpus
 
     check_choice("--choose", choose, CHOICES)
+    if not teacher and not teachers and choose != "first":
+        raise LownerError(Errors.LN022.format(what="--choose", expected="first with --teachers 0", value=choose))
     overrides = parse_config_overrides(context.args)
     settings = {
         "files": [digest_of(path) for path in (config_path, train_path, dev_path, raw_path)],
@@ -100,12 +106,12 @@ def distill_cli(
                 load_teachers,
                 _chosen(raw_path, choose, limit, gold, load_teachers, spans_key),
                 mixed / "soft",
-                weight=weight,
+                weight=1.0 if weight is None else weight,
                 spans_key=spans_key,
                 on_part=bar.update,
             )
     else:
-        count = _copy_soft(raw_path, mixed / "soft.spacy", limit, spans_key)
+        count = _copy_soft(raw_path, mixed / "soft.spacy", limit, weight, spans_key)
     if not count:
         raise LownerError(Errors.LN001.format(path=raw_path))
     copies = _copies(len(gold_docs), count, gold_fraction)
@@ -117,7 +123,7 @@ def distill_cli(
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
 
 
-def _copy_soft(path: Path, output: Path, limit: Optional[int], spans_key: str) -> int:
+def _copy_soft(path: Path, output: Path, limit: Optional[int], weight: Optional[float], spans_key: str) -> int:
     """Copy texts that have soft targets.
 
     RETURNS (int): Their number. RAISES (LownerError): If a text has none.
@@ -126,6 +132,8 @@ def _copy_soft(path: Path, output: Path, limit: Optional[int], spans_key: str) -
     missing = sum(SoftTargets.of(doc) is None for doc in docs)
     if missing:
         raise LownerError(Errors.LN184.format(path=path, count=missing))
+    for doc in docs if weight is not None else ():
+        doc.user_data[WEIGHT_KEY] = weight
     write_docs(docs, output)
     return len(docs)
 

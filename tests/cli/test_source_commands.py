@@ -146,3 +146,9 @@ def test_distill_learns_from_soft_targets_that_texts_have(run, tmp_path):
     assert "learned from 0 teachers and 1 raw text" in run(*arguments[:5], tmp_path / "second", *arguments[6:])
     (soft,) = load_corpus(tmp_path / "second" / "corpus" / "soft.spacy")
     assert SoftTargets.of(soft).spans == [(0, 1, "PER", 0.7)]
+    # The texts keep their weights, and options that would have no effect are refused.
+    assert "lowner_weight" not in soft.user_data
+    assert "LN022" in run(*arguments, "--choose", "similar", code=1)
+    run(*arguments[:5], tmp_path / "third", *arguments[6:], "--weight", 0.3)
+    (soft,) = load_corpus(tmp_path / "third" / "corpus" / "soft.spacy")
+    assert soft.user_data["lowner_weight"] == 0.3
