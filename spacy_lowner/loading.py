@@ -45,6 +45,22 @@ def change_setting(nlp: Language, name: str, setting: str, value: Any) -> None:
         values[setting] = value
 
 
+def check_writes(nlp: Language, spans_key: str = SPANS_KEY) -> None:
+    """Check that a pipeline predicts something.
+
+    nlp (Language): The pipeline.
+    spans_key (str): Key of the predicted spans. With the usual one, entities do, too.
+    RAISES (LownerError): If no pipe writes spans under the key, or entities.
+
+    >>> nlp = spacy.blank("en")
+    >>> ruler = nlp.add_pipe("entity_ruler")
+    >>> check_writes(nlp)
+    """
+    writes_entities = any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+    if not span_pipes(nlp, spans_key) and (not writes_entities or spans_key != SPANS_KEY):
+        raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
+
+
 def span_pipes(nlp: Language, spans_key: str = SPANS_KEY) -> Dict[str, Any]:
     """Find the pipes that write `doc.spans[spans_key]`.
 

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-import shutil
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from spacy.tokens import Doc
 
 from ..corpus.docs import read_docs, write_docs
-from ..corpus.files import atomic_path, read_json_file, write_json
+from ..corpus.files import atomic_path, make_folder, read_json_file, write_json
 from ..errors import Errors, LownerError
 from .predictor import PartPredictor
 
@@ -82,7 +82,8 @@ class Part(NamedTuple):
         if not (Path(self.path).is_file() and self.record.is_file()):
             return None
         record: Dict[str, Any] = read_json_file(self.record)
-        return record
+        is_whole = {"texts", "digest", "failed"} <= set(record) and Path(self.path).stat().st_size > 0
+        return record if is_whole else None
 
 
 # Predicts staged parts elsewhere: gets the predictor, the parts and the number of workers, and yields the number of
@@ -118,7 +119,7 @@ def predict_parts(
     RETURNS (BulkReport): The numbers.
     RAISES (LownerError): If a part that is there is of other texts, or a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     parts: List[Part] = []
     missing: List[Part] = []
     predicted = 0
@@ -137,14 +138,25 @@ def predict_parts(
         for count in engine(predictor, missing, workers):
             predicted += count
             on_texts(count)
-    # An interrupted run leaves it.
-    shutil.rmtree(folder / STAGED, ignore_errors=True)
+    # An interrupted run leaves them.
+    for part in parts:
+        part.staged.unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / STAGED).rmdir()
     failed = [one for part in parts for one in (part.known() or {"failed": []})["failed"]]
     if failed:
         with atomic_path(folder / FAILED) as draft:
             lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in failed)
             draft.write_text("".join(lines), encoding="utf8")
+    later = sorted(_all_parts(folder, format) - {Path(part.path) for part in parts})
+    if later:
+        raise LownerError(Errors.LN215.format(path=later[0]))
     return BulkReport(sum(part.texts for part in parts), predicted, len(failed))
+
+
+def _all_parts(folder: Path, format: str) -> Set[Path]:
+    """RETURNS (Set[Path]): The parts in a folder that are done."""
+    return {path.with_suffix(f".{format}").absolute() for path in folder.glob("[0-9]*.done")}
 
 
 def _divide(texts: Iterable[Doc], folder: Path, format: str, size: int) -> Iterator[Tuple[Part, List[Doc]]]:

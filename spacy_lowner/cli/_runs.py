@@ -7,7 +7,7 @@ from typing import Any, Dict
 
 from thinc.api import Config
 
-from ..corpus.files import read_json_file, write_json
+from ..corpus.files import make_folder, read_json_file, write_json
 from ..errors import Errors, LownerError
 
 
@@ -66,5 +66,5 @@ def made(path: Path) -> Path:
     path (Path): The file.
     RETURNS (Path): The file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     return path

@@ -3,8 +3,9 @@
 import functools
 import inspect
 from contextlib import ExitStack
+from math import isfinite
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Optional
 
 from spacy.cli._util import setup_gpu
 from wasabi import msg
@@ -96,6 +97,19 @@ def exclusive(*options: str) -> Callable[[Callable], Callable]:
         return run
 
     return decorate
+
+
+def check_finite(option: str, value: Optional[float]) -> None:
+    """Check that the value of an option is a number that a file can hold.
+
+    option (str): The option.
+    value (Optional[float]): The value; None if the option is not named.
+    RAISES (LownerError): If it is infinite or not a number.
+
+    >>> check_finite("--weight", 0.4)
+    """
+    if value is not None and not isfinite(value):
+        raise LownerError(Errors.LN022.format(what=option, expected="a finite number", value=value))
 
 
 def check_choice(option: str, value: str, choices: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
 import typer
 from spacy.tokens import Doc
@@ -10,7 +10,7 @@ from wasabi import msg
 
 from ..corpus.convert import load_corpus
 from ..corpus.docs import drop_blank_docs, entity_spans
-from ..corpus.files import read_json_file, read_texts, report_path
+from ..corpus.files import check_not_input, read_json_file, read_texts, report_path
 from ..corpus.texts import stream_texts
 from ..corpus.writers import check_suffix, write_corpus
 from ..errors import Errors, LownerError
@@ -21,7 +21,7 @@ from ..models.hf.encoder import embed_texts
 from ..report.evaluation import score_docs
 from . import _language_model as llm
 from ._app import lowner
-from ._util import exclusive, friendly
+from ._util import check_finite, exclusive, friendly
 
 
 @lowner.command("annotate")
@@ -60,6 +60,8 @@ def annotate_cli(
 ):
     """Annotate entities of your types with a language model: silver data, pre-annotations, or a score of the model."""
     check_suffix(output_path, ".spacy", ".jsonl")
+    check_not_input(output_path, *(path for path in (input_path, types_path, examples, confusion) if path is not None))
+    check_finite("--weight", weight)
     task = AnnotationTask(
         types=read_texts(types_path),
         gold=[] if examples is None else load_corpus(examples, spans_key=spans_key),
@@ -69,6 +71,11 @@ def annotate_cli(
         language=language,
         spans_key=spans_key,
     )
+    if trust is not None and task.drafter is not None:
+        # The imports take seconds.
+        from ..source.distillation import teacher_pipe
+
+        _check_labels(teacher_pipe(task.drafter, spans_key)[1].labels, task.types)
     docs = list(islice(stream_texts(input_path, spans_key=spans_key), limit or None))
     if dry_run:
         requests = annotation_requests(drop_blank_docs(docs), task, embed_texts)
@@ -92,18 +99,29 @@ def annotate_cli(
     unanswered = report.used["texts without an answer"]
     msg.good(f"{output_path}: {len(docs)} texts, {report.used['entities']} entities, weight {weight}")
     if unanswered:
-        msg.warn(f"{unanswered} texts have no whole answer and count as not annotated. Run again to ask for them")
+        msg.warn(
+            f"{unanswered} texts have no usable answer and count as not annotated. Run again to repeat requests that "
+            "failed. For others, change --max-tokens, the types or the model"
+        )
     _print_scores(annotated, gold, task, spans_key)
 
 
 def _confused(path: Path) -> Dict[str, List[str]]:
     """RETURNS (Dict[str, List[str]]): The most confused type by type. RAISES (LownerError): If it is another file."""
     measures = read_json_file(path)
-    if not isinstance(measures.get("types"), list) or not isinstance(measures.get("most_confused"), list):
-        raise LownerError(
-            Errors.LN027.format(path=path, what="the output of spacy lowner confusion", reason="no types")
-        )
-    return {name: [other] for name, other in zip(measures["types"], measures["most_confused"]) if other is not None}
+    types, others = measures.get("types"), measures.get("most_confused")
+    lists = isinstance(types, list) and isinstance(others, list) and len(types) == len(others)
+    if not lists or not all(isinstance(one, (str, type(None))) for one in [*types, *others]):
+        reason = "it has no types with their most confused types"
+        raise LownerError(Errors.LN027.format(path=path, what="the output of spacy lowner confusion", reason=reason))
+    return {name: [other] for name, other in zip(types, others) if other is not None}
+
+
+def _check_labels(known: Sequence[str], types: Mapping[str, str]) -> None:
+    """Warn if the pipeline of the draft does not know a type: the probability of its spans is 0 there."""
+    unknown = [label for label in types if label not in known]
+    if unknown:
+        msg.warn(f"The pipeline of --draft does not predict {', '.join(unknown)}: its probability of them counts as 0")
 
 
 def _print_scores(docs: Sequence[Doc], gold: Sequence[Doc], task: AnnotationTask, spans_key: str) -> None:
@@ -111,6 +129,8 @@ def _print_scores(docs: Sequence[Doc], gold: Sequence[Doc], task: AnnotationTask
     known: List[bool] = [any(span.label_ in task.types for span in entity_spans(doc, spans_key)) for doc in gold]
     if not any(known):
         return
+    for doc in gold:
+        doc.spans[spans_key] = [span for span in entity_spans(doc, spans_key) if span.label_ in task.types]
     scores = score_docs(docs, gold, spans_key=spans_key)
     row = [f"{100 * value:.1f}" for value in (scores.p, scores.r, scores.f, scores.detect_f)]
     msg.table([row], header=("precision", "recall", "F1", "boundaries"), aligns=("r",) * 4, divider=True)

@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 import typer
 from spacy.cli._util import parse_config_overrides
@@ -23,7 +23,7 @@ from ..loading import load_pipeline
 from ..source.defaults import CHOICES, POOL
 from ._app import lowner
 from ._runs import check_same_run, digest_of
-from ._util import check_choice, count_of, exclusive, friendly, use_gpu
+from ._util import check_choice, check_finite, count_of, exclusive, friendly, use_gpu
 
 BEST = "model-best"
 
@@ -74,6 +74,7 @@ def distill_cli(
     from ..source.distillation import write_soft_corpus
 
     check_choice("--choose", choose, CHOICES)
+    check_finite("--weight", weight)
     if not teacher and not teachers and choose != "first":
         raise LownerError(Errors.LN022.format(what="--choose", expected="first with --teachers 0", value=choose))
     overrides = parse_config_overrides(context.args)
@@ -111,7 +112,8 @@ def distill_cli(
                 on_part=bar.update,
             )
     else:
-        count = _copy_soft(raw_path, mixed / "soft.spacy", limit, weight, spans_key)
+        labels = sorted({span.label_ for doc in gold_docs for span in doc.spans[spans_key]})
+        count = _copy_soft(raw_path, mixed / "soft.spacy", labels, limit, weight, spans_key)
     if not count:
         raise LownerError(Errors.LN001.format(path=raw_path))
     copies = _copies(len(gold_docs), count, gold_fraction)
@@ -123,15 +125,20 @@ def distill_cli(
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
 
 
-def _copy_soft(path: Path, output: Path, limit: Optional[int], weight: Optional[float], spans_key: str) -> int:
+def _copy_soft(
+    path: Path, output: Path, labels: Sequence[str], limit: Optional[int], weight: Optional[float], spans_key: str
+) -> int:
     """Copy texts that have soft targets.
 
-    RETURNS (int): Their number. RAISES (LownerError): If a text has none.
+    RETURNS (int): Their number. RAISES (LownerError): If a text has none, or none is of a gold label.
     """
     docs = load_corpus(path, spans_key=spans_key)[:limit]
-    missing = sum(SoftTargets.of(doc) is None for doc in docs)
-    if missing:
-        raise LownerError(Errors.LN184.format(path=path, count=missing))
+    targets = [SoftTargets.of(doc) for doc in docs]
+    # Texts without an answer have a record without labels. They teach nothing, and do no harm.
+    known = {label for target in targets if target is not None for label in target.labels}
+    missing = sum(target is None for target in targets)
+    if missing or not known & set(labels):
+        raise LownerError(Errors.LN184.format(path=path, count=missing or len(docs), labels=", ".join(labels)))
     for doc in docs if weight is not None else ():
         doc.user_data[WEIGHT_KEY] = weight
     write_docs(docs, output)

@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterable, Iterator, Optional
 
-import spacy
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -21,9 +20,10 @@ from ..bulk.formats import FORMATS, json_lines
 from ..bulk.parts import FAILED, predict_parts
 from ..bulk.predictor import PartPredictor
 from ..corpus.convert import ConvertReport
-from ..corpus.files import write_json
-from ..corpus.texts import stream_texts
+from ..corpus.files import check_outside, write_json
+from ..corpus.texts import plain_texts, stream_texts
 from ..errors import Errors, LownerError
+from ..loading import check_writes
 from ..models.hf.bfloat16 import computes_in_bfloat16
 from ._app import lowner
 from ._runs import check_same_run, digest_of
@@ -64,6 +64,10 @@ def predict_cli(
         check_choice("--engine", engine, ENGINES)
         if gpu_id >= 0 or output_path is None:
             raise LownerError(Errors.LN226.format(engine=engine))
+    if input_path != STANDARD and not Path(input_path).exists():
+        raise LownerError(Errors.LN010.format(path=input_path))
+    if output_path is not None:
+        check_outside(output_path, Path(input_path))
     report = ConvertReport()
     texts = islice(_texts(input_path, spans_key, report), limit)
     local = Path(model_path).is_dir()
@@ -77,17 +81,23 @@ def predict_cli(
         workers=1 if engine else workers,
     )
     if output_path is None:
-        _print(predictor, texts, gpu_id)
+        _print(predictor, texts, gpu_id, report)
         return
     use_gpu(gpu_id)
     if workers > 1:
         # The tokenizers of Hugging Face warn in each process that is forked.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    model = digest_of(Path(model_path)) if local else model_path
-    run = {"model": model, "input": input_path, "part_size": part_size, "format": format, "spans_key": spans_key}
-    check_same_run(output_path / "run.json", run)
     if engine is None:
         _loaded(predictor)
+    model = digest_of(Path(model_path)) if local else model_path
+    run = {
+        "model": model,
+        "input": input_path if input_path == STANDARD else str(Path(input_path).absolute()),
+        "part_size": part_size,
+        "format": format,
+        "spans_key": spans_key,
+    }
+    check_same_run(output_path / "run.json", run)
     started = time.perf_counter()
     with tqdm(desc="texts", unit="text", total=limit) as bar:
         done = predict_parts(
@@ -101,6 +111,8 @@ def predict_cli(
             on_texts=bar.update,
         )
     seconds = time.perf_counter() - started
+    _warn_of_changes(report)
+    (output_path / SKIPPED).unlink(missing_ok=True)
     if report.skipped:
         write_json(output_path / SKIPPED, report.skipped)
         msg.warn(f"{count_of(len(report.skipped), 'record')} could not be read: {output_path / SKIPPED}")
@@ -110,26 +122,53 @@ def predict_cli(
     msg.good(f"{output_path}: {count_of(done.texts, 'text')}, {done.predicted:,} predicted in this run{speed}")
 
 
-def _print(predictor: PartPredictor, texts: Iterable[Doc], gpu_id: int) -> None:
+def _print(predictor: PartPredictor, texts: Iterable[Doc], gpu_id: int, report: ConvertReport) -> None:
     # Standard output is for the predictions.
     with redirect_stdout(sys.stderr):
         use_gpu(gpu_id)
-        nlp = _loaded(predictor)
-    docs = nlp.pipe((doc.text for doc in texts), batch_size=predictor.batch_size)
-    for line in json_lines(docs, predictor.spans_key):
-        sys.stdout.write(f"{line}\n")
+        _loaded(predictor)
+    stream, failed = iter(texts), []
+    while batch := list(islice(stream, predictor.batch_size)):
+        docs, unread = predictor.predict(batch)
+        failed += unread
+        for line in json_lines(docs, predictor.spans_key):
+            sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+    with redirect_stdout(sys.stderr):
+        _warn_of_changes(report)
+        for reason in [*report.skipped, *(f"{one.text!r}: {one.reason}" for one in failed)]:
+            msg.warn(f"Skipped: {reason}")
+
+
+def _warn_of_changes(report: ConvertReport) -> None:
+    """Print what the reader has changed or ignored."""
+    changes = ", ".join(f"{count} {name}" for name, count in report.reading.changes.items() if count)
+    if changes:
+        msg.warn(f"The texts were read with changes: {changes}")
 
 
 def _loaded(predictor: PartPredictor) -> Language:
     """RETURNS (Language): The pipeline, which is loaded before texts are read, so that an error in it comes first."""
     if predictor.bfloat16 and not computes_in_bfloat16():
         msg.warn("This processor has no instructions for bfloat16, so the pipeline computes in single precision")
+    check_writes(predictor.nlp, predictor.spans_key)
     return predictor.nlp
 
 
 def _texts(path: str, spans_key: str, report: ConvertReport) -> Iterator[Doc]:
     if path != STANDARD:
         return stream_texts(Path(path), spans_key=spans_key, skip_invalid=True, report=report)
-    nlp = spacy.blank("en")
-    return (nlp.make_doc(line.strip()) for line in sys.stdin if line.strip())
+    return plain_texts(_standard_lines())
+
+
+def _standard_lines() -> Iterator[str]:
+    """YIELDS (str): The lines of standard input. RAISES (LownerError): If one is not UTF-8, or there are none."""
+    number = 0
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf8")
+        except UnicodeDecodeError as error:
+            where = {"path": "standard input", "line": number, "offset": error.start}
+            raise LownerError(Errors.LN002.format(**where, encoding="utf8", reason=error.reason)) from None
+    if not number:
+        raise LownerError(Errors.LN001.format(path="standard input"))

@@ -61,7 +61,7 @@ def reason_cli(
         chain.examples = load_examples(examples)
     elif train is not None:
         chain.examples = examples_from(load_corpus(train, spans_key=spans_key), chain, spans_key)
-    docs = list(stream_texts(input_path, spans_key=spans_key))
+    docs = list(stream_texts(input_path, spans_key=spans_key, gold=True))
     selected = docs[: limit or None]
     if dry_run:
         requests = [chain.request(doc.text) for doc in selected]

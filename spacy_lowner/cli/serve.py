@@ -14,7 +14,7 @@ from wasabi import msg
 
 from ..annotations import SPANS_KEY
 from ..errors import Errors, LownerError
-from ..loading import load_pipeline
+from ..loading import check_writes, load_pipeline
 from ..models.hf.inference import predict_in_bfloat16
 from ._app import lowner
 from ._util import exclusive, friendly, use_gpu
@@ -94,14 +94,14 @@ def serve_cli(
             msg.info(f"{trainer.settings.folder} has a trained pipeline, which is served in place of {model_path}")
             model_path = str(trainer.newest)
         nlp = load(model_path)
-        _check_writes(nlp, spans_key)
+        check_writes(nlp, spans_key)
         limits = Limits(batch=batch, waiting=waiting, seconds=seconds)
         opened = listen(host, port)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{opened.getsockname()[1]}"
         if key is None and host not in ("127.0.0.1", "localhost", "::1"):
             msg.warn(f"Everybody who reaches {host} can use this service. Set {KEY} to ask for a key")
-        msg.good(f"Serving {Path(model_path).name} at {address}. Requests are described at {address}/docs")
+        msg.good(f"Serving {Path(model_path).absolute().name} at {address}. Requests are described at {address}/docs")
         msg.info("Ctrl+C ends the service")
         sys.stdout.flush()
 
@@ -143,16 +143,10 @@ def shown_name(nlp: Language, path: Path) -> Optional[str]:
     """RETURNS (Optional[str]): The name of the folder if `spacy train` has named the pipeline; None if a person has."""
     if nlp.meta["name"] != UNNAMED or not path.is_dir():
         return None
-    folder = path.resolve()
+    # A symbolic link has the name that a person has given it.
+    folder = path.absolute()
+    folder = folder.resolve() if folder.name in ("", "..") else folder
     return f"{folder.parent.name}/{folder.name}" if folder.name in TRAINED else folder.name
-
-
-def _check_writes(nlp: Language, spans_key: str) -> None:
-    """RAISES (LownerError): If no pipe writes entities or spans under the key."""
-    writes_entities = any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
-    keys = {getattr(pipe, "cfg", {}).get("spans_key") for _, pipe in nlp.pipeline}
-    if spans_key not in keys and (not writes_entities or spans_key != SPANS_KEY):
-        raise LownerError(Errors.LN047.format(pipes=", ".join(nlp.pipe_names), spans_key=spans_key))
 
 
 def set_threads(nlp: Language, threads: int) -> None:

@@ -203,12 +203,15 @@ def _read_text_file(
         names = ", ".join(f"<{name}>" for name in unused)
         warnings.warn(Warnings.LN122.format(path=path, names=names, format=format))
     options = {**options, "on_error": on_error, "report": report.reading, "spans_key": spans_key}
-    chunks = record_chunks(path, format, options.get("encoding", "utf8"), on_error) if in_chunks else None
-    if chunks is None:
+    records = record_chunks(path, format, options.get("encoding", "utf8"), on_error) if in_chunks else None
+    if records is None:
         sentences = read_corpus(path, format, **options)
     else:
         # The records of all formats that are read in chunks are alike.
-        sentences = chain.from_iterable(read_corpus(path, RECORDS.name, items=chunk, **options) for chunk in chunks)
+        options["tag_names"] = options.get("tag_names") or records.tag_names
+        sentences = chain.from_iterable(
+            read_corpus(path, RECORDS.name, items=chunk, **options) for chunk in records.chunks
+        )
     yield from to_docs(_cleaned(path, sentences, on_error, report.reading), spans_key)
 
 

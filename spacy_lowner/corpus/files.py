@@ -55,6 +55,18 @@ def check_not_input(output: Path, *inputs: Path) -> None:
         raise LownerError(Errors.LN029.format(path=output, reason="it is the input"))
 
 
+def check_outside(output: Path, folder: Path) -> None:
+    """Refuse an output in a folder that is read: a later run would read it, too.
+
+    output (Path): The output.
+    folder (Path): The input. Anything but a folder has nothing inside.
+    RAISES (LownerError): If the output is the folder or in it.
+    """
+    real, inside = Path(os.path.realpath(output)), Path(os.path.realpath(folder))
+    if folder.is_dir() and inside in (real, *real.parents):
+        raise LownerError(Errors.LN029.format(path=output, reason="it is in the folder of the input"))
+
+
 def _target_of(path: Path) -> Path:
     """RETURNS (Path): The file that a path leads to. RAISES (LownerError): If the system cannot have such a file."""
     target = Path(os.path.realpath(path))
@@ -315,6 +327,20 @@ def _coded(path: Path, written: str) -> Iterator[None]:
         if error.errno in DISK_FULL or error.filename is None or str(error.filename) == written:
             raise write_error(path, error) from error
         raise
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder, and those above it.
+
+    path (Path): The folder.
+    RETURNS (Path): The folder.
+    RAISES (LownerError): If it cannot be made, or is a file.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(path, error) from None
+    return path
 
 
 def write_error(path: Path, error: OSError) -> LownerError:

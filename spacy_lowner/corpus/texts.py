@@ -1,8 +1,9 @@
 """Texts whose labels do not matter: raw text of a domain."""
 
+import sys
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator, Optional
 
 import spacy
 from spacy.tokens import Doc
@@ -18,18 +19,23 @@ PLAIN = ".txt"
 SAMPLED = 100
 
 
-def stream_texts(path: Path, *, lang: str = "en", **options: Any) -> Iterator[Doc]:
+def stream_texts(path: Path, *, lang: str = "en", gold: bool = False, **options: Any) -> Iterator[Doc]:
     """Read texts one at a time: of any known format, or plain text with a text on each line.
 
     path (Path): A file or a folder of files. A .txt file that has no known format is plain text.
     lang (str): Language of the tokenizer for plain text.
+    gold (bool): Whether the annotation matters. Otherwise, texts that a tool marks as not annotated are read, too, and
+        unknown fields of a record are ignored.
     options (Any): Other options of `stream_corpus`.
     YIELDS (Doc): The texts.
     RAISES (LownerError): If a file cannot be read, or there is no text.
     """
     empty = True
     for file in corpus_files(path):
-        docs = _plain(file, lang) if is_plain(file) else stream_corpus(file, lang=lang, in_chunks=True, **options)
+        if is_plain(file):
+            docs = plain_texts(stream_lines(file), lang)
+        else:
+            docs = stream_corpus(file, lang=lang, in_chunks=True, unannotated=not gold, **options)
         for doc in docs:
             empty = False
             yield doc
@@ -57,9 +63,20 @@ def is_plain(path: Path) -> bool:
     return False
 
 
-def _plain(path: Path, lang: str) -> Iterator[Doc]:
-    lines = (line.strip() for line in stream_lines(path) if line and line.strip())
-    first = list(islice(lines, SAMPLED))
+def plain_texts(lines: Iterable[Optional[str]], lang: str = "en") -> Iterator[Doc]:
+    """Make a text of each line.
+
+    lines (Iterable[Optional[str]]): The lines. Blank ones are skipped.
+    lang (str): Language of the tokenizer.
+    RETURNS (Iterator[Doc]): The texts.
+
+    >>> [doc.text for doc in plain_texts(["Ada sang ", "", "Bob ran"])]
+    ['Ada sang', 'Bob ran']
+    """
+    texts = (line.strip() for line in lines if line and line.strip())
+    first = list(islice(texts, SAMPLED))
     # Chinese and Japanese texts are read character by character, as in other formats.
     nlp = spacy.blank("zh" if lang == "en" and choose_tokenizer(first) == "characters" else lang)
-    return (nlp.make_doc(line) for line in chain(first, lines))
+    # What a pipeline can read is for the pipeline to say.
+    nlp.max_length = sys.maxsize
+    return (nlp.make_doc(line) for line in chain(first, texts))

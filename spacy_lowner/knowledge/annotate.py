@@ -6,11 +6,12 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
 
-from ..annotations import ORIGIN_KEY, PARTIAL_KEY, SPANS_KEY, WEIGHT_KEY
+from ..annotations import ORIGIN_KEY, PARTIAL_KEY, SOFT_KEY, SPANS_KEY, WEIGHT_KEY
 from ..corpus.docs import bare_doc, drop_blank_docs, entity_spans
 from ..corpus.names import readable_name
-from ..corpus.partial import write_partial
+from ..corpus.partial import PartialAnnotation, write_partial
 from ..corpus.sentence import LabeledSpan
 from ..errors import Errors, LownerError
 from ..llm.messages import LanguageModel, Request
@@ -30,7 +31,8 @@ class AnnotationTask(NamedTuple):
     """What a language model annotates.
 
     types (Mapping[str, str]): Descriptions by label.
-    gold (Sequence[Doc]): Labelled Docs. The nearest ones are examples in the prompt of a text.
+    gold (Sequence[Doc]): Labelled Docs. The nearest ones that are annotated with all types are examples in the prompt
+        of a text.
     n_examples (int): Number of examples in a prompt at most.
     drafter (Optional[Language]): A pipeline whose predictions the model corrects.
     confused (Mapping[str, Sequence[str]]): The types that pipelines confuse with a type, by its label. The prompt names
@@ -58,7 +60,8 @@ class AnnotationTask(NamedTuple):
         RAISES (LownerError): If there are no types, or two have the same name.
         """
         names = {readable_name(label): label for label in self.types}
-        if not names or len(names) < len(self.types):
+        # Answers are compared without regard to case.
+        if not names or len({name.casefold() for name in names}) < len(self.types):
             raise LownerError(Errors.LN207.format(labels=", ".join(self.types) or "none"))
         return names
 
@@ -159,11 +162,16 @@ def annotate_corpus(
             else:
                 span = LabeledSpan(start, end, label)
                 scores[span] = max(score, scores.get(span, 0.0))
+        if found and not scores:
+            # Like an answer that cannot be read, this does not mean that the text has no entities.
+            found = None
         group = SpanGroup(doc, name=task.spans_key, spans=[Span(doc, *span) for span in scores])
         group.attrs["scores"] = numpy.asarray(list(scores.values()), dtype="float32")
         doc.spans[task.spans_key] = group
+        doc.set_ents(filter_spans(group), default="outside" if found is not None else "missing")
         doc.user_data.update({WEIGHT_KEY: weight, ORIGIN_KEY: ORIGIN})
-        doc.user_data.pop(PARTIAL_KEY, None)
+        for old in (PARTIAL_KEY, SOFT_KEY):
+            doc.user_data.pop(old, None)
         if found is None:
             write_partial(doc, [])
             report.used["texts without an answer"] += 1
@@ -185,7 +193,8 @@ def _known_confused(task: AnnotationTask) -> Dict[str, List[str]]:
 
 def _nearest(docs: Sequence[Doc], task: AnnotationTask, embed: Optional[EmbedT]) -> List[List[Doc]]:
     """RETURNS (List[List[Doc]]): The labelled Docs that are most similar to each Doc; the most similar one is last."""
-    gold = drop_blank_docs(task.gold)
+    # A text that is not annotated with all types would show the model that its other entities are none.
+    gold = [doc for doc in drop_blank_docs(task.gold) if all(map(PartialAnnotation.of(doc).judges, task.types))]
     if embed is None or not gold or not docs or not task.n_examples:
         return [[] for _ in docs]
     texts = [doc.text for doc in gold]

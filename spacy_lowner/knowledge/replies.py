@@ -16,6 +16,7 @@ from .report import Report
 MAX_ITEMS = 10_000
 # The score of a mention of which the model is not sure. Others have 1.
 UNSURE = 0.5
+NO = ("false", "no", "0")
 CUT = "cut at the limit of tokens"
 
 
@@ -102,7 +103,7 @@ def read_scored_spans(
     """Read labelled mentions as `read_spans` does, with a score for how sure the model is.
 
     doc, reply, mention_name, label_name, report: As for `read_spans`.
-    sure_name (str): The key of a Boolean. Only `false` makes a mention unsure.
+    sure_name (str): The key of a Boolean. `false`, also as a text, "no" and 0 make a mention unsure.
     RETURNS (Optional[List[Tuple[LabeledSpan, float]]]): The spans, and 1 or `UNSURE`. None as for `read_spans`.
 
     >>> import spacy
@@ -114,7 +115,7 @@ def read_scored_spans(
     found = _read_mentions(doc, reply, mention_name, label_name, report, consecutive=False)
     if found is None:
         return None
-    return [(span, UNSURE if item.get(sure_name) is False else 1.0) for span, item in found]
+    return [(span, UNSURE if str(item.get(sure_name)).strip().casefold() in NO else 1.0) for span, item in found]
 
 
 def _read_mentions(

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from spacy_lowner.cli import lowner
 from spacy_lowner.corpus.convert import load_corpus
 from spacy_lowner.corpus.docs import write_docs
-from spacy_lowner.corpus.partial import PartialAnnotation
-from spacy_lowner.corpus.soft import SoftTargets
+from spacy_lowner.corpus.partial import PartialAnnotation, write_partial
+from spacy_lowner.corpus.soft import SoftSpan, SoftTargets, write_soft
 from spacy_lowner.errors import LownerError
 from spacy_lowner.knowledge.annotate import AnnotationTask, annotate_corpus, annotation_requests
 from spacy_lowner.llm.messages import Reply
@@ -78,7 +78,7 @@ def test_annotate_prompt_has_types_nearest_examples_and_the_draft(make_doc):
     assert "Draft" not in without.messages[-1][1] and "Ada" not in without.messages[-1][1]
 
 
-@pytest.mark.parametrize("types", [{}, {"PER": "a person", "per": "a human"}])
+@pytest.mark.parametrize("types", [{}, {"PER": "a person", "per": "a human"}, {"Maße": "a size", "Masse": "a mass"}])
 def test_annotate_types_need_different_names(types, make_doc):
     with pytest.raises(LownerError, match="LN207"):
         annotation_requests([make_doc("Ann")], AnnotationTask(types))
@@ -101,7 +101,7 @@ def test_annotate_command_writes_silver_and_scores_gold(tmp_path, make_doc):
             lowner, [*arguments, "--base-url", url, "--settings", str(tmp_path / "settings.json")]
         )
     assert done.exit_code == 0, done.output
-    assert "1 entities" in done.output and "1 texts have no whole answer" in done.output and "F1" in done.output
+    assert "1 entities" in done.output and "1 texts have no usable answer" in done.output and "F1" in done.output
     first, second = load_corpus(tmp_path / "out.jsonl")
     assert spans(first) == [("Ann", "PER")] and PartialAnnotation.of(second).labels == []
     dry = CliRunner().invoke(lowner, [*arguments, "--dry-run"])
@@ -113,11 +113,33 @@ def test_annotate_marks_what_the_model_is_not_sure_of(make_doc):
     answers = [
         {"entity": "Ann", "type": "per", "sure": True},
         {"entity": "jazz", "type": "music genre", "sure": False},
-        {"entity": "likes", "type": "per", "sure": "no"},
+        {"entity": "likes", "type": "per", "sure": "No"},
     ]
     report = annotate_corpus([doc], Scripted(answers), AnnotationTask(TYPES))
-    assert doc.spans["sc"].attrs["scores"].tolist() == [1.0, 0.5, 1.0]
-    assert report.used == {"entities": 3, "unsure entities": 1}
+    assert doc.spans["sc"].attrs["scores"].tolist() == [1.0, 0.5, 0.5]
+    assert report.used == {"entities": 3, "unsure entities": 2}
+
+
+def test_annotate_replaces_all_earlier_annotation(make_doc):
+    doc = make_doc("Ann likes jazz", (0, 3, "old"))
+    doc.ents = [Span(doc, 0, 3, label="old")]
+    write_soft(doc, ["PER"], [SoftSpan(0, 1, "PER", 0.7)])
+    annotate_corpus([doc], Scripted([{"entity": "Ann", "type": "per", "sure": True}]), AnnotationTask(TYPES))
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("Ann", "PER")] and SoftTargets.of(doc) is None
+
+
+def test_annotate_an_answer_of_other_types_is_none(make_doc):
+    doc = make_doc("Ann likes jazz")
+    report = annotate_corpus([doc], Scripted([{"entity": "Ann", "type": "human"}]), AnnotationTask(TYPES))
+    assert PartialAnnotation.of(doc).labels == [] and report.used["texts without an answer"] == 1
+
+
+def test_annotate_examples_are_annotated_with_all_types(make_doc):
+    whole, partial = make_doc("Ada sang", (0, 1, "PER")), make_doc("Ann ran", (0, 1, "PER"))
+    write_partial(partial, ["PER"])
+    task = AnnotationTask(TYPES, gold=[whole, partial])
+    (request,) = annotation_requests([make_doc("Ann likes jazz")], task, by_letters)
+    assert "Ada sang" in request.messages[-1][1] and "Ann ran" not in request.messages[-1][1]
 
 
 def test_annotate_prompt_names_confused_types(make_doc):
@@ -150,5 +172,7 @@ def test_annotate_command_writes_soft_targets_with_confused_types_in_the_prompt(
     first, second = load_corpus(tmp_path / "out.jsonl")
     assert SoftTargets.of(first) == (list(TYPES), [(0, 1, "PER", 0.7)]) and SoftTargets.of(second).spans == []
     assert spans(first) == [] and PartialAnnotation.of(first).labels == []
-    (tmp_path / "confusion.json").write_text("{}")
+    same = [str(one).replace("out.jsonl", "in.spacy") for one in arguments]
+    assert "LN029" in CliRunner().invoke(lowner, same).output
+    (tmp_path / "confusion.json").write_text('{"types": [1], "most_confused": [{"a": 1}]}')
     assert "LN027" in CliRunner().invoke(lowner, list(map(str, arguments))).output

@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from ..files import stream_lines
 from ..sentence import OnErrorT
@@ -14,19 +14,31 @@ from .records import RECORDS
 CHUNK = 2000
 
 
-def record_chunks(path: Path, format: str, encoding: str, on_error: OnErrorT) -> Optional[Iterator[List[RecordT]]]:
+class RecordChunks(NamedTuple):
+    """The records of a file, some at a time.
+
+    chunks (Iterator[List[RecordT]]): Positions and values of the records, as `read_records` takes them.
+    tag_names (Sequence[str]): Names of tags, if the file has numbers.
+    """
+
+    chunks: Iterator[List[RecordT]]
+    tag_names: Sequence[str] = ()
+
+
+def record_chunks(path: Path, format: str, encoding: str, on_error: OnErrorT) -> Optional[RecordChunks]:
     """Read the records of a file in chunks, so that memory does not grow with the file.
 
     path (Path): The file.
     format (str): Name of its format.
     encoding (str): Encoding of the file.
     on_error (OnErrorT): Called with the error of each line that cannot be read.
-    RETURNS (Optional[Iterator[List[RecordT]]]): Positions and values of the records, as `read_records` takes them. None
-        if the file is not Parquet or JSON lines, so that it must be read as a whole.
+    RETURNS (Optional[RecordChunks]): The records. None if the file is not Parquet or JSON lines, so that it must be
+        read as a whole.
     RAISES (LownerError): If the file cannot be read.
     """
     if format == PARQUET.name:
-        return _chunks(parquet_rows(path)[1])
+        names, rows = parquet_rows(path)
+        return RecordChunks(_chunks(rows), names)
     if format != RECORDS.name:
         return None
     # Lines that cannot be decoded are reported when they are read again below.
@@ -35,7 +47,7 @@ def record_chunks(path: Path, format: str, encoding: str, on_error: OnErrorT) ->
     # A single line may be an object that holds a list of records.
     if len(first) < 2 or not all(line.startswith("{") and is_json(line) for line in first):
         return None
-    return _chunks(items_by_line(path, stream_lines(path, encoding, on_error), on_error))
+    return RecordChunks(_chunks(items_by_line(path, stream_lines(path, encoding, on_error), on_error)))
 
 
 def _chunks(items: Iterator[RecordT]) -> Iterator[List[RecordT]]:

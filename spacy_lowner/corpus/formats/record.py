@@ -116,7 +116,7 @@ def make_record(path: Path, where: str, item: Any, spans_key: str, options: JSON
         return Record(where, item, SpanText(None, words, []), spaces, tags=item[TAGS])
     if options.tag_names:
         item = {key: name_labels(value, options.tag_names) for key, value in item.items()}
-    annotations = annotations_of(path, where, item, spans_key)
+    annotations = annotations_of(path, where, item, spans_key, options.unannotated)
     spans = spans_of(path, where, annotations.values, changes)
     rejected = spans_of(path, where, item.get(REJECTED) or [], changes)
     spans += [span._replace(rejected=True) for span in rejected]

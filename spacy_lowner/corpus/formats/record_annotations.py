@@ -41,7 +41,9 @@ class Annotations(NamedTuple):
     group: Optional[str] = None
 
 
-def annotations_of(path: Path, where: str, record: dict, spans_key: str = SPANS_KEY) -> Annotations:
+def annotations_of(
+    path: Path, where: str, record: dict, spans_key: str = SPANS_KEY, unannotated: bool = False
+) -> Annotations:
     """Find the spans of a record.
 
     Some exports have an empty list under one name and the spans under another, or a class of the text under a third.
@@ -51,6 +53,7 @@ def annotations_of(path: Path, where: str, record: dict, spans_key: str = SPANS_
     where (str): The position of the record, for messages.
     record (dict): The record.
     spans_key (str): Key of the gold spans, if there are groups.
+    unannotated (bool): Whether a text may have no annotation. Then a class of the text is ignored.
     RETURNS (Annotations): The spans.
     RAISES (LownerError): If two keys hold different spans, a known key cannot be read, or an unknown key holds spans.
 
@@ -58,7 +61,12 @@ def annotations_of(path: Path, where: str, record: dict, spans_key: str = SPANS_
     [[0, 3, 'PER']]
     """
     _check_unknown(path, where, record)
-    found = {name: _group(path, where, record[name], spans_key) for name in SPAN_KEYS if record.get(name)}
+    ignored = [name for name in CLASS_KEYS if unannotated and isinstance(record.get(name), (str, int, float))]
+    found = {
+        name: _group(path, where, record[name], spans_key)
+        for name in SPAN_KEYS
+        if record.get(name) and name not in ignored
+    }
     lists = {name: one for name, one in found.items() if are(one.values, (dict, list))}
     for name, one in found.items():
         is_class = name in CLASS_KEYS and _is_class(one.values) and (lists or _has_empty_list(record))
