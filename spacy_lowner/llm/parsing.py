@@ -1,5 +1,6 @@
 """Aligns the mentions that models quote with the words of a text."""
 
+import unicodedata
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 PositionT = Tuple[int, int]
@@ -24,11 +25,15 @@ def align_mentions(
     [(0, 1), (2, 4), None]
     """
     words_of_text = _Words(words)
+    # A model may write the accents of a text in another way: as one letter, or as a letter and a mark.
+    composed = _Words([unicodedata.normalize("NFC", word) for word in words])
     # Words from which the next mention is searched for, the preferred one first.
     starts = [0]
     positions: List[Optional[PositionT]] = []
     for mention in mentions:
         position = words_of_text.claim(mention, starts, consecutive)
+        if position is None and letters_of(mention).casefold() not in words_of_text.letters:
+            position = composed.claim(unicodedata.normalize("NFC", mention), starts, consecutive)
         positions.append(position)
         starts = starts if position is None else [position[1], position[0], 0]
     return positions

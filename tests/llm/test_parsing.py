@@ -145,3 +145,8 @@ def test_parsing_a_huge_mention_is_no_work():
     words = ["a"] * 50
     assert align_mentions(words, ["a" * 10**6, "a" * 50, "a" * 50]) == [None, (0, 50), None]
     assert calls_of(words, ["a" * 10**6]) < 1000
+
+
+def test_accents_of_a_model_may_be_written_in_another_way():
+    assert align_mentions(["Zoë", "lives", "in", "Köln"], ["Zoe\u0308", "Ko\u0308ln"]) == [(0, 1), (3, 4)]
+    assert align_mentions(["Zoe\u0308", "sang"], ["Zoë"]) == [(0, 1)]
