@@ -4,7 +4,7 @@ import json
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, AsyncIterator, Callable, Dict, List, Optional
+from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Union
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -39,10 +39,21 @@ PATHS = (
 )
 
 
+# What the page /docs says of the statuses of refused requests.
+REFUSALS: Dict[Union[int, str], Dict[str, Any]] = {
+    401: {"description": "The key is missing or wrong"},
+    413: {"description": "Too many texts, or a text or the request is too long"},
+    429: {"description": "Too many texts are waiting"},
+    503: {"description": "The prediction took too long"},
+}
+
+
 class PredictRequest(BaseModel):
     """Texts to annotate."""
 
-    texts: List[str] = Field(description="The texts", examples=[["Ada Lovelace worked in London."]])
+    model_config = {"json_schema_extra": {"examples": [{"texts": ["Ada Lovelace worked in London."]}]}}
+
+    texts: List[str] = Field(description="The texts")
     labels: Optional[List[str]] = Field(None, description="Labels to return; all without it")
     threshold: Optional[float] = Field(
         None,
@@ -132,7 +143,7 @@ def create_app(
     app.add_middleware(Guard, key=key, most=limits.bytes, paths=PATHS, metrics=metrics)
     app.add_exception_handler(RequestValidationError, _explain)
 
-    @app.post("/predict", response_model=PredictResponse)
+    @app.post("/predict", response_model=PredictResponse, responses=REFUSALS)
     async def predict_route(request: PredictRequest) -> Any:
         """Predict the entities of texts."""
         unknown = sorted(set(request.labels or ()) - set(predictor.labels))

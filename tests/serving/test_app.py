@@ -164,6 +164,10 @@ def test_page_of_requests_loads_nothing_from_the_network(ruler):
         service.headers["Authorization"] = "Bearer secret"
         page = service.get("/docs").text
         assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+        described = service.get("/openapi.json").json()
+        assert {"200", "401", "413", "422", "429", "503"} <= set(described["paths"]["/predict"]["post"]["responses"])
+        (example,) = described["components"]["schemas"]["PredictRequest"]["examples"]
+        assert service.post("/predict", json=example).status_code == 200
         scripts = re.findall(r"(?:src|href)=\"(/[^\"]+)\"", page)
         assert len(scripts) == 3
         assert all(service.get(script).status_code == 200 for script in scripts)
