@@ -111,13 +111,11 @@ def create_app(
     load (Callable[[Path], Language]): Loads what the trainer has trained.
     RETURNS (FastAPI): The service. Its page /docs describes it, without scripts from the network.
     """
-    predictor, metrics = Predictor(nlp, limits, spans_key, gpu_id), Metrics()
+    predictor, metrics = Predictor(nlp, limits, spans_key, gpu_id, name), Metrics()
     predict = _within_limits(predictor, metrics)
-    shown = [name or f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"]
 
     async def use(path: Path) -> None:
-        await predictor.replace(partial(load, path))
-        shown.append(f"{path.parent.name}/{path.name}")
+        await predictor.replace(partial(load, path), f"{path.parent.name}/{path.name}")
 
     def report(body: Dict[str, Any]) -> bool:
         if trainer is None:
@@ -135,7 +133,7 @@ def create_app(
 
     app = FastAPIOffline(
         title="spacy-lowner",
-        description=f"Entities by {shown[-1]}",
+        description=f"Entities by {predictor.name}",
         version=nlp.meta["version"],
         lifespan=lifespan,
         redoc_url=None,
@@ -155,13 +153,13 @@ def create_app(
             {"spans": [span._asdict() for span in spans if wanted is None or span.label in wanted]}
             for spans in await predict(request.texts, request.threshold)
         ]
-        return JSONResponse({"model": shown[-1], "predictions": predictions})
+        return JSONResponse({"model": predictor.name, "predictions": predictions})
 
     @app.get("/health")
     async def health() -> Dict[str, Any]:
         """Tell whether the service answers."""
         training = trainer is not None and trainer.is_training
-        return {"status": "UP", "model": shown[-1], "waiting": predictor.depth, "training": training}
+        return {"status": "UP", "model": predictor.name, "waiting": predictor.depth, "training": training}
 
     @app.get("/labels")
     async def labels() -> Dict[str, Any]:
@@ -173,7 +171,7 @@ def create_app(
         """Metrics for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    studio = label_studio_routes(predict, lambda: shown[-1], report)
+    studio = label_studio_routes(predict, lambda: predictor.name, report)
     app.include_router(studio, prefix="/label-studio", tags=["Label Studio"])
     app.include_router(inception_routes(predict), prefix="/inception", tags=["INCEpTION"])
     return app

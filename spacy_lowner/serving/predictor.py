@@ -103,10 +103,19 @@ class Predictor:
     limits (Limits): What is accepted.
     spans_key (str): The key of the spans.
     gpu_id (int): The GPU, or -1 for the CPU.
+    name (Optional[str]): The name of the pipeline in answers. None makes one of its language, name and version.
     """
 
-    def __init__(self, nlp: Language, limits: Limits = Limits(), spans_key: str = SPANS_KEY, gpu_id: int = -1):
+    def __init__(
+        self,
+        nlp: Language,
+        limits: Limits = Limits(),
+        spans_key: str = SPANS_KEY,
+        gpu_id: int = -1,
+        name: Optional[str] = None,
+    ):
         self.nlp = nlp
+        self.name = name or f"{nlp.meta['lang']}_{nlp.meta['name']}-{nlp.meta['version']}"
         self.limits = limits
         self.spans_key = spans_key
         self.waiting: Deque[_Waiting] = deque()
@@ -136,12 +145,14 @@ class Predictor:
         """RETURNS (int): Number of texts that wait."""
         return sum(len(request.texts) for request in self.waiting)
 
-    async def replace(self, load: Callable[[], Language]) -> None:
+    async def replace(self, load: Callable[[], Language], name: str) -> None:
         """Replace the pipeline. Requests that wait are predicted by the new one.
 
         load (Callable[[], Language]): Loads it, in the thread of the model.
+        name (str): The name of the new pipeline.
         """
         self.nlp = await asyncio.get_running_loop().run_in_executor(self._thread, load)
+        self.name = name
 
     async def predict(self, texts: Sequence[str], threshold: Optional[float] = None) -> List[List[PredictedSpan]]:
         """Predict texts.
