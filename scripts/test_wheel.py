@@ -12,7 +12,7 @@ COPIED = (
     *("README.md", "setup.cfg", "project.yml"),
 )
 # Tests that read no file of the package, or only such files as others read, too.
-IGNORED = ("labelling", "llm", "nn")
+IGNORED = ("bulk", "labelling", "llm", "nn", "serving")
 
 
 def main() -> int:
