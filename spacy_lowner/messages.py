@@ -188,6 +188,10 @@ class Errors(metaclass=MessageCatalogue):
         "{path}: {count} text(s) have no soft targets of the gold labels ({labels}), which <teachers> 0 needs. Write "
         "them with spacy lowner annotate <trust>, or train teachers."
     )
+    LN227 = (
+        "No pipe writes doc.spans[{spans_key!r}] (pipes: {pipes}), so nothing would be predicted. Name the key with "
+        "<spans_key>, or another pipeline."
+    )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "
@@ -281,7 +285,7 @@ class Errors(metaclass=MessageCatalogue):
         'paths.source to another source, or to "" for none.'
     )
     LN046 = "{path} is not a trained pipeline: {reason}. Name the folder of one, or an installed package."
-    LN047 = "No pipe writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
+    LN047 = "No pipe with a threshold writes doc.spans[{spans_key!r}] (pipes: {pipes}). Name the key with <spans_key>."
     LN048 = (
         "{name}: the label {label!r} cannot be added, because the model is built for {labels}. Add labels before "
         "initialization, or start a new pipe from this one (spacy-lowner.start_from.v1). Only a knowfree_spancat with "

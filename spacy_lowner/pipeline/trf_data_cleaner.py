@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 TRF_DATA = ("._.", "trf_data", None, None)
 
 
-@Language.factory("trf_data_cleaner", retokenizes=False)
+@Language.factory("trf_data_cleaner", assigns=["doc._.trf_data"], retokenizes=False)
 def make_trf_data_cleaner(nlp: Language, name: str) -> Callable[[Doc], Doc]:
     """Create the component. Add it at the end of a pipeline with a transformer.
 

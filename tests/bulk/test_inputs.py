@@ -8,6 +8,8 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_lowner.cli  # noqa: F401
+from spacy_lowner.errors import LownerError
+from spacy_lowner.loading import check_writes
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_parts_of_an_earlier_and_longer_input_are_no_result(predict, tmp_path):
 def test_a_failed_start_does_not_take_the_folder(predict, tmp_path):
     raw = lines(tmp_path / "raw.jsonl", [{"text": "Ada sang."}])
     assert "LN010" in predict(tmp_path / "missing.jsonl", tmp_path / "out", code=1)
-    assert "LN047" in predict(raw, tmp_path / "out", "--spans-key", "other", code=1)
+    assert "LN227" in predict(raw, tmp_path / "out", "--spans-key", "other", code=1)
     predict(raw, tmp_path / "out")
     # The folder of staged texts is a user's, too.
     (tmp_path / "out" / "staged").mkdir()
@@ -99,6 +101,18 @@ def test_a_failed_start_does_not_take_the_folder(predict, tmp_path):
     (tmp_path / "out" / "000000.done").write_text("{}")
     assert "1 predicted" in predict(raw, tmp_path / "out")
     assert (tmp_path / "out" / "staged" / "mine.txt").is_file()
+
+
+def test_a_pipe_that_declares_nothing_may_predict():
+    nlp = spacy.blank("en")
+    with pytest.raises(LownerError, match="LN227"):
+        check_writes(nlp)
+    nlp.add_pipe("trf_data_cleaner")
+    with pytest.raises(LownerError, match="LN227"):
+        check_writes(nlp)
+    # Many functions of users declare nothing. This one of spaCy does not, either.
+    nlp.add_pipe("merge_entities")
+    check_writes(nlp)
 
 
 def test_standard_input_is_utf8(predict):
