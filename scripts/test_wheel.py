@@ -1,4 +1,7 @@
-"""Build the wheel, install it without its source tree, and run the tests against the installed copy."""
+"""Build the wheel, install it without its source tree, and run the tests against the installed copy.
+
+    python scripts/test_wheel.py -n 2    options as of pytest
+"""
 
 import shutil
 import subprocess
@@ -27,7 +30,8 @@ def main() -> int:
         try:
             run("-m", "pip", "install", "--no-deps", "--force-reinstall", str(wheel), cwd=folder)
             ignored = (f"--ignore=tests/{name}" for name in IGNORED)
-            return subprocess.run([sys.executable, "-m", "pytest", "-c", "setup.cfg", *ignored], cwd=folder).returncode
+            tests = [sys.executable, "-m", "pytest", "-c", "setup.cfg", *ignored, *sys.argv[1:]]
+            return subprocess.run(tests, cwd=folder).returncode
         finally:
             run("-m", "pip", "install", "--no-deps", "--no-build-isolation", "-e", str(ROOT), cwd=folder)
 

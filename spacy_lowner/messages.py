@@ -192,6 +192,10 @@ class Errors(metaclass=MessageCatalogue):
         "No pipe writes doc.spans[{spans_key!r}] (pipes: {pipes}), so nothing would be predicted. Name the key with "
         "<spans_key>, or another pipeline."
     )
+    LN228 = (
+        "{path}: no column is known to hold the texts (columns: {columns}). Name it as one of: {known}. The delimiter "
+        "is a comma or semicolon in .csv, and a tab in .tsv."
+    )
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

@@ -86,6 +86,8 @@ def distill_cli(
         "student": [steps, seed, spans_key],
     }
     gold_docs, dev_docs = (load_corpus(path, spans_key=spans_key) for path in (train_path, dev_path))
+    is_alone = not teacher and not teachers
+    soft_docs = _soft_docs(raw_path, gold_docs, limit, weight, spans_key) if is_alone else []
     check_same_run(output_path / "run.json", settings)
     gold, mixed = output_path / "gold.spacy", output_path / "corpus"
     dev = output_path / "dev.spacy"
@@ -112,8 +114,8 @@ def distill_cli(
                 on_part=bar.update,
             )
     else:
-        labels = sorted({span.label_ for doc in gold_docs for span in doc.spans[spans_key]})
-        count = _copy_soft(raw_path, mixed / "soft.spacy", labels, limit, weight, spans_key)
+        count = len(soft_docs)
+        write_docs(soft_docs, mixed / "soft.spacy")
     if not count:
         raise LownerError(Errors.LN001.format(path=raw_path))
     copies = _copies(len(gold_docs), count, gold_fraction)
@@ -125,13 +127,13 @@ def distill_cli(
     msg.good(f"{student / BEST}: learned from {count_of(len(paths), 'teacher')} and {count_of(count, 'raw text')}")
 
 
-def _copy_soft(
-    path: Path, output: Path, labels: Sequence[str], limit: Optional[int], weight: Optional[float], spans_key: str
-) -> int:
-    """Copy texts that have soft targets.
-
-    RETURNS (int): Their number. RAISES (LownerError): If a text has none, or none is of a gold label.
+def _soft_docs(
+    path: Path, gold: Sequence[Doc], limit: Optional[int], weight: Optional[float], spans_key: str
+) -> List[Doc]:
+    """RETURNS (List[Doc]): The texts that have soft targets. RAISES (LownerError): If a text has none, or none is of a
+    gold label.
     """
+    labels = sorted({span.label_ for doc in gold for span in doc.spans[spans_key]})
     docs = load_corpus(path, spans_key=spans_key)[:limit]
     targets = [SoftTargets.of(doc) for doc in docs]
     # Texts without an answer have a record without labels. They teach nothing, and do no harm.
@@ -141,8 +143,7 @@ def _copy_soft(
         raise LownerError(Errors.LN184.format(path=path, count=missing or len(docs), labels=", ".join(labels)))
     for doc in docs if weight is not None else ():
         doc.user_data[WEIGHT_KEY] = weight
-    write_docs(docs, output)
-    return len(docs)
+    return docs
 
 
 def _student_steps(steps: Optional[int], config_path: Path, overrides: Dict[str, Any]) -> Dict[str, int]:

@@ -87,8 +87,8 @@ def predict_cli(
     if workers > 1:
         # The tokenizers of Hugging Face warn in each process that is forked.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if engine is None:
-        _loaded(predictor)
+    # Also where an engine loads it in other processes: what cannot be loaded should leave no record of a run.
+    _loaded(predictor)
     model = digest_of(Path(model_path)) if local else model_path
     run = {
         "model": model,

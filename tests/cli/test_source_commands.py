@@ -140,6 +140,7 @@ def test_distill_learns_from_soft_targets_that_texts_have(run, tmp_path):
     raw.write_text(json.dumps({"text": "Eve sang."}))
     arguments = ["distill", config, gold, gold, raw, output, "--teachers", 0, "--training.max_steps", 2]
     assert "LN184" in run(*arguments, code=1)
+    assert not (output / "run.json").exists()
     (doc,) = load_corpus(raw)
     write_soft(doc, ["PER"], [SoftSpan(0, 1, "PER", 0.7)])
     write_corpus([doc], raw)

@@ -78,3 +78,45 @@ def test_texts_a_list_in_one_line_is_read_whole(tmp_path):
     (tmp_path / "raw.json").write_text('[{"text": "Ada."}, {"text": "Bob."}]')
     (tmp_path / "rows.jsonl").write_text('{"data": [{"text": "Eve."}, {"text": "Kim."}]}')
     assert texts_of(tmp_path) == ["Ada.", "Bob.", "Eve.", "Kim."]
+
+
+def test_texts_topics_of_a_text_are_no_annotation_of_its_words(tmp_path):
+    records = [{"text": "Ada sang.", "tags": ["music"]}, {"text": "Bob ran.", "tags": [], "labels": ["sport", "news"]}]
+    srsly.write_jsonl(tmp_path / "raw.jsonl", records)
+    assert texts_of(tmp_path / "raw.jsonl") == ["Ada sang.", "Bob ran."]
+    with pytest.raises(LownerError, match="LN009"):
+        list(stream_texts(tmp_path / "raw.jsonl", gold=True))
+
+
+@pytest.mark.parametrize(
+    "name, table, texts",
+    [
+        ("raw.csv", 'id,text\n1,"Ada, ""sang"""\n2,"Bob\nran"\n3,\n', ['Ada, "sang"', "Bob ran"]),
+        ("raw.csv", "Text\nAda sang.\n", ["Ada sang."]),
+        ("raw.csv", "body;stars\nAda, sang.;2\n", ["Ada, sang."]),
+        ("raw.tsv", "id\tsentence\n1\tAda sang.\n", ["Ada sang."]),
+    ],
+)
+def test_texts_are_a_column_of_a_table(tmp_path, name, table, texts):
+    (tmp_path / name).write_text(table)
+    assert texts_of(tmp_path / name) == texts
+
+
+def test_texts_of_a_table_that_cannot_be_read_are_refused(tmp_path):
+    path = tmp_path / "raw.csv"
+    path.write_text("review,stars\ngood,2\n")
+    with pytest.raises(LownerError, match="LN228.*review, stars"):
+        texts_of(path)
+    # The rows after an open quote would be part of its cell.
+    path.write_text('text\n"Ada sang.\nBob ran.\n')
+    with pytest.raises(LownerError, match="LN177"):
+        texts_of(path)
+
+
+def test_texts_an_empty_file_of_a_folder_is_skipped(tmp_path):
+    for name, text in (("a.txt", ""), ("b.txt", "Ada sang.\n"), ("c.jsonl", "\n"), ("d.csv", "")):
+        (tmp_path / name).write_text(text)
+    assert texts_of(tmp_path) == ["Ada sang."]
+    (tmp_path / "b.txt").unlink()
+    with pytest.raises(LownerError, match="LN001"):
+        texts_of(tmp_path)

@@ -53,7 +53,7 @@ def annotations_of(
     where (str): The position of the record, for messages.
     record (dict): The record.
     spans_key (str): Key of the gold spans, if there are groups.
-    unannotated (bool): Whether a text may have no annotation. Then a class of the text is ignored.
+    unannotated (bool): Whether a text may have no annotation. Then classes and tags of the whole text are ignored.
     RETURNS (Annotations): The spans.
     RAISES (LownerError): If two keys hold different spans, a known key cannot be read, or an unknown key holds spans.
 
@@ -61,7 +61,7 @@ def annotations_of(
     [[0, 3, 'PER']]
     """
     _check_unknown(path, where, record)
-    ignored = [name for name in CLASS_KEYS if unannotated and isinstance(record.get(name), (str, int, float))]
+    ignored = [name for name in CLASS_KEYS if unannotated and _describes_text(record.get(name))]
     found = {
         name: _group(path, where, record[name], spans_key)
         for name in SPAN_KEYS
@@ -76,7 +76,9 @@ def annotations_of(
     full = {name: one for name, one in lists.items() if one.values}
     if not full:
         tokens = first_of(record, TOKEN_KEYS)
-        if any(record.get(name) or (tokens and record.get(name) == []) for name in TAG_KEYS):
+        if not (unannotated and tokens is None) and any(
+            record.get(name) or (tokens and record.get(name) == []) for name in TAG_KEYS
+        ):
             problem = "tags that are not one text or number per token"
             raise LownerError(bad_record(path, where, problem, "Correct the record"))
         return next(iter(lists.values()), Annotations([]))
@@ -166,6 +168,11 @@ def lists_to_objects(value: Any) -> Any:
     if not starts or not ends or len({len(one) for one in value.values()}) != 1:
         return value
     return [dict(zip(value, one)) for one in zip(*value.values())]
+
+
+def _describes_text(value: Any) -> bool:
+    """RETURNS (bool): Whether a value can be no list of spans: a class of the text, or several."""
+    return isinstance(value, (str, int, float)) or are(value, (str, int, float))
 
 
 def _is_class(value: Any) -> bool:
