@@ -1,6 +1,6 @@
 """Build the wheel, install it without its source tree, and run the tests against the installed copy.
 
-    python scripts/test_wheel.py -n 2    options as of pytest
+Options are those of pytest: `python scripts/test_wheel.py -n 2`.
 """
 
 import shutil
