@@ -196,6 +196,12 @@ class Errors(metaclass=MessageCatalogue):
         "{path}: no column is known to hold the texts (columns: {columns}). Name it as one of: {known}. The delimiter "
         "is a comma or semicolon in .csv, and a tab in .tsv."
     )
+    LN229 = '{path}: has prompts for `contrast_ner` and no span head. Name a source with a span head, such as "open".'
+    LN230 = (
+        '{path}: belongs to another version of the packaged source "open". Install that version, or train the file '
+        "again (spacy lowner train-source)."
+    )
+    LN231 = "<pipe>={pipe!r} has no <definitions>, <report>, <low_rank> and <interpolation>. Leave them out."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

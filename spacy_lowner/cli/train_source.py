@@ -15,11 +15,14 @@ from ..source.corpora import TypedCorpus, read_corpus, with_fraction, word_grams
 from ..source.definitions import definitions_corpus
 from ..training.names import SUFFIX
 from ._app import lowner
-from ._util import exclusive, friendly
+from ._util import check_choice, exclusive, friendly
 
 if TYPE_CHECKING:
     from ..source.training import SourceModel
 
+PIPES = ("knowfree_spancat", "contrast_ner")
+# Updates and words of a batch by pipe.
+SIZES = {"knowfree_spancat": (4000, 500), "contrast_ner": (2000, 150)}
 THRESHOLDS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
 
@@ -29,6 +32,7 @@ THRESHOLDS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 def train_source_cli(
     folder: Path = typer.Argument(..., help="Folder of corpora with types.json (see docs/source.md)"),
     output_path: Path = typer.Argument(..., help=f"Output: the source ({SUFFIX})"),
+    pipe: str = typer.Option(PIPES[0], help=f"The pipe that will start from it: {', '.join(PIPES)}"),
     grade: str = typer.Option("", help="Use the corpora of these licence grades only, such as A; all without it"),
     without: List[str] = typer.Option([], help="Skip a corpus. With --report, score its types untrained"),
     noisy: List[str] = typer.Option([], help="Draw a corpus with noisy labels half as often"),
@@ -41,30 +45,43 @@ def train_source_cli(
     tests: List[Path] = typer.Option([], help="Skip sentences that share eight words in a row with this corpus"),
     report: bool = typer.Option(False, help="Score the types of the skipped corpora"),
     report_size: int = typer.Option(150, min=1, help="Sentences of each corpus that is scored"),
-    steps: int = typer.Option(4000, min=1, help="Updates"),
+    steps: Optional[int] = typer.Option(
+        None, min=1, help="Updates; by default " + ", ".join(f"{size[0]} for {name}" for name, size in SIZES.items())
+    ),
     rank: int = typer.Option(60, min=1, help="Rank of the encoder's updates in the file"),
     low_rank: bool = typer.Option(False, help="Train these updates only, and not the encoder that they are cut from"),
     rate: float = typer.Option(1e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
     head_rate: float = typer.Option(1e-3, help="Learning rate of the head"),
-    interpolation: float = typer.Option(
-        0.7, min=0.0, max=1.0, help="Weight of the trained encoder in the result, beside the pretrained one"
+    interpolation: Optional[float] = typer.Option(
+        None, min=0.0, max=1.0, help="Weight of the trained encoder in the result, next to the pretrained one; 0.7"
     ),
     encoder: str = typer.Option("minilm", help="Pretrained encoder"),
     seed: int = typer.Option(0, help="Seed of all draws"),
-    start: Optional[Path] = typer.Option(None, help="A source file to train further, in place of starting anew"),
+    start: Optional[str] = typer.Option(
+        None, help="A source file, or 'open', to train further in place of starting anew; for contrast_ner its encoder"
+    ),
     device: str = typer.Option("cpu", help="cpu, or a GPU such as cuda:0"),
 ):
-    """Train encoder and span head on many corpora, so that they find entities of any described type.
+    """Train encoder and span head, or prompts, on many corpora, so that they find entities of any described type.
 
     An interrupted training continues from the checkpoint next to the output.
     """
     # The imports take seconds.
-    from ..source.asset import read_licences, write_asset
+    from ..source.asset import read_licences, write_asset, write_prompts
+    from ..source.prompt_training import train_prompts
     from ..source.settings import SourceSettings
     from ..source.training import train_source
+    from ..training.source_file import source_path
 
+    check_choice("--pipe", pipe, PIPES)
+    has_head = pipe == PIPES[0]
+    if not has_head and (definitions is not None or report or low_rank or interpolation is not None):
+        raise LownerError(Errors.LN231.format(pipe=pipe))
     if output_path.suffix != SUFFIX:
         raise LownerError(Errors.LN014.format(what="suffix", value=output_path.suffix, options=SUFFIX))
+    start_path = None if start is None else source_path(start)
+    if start is not None and start_path is None:
+        raise LownerError(Errors.LN196.format(source=start))
     licences = read_licences(folder)
     available = [path.stem for path in sorted(folder.glob("*.jsonl"))]
     for option, chosen in (("--without", without), ("--noisy", noisy)):
@@ -87,21 +104,26 @@ def train_source_cli(
     types = sum(len(one.labels) for one in corpora)
     msg.info(f"Corpora: {len(corpora)}, sentences: {sentences:,}, types: {types}")
     settings = SourceSettings(
-        steps=steps,
+        steps=steps or SIZES[pipe][0],
+        words=SIZES[pipe][1],
         rank=rank if low_rank else 0,
         rate=rate,
         head_rate=head_rate,
-        interpolation=interpolation,
+        interpolation=0.7 if interpolation is None else interpolation,
         encoder=encoder,
         seed=seed,
     )
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
-    model, _ = train_source(corpora, settings, checkpoint, start=start, device=device)
-    write_asset(model, corpora, settings, output_path, rank=rank, licences=licences, start=start)
+    if has_head:
+        model, _ = train_source(corpora, settings, checkpoint, start=start_path, device=device)
+        write_asset(model, corpora, settings, output_path, rank=rank, licences=licences, start=start_path)
+        if report:
+            _report(model, reported)
+    else:
+        prompts = train_prompts(corpora, settings, checkpoint, start=start_path, device=device)
+        write_prompts(prompts, corpora, settings, output_path, rank=rank, licences=licences, start=start_path)
     checkpoint.unlink(missing_ok=True)
     msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
-    if report:
-        _report(model, reported)
 
 
 def _defined(path: Path, others: List[TypedCorpus], fraction: float, excluded: Set[Tuple[str, ...]]) -> TypedCorpus:

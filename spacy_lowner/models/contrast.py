@@ -247,7 +247,12 @@ def _mixes_texts(encoder: PreTrainedModel) -> bool:
         encoder.train(was_training)
 
 
-def _reader(model: PromptModelT) -> PromptReader:
+def reader_of(model: PromptModelT) -> PromptReader:
+    """Get what turns Docs with candidates into batches of the module.
+
+    model (PromptModelT): The model, initialized.
+    RETURNS (PromptReader): Its reader.
+    """
     shim, module, settings = model.shims[0], loaded_module(model), vars(model.attrs["settings"])
     if shim not in _readers or not _readers[shim].is_of(module, settings):
         _readers[shim] = PromptReader(module, settings)
@@ -259,7 +264,7 @@ def _forward(
 ) -> Tuple[PromptStates, Callable]:
     # The reader sorts rows by length, so the module's outputs are in another order than the candidates: output i is of
     # candidate order[i]. The inverse permutation restores the order of the candidates.
-    batches, order = _reader(model).read(inputs)
+    batches, order = reader_of(model).read(inputs)
     shim = model.shims[0]
     tensors = [{name: torch.as_tensor(x, device=shim.device) for name, x in batch.items()} for batch in batches]
     outputs, backprop_torch = shim(ArgsKwargs(args=(tensors,), kwargs={}), is_train)

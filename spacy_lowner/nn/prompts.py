@@ -1,6 +1,6 @@
 """The torch module of ContrastNER: an encoder of prompts with soft tokens, with many prompts in one row."""
 
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -31,13 +31,57 @@ class PromptHead(GroupedModule):
         self.types = nn.Parameter(types.clone())
         self.scale = nn.Parameter(torch.full((1,), TYPE_SCALE))
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, types: Optional[Tensor] = None) -> Tensor:
         """Compare states with the types.
 
         states (Tensor): Shape: (prompts, dim)
+        types (Optional[Tensor]): Vectors of types to use in place of the learned ones. Shape: (types, dim)
         RETURNS (Tensor): Scaled cosines. Shape: (prompts, types)
         """
-        return self.scale * F.normalize(states, dim=-1) @ F.normalize(self.types, dim=-1).T
+        vectors = self.types if types is None else types
+        return self.scale * F.normalize(states, dim=-1) @ F.normalize(vectors, dim=-1).T
+
+
+class TypeMap(nn.Module):
+    """Vectors of types for a source, which has no types of its own: a learned map of the descriptions' embeddings.
+
+        vector(type) = map(embedding of its description)        vector("O") is learned
+
+    outside (Tensor): Initial vector of "O". Shape: (dim,)
+    embedding (int): Width of the embeddings. The map starts as the identity.
+
+    >>> TypeMap(torch.tensor([1.0, 0.0]), embedding=2)(torch.tensor([[0.0, 0.6]])).tolist()
+    [[1.0, 0.0], [0.0, 0.6]]
+    """
+
+    def __init__(self, outside: Tensor, embedding: int):
+        super().__init__()
+        self.outside = nn.Parameter(outside.clone())
+        self.map = nn.Linear(embedding, len(outside), bias=False)
+        nn.init.eye_(self.map.weight)
+
+    def forward(self, descriptions: Tensor) -> Tensor:
+        """Map descriptions.
+
+        descriptions (Tensor): Embeddings. Shape: (labels, embedding)
+        RETURNS (Tensor): "O" and the labels. Shape: (1 + labels, dim)
+        """
+        return torch.cat([self.outside[None], self.map(descriptions)])
+
+
+class SourcePrompts(NamedTuple):
+    """What prompts learn from other corpora, next to the encoder.
+
+    soft (Tensor): Soft tokens. Shape: (soft tokens, embedding)
+    scale (Tensor): Factor on the cosine of a state and a type. Shape: (1,)
+    types (TypeMap): Vectors of types from their descriptions.
+    settings (Dict[str, Any]): The settings of `PromptEncoder` that a pipe must share.
+    """
+
+    soft: Tensor
+    scale: Tensor
+    types: TypeMap
+    settings: Dict[str, Any]
 
 
 class PromptEncoder(nn.Module):
@@ -84,6 +128,24 @@ class PromptEncoder(nn.Module):
             self.head.soft.copy_(source.head.soft)
             self.head.scale.copy_(source.head.scale)
 
+    @torch.no_grad()
+    def start_from_source(self, source: SourcePrompts, descriptions: Tensor) -> None:
+        """Copy soft tokens and scale, and start each type from its description.
+
+        The vectors get the length sqrt(dim), as those of names have (`models.contrast`).
+
+        source (SourcePrompts): What prompts have learned.
+        descriptions (Tensor): Embeddings of the types without "O". Shape: (types - 1, embedding)
+        RAISES (ValueError): If the prompts are of another kind. RuntimeError is raised by torch if sizes differ.
+        """
+        for name, value in source.settings.items():
+            if self.settings[name] != value:
+                raise ValueError(f"its {name} is {value!r}, and the target's is {self.settings[name]!r}")
+        self.head.soft.copy_(source.soft)
+        self.head.scale.copy_(source.scale)
+        vectors = F.normalize(source.types(descriptions), dim=-1)
+        self.head.types.copy_(vectors * vectors.shape[-1] ** 0.5)
+
     def forward(self, batches: Sequence[Dict[str, Tensor]]) -> Tuple[Tensor, Tensor]:
         """Encode batches of rows of similar length.
 
@@ -99,8 +161,16 @@ class PromptEncoder(nn.Module):
         RETURNS (Tuple[Tensor, Tensor]): States and logits, in the order of the batches and their masks.
             Shapes: (prompts, dim), (prompts, types)
         """
-        states = torch.cat([self._encode(batch) for batch in batches])
+        states = self.encode(batches)
         return states, self.head(states)
+
+    def encode(self, batches: Sequence[Dict[str, Tensor]]) -> Tensor:
+        """Encode batches without a comparison with types; see `forward`.
+
+        batches (Sequence[Dict[str, Tensor]]): The batches.
+        RETURNS (Tensor): States. Shape: (prompts, dim)
+        """
+        return torch.cat([self._encode(batch) for batch in batches])
 
     def _encode(self, batch: Dict[str, Tensor]) -> Tensor:
         output = self.encoder(

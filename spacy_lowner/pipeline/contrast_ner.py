@@ -13,7 +13,6 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..annotations import SPANS_KEY
-from ..corpus.names import readable_name
 from ..errors import Errors, LownerError
 from ..models.contrast import contrast_loss
 from ..models.neighbours import mix_with_head, vote
@@ -23,6 +22,7 @@ from ..types import CandidateKindT, CandidateT, PromptModelT, PromptStates, Scor
 from ..validation import NOT_EMPTY, POSITIVE, at_least, between, one_of
 from .annotation import add_entities, write_spans
 from .candidates import CANDIDATES, OUTSIDE, candidates_of, gold_types, join_words, warn_of_lost_entities
+from .labels import describe
 from .support import Support
 from .support_pipe import SupportPipe
 
@@ -187,7 +187,12 @@ class ContrastEntityRecognizer(SupportPipe):
             "vote_weight": vote_weight,
             "max_support_per_class": max_support_per_class,
         }
-        self._set_cfg(settings, types=[], transitions=count_transitions([], 0), read_with={})
+        self._set_cfg(settings, types=[], descriptions={}, transitions=count_transitions([], 0), read_with={})
+
+    @property
+    def descriptions(self) -> Dict[str, str]:
+        """RETURNS (Dict[str, str]): The description of each label that the model was initialized with."""
+        return dict(self.cfg.get("descriptions", {}))
 
     def initialize(
         self,
@@ -195,12 +200,15 @@ class ContrastEntityRecognizer(SupportPipe):
         *,
         nlp: Optional[Language] = None,
         labels: Optional[List[str]] = None,
+        descriptions: Optional[Dict[str, str]] = None,
     ) -> None:
         """Load the encoder, and collect labels and support from the data.
 
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[List[str]]): The labels to predict. None uses the labels of the data.
+        descriptions (Optional[Dict[str, str]]): Descriptions by label, from which the vectors of the types start
+            (eq. 3). A label without one uses its readable name.
         RAISES (LownerError): If there is no label.
         """
         validate_get_examples(get_examples, "ContrastEntityRecognizer.initialize")
@@ -217,7 +225,8 @@ class ContrastEntityRecognizer(SupportPipe):
         if self.cfg["max_support_per_class"] is not None:
             self.support.cap(self.cfg["max_support_per_class"])
         self.cfg["types"] = [OUTSIDE, *self.labels]
-        self.model.initialize(Y=[OUTSIDE_NAME, *map(readable_name, self.labels)])
+        self.cfg["descriptions"] = describe(self.labels, descriptions, self.name)
+        self.model.initialize(Y=[OUTSIDE_NAME, *self.descriptions.values()])
         self.weights_changed()
 
     def predict(self, docs: Iterable[Doc]) -> List[List[ScoredSpan]]:

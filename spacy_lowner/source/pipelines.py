@@ -12,7 +12,7 @@ from ..corpus.descriptions import without_examples
 from ..errors import Errors, LownerError
 from ..training.callbacks import create_start_from
 from ..training.names import OPEN
-from ..training.source_file import load_source, source_path
+from ..training.source_file import load_head, source_path
 from ..types import DecodingT
 from .defaults import UNTRAINED_THRESHOLD
 
@@ -49,7 +49,7 @@ def open_pipeline(
     path = source_path(source)
     if path is None:
         raise LownerError(Errors.LN196.format(source=source))
-    settings = load_source(path).head.settings
+    settings = load_head(path)[1].settings
     nlp = spacy.blank(lang)
     nlp.add_pipe("transformer", config=_transformer(encoder))
     nlp.add_pipe(PIPE, config=_spancat(settings, threshold, decoding, spans_key))

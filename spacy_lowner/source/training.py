@@ -11,21 +11,17 @@ its own type, and among the types of the batch its own should fit best (`objecti
 """
 
 import hashlib
-import io
 import json
-import time
 from dataclasses import asdict, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 from transformers import AutoModel
 
-from ..corpus.files import atomic_path, output_lock
-from ..errors import Errors, LownerError
+from ..corpus.files import output_lock
+from ..corpus.sentence import Sentence
 from ..models.hf.bfloat16 import InBfloat16, computes_in_bfloat16
 from ..models.hf.by_length import ByLength
 from ..models.hf.encoder import encoder_path, loading
@@ -34,14 +30,13 @@ from ..models.hf.word_states import WordStates
 from ..models.shapes import N_SHAPES, shapes_of_words
 from ..nn.knowfree import PRIOR_LOGIT, KnowFREEHead
 from ..nn.low_rank import LowRankLinear, add_updates, merge_updates
-from ..training.source_file import add_to_encoder, load_source
-from .batches import Batch, batches_of, make_batch
+from ..training.source_file import add_to_encoder, load_head
+from .batches import batches_of, make_batch
 from .corpora import TextStream, TypedCorpus
 from .descriptions import DescriptionBank
+from .loop import TrainingLoop
 from .objective import source_loss
 from .settings import SourceSettings
-
-SAVE_EVERY = 100
 
 
 class SourceModel(nn.Module):
@@ -88,8 +83,9 @@ def build_model(settings: SourceSettings, bank: DescriptionBank, start: Optional
         # Spans do not use it.
         encoder.pooler = None
     torch.manual_seed(settings.seed)
-    source = None if start is None else load_source(start)
-    if source is not None and start is not None:
+    started = None
+    if start is not None:
+        source, started = load_head(start)
         add_to_encoder(encoder, source, start)
     _prepare(encoder, settings.rank)
     head = KnowFREEHead(
@@ -102,8 +98,8 @@ def build_model(settings: SourceSettings, bank: DescriptionBank, start: Optional
         label_vectors=bank.first(bank.labels),
     )
     _start_rows(head)
-    if source is not None:
-        head.start_from(source.head)
+    if started is not None:
+        head.start_from(started)
     ByLength.attach(encoder)
     model = SourceModel(WordStates(encoder, tokenizer), head)
     if computes_in_bfloat16():
@@ -156,8 +152,27 @@ def train_source(
     """
     bank = DescriptionBank({label: texts for one in corpora for label, texts in one.descriptions.items()})
     model = build_model(settings, bank, start).to(device)
+    draw = torch.Generator().manual_seed(settings.seed)
+    loop = TrainingLoop(
+        model,
+        [
+            (list(model.words.encoder.parameters()), settings.rate),
+            (list(model.head.parameters()), settings.head_rate),
+        ],
+        settings,
+        draw=draw,
+        checkpoint=checkpoint,
+        digest=digest_of_training(corpora, settings, start),
+    )
+
+    def loss_of(texts: Sequence[Sentence]) -> Tensor:
+        batch = make_batch(texts, bank, settings, draw)
+        descriptions = bank.draw(batch.columns, draw)
+        logits, lengths = model(batch.texts, descriptions)
+        return source_loss(logits, lengths, batch, descriptions, settings, draw)
+
     with output_lock(checkpoint):
-        _Training(model, bank, corpora, settings, checkpoint, start).run()
+        loop.run(batches_of(TextStream(corpora, settings.seed), settings.words), loss_of)
     model = model.to("cpu").eval()
     merge_updates(model.words.encoder)
     interpolate(model, build_model(replace(settings, rank=0), bank), settings.interpolation)
@@ -180,92 +195,14 @@ def interpolate(model: SourceModel, pretrained: SourceModel, weight: float) -> N
             trained.copy_(before[name].lerp(trained, weight))
 
 
-class _Training:
-    """The state of a training."""
+def digest_of_training(corpora: Sequence[TypedCorpus], settings: SourceSettings, start: Optional[Path]) -> str:
+    """Compute a checksum of everything that determines the result of a training.
 
-    def __init__(
-        self,
-        model: SourceModel,
-        bank: DescriptionBank,
-        corpora: Sequence[TypedCorpus],
-        settings: SourceSettings,
-        checkpoint: Path,
-        start: Optional[Path],
-    ):
-        self.model, self.bank, self.settings, self.checkpoint = model, bank, settings, checkpoint
-        self.stream = TextStream(corpora, settings.seed)
-        self.digest = _digest(corpora, settings, start)
-        self.draw = torch.Generator().manual_seed(settings.seed)
-        groups = [
-            (model.words.encoder.parameters(), settings.rate),
-            (model.head.parameters(), settings.head_rate),
-        ]
-        trained = [{"params": [p for p in one if p.requires_grad], "peak": rate} for one, rate in groups]
-        self.optimizer = torch.optim.AdamW(trained, weight_decay=0.01)
-        self.step, self.seconds = 0, 0.0
-
-    def run(self) -> None:
-        """Train from the last checkpoint to the end."""
-        if self.checkpoint.exists():
-            self._load()
-        batches = islice(batches_of(self.stream, self.settings.words), self.step, None)
-        started = time.time() - self.seconds
-        bar = tqdm(total=self.settings.steps, initial=self.step, unit="update", desc="source", mininterval=5)
-        average = 0.0
-        self.model.train()
-        while self.step < self.settings.steps:
-            batch = make_batch(next(batches), self.bank, self.settings, self.draw)
-            loss = self._update(batch)
-            average = loss if not average else 0.98 * average + 0.02 * loss
-            self.step += 1
-            bar.update()
-            bar.set_postfix(loss=f"{average:.3f}")
-            if self.step % SAVE_EVERY == 0 or self.step == self.settings.steps:
-                self.seconds = time.time() - started
-                self._save()
-        bar.close()
-
-    def _update(self, batch: Batch) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * self.settings.rate_at(self.step)
-        descriptions = self.bank.draw(batch.columns, self.draw)
-        logits, lengths = self.model(batch.texts, descriptions)
-        loss = source_loss(logits, lengths, batch, descriptions, self.settings, self.draw)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
-        self.optimizer.step()
-        return loss.item()
-
-    def _save(self) -> None:
-        learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        state = {
-            "digest": self.digest,
-            "weights": learned,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "draw": self.draw.get_state(),
-            "random": torch.get_rng_state(),
-        }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        with atomic_path(self.checkpoint) as draft:
-            draft.write_bytes(buffer.getbuffer())
-
-    def _load(self) -> None:
-        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        if state["digest"] != self.digest:
-            raise LownerError(Errors.LN193.format(path=self.checkpoint))
-        self.model.load_state_dict(state["weights"], strict=False)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.draw.set_state(state["draw"])
-        torch.set_rng_state(state["random"])
-
-
-def _digest(corpora: Sequence[TypedCorpus], settings: SourceSettings, start: Optional[Path]) -> str:
-    """RETURNS (str): A checksum of everything that determines the result."""
+    corpora (Sequence[TypedCorpus]): The corpora.
+    settings (SourceSettings): The settings.
+    start (Optional[Path]): File of the source to start from.
+    RETURNS (str): The checksum.
+    """
     contents: Dict[str, Any] = {
         "settings": asdict(settings),
         "corpora": {one.name: [len(one.sentences), one.weight, one.descriptions] for one in corpora},

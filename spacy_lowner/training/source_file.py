@@ -1,17 +1,21 @@
-"""A source pipeline in one small file: what training changed of its encoder, and its span head.
+"""A source pipeline in one small file: what training changed of its encoder, and its span head or its prompts.
 
 The file holds low-rank updates of the encoder and the head in half precision, 7 MB for all-MiniLM-L6-v2:
 
     W = W_0 + B A        linear layers of the encoder
     w = w_0 + d          its other weights that training changed
     head                 all weights of the span head, with a row per type of the source
+    prompts              or soft tokens, scale and type map of prompts (`nn.prompts.SourcePrompts`)
+
+If the file names a base, W_0 and w_0 are those of the base. The packaged source is a file with a span head and, based
+on it, one with prompts.
 """
 
 import hashlib
 import json
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 from safetensors import safe_open
@@ -23,30 +27,34 @@ from torch import Tensor
 
 from ..corpus.files import atomic_path
 from ..errors import Errors, LownerError
+from ..models.hf.encoder import embed_texts
 from ..models.hf.shim import loaded_module
 from ..models.transfer import encoder_of
 from ..nn.knowfree import KnowFREEHead
 from ..nn.pointer import PointerSeq2Seq
+from ..nn.prompts import PromptEncoder, SourcePrompts, TypeMap
 from ..types import StartsFrom
 from .names import OPEN, SUFFIX
 
 # A layer of BERT that spans do not use.
 _UNUSED = "pooler."
 # Prefixes of the tensors in the file.
-_HEAD, _A, _B, _DELTA = "head.", "a.", "b.", "d."
+_HEAD, _PROMPTS, _TYPES, _A, _B, _DELTA = "head.", "prompts.", "prompts.types.", "a.", "b.", "d."
 
 
 class SourceFile(NamedTuple):
     """The trained weights.
 
     updates (Dict[str, Tensor]): What is added to the weights of the pretrained encoder, by name.
-    head (KnowFREEHead): The head. Its rows are those of the source's types.
+    head (Optional[KnowFREEHead]): The span head. Its rows are those of the source's types.
+    prompts (Optional[SourcePrompts]): In place of a head: what prompts have learned.
     encoder (str): Fingerprint of the encoder that the updates belong to.
     metadata (Dict[str, Any]): What the file says of itself, such as corpora and licences.
     """
 
     updates: Dict[str, Tensor]
-    head: KnowFREEHead
+    head: Optional[KnowFREEHead]
+    prompts: Optional[SourcePrompts]
     encoder: str
     metadata: Dict[str, Any]
 
@@ -61,9 +69,13 @@ def source_path(source: str) -> Optional[Path]:
     True
     """
     if source == OPEN:
-        with as_file(files("spacy_lowner.assets") / f"open_source{SUFFIX}") as packaged:
-            return packaged
+        return _packaged("open_source")
     return Path(source) if source.endswith(SUFFIX) else None
+
+
+def _packaged(name: str) -> Path:
+    with as_file(files("spacy_lowner.assets") / f"{name}{SUFFIX}") as path:
+        return path
 
 
 def fingerprint(encoder: torch.nn.Module) -> str:
@@ -84,38 +96,97 @@ def load_source(path: Path) -> SourceFile:
 
     path (Path): The file.
     RETURNS (SourceFile): The weights.
-    RAISES (LownerError): If the file is missing.
+    RAISES (LownerError): If the file is missing, or its base is another version of the packaged source.
     """
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
     with safe_open(str(path), framework="pt") as file:
         metadata = json.loads(file.metadata()["source"])
         tensors = {name: file.get_tensor(name).float() for name in file.keys()}
-    updates = {name[len(_DELTA) :]: one for name, one in tensors.items() if name.startswith(_DELTA)}
-    for name in tensors:
-        if name.startswith(_A):
-            layer = name[len(_A) :]
-            updates[layer] = tensors[f"{_B}{layer}"] @ tensors[name]
-    head = KnowFREEHead.from_settings(**metadata["head"])
-    head.load_state_dict({name[len(_HEAD) :]: one for name, one in tensors.items() if name.startswith(_HEAD)})
-    return SourceFile(updates, head, metadata["encoder"], metadata)
+    updates = _part(tensors, _DELTA)
+    for layer, a in _part(tensors, _A).items():
+        updates[layer] = tensors[f"{_B}{layer}"] @ a
+    if "base" in metadata:
+        updates = _on_base(updates, metadata["base"], path)
+    head = prompts = None
+    if "head" in metadata:
+        head = KnowFREEHead.from_settings(**metadata["head"])
+        head.load_state_dict(_part(tensors, _HEAD))
+    else:
+        types = TypeMap(tensors[f"{_TYPES}outside"], tensors[f"{_TYPES}map.weight"].shape[1])
+        types.load_state_dict(_part(tensors, _TYPES))
+        soft, scale = (tensors[f"{_PROMPTS}{name}"] for name in ("soft", "scale"))
+        prompts = SourcePrompts(soft, scale, types, metadata["prompts"])
+    return SourceFile(updates, head, prompts, metadata["encoder"], metadata)
+
+
+def load_head(path: Path) -> Tuple[SourceFile, KnowFREEHead]:
+    """Read a source that must have a span head.
+
+    path (Path): The file.
+    RETURNS (Tuple[SourceFile, KnowFREEHead]): The source, and its head.
+    RAISES (LownerError): If it cannot be read, or has prompts in place of a head.
+    """
+    source = load_source(path)
+    if source.head is None:
+        raise LownerError(Errors.LN229.format(path=path))
+    return source, source.head
+
+
+def _part(tensors: Dict[str, Tensor], prefix: str) -> Dict[str, Tensor]:
+    """RETURNS (Dict[str, Tensor]): The tensors with a prefix, by the rest of their names."""
+    return {name[len(prefix) :]: one for name, one in tensors.items() if name.startswith(prefix)}
+
+
+def _on_base(updates: Dict[str, Tensor], checksum: str, path: Path) -> Dict[str, Tensor]:
+    """RETURNS (Dict[str, Tensor]): Updates of the packaged source plus those on top of it."""
+    base = _packaged("open_source")
+    if _checksum(base) != checksum:
+        raise LownerError(Errors.LN230.format(path=path))
+    below = load_source(base).updates
+    zero = torch.zeros(())
+    return {name: below.get(name, zero) + updates.get(name, zero) for name in {**below, **updates}}
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def save_source(
-    trained: torch.nn.Module, pretrained: torch.nn.Module, head: KnowFREEHead, path: Path, *, rank: int, about: Dict
+    trained: torch.nn.Module,
+    pretrained: torch.nn.Module,
+    head: Union[KnowFREEHead, SourcePrompts],
+    path: Path,
+    *,
+    rank: int,
+    about: Dict,
+    on_open: bool = False,
 ) -> None:
     """Write a trained encoder and head as one file.
 
     trained (torch.nn.Module): The encoder after training.
     pretrained (torch.nn.Module): The same encoder before it.
-    head (KnowFREEHead): The trained head.
+    head (Union[KnowFREEHead, SourcePrompts]): The trained head, or what prompts have learned.
     path (Path): The file.
     rank (int): Rank of the updates of linear layers. Each one is cut to its largest singular values.
     about (Dict): Corpora, licences, types and settings, which are kept in the file.
+    on_open (bool): Whether the updates are those since the packaged source, which stays the base of the file.
     RAISES (LownerError): If the file cannot be written.
     """
-    before = pretrained.state_dict()
-    tensors = {f"{_HEAD}{name}": one for name, one in head.state_dict().items()}
+    metadata = {**about, "encoder": fingerprint(pretrained), "rank": rank}
+    before = dict(pretrained.state_dict())
+    if on_open:
+        base = _packaged("open_source")
+        metadata["base"] = _checksum(base)
+        for name, update in load_source(base).updates.items():
+            before[name] = before[name] + update
+    if isinstance(head, SourcePrompts):
+        tensors = {f"{_TYPES}{name}": one for name, one in head.types.state_dict().items()}
+        tensors.update({f"{_PROMPTS}soft": head.soft, f"{_PROMPTS}scale": head.scale})
+        metadata["prompts"] = head.settings
+    else:
+        tensors = {f"{_HEAD}{name}": one for name, one in head.state_dict().items()}
+        metadata["head"] = head.settings
     for name, weight in trained.state_dict().items():
         delta = (weight - before[name]).float() if weight.is_floating_point() else torch.zeros(1)
         if not delta.any() or name.startswith(_UNUSED):
@@ -126,8 +197,7 @@ def save_source(
             tensors[f"{_B}{name}"], tensors[f"{_A}{name}"] = u[:, :rank] * root, root[:, None] * v[:rank]
         else:
             tensors[f"{_DELTA}{name}"] = delta
-    halves = {name: one.half().contiguous().cpu() for name, one in tensors.items()}
-    metadata = {**about, "head": head.settings, "encoder": fingerprint(pretrained), "rank": rank}
+    halves = {name: one.detach().half().contiguous().cpu() for name, one in tensors.items()}
     with atomic_path(path) as draft:
         draft.write_bytes(save(halves, metadata={"source": json.dumps(metadata, ensure_ascii=False)}))
 
@@ -152,8 +222,9 @@ def add_to_encoder(encoder: torch.nn.Module, source: SourceFile, path: Path, nam
 def start_from_file(nlp: Language, path: Path, pipes: Optional[List[str]] = None) -> Language:
     """Copy a source file into a new pipeline.
 
-    nlp (Language): The pipeline, initialized. All encoders in it get the updates, and each `knowfree_spancat` the head.
-    path (Path): A file of `save_source`.
+    nlp (Language): The pipeline, initialized. All encoders in it get the updates, each `knowfree_spancat` the head, and
+        each `contrast_ner` the prompts.
+    path (Path): A file of `save_source`. In place of the packaged one, a pipe with prompts takes that with prompts.
     pipes (Optional[List[str]]): Names of the pipes; by default all.
     RETURNS (Language): The pipeline.
     RAISES (LownerError): If a pipe has another encoder or another size of head, or nothing can be copied.
@@ -170,17 +241,22 @@ def _start_pipe(pipe: Any, name: str, source: SourceFile, path: Path) -> bool:
     """RETURNS (bool): Whether something was copied."""
     if not isinstance(pipe, TrainablePipe):
         return False
+    head = loaded_module(pipe.model.get_ref("torch")) if "torch" in pipe.model.ref_names else None
+    if isinstance(head, PromptEncoder) and path == _packaged("open_source"):
+        path = _packaged("open_prompts")
+        source = load_source(path)
     encoder = pipe.model.transformer if isinstance(pipe.model, TransformerModel) else encoder_of(pipe.model)
     if encoder is not None:
         add_to_encoder(encoder, source, path, name)
-    head = loaded_module(pipe.model.get_ref("torch")) if "torch" in pipe.model.ref_names else None
-    if isinstance(head, KnowFREEHead):
-        try:
-            head.start_from(source.head)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise LownerError(Errors.LN045.format(pipe=name, reason=reason)) from error
-    if isinstance(head, PointerSeq2Seq) and source.head.matching is not None:
+    try:
+        if isinstance(head, KnowFREEHead):
+            head.start_from(load_head(path)[1] if source.head is None else source.head)
+        elif isinstance(head, PromptEncoder) and source.prompts is not None:
+            texts = list(pipe.descriptions.values())
+            head.start_from_source(source.prompts, torch.from_numpy(embed_texts(texts)))
+    except (RuntimeError, ValueError) as error:
+        raise LownerError(Errors.LN045.format(pipe=name, reason=str(error).splitlines()[0])) from error
+    if isinstance(head, PointerSeq2Seq) and source.head is not None and source.head.matching is not None:
         head.decoder.start_matching(source.head.matching)
     if isinstance(pipe, StartsFrom):
         pipe.weights_changed()
