@@ -45,14 +45,14 @@ class PromptSource(nn.Module):
     """Prompts and the type map.
 
     model (PromptModelT): The model of a `contrast_ner`, initialized with "O" as its only type.
+    embedding (int): Width of the embeddings of descriptions.
     """
 
-    def __init__(self, model: PromptModelT):
+    def __init__(self, model: PromptModelT, embedding: int):
         super().__init__()
         self.model = model
         self.prompts: PromptEncoder = loaded_module(model)
-        outside = self.prompts.head.types.detach()[0]
-        self.types = TypeMap(outside, self.prompts.encoder.config.hidden_size)
+        self.types = TypeMap(self.prompts.head.types.detach()[0], embedding)
 
     def forward(self, inputs: List[Tuple[Doc, List[CandidateT]]], descriptions: Tensor) -> Tuple[Tensor, Tensor]:
         """Compare words with "O" and described types.
@@ -113,7 +113,7 @@ def train_prompts(
     torch.manual_seed(settings.seed)
     model = build_contrast_ner(settings.encoder)
     model.initialize(Y=["nothing"])
-    source = PromptSource(model).to(device)
+    source = PromptSource(model, bank.vectors.shape[1]).to(device)
     encoder = source.prompts.encoder
     if start is not None:
         add_to_encoder(encoder, load_source(start), start)

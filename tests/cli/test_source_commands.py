@@ -80,6 +80,18 @@ def test_train_source_learns_from_definitions(run, source, tiny_encoder, tmp_pat
     assert "LN205" in run("train-source", tmp_path / "corpora", tmp_path / "c.safetensors", *options, code=1)
 
 
+def test_train_source_trains_prompts(run, source, tiny_encoder, tmp_path):
+    folder, output = tmp_path / "corpora", tmp_path / "prompts.safetensors"
+    options = ["--pipe", "contrast_ner", "--steps", 2, "--encoder", tiny_encoder, "--start", source]
+    assert "Corpora: 3, sentences: 3, types: 3" in run("train-source", folder, output, *options)
+    about = load_source(output).metadata
+    assert about["prompts"] == {"state": "mask_and_word", "soft_tokens": 8}
+    assert about["settings"]["words"] == 150 and about["started from settings"]["steps"] == 3
+    assert "LN014" in run("train-source", folder, output, "--pipe", "entlm_ner", code=1)
+    assert "LN231" in run("train-source", folder, output, *options, "--interpolation", 1, code=1)
+    assert "LN196" in run("train-source", folder, output, *options[:-1], "closed", code=1)
+
+
 def test_open_and_add_type(run, source, tiny_encoder, tmp_path):
     types = tmp_path / "types.json"
     types.write_text(json.dumps({"human": "a person"}))

@@ -201,7 +201,7 @@ def test_descriptions_are_drawn_among_all_of_a_type():
 @pytest.mark.parametrize("rank", [0, 4])
 def test_training_learns_and_resumes(tiny_encoder, corpora, tmp_path, monkeypatch, rank):
     chosen = settings(tiny_encoder, rank=rank)
-    monkeypatch.setattr("spacy_lowner.source.training.SAVE_EVERY", 10)
+    monkeypatch.setattr("spacy_lowner.source.loop.SAVE_EVERY", 10)
     whole, bank = train_source(corpora, chosen, tmp_path / "a.checkpoint")
     assert untrained_scores(whole, corpora[0], [0.3])[0.3][0] > 0.3
 
