@@ -67,7 +67,7 @@ def train_source_cli(
     An interrupted training continues from the checkpoint next to the output.
     """
     # The imports take seconds.
-    from ..source.asset import read_licences, write_asset, write_prompts
+    from ..source.asset import Provenance, read_licences, write_asset, write_prompts
     from ..source.prompt_training import train_prompts
     from ..source.settings import SourceSettings
     from ..source.training import train_source
@@ -113,15 +113,16 @@ def train_source_cli(
         encoder=encoder,
         seed=seed,
     )
+    made_of = Provenance(corpora, settings, licences, start_path)
     checkpoint = output_path.with_name(f"{output_path.name}.checkpoint")
     if has_head:
         model, _ = train_source(corpora, settings, checkpoint, start=start_path, device=device)
-        write_asset(model, corpora, settings, output_path, rank=rank, licences=licences, start=start_path)
+        write_asset(model, made_of, output_path, rank=rank)
         if report:
             _report(model, reported)
     else:
         prompts = train_prompts(corpora, settings, checkpoint, start=start_path, device=device)
-        write_prompts(prompts, corpora, settings, output_path, rank=rank, licences=licences, start=start_path)
+        write_prompts(prompts, made_of, output_path, rank=rank)
     checkpoint.unlink(missing_ok=True)
     msg.good(f"{output_path}: {output_path.stat().st_size / 1e6:.1f} MB")
 

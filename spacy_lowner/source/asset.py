@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Set
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Set
 
 from transformers import AutoModel
 
@@ -30,86 +30,81 @@ def read_licences(folder: Path) -> Dict[str, Dict[str, str]]:
     return read_json_file(path) if path.is_file() else {}
 
 
-def write_asset(
-    model: SourceModel,
-    corpora: Sequence[TypedCorpus],
-    settings: SourceSettings,
-    path: Path,
-    *,
-    rank: int,
-    licences: Dict[str, Dict[str, str]],
-    start: Optional[Path] = None,
-) -> None:
+class Provenance(NamedTuple):
+    """What a source was made of.
+
+    corpora (Sequence[TypedCorpus]): The corpora that it was trained on.
+    settings (SourceSettings): The settings of the training.
+    licences (Dict[str, Dict[str, str]]): Licence, source and grade by corpus.
+    start (Optional[Path]): File of the source that training started from.
+
+    >>> Provenance([], SourceSettings(steps=10)).about()["settings"]["steps"]
+    10
+    """
+
+    corpora: Sequence[TypedCorpus]
+    settings: SourceSettings
+    licences: Dict[str, Dict[str, str]] = {}
+    start: Optional[Path] = None
+
+    @property
+    def annotated(self) -> Set[str]:
+        """RETURNS (Set[str]): The labels that texts are annotated with. Of definitions there are thousands more."""
+        sentences = (sentence for one in self.corpora for sentence in one.sentences)
+        return {label for sentence in sentences for label in sentence.annotated_labels or ()}
+
+    def about(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): What the file of the source says of itself."""
+        stated = {
+            name: {field: text for field, text in one.items() if field in FIELDS} for name, one in self.licences.items()
+        }
+        annotated = self.annotated
+        return {
+            "corpora": {
+                one.name: {"sentences": len(one.sentences), "types": len(one.labels), **stated.get(one.name, {})}
+                for one in self.corpora
+            },
+            "descriptions": {
+                label: texts[0]
+                for one in self.corpora
+                for label, texts in one.descriptions.items()
+                if label in annotated
+            },
+            "settings": vars(self.settings),
+            "started from settings": None if self.start is None else load_source(self.start).metadata.get("settings"),
+            "spacy-lowner": version("spacy-lowner"),
+        }
+
+
+def write_asset(model: SourceModel, made_of: Provenance, path: Path, *, rank: int) -> None:
     """Write a trained source as one file.
 
     model (SourceModel): The model, with merged updates.
-    corpora (Sequence[TypedCorpus]): The corpora that it was trained on.
-    settings (SourceSettings): The settings of the training.
+    made_of (Provenance): Corpora and settings.
     path (Path): The file.
     rank (int): Rank of the encoder's updates in the file.
-    licences (Dict[str, Dict[str, str]]): Licence, source and grade by corpus.
-    start (Optional[Path]): File of the source that training started from.
     RAISES (LownerError): If the file cannot be written.
     """
-    pretrained = AutoModel.from_pretrained(encoder_path(settings.encoder))
-    # Of definitions there are thousands, and none has weights of its own.
-    annotated = _annotated(corpora)
-    labels = [label for one in corpora for label in one.labels]
+    pretrained = AutoModel.from_pretrained(encoder_path(made_of.settings.encoder))
+    # No type of a definition has weights.
+    annotated = made_of.annotated
+    labels = [label for one in made_of.corpora for label in one.labels]
     kept = [column for column, label in enumerate(labels) if label in annotated]
     vectors = model.head.matching.label_vectors[kept] if model.head.matching is not None else None
-    about = _about(corpora, settings, licences, start)
-    save_source(model.words.encoder, pretrained, model.head.with_labels(kept, vectors), path, rank=rank, about=about)
+    head = model.head.with_labels(kept, vectors)
+    save_source(model.words.encoder, pretrained, head, path, rank=rank, about=made_of.about())
 
 
-def write_prompts(
-    source: PromptSource,
-    corpora: Sequence[TypedCorpus],
-    settings: SourceSettings,
-    path: Path,
-    *,
-    rank: int,
-    licences: Dict[str, Dict[str, str]],
-    start: Optional[Path] = None,
-) -> None:
+def write_prompts(source: PromptSource, made_of: Provenance, path: Path, *, rank: int) -> None:
     """Write trained prompts as one file. If training started from the packaged source, the file is based on it.
 
     source (PromptSource): The prompts.
-    corpora (Sequence[TypedCorpus]): The corpora that they were trained on.
-    settings (SourceSettings): The settings of the training.
+    made_of (Provenance): Corpora and settings.
     path (Path): The file.
     rank (int): Rank of the encoder's updates in the file.
-    licences (Dict[str, Dict[str, str]]): Licence, source and grade by corpus.
-    start (Optional[Path]): File of the source that training started from.
     RAISES (LownerError): If the file cannot be written.
     """
-    pretrained = AutoModel.from_pretrained(encoder_path(settings.encoder))
-    about = _about(corpora, settings, licences, start)
-    on_open = start == source_path(OPEN)
+    pretrained = AutoModel.from_pretrained(encoder_path(made_of.settings.encoder))
+    on_open = made_of.start == source_path(OPEN)
+    about = made_of.about()
     save_source(source.prompts.encoder, pretrained, source.learned(), path, rank=rank, about=about, on_open=on_open)
-
-
-def _annotated(corpora: Sequence[TypedCorpus]) -> Set[str]:
-    return {label for one in corpora for sentence in one.sentences for label in sentence.annotated_labels or ()}
-
-
-def _about(
-    corpora: Sequence[TypedCorpus],
-    settings: SourceSettings,
-    licences: Dict[str, Dict[str, str]],
-    start: Optional[Path],
-) -> Dict[str, Any]:
-    """RETURNS (Dict[str, Any]): What the file says of itself."""
-    stated = {name: {field: text for field, text in one.items() if field in FIELDS} for name, one in licences.items()}
-    annotated = _annotated(corpora)
-    return {
-        "corpora": {
-            one.name: {"sentences": len(one.sentences), "types": len(one.labels), **stated.get(one.name, {})}
-            for one in corpora
-        },
-        "descriptions": {
-            label: texts[0] for one in corpora for label, texts in one.descriptions.items() if label in annotated
-        },
-        "settings": vars(settings),
-        "started from settings": None if start is None else load_source(start).metadata.get("settings"),
-        "spacy-lowner": version("spacy-lowner"),
-    }

@@ -13,7 +13,7 @@ from spacy_lowner.errors import LownerError
 from spacy_lowner.models.hf.encoder import embed_texts
 from spacy_lowner.models.hf.shim import loaded_module
 from spacy_lowner.source import open_pipeline
-from spacy_lowner.source.asset import write_asset, write_prompts
+from spacy_lowner.source.asset import Provenance, write_asset, write_prompts
 from spacy_lowner.source.corpora import TypedCorpus
 from spacy_lowner.source.descriptions import DescriptionBank
 from spacy_lowner.source.prompt_training import batches_of_one_corpus, make_prompt_batch, train_prompts
@@ -48,7 +48,7 @@ def source(tiny_encoder, tmp_path_factory):
     chosen = settings(tiny_encoder)
     prompts = train_prompts(CORPORA, chosen, folder / "checkpoint")
     path = folder / "mine.safetensors"
-    write_prompts(prompts, CORPORA, chosen, path, rank=64, licences={"people": {"licence": "CC0"}})
+    write_prompts(prompts, Provenance(CORPORA, chosen, {"people": {"licence": "CC0"}}), path, rank=64)
     return path, prompts
 
 
@@ -142,7 +142,7 @@ def test_a_file_with_prompts_has_no_span_head(tiny_encoder, source):
 def test_a_span_source_gives_its_encoder(tiny_encoder, make_doc, make_example, tmp_path):
     chosen = settings(tiny_encoder, steps=3, width=4)
     model, _ = train_source(CORPORA, chosen, tmp_path / "checkpoint")
-    write_asset(model, CORPORA, chosen, tmp_path / "spans.safetensors", rank=64, licences={})
+    write_asset(model, Provenance(CORPORA, chosen), tmp_path / "spans.safetensors", rank=64)
     nlp = build(tiny_encoder, make_doc, make_example)
     before = loaded_module(nlp.get_pipe(PIPE).model).head.types.clone()
     create_start_from(str(tmp_path / "spans.safetensors"))(nlp)

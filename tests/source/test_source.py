@@ -14,7 +14,7 @@ from spacy.training import Example
 from spacy_lowner.corpus.sentence import LabeledSpan, Sentence
 from spacy_lowner.errors import LownerError
 from spacy_lowner.source import open_pipeline, read_corpus, train_source
-from spacy_lowner.source.asset import write_asset
+from spacy_lowner.source.asset import Provenance, write_asset
 from spacy_lowner.source.batches import Batch, make_batch
 from spacy_lowner.source.corpora import TextStream, TypedCorpus, word_grams
 from spacy_lowner.source.definitions import definitions_corpus
@@ -243,7 +243,7 @@ def source(tiny_encoder, tmp_path_factory):
     chosen = settings(tiny_encoder, steps=80, words=12)
     model, _ = train_source(corpora, chosen, folder / "checkpoint")
     path = folder / "mine.safetensors"
-    write_asset(model, corpora, chosen, path, rank=4, licences={"people": {"licence": "CC0"}})
+    write_asset(model, Provenance(corpora, chosen, {"people": {"licence": "CC0"}}), path, rank=4)
     return path, model
 
 
@@ -291,7 +291,7 @@ def test_file_has_no_rows_for_definitions(tiny_encoder, corpora, tmp_path):
     defined = definitions_corpus(["Rex is a dog.", "She saw Rex once more."])
     chosen = settings(tiny_encoder, steps=2)
     model, bank = train_source([*corpora, defined], chosen, tmp_path / "a.checkpoint")
-    write_asset(model, [*corpora, defined], chosen, tmp_path / "a.safetensors", rank=4, licences={})
+    write_asset(model, Provenance([*corpora, defined], chosen), tmp_path / "a.safetensors", rank=4)
     source = load_source(tmp_path / "a.safetensors")
     assert "definitions/dog" in bank.labels and "definitions/dog" not in source.metadata["descriptions"]
     assert source.metadata["corpora"]["definitions"] == {"sentences": 1, "types": 1}
