@@ -53,7 +53,10 @@ def train_source_cli(
     rate: float = typer.Option(1e-4, help="Learning rate of the encoder; about 0.001 with --low-rank"),
     head_rate: float = typer.Option(1e-3, help="Learning rate of the head"),
     interpolation: Optional[float] = typer.Option(
-        None, min=0.0, max=1.0, help="Weight of the trained encoder in the result, next to the pretrained one; 0.7"
+        None,
+        min=0.0,
+        max=1.0,
+        help="Weight of the trained encoder in the result, next to the pretrained one; by default 0.7",
     ),
     encoder: str = typer.Option("minilm", help="Pretrained encoder"),
     seed: int = typer.Option(0, help="Seed of all draws"),
