@@ -197,11 +197,11 @@ class Errors(metaclass=MessageCatalogue):
         "is a comma or semicolon in .csv, and a tab in .tsv."
     )
     LN229 = '{path}: has prompts for `contrast_ner` and no span head. Name a source with a span head, such as "open".'
-    LN230 = (
-        '{path}: belongs to another version of the packaged source "open". Install that version, or train the file '
-        "again (spacy lowner train-source)."
+    LN230 = "<pipe>={pipe!r} has no <definitions>, <report>, <low_rank> and <interpolation>. Leave them out."
+    LN231 = (
+        "{path}: {where} has tags such as B and I without a type. Write the type after the letter, as in B-GENE and "
+        "I-GENE."
     )
-    LN231 = "<pipe>={pipe!r} has no <definitions>, <report>, <low_rank> and <interpolation>. Leave them out."
     LN201 = "{count} text(s) have too few words to adapt an encoder. Name text of at least {words} words."
     LN188 = (
         "{path}: {count} text(s) are annotated only partially, which {format} cannot say: words that nobody judged "

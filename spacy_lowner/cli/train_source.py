@@ -79,7 +79,7 @@ def train_source_cli(
     check_choice("--pipe", pipe, PIPES)
     has_head = pipe == PIPES[0]
     if not has_head and (definitions is not None or report or low_rank or interpolation is not None):
-        raise LownerError(Errors.LN231.format(pipe=pipe))
+        raise LownerError(Errors.LN230.format(pipe=pipe))
     if output_path.suffix != SUFFIX:
         raise LownerError(Errors.LN014.format(what="suffix", value=output_path.suffix, options=SUFFIX))
     start_path = None if start is None else source_path(start)

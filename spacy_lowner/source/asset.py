@@ -8,8 +8,7 @@ from transformers import AutoModel
 
 from ..corpus.files import read_json_file
 from ..models.hf.encoder import encoder_path
-from ..training.names import OPEN
-from ..training.source_file import load_source, save_source, source_path
+from ..training.source_file import load_source, save_source
 from .corpora import TypedCorpus
 from .prompt_training import PromptSource
 from .settings import SourceSettings
@@ -96,7 +95,7 @@ def write_asset(model: SourceModel, made_of: Provenance, path: Path, *, rank: in
 
 
 def write_prompts(source: PromptSource, made_of: Provenance, path: Path, *, rank: int) -> None:
-    """Write trained prompts as one file. If training started from the packaged source, the file is based on it.
+    """Write trained prompts as one file.
 
     source (PromptSource): The prompts.
     made_of (Provenance): Corpora and settings.
@@ -105,6 +104,5 @@ def write_prompts(source: PromptSource, made_of: Provenance, path: Path, *, rank
     RAISES (LownerError): If the file cannot be written.
     """
     pretrained = AutoModel.from_pretrained(encoder_path(made_of.settings.encoder))
-    on_open = made_of.start == source_path(OPEN)
     about = made_of.about()
-    save_source(source.prompts.encoder, pretrained, source.learned(), path, rank=rank, about=about, on_open=on_open)
+    save_source(source.prompts.encoder, pretrained, source.learned(), path, rank=rank, about=about)

@@ -6,9 +6,6 @@ The file holds low-rank updates of the encoder and the head in half precision, 7
     w = w_0 + d          its other weights that training changed
     head                 all weights of the span head, with a row per type of the source
     prompts              or soft tokens, scale and type map of prompts (`nn.prompts.SourcePrompts`)
-
-If the file names a base, W_0 and w_0 are those of the base. The packaged source is a file with a span head and, based
-on it, one with prompts.
 """
 
 import hashlib
@@ -69,13 +66,9 @@ def source_path(source: str) -> Optional[Path]:
     True
     """
     if source == OPEN:
-        return _packaged("open_source")
+        with as_file(files("spacy_lowner.assets") / f"open_source{SUFFIX}") as packaged:
+            return packaged
     return Path(source) if source.endswith(SUFFIX) else None
-
-
-def _packaged(name: str) -> Path:
-    with as_file(files("spacy_lowner.assets") / f"{name}{SUFFIX}") as path:
-        return path
 
 
 def fingerprint(encoder: torch.nn.Module) -> str:
@@ -96,7 +89,7 @@ def load_source(path: Path) -> SourceFile:
 
     path (Path): The file.
     RETURNS (SourceFile): The weights.
-    RAISES (LownerError): If the file is missing, or its base is another version of the packaged source.
+    RAISES (LownerError): If the file is missing.
     """
     if not path.is_file():
         raise LownerError(Errors.LN010.format(path=path))
@@ -106,8 +99,6 @@ def load_source(path: Path) -> SourceFile:
     updates = _part(tensors, _DELTA)
     for layer, a in _part(tensors, _A).items():
         updates[layer] = tensors[f"{_B}{layer}"] @ a
-    if "base" in metadata:
-        updates = _on_base(updates, metadata["base"], path)
     head = prompts = None
     if "head" in metadata:
         head = KnowFREEHead.from_settings(**metadata["head"])
@@ -138,20 +129,6 @@ def _part(tensors: Dict[str, Tensor], prefix: str) -> Dict[str, Tensor]:
     return {name[len(prefix) :]: one for name, one in tensors.items() if name.startswith(prefix)}
 
 
-def _on_base(updates: Dict[str, Tensor], checksum: str, path: Path) -> Dict[str, Tensor]:
-    """RETURNS (Dict[str, Tensor]): Updates of the packaged source plus those on top of it."""
-    base = _packaged("open_source")
-    if _checksum(base) != checksum:
-        raise LownerError(Errors.LN230.format(path=path))
-    below = load_source(base).updates
-    zero = torch.zeros(())
-    return {name: below.get(name, zero) + updates.get(name, zero) for name in {**below, **updates}}
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def save_source(
     trained: torch.nn.Module,
     pretrained: torch.nn.Module,
@@ -160,7 +137,6 @@ def save_source(
     *,
     rank: int,
     about: Dict,
-    on_open: bool = False,
 ) -> None:
     """Write a trained encoder and head as one file.
 
@@ -170,16 +146,10 @@ def save_source(
     path (Path): The file.
     rank (int): Rank of the updates of linear layers. Each one is cut to its largest singular values.
     about (Dict): Corpora, licences, types and settings, which are kept in the file.
-    on_open (bool): Whether the updates are those since the packaged source, which stays the base of the file.
     RAISES (LownerError): If the file cannot be written.
     """
     metadata = {**about, "encoder": fingerprint(pretrained), "rank": rank}
-    before = dict(pretrained.state_dict())
-    if on_open:
-        base = _packaged("open_source")
-        metadata["base"] = _checksum(base)
-        for name, update in load_source(base).updates.items():
-            before[name] = before[name] + update
+    before = pretrained.state_dict()
     if isinstance(head, SourcePrompts):
         tensors = {f"{_TYPES}{name}": one for name, one in head.types.state_dict().items()}
         tensors.update({f"{_PROMPTS}soft": head.soft, f"{_PROMPTS}scale": head.scale})
@@ -224,7 +194,7 @@ def start_from_file(nlp: Language, path: Path, pipes: Optional[List[str]] = None
 
     nlp (Language): The pipeline, initialized. All encoders in it get the updates, each `knowfree_spancat` the head, and
         each `contrast_ner` the prompts.
-    path (Path): A file of `save_source`. In place of the packaged one, a pipe with prompts takes that with prompts.
+    path (Path): A file of `save_source`.
     pipes (Optional[List[str]]): Names of the pipes; by default all.
     RETURNS (Language): The pipeline.
     RAISES (LownerError): If a pipe has another encoder or another size of head, or nothing can be copied.
@@ -233,7 +203,9 @@ def start_from_file(nlp: Language, path: Path, pipes: Optional[List[str]] = None
     names = [name for name in nlp.pipe_names if pipes is None or name in pipes]
     copied = [name for name in names if _start_pipe(nlp.get_pipe(name), name, source, path)]
     if not copied:
-        raise LownerError(Errors.LN044.format(path=path, pipe=", ".join(names), pipes="transformer, knowfree_spancat"))
+        raise LownerError(
+            Errors.LN044.format(path=path, pipe=", ".join(names), pipes="transformer, knowfree_spancat, contrast_ner")
+        )
     return nlp
 
 
@@ -242,15 +214,14 @@ def _start_pipe(pipe: Any, name: str, source: SourceFile, path: Path) -> bool:
     if not isinstance(pipe, TrainablePipe):
         return False
     head = loaded_module(pipe.model.get_ref("torch")) if "torch" in pipe.model.ref_names else None
-    if isinstance(head, PromptEncoder) and path == _packaged("open_source"):
-        path = _packaged("open_prompts")
-        source = load_source(path)
     encoder = pipe.model.transformer if isinstance(pipe.model, TransformerModel) else encoder_of(pipe.model)
     if encoder is not None:
         add_to_encoder(encoder, source, path, name)
+    if isinstance(head, KnowFREEHead) and source.head is None:
+        raise LownerError(Errors.LN229.format(path=path))
     try:
-        if isinstance(head, KnowFREEHead):
-            head.start_from(load_head(path)[1] if source.head is None else source.head)
+        if isinstance(head, KnowFREEHead) and source.head is not None:
+            head.start_from(source.head)
         elif isinstance(head, PromptEncoder) and source.prompts is not None:
             texts = list(pipe.descriptions.values())
             head.start_from_source(source.prompts, torch.from_numpy(embed_texts(texts)))

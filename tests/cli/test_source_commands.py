@@ -88,7 +88,7 @@ def test_train_source_trains_prompts(run, source, tiny_encoder, tmp_path):
     assert about["prompts"] == {"state": "mask_and_word", "soft_tokens": 8}
     assert about["settings"]["words"] == 150 and about["started from settings"]["steps"] == 3
     assert "LN014" in run("train-source", folder, output, "--pipe", "entlm_ner", code=1)
-    assert "LN231" in run("train-source", folder, output, *options, "--interpolation", 1, code=1)
+    assert "LN230" in run("train-source", folder, output, *options, "--interpolation", 1, code=1)
     assert "LN196" in run("train-source", folder, output, *options[:-1], "closed", code=1)
 
 

@@ -8,7 +8,7 @@ import pytest
 from spacy_lowner.corpus.convert import ConvertReport, load_corpus
 from spacy_lowner.corpus.docs import read_docs
 from spacy_lowner.corpus.exports.table import export_corpus
-from spacy_lowner.corpus.partial import write_partial
+from spacy_lowner.corpus.partial import PartialAnnotation, write_partial
 from spacy_lowner.corpus.writers import write_corpus, write_shards
 from spacy_lowner.errors import LownerError
 
@@ -238,3 +238,115 @@ def test_tags_of_conllu_that_are_not_read_are_counted(read):
     assert found == [[("Mira", "PER"), ("Oslo", "LOC")]]
     changes = report.reading.changes
     assert changes["other tags of the same words ignored"] == 1 and changes["tags of combined tokens ignored"] == 1
+
+
+@pytest.mark.parametrize(
+    "content, name",
+    [
+        ("adenomatous\tB\npolyposis\tI\ncoli\tI\n.\tO\n", "a.tsv"),
+        ("a B\nb I\nc E\nd O\ne S\n", "a.txt"),
+        ({"tokens": ["Uni", "Oslo", "ist"], "ner_tags": ["B", "I", "O"]}, "a.jsonl"),
+    ],
+)
+def test_tags_without_a_type_are_refused(read, content, name):
+    with pytest.raises(LownerError, match="LN231.*B-GENE"):
+        read(content, name)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "B:PER I:PER O B:LOC",
+        "B.PER E.PER O S.LOC",
+        "B/PER I/PER O B/LOC",
+        "B–PER I–PER O B–LOC",
+        "PER.B PER.I O LOC.B",
+    ],
+)
+def test_letters_and_types_are_divided_in_many_ways(read, tags):
+    words = ["Mira", "Toll", "in", "Oslo"]
+    expected = [[("Mira Toll", "PER"), ("Oslo", "LOC")]]
+    spans, _ = read("".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags.split())), "a.tsv")
+    assert spans == expected
+    assert read({"tokens": words, "ner_tags": tags.split()})[0] == expected
+
+
+def test_tags_of_hugging_face_may_be_types_alone(read):
+    row = {"tokens": ["Uni", "Oslo", "ist"], "ner_tags": ["ORG", "ORG", "O"], "ner_tags_nested": ["O", "LOC", "O"]}
+    spans, report = read({**row, "pos_tags": ["N", "N", "V"]})
+    assert spans == [[("Uni Oslo", "ORG")]] and report.reading.scheme == "io"
+    assert report.reading.changes["other tags of the same words ignored"] == 1
+    with pytest.raises(LownerError, match="LN009.*NNP"):
+        read({"tokens": ["Uni", "Oslo"], "tags": ["NNP", "VBD"]})
+
+
+def test_a_sentence_may_be_a_list_of_words(read):
+    words = ["Mira", "Toll", "sang"]
+    assert read({"sentence": words, "tags": ["B-PER", "I-PER", "O"]})[0] == [[("Mira Toll", "PER")]]
+    assert read({"sentence": words, "spans": [[0, 2, "PER"]]})[0] == [[("Mira Toll", "PER")]]
+
+
+def test_answers_to_single_spans_of_prodigy(tmp_path):
+    spans = [
+        {"start": 0, "end": 4, "label": "PER", "answer": "accept"},
+        {"start": 5, "end": 9, "label": "PER", "answer": "reject"},
+        {"start": 10, "end": 14, "label": "LOC", "answer": "ignore"},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"text": TEXT, "_input_hash": 5, "_task_hash": 6, "spans": spans, "answer": "accept"}))
+    report = ConvertReport()
+    (doc,) = load_corpus(path, report=report)
+    assert [(span.text, span.label_) for span in doc.spans["sc"]] == [("Mira", "PER")]
+    assert PartialAnnotation.of(doc) == PartialAnnotation([], [(1, 2, "PER")])
+    assert report.reading.changes["spans skipped because their answer is ignore"] == 1
+
+
+def test_annotators_and_reviews_of_lighttag(read):
+    def example(*spans):
+        return {"examples": [{"content": TEXT, "annotations": list(spans)}]}
+
+    def span(end, tag, name, correct=None):
+        people = [{"annotator": name, "annotator_id": 1, "timestamp": f"2026-01-0{end}"}]
+        return {"start": 0, "end": end, "tag": tag, "value": TEXT[:end], "annotated_by": people, "correct": correct}
+
+    spans, report = read(example(span(4, "PER", "a"), span(9, "ORG", "b")), "a.json")
+    assert spans == [[("Mira left", "ORG")]]
+    assert report.reading.changes["texts with several annotators, whose newest annotation is read"] == 1
+    assert read(example(span(4, "PER", "a"), span(9, "ORG", "b")), "a.json", annotator="a")[0] == [[("Mira", "PER")]]
+    spans, report = read(example(span(4, "PER", "a", True), span(9, "ORG", "b", False)), "a.json")
+    assert spans == [[("Mira", "PER")]]
+    assert report.reading.changes["spans that a review has marked as wrong, dropped"] == 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "id,word,tag\n1,Mira,B-PER\n2,Toll,I-PER\n3,sang,O\n1,Oslo,B-LOC\n2,is,O\n",
+        "id;word;tag\n0;Mira;B-PER\n1;Toll;I-PER\n2;sang;O\n0;Oslo;B-LOC\n1;is;O\n",
+        "id,sentence_id,word,tag\n1,1,Mira,B-PER\n2,1,Toll,I-PER\n3,1,sang,O\n4,2,Oslo,B-LOC\n5,2,is,O\n",
+        "Sentence #,Word,Tag\nSentence: 1,Mira,B-PER\n,Toll,I-PER\nSentence: 2,Oslo,B-LOC\n",
+        'text,labels\n"Mira Toll sang","B-PER I-PER O"\n"Oslo is","B-LOC O"\n',
+        "text,labels\nMira Toll sang,B-PER I-PER O\nOslo is,B-LOC O\n",
+        'sentence,word_labels\nMira Toll sang,"B-PER,I-PER,O"\nOslo is,"B-LOC,O"\n',
+    ],
+)
+def test_sentences_of_tables(read, table):
+    assert read(table, "a.csv")[0] == [[("Mira Toll", "PER")], [("Oslo", "LOC")]]
+
+
+@pytest.mark.parametrize("name", ["Sentence: ", "w", ""])
+def test_a_name_in_each_row_of_a_table_is_no_sentence(read, name):
+    with pytest.raises(LownerError, match="LN179"):
+        read(f"id,word,tag\n{name}1,a,O\n{name}2,b,O\n{name}3,c,B-PER\n", "a.csv")
+
+
+def test_accents_of_a_span_may_be_written_in_two_ways(read):
+    span = {"start": 0, "end": 5, "label": "PER", "text": "Ren\u00e9"}
+    assert read({"text": "Rene\u0301 sang", "spans": [span]})[0] == [[("Rene\u0301", "PER")]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-32"])
+def test_other_encodings_are_named(tmp_path, encoding):
+    (tmp_path / "a.txt").write_bytes("Mira\tB-PER\nleft\tO\n".encode(encoding))
+    with pytest.raises(LownerError, match="LN002.*NUL"):
+        load_corpus(tmp_path / "a.txt")

@@ -134,9 +134,14 @@ def test_prompts_of_another_kind_are_refused(tiny_encoder, source, make_doc, mak
             create_start_from(str(source[0]))(build(tiny_encoder, make_doc, make_example, **changes))
 
 
-def test_a_file_with_prompts_has_no_span_head(tiny_encoder, source):
+def test_a_file_with_prompts_has_no_span_head(tiny_encoder, source, tmp_path):
     with pytest.raises(LownerError, match="LN229"):
         open_pipeline({"human": "a person"}, source=str(source[0]), encoder=tiny_encoder)
+    model, _ = train_source(CORPORA, settings(tiny_encoder, steps=1, width=4), tmp_path / "checkpoint")
+    write_asset(model, Provenance(CORPORA, settings(tiny_encoder)), tmp_path / "a.safetensors", rank=4)
+    nlp = open_pipeline({"human": "a person"}, source=str(tmp_path / "a.safetensors"), encoder=tiny_encoder)
+    with pytest.raises(LownerError, match="LN229"):
+        create_start_from(str(source[0]))(nlp)
 
 
 def test_a_span_source_gives_its_encoder(tiny_encoder, make_doc, make_example, tmp_path):

@@ -20,7 +20,7 @@ from .column_layout import (
     split_columns,
 )
 from .protocol import Format, Sample
-from .schemes import SCHEMES, decode_tags, detect_scheme, detect_spelling, parse_tag, plain_tag
+from .schemes import LETTERS, SCHEMES, decode_tags, detect_scheme, detect_spelling, parse_tag, plain_tag
 
 # Lines that hold no token: starts of documents and identifiers of images.
 SKIPPED = re.compile(r"^(-DOCSTART-(\s|$)|IMGID:\S*$)")
@@ -63,7 +63,7 @@ def read_columns(
     on_error (OnErrorT): Called with the error of each bad sentence.
     report (Optional[ReadingReport]): Filled in.
     YIELDS (Sentence): The sentences.
-    RAISES (LownerError): If no line has a label, or there is no such column.
+    RAISES (LownerError): If no line has a label, or labels have no type, or there is no such column.
     """
     report = report if report is not None else ReadingReport()
     rest = _sentences(path, encoding, on_error)
@@ -75,6 +75,9 @@ def read_columns(
     layout = _layout(path, sentences, word_column, label_columns)
     if scheme == "io":
         layout = layout._replace(spellings={**layout.spellings, **dict.fromkeys(layout.labels, "io")})
+    for column in layout.labels:
+        if layout.spellings.get(column) == LETTERS:
+            raise LownerError(Errors.LN231.format(path=path, where=f"column {column + 1}"))
     sentences = [[_plain(row, layout) for row in rows] for rows in sentences]
     schemes = [scheme or _detect(path, sentences, column, layout) for column in layout.labels]
     words = [row.cells[layout.word] for rows in sentences for row in rows if layout.word < len(row.cells)]

@@ -10,7 +10,7 @@ from ...errors import Errors, LownerError
 from .changes import OTHER_TAGS
 from .keys import TAG_KEYS, TOKEN_KEYS
 from .protocol import JSONFormat, JSONOptions, fields_except, has
-from .record_fields import are, first_of
+from .record_fields import are, tokens_of
 
 # Name of a change in `ReadingReport.changes`.
 NO_TAG = "words with the tag -100, read as outside all entities"
@@ -21,7 +21,7 @@ _TAG_KEYS = (*TAG_KEYS, "labels", "ner", "label", "ner_tag", "ner_labels")
 
 
 def _tag_key(item: Any) -> Optional[str]:
-    tokens = first_of(item, TOKEN_KEYS) if isinstance(item, dict) else None
+    tokens = tokens_of(item) if isinstance(item, dict) else None
     if not tokens or not are(tokens, str):
         return None
     return next((key for key in _TAG_KEYS if _are_tags(item.get(key), len(tokens))), None)
@@ -32,7 +32,7 @@ def _chosen_key(row: Any, options: JSONOptions) -> Optional[str]:
     key = _tag_key(row)
     if key is None:
         return None
-    size = len(first_of(row, TOKEN_KEYS))
+    size = len(tokens_of(row))
     options.layers.update({name: True for name, value in row.items() if name != key and _are_tags(value, size)})
     options.layers[key] = True
     return options.layer if options.layer in row else key
@@ -74,10 +74,15 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
             tags = named(tags, names)
         # Tags of parts of speech and chunks, and tags of the same words under other names, are not read.
         others = [name for name, value in row.items() if name.endswith("tags") or _are_tags(value, len(tags))]
-        options.changes[OTHER_TAGS] += sum(name in _TAG_KEYS or name.endswith("ner_tags") for name in others) - (
-            key in others
-        )
-        yield {"tokens": first_of(row, TOKEN_KEYS), **fields_except(row, *TOKEN_KEYS, *others, key), "tags": tags}
+        options.changes[OTHER_TAGS] += sum(name != key and _may_be_entities(name) for name in others)
+        tokens = tokens_of(row)
+        rest = {name: value for name, value in row.items() if value is not tokens}
+        yield {"tokens": tokens, **fields_except(rest, *TOKEN_KEYS, *others, key), "tags": tags}
+
+
+def _may_be_entities(name: str) -> bool:
+    """RETURNS (bool): Whether a field has tags of entities, by its name, and not of parts of speech."""
+    return name in _TAG_KEYS or bool({"ner", "nested"} & set(name.split("_")))
 
 
 @lru_cache(maxsize=8)

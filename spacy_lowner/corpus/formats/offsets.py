@@ -8,6 +8,7 @@ under which all texts agree.
 from dataclasses import dataclass
 from itertools import product
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from unicodedata import normalize
 
 ENDS = ("auto", "inclusive", "exclusive")
 TOKENS, CHARACTERS = "tokens", "characters"
@@ -69,6 +70,13 @@ class Counting(NamedTuple):
         return f"{self.unit}, ends {'included' if self.inclusive else 'excluded'}"
 
 
+def _plain(text: str, space: str) -> str:
+    """RETURNS (str): A text with composed characters, because tools differ in how they write accents, and with one kind
+    of white space.
+    """
+    return normalize("NFC", space.join(text.split()))
+
+
 @dataclass
 class SpanText:
     """A text or tokens, and the spans of one record whose offsets point into it.
@@ -121,8 +129,8 @@ class SpanText:
             return False
         if unit == TOKENS:
             # Tokens can contain white space, and the spaces between tokens are not known.
-            return "".join("".join((self.words or [])[slice(*position)]).split()) == "".join(mention.split())
-        return " ".join((self.text or "")[slice(*position)].split()) == " ".join(mention.split())
+            return _plain("".join((self.words or [])[slice(*position)]), "") == _plain(mention, "")
+        return _plain((self.text or "")[slice(*position)], " ") == _plain(mention, " ")
 
     def is_exact(self, position: Optional[Tuple[int, int]], mention: str, unit: str) -> bool:
         """Compare the characters at a position with the text of a span, white space included.

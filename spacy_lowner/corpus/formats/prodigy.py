@@ -9,6 +9,7 @@ from .record_groups import ANNOTATOR, GROUP, TIME, UNION
 
 # Names of changes in `ReadingReport.changes`.
 SKIPPED = "records skipped because their answer is reject or ignore"
+IGNORED = "spans skipped because their answer is ignore"
 _OWN_FIELDS = ("_input_hash", "_task_hash", "_view_id", "_is_binary", "_session_id", "_annotator_id", "answer")
 
 
@@ -25,6 +26,13 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
         record.update(spans=[_with_text(span, item["text"]) for span in item["spans"]], **{UNIT: CHARACTERS})
     if answer == "ignore" or (answer == "reject" and not item.get("_is_binary")):
         options.changes[SKIPPED] += 1
+    elif any(isinstance(span, dict) and "answer" in span for span in record.get("spans") or ()):
+        # Answers to several questions about the text, merged.
+        answers = {one: [span for span in record["spans"] if _answer(span) == one] for one in ("accept", "reject")}
+        options.changes[IGNORED] += len(record["spans"]) - sum(map(len, answers.values()))
+        accepted, rejected = ([fields_except(span, "answer") for span in answers[one]] for one in answers)
+        judged: Dict[str, Any] = {"spans": accepted, "rejected_spans": rejected}
+        yield {**record, **judged, "annotated_labels": [], GROUP: "judged", UNION: True}
     elif not item.get("_is_binary"):
         person = item.get("_annotator_id") or item.get("_session_id")
         if person is not None:
@@ -37,6 +45,10 @@ def _records(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, A
         field = "spans" if answer == "accept" else "rejected_spans"
         judged = {field: record.get("spans") or [], "annotated_labels": [], GROUP: "judged", UNION: True}
         yield {**fields_except(record, "spans"), **judged}
+
+
+def _answer(span: Dict[str, Any]) -> str:
+    return str(span.get("answer", "accept")).lower()
 
 
 def _with_text(span: Any, text: str) -> Any:

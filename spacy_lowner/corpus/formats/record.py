@@ -12,7 +12,7 @@ from .keys import EXTENSIONS, REJECTED, SPAN_KEYS, TEXT_KEYS, TOKEN_KEYS
 from .offsets import SpanText
 from .protocol import JSONOptions
 from .record_annotations import annotations_of, name_labels, spans_of
-from .record_fields import are, bad_record, check_fields, first_of
+from .record_fields import are, bad_record, check_fields, first_of, tokens_of
 
 # Name of a change in `ReadingReport.changes`.
 MISALIGNED = "texts ignored that do not consist of their tokens"
@@ -100,7 +100,8 @@ def make_record(path: Path, where: str, item: Any, spans_key: str, options: JSON
         item = {"text": item[0], **item[1]}
     if not isinstance(item, dict) or (first_of(item, TOKEN_KEYS) is None and first_of(item, TEXT_KEYS) is None):
         raise LownerError(bad_record(path, where, "neither 'text' nor 'tokens'", "Give the record one of them"))
-    text, words, spaces = first_of(item, TEXT_KEYS), first_of(item, TOKEN_KEYS), item.get("spaces")
+    words, spaces = tokens_of(item), item.get("spaces")
+    text = next((item[key] for key in TEXT_KEYS if item.get(key) is not None and item[key] is not words), None)
     if are(words, dict) and isinstance(text, str):
         words, spaces = _token_texts(words, text), None
     check_fields(path, where, {**item, "tokens": words, "spaces": spaces}, text)

@@ -9,7 +9,7 @@ from ...errors import Errors, LownerError
 from ..cleaning import check_weight
 from ..extensions import is_source_record
 from ..soft import soft_problem
-from .keys import ANNOTATED_LABELS, CATEGORY_KEYS, EXTENSIONS, EXTENSIONS_SOURCE, REJECTED
+from .keys import ANNOTATED_LABELS, CATEGORY_KEYS, EXTENSIONS, EXTENSIONS_SOURCE, REJECTED, TOKEN_KEYS
 
 
 def check_fields(path: Path, where: str, record: dict, text: Any) -> None:
@@ -129,6 +129,19 @@ def first_of(record: dict, names: Tuple[str, ...]) -> Any:
     ['Ada']
     """
     return next((record[name] for name in names if record.get(name) is not None), None)
+
+
+def tokens_of(record: dict) -> Any:
+    """Find the tokens of a record.
+
+    record (dict): The record.
+    RETURNS (Any): The value of the first known key of tokens, or of "sentence" if it is a list; None if there is none.
+
+    >>> tokens_of({"sentence": ["Ada", "sang"]}), tokens_of({"sentence": "Ada sang"})
+    (['Ada', 'sang'], None)
+    """
+    words = first_of(record, TOKEN_KEYS)
+    return record["sentence"] if words is None and isinstance(record.get("sentence"), list) else words
 
 
 def bad_record(path: Path, where: str, problem: str, fix: str) -> str:

@@ -22,7 +22,12 @@ _SPELLINGS = {
     "lower": re.compile(r"^(?P<letter>[biomeslu])-(?P<type>.+)$", re.DOTALL),
     "underscore": re.compile(r"^(?P<letter>[BIMESLU])_(?P<type>.+)$", re.DOTALL),
     "suffix": re.compile(r"^(?P<type>.+)[-_](?P<letter>[BIMESLU])$", re.DOTALL),
+    "separator": re.compile(r"^(?P<letter>[BIMESLU])[:./ \u2013\u2014](?P<type>.+)$", re.DOTALL),
+    "suffix separator": re.compile(r"^(?P<type>.+)[:./ \u2013\u2014](?P<letter>[BIMESLU])$", re.DOTALL),
 }
+# Tags that have a letter and no type, as in corpora of one type.
+LETTERS = "letters"
+_BARE = frozenset("BIMESLU")
 # Smallest fraction of tags in a column of labels. A few cells without a valid tag are errors for the reader to report,
 # and do not make the column another kind of column.
 MIN_TAG_FRACTION = 0.9
@@ -71,8 +76,8 @@ def detect_spelling(labels: Sequence[str], *, any_types: bool = False) -> Option
 
     labels (Sequence[str]): The cells of the column.
     any_types (bool): Whether types alone may be any words. Else they must repeat, or be in capitals or parts.
-    RETURNS (Optional[str]): "plain" (B-PER), "lower" (b-per), "underscore" (B_PER), "suffix" (PER-B) or "io" (PER);
-        None if the column does not hold tags.
+    RETURNS (Optional[str]): "plain" (B-PER), "lower" (b-per), "underscore" (B_PER), "suffix" (PER-B), "separator"
+        (B:PER), "suffix separator" (PER:B), "io" (PER), or `LETTERS` (B); None if the column does not hold tags.
 
     >>> [detect_spelling(labels) for labels in (["B-a", "O"], ["b-a", "o"], ["B_a", "O"], ["a-B", "O"], ["A", "O"])]
     ['plain', 'lower', 'underscore', 'suffix', 'io']
@@ -97,6 +102,8 @@ def detect_spelling(labels: Sequence[str], *, any_types: bool = False) -> Option
     few = len(counts) <= MAX_TYPES and (
         any_types or repeat or all(label.isupper() or set(label) & set("-/") for label in counts)
     )
+    if counts and _BARE.issuperset(counts) and "I" in counts and outside:
+        return LETTERS
     if outside >= MIN_OUTSIDE_FRACTION * len(labels) and counts and few and are_types:
         return "io"
     return None
@@ -112,7 +119,7 @@ def plain_tag(label: str, spelling: str) -> str:
     >>> [plain_tag("b-per", "lower"), plain_tag("PER_B", "suffix"), plain_tag("PER", "io"), plain_tag("o", "lower")]
     ['B-per', 'B-PER', 'I-PER', 'O']
     """
-    if spelling == "plain" or label == "O":
+    if spelling in ("plain", LETTERS) or label == "O":
         return label
     if spelling in ("lower", "io") and label == "o":
         return "O"

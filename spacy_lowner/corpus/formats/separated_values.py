@@ -19,7 +19,7 @@ from .records import read_records
 _WORDS = ("word", "words", "token", "tokens", "form", "text")
 _TAGS = ("tag", "tags", "ner_tag", "ner_tags", "ner", "label", "labels", "entity", "iob", "bio")
 _SENTENCES = re.compile(r"(sentence|sent|sentence_?id|sent_?id|sentence ?#|sentence_?idx|doc_?id|id)", re.I)
-_SPANS = ("spans", "entities", "label", "labels", "annotations", "ner", "tag", "tags")
+_SPANS = ("spans", "entities", "label", "labels", "annotations", "ner", "tag", "tags", "word_labels")
 _TEXTS = ("text", "sentence", "content", "data")
 _DELIMITERS = ",;\t"
 # Lists as numpy prints them: ['Ada' 'sang'] and [1 0].
@@ -69,7 +69,7 @@ def _has_tags(lines: Sequence[str], header: Sequence[str], delimiter: str) -> bo
 def _text_columns(header: Sequence[str], sample: Sample) -> bool:
     has_text = any(name in header for name in (*_TEXTS, *TOKEN_KEYS))
     rows = csv.reader(sample.lines[1:], delimiter=_header(sample.lines[0])[1])
-    lists = any(cell.lstrip()[:1] in ("[", "{") for row in rows for cell in row)
+    lists = any(cell.lstrip()[:1] in ("[", "{") or len(_tags_in(cell)) > 1 for row in rows for cell in row)
     return has_text and lists and sample.path.suffix in (".csv", ".tsv", ".txt")
 
 
@@ -112,10 +112,17 @@ def _row(header: Sequence[str], row: Sequence[str]) -> Dict[str, Any]:
     values = {name: _parsed(cell) if cell != "" else None for name, cell in zip(header, row)}
     # A table with tags has the words as a text, separated by blanks.
     text = next((values[name] for name in _TEXTS if isinstance(values.get(name), str)), None)
-    tags = next((values[name] for name in _SPANS if _are_texts(values.get(name))), None)
+    cells = (_tags_in(one) or one if isinstance(one, str) else one for one in map(values.get, _SPANS))
+    tags = next((one for one in cells if _are_texts(one)), None)
     if text is not None and tags is not None and len(tags) == len(text.split()):
         return {"tokens": text.split(), "tags": tags}
     return values
+
+
+def _tags_in(cell: str) -> List[str]:
+    """RETURNS (List[str]): The tags of a cell, with blanks or commas between them; empty if they are no tags."""
+    tags = re.split(r"[,\s]+", cell.strip())
+    return tags if all(map(_TAG.fullmatch, tags)) else []
 
 
 def _are_texts(value: Any) -> bool:
@@ -143,16 +150,21 @@ def _commas(cell: str) -> str:
 def _sentences(path: Path, header: Sequence[str], rows: List[List[str]], columns: Tuple[int, int]) -> List[RecordT]:
     word, tag = columns
     named = [i for i, name in enumerate(header) if i not in columns and _SENTENCES.fullmatch(name)]
+    cells = {i: [row[i].strip() if i < len(row) else "" for row in rows if any(row)] for i in named}
+    blank_rows = any(not any(row) for row in rows)
+    # Numbers of rows say nothing about sentences, unless they start again in each one.
+    counters = [i for i in named if _are_numbers_of_words(cells[i])]
+    names = [i for i in named if i not in counters]
+    restarts = next((i for i in counters if len(set(cells[i])) < len(cells[i])), None)
+    keys = list(zip(*(cells[i] for i in names)))
+    # Every row has a name of its own, so these name words.
+    of_words = len(keys) > 2 and all(map(any, keys)) and len(set(keys)) == len(keys)
+    if not blank_rows and (of_words or (not names and restarts is None)):
+        raise LownerError(Errors.LN179.format(path=path, columns=", ".join(header)))
+    first = None if restarts is None else cells[restarts][0]
     items: List[RecordT] = []
     previous: Tuple[str, ...] = ()
     start_new = True
-    blank_rows = any(not any(row) for row in rows)
-    if not named and not blank_rows:
-        raise LownerError(Errors.LN179.format(path=path, columns=", ".join(header)))
-    names = [tuple(row[i].strip() for i in named if i < len(row)) for row in rows if any(row)]
-    if named and not blank_rows and len(names) > 2 and len(set(names)) == len(names):
-        # Every row has a name of its own, so these are numbers of words.
-        raise LownerError(Errors.LN179.format(path=path, columns=", ".join(header)))
     for number, row in enumerate(rows, 2):
         if any("\n" in cell for cell in row):
             problem = "a cell of several lines, so a quote is not closed or not doubled"
@@ -160,14 +172,25 @@ def _sentences(path: Path, header: Sequence[str], rows: List[List[str]], columns
         if not any(row):
             start_new = True
             continue
-        name = tuple(row[i].strip() for i in named if i < len(row))
-        if start_new or (any(name) and name != previous):
+        name = tuple(row[i].strip() for i in names if i < len(row))
+        begins = restarts is not None and not names and row[restarts : restarts + 1] == [first]
+        if start_new or begins or (any(name) and name != previous):
             items.append((f"row {number}", {"tokens": [], "tags": []}))
         previous, start_new = name if any(name) else previous, False
         record = items[-1][1]
         record["tokens"].append(row[word] if word < len(row) else "")
         record["tags"].append(row[tag].strip() if tag < len(row) else "")
     return items
+
+
+def _are_numbers_of_words(cells: Sequence[str]) -> bool:
+    """RETURNS (bool): Whether cells count the words, throughout or in each sentence."""
+    if len(cells) < 3 or not all(cell.isdecimal() for cell in cells):
+        return False
+    numbers = list(map(int, cells))
+    return all(after in (before + 1, numbers[0]) for before, after in zip(numbers, numbers[1:])) and not any(
+        after == before for before, after in zip(numbers, numbers[1:])
+    )
 
 
 CSV = Format("csv", "CSV with a header", _evidence, read_csv)

@@ -4,7 +4,10 @@ from typing import Any, Dict, Iterator, List, Mapping
 
 from .changes import NO_TYPE, RELATIONS, UNANNOTATED
 from .protocol import JSONFormat, JSONOptions, fields_except, has
-from .record_groups import GROUP, UNION
+from .record_groups import ANNOTATOR, GROUP, TIME, UNION
+
+# Name of a change in `ReadingReport.changes`.
+REVIEWED_AWAY = "spans that a review has marked as wrong, dropped"
 
 
 def _evidence_ner_annotator(item: Any) -> str:
@@ -84,8 +87,20 @@ def _evidence_lighttag(item: Any) -> str:
 
 def _records_lighttag(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
     for example in item.get("examples", [item]):
-        spans = [_lighttag_span(one) for one in example["annotations"] if one.get("correct") is not False]
-        yield {"text": example["content"], "spans": spans}
+        kept = [one for one in example["annotations"] if one.get("correct") is not False]
+        options.changes[REVIEWED_AWAY] += len(example["annotations"]) - len(kept)
+        annotators: Dict[str, List[Mapping[str, Any]]] = {}
+        # What a review has accepted is gold, whoever annotated it.
+        reviewed = any(one.get("correct") for one in kept)
+        for one in kept if not reviewed else ():
+            for person in one.get("annotated_by") or ():
+                annotators.setdefault(str(person.get("annotator")), []).append(one)
+        if not annotators:
+            yield {"text": example["content"], "spans": [_lighttag_span(one) for one in kept]}
+        for name, annotations in annotators.items():
+            times = [str(by.get("timestamp", "")) for one in annotations for by in one["annotated_by"]]
+            record = {"text": example["content"], "spans": [_lighttag_span(one) for one in annotations]}
+            yield {**record, GROUP: "whole", TIME: (max(times), 0), ANNOTATOR: [name]}
 
 
 def _lighttag_span(value: Mapping[str, Any]) -> Dict[str, Any]:

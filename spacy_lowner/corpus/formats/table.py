@@ -116,6 +116,9 @@ def detect_format(path: Path, encoding: str = "utf8", on_error: OnErrorT = raise
     lines = list(islice(written, SAMPLED_LINES))
     if not lines:
         raise LownerError(Errors.LN001.format(path=path))
+    if any("\0" in line for line in lines[:2]) and encoding in ("utf8", "utf-8"):
+        where = {"path": path, "line": 1, "offset": max(0, lines[0].find("\0")), "encoding": encoding}
+        raise LownerError(Errors.LN002.format(**where, reason="a NUL character, as in UTF-16 or UTF-32"))
     sample = Sample(path, lines)
     for one in FORMATS:
         reason = one.evidence(sample)
