@@ -350,3 +350,19 @@ def test_other_encodings_are_named(tmp_path, encoding):
     (tmp_path / "a.txt").write_bytes("Mira\tB-PER\nleft\tO\n".encode(encoding))
     with pytest.raises(LownerError, match="LN002.*NUL"):
         load_corpus(tmp_path / "a.txt")
+
+
+def test_spans_of_several_controls_of_label_studio_are_counted(read):
+    one, other = task((0, 4, "PER", "Mira")), task((10, 14, "LOC", "Oslo"), from_name="places")
+    one["annotations"][0]["result"] += other["annotations"][0]["result"]
+    counted = "texts with spans of several controls, which are all read (name one with layer)"
+    spans, report = read([one], "a.json")
+    assert len(spans[0]) == 2 and report.reading.changes[counted] == 1
+    spans, report = read([one], "a.json", layer="ner")
+    assert spans == [[("Mira", "PER")]] and not report.reading.changes[counted]
+
+
+def test_spans_under_two_keys_of_ubiai_are_refused(read):
+    span = {"start": 0, "end": 4, "entityLabel": "PER", "text": "Mira"}
+    with pytest.raises(LownerError, match="LN009.*annotation"):
+        read([{"document": TEXT, "tokens": [span], "annotation": [{**span, "label": "LOC"}]}], "a.json")

@@ -1,6 +1,6 @@
 """Read exports of Label Studio: JSON and JSON-MIN."""
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 from .changes import CANCELLED, PREDICTIONS, UNANNOTATED
 from .protocol import JSONFormat, JSONOptions, has
@@ -8,6 +8,7 @@ from .record_groups import ANNOTATOR, GROUP, TIME
 
 # Names of changes in `ReadingReport.changes`.
 OTHER_CONTROLS = "spans of other controls ignored"
+SEVERAL_CONTROLS = "texts with spans of several controls, which are all read (name one with layer)"
 NOT_SPANS = "relations, choices and other results that are not spans ignored"
 # Fields of JSON-MIN that are not data of the task.
 _FIELDS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "meta", "inner_id"}
@@ -62,6 +63,7 @@ def _spans(results: List[Any], options: JSONOptions) -> Tuple[List[Dict[str, Any
     """RETURNS (Tuple[List[Dict[str, Any]], Optional[str]]): The spans, and the name of the text that they are in."""
     spans: List[Dict[str, Any]] = []
     sources: Dict[str, Any] = {}
+    read: Set[Any] = set()
     for result in results:
         kind = result.get("type") if isinstance(result, dict) else None
         if kind == "paragraphlabels":
@@ -75,6 +77,8 @@ def _spans(results: List[Any], options: JSONOptions) -> Tuple[List[Dict[str, Any
             continue
         spans.append(_span(result["value"], kind))
         sources[str(result.get("to_name"))] = True
+        read.add(result.get("from_name"))
+    options.changes[SEVERAL_CONTROLS] += len(read) > 1
     if len(sources) > 1:
         raise ValueError(f"spans of several texts ({', '.join(sources)}); name the control to read (layer)")
     return spans, next(iter(sources), None)
@@ -151,6 +155,7 @@ def _records_min(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[st
         # A task that nobody has annotated.
         options.changes[UNANNOTATED] += 1
         return
+    options.changes[SEVERAL_CONTROLS] += sum(map(bool, controls.values())) > 1
     spans = [
         _span(value, next(kind for kind in _SPAN_TYPES if kind in value))
         for values in controls.values()

@@ -118,6 +118,8 @@ def _is_ubiai(value: Any) -> bool:
 
 
 def _records_ubiai(item: Dict[str, Any], options: JSONOptions) -> Iterator[Dict[str, Any]]:
+    if item.get("tokens") and item.get("annotation"):
+        raise ValueError("spans under both 'tokens' and 'annotation'")
     spans: List[Dict[str, Any]] = [
         {
             "start": one["start"],
