@@ -50,8 +50,8 @@ class TypeMap(nn.Module):
     outside (Tensor): Initial vector of "O". Shape: (dim,)
     embedding (int): Width of the embeddings. The map starts as the identity.
 
-    >>> TypeMap(torch.tensor([1.0, 0.0]), embedding=2)(torch.tensor([[0.0, 0.6]])).tolist()
-    [[1.0, 0.0], [0.0, 0.6]]
+    >>> TypeMap(torch.tensor([1.0, 0.0]), embedding=2)(torch.tensor([[0.0, 0.5]])).tolist()
+    [[1.0, 0.0], [0.0, 0.5]]
     """
 
     def __init__(self, outside: Tensor, embedding: int):
