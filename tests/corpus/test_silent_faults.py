@@ -324,6 +324,7 @@ def test_annotators_and_reviews_of_lighttag(read):
         "id,word,tag\n1,Mira,B-PER\n2,Toll,I-PER\n3,sang,O\n1,Oslo,B-LOC\n2,is,O\n",
         "id;word;tag\n0;Mira;B-PER\n1;Toll;I-PER\n2;sang;O\n0;Oslo;B-LOC\n1;is;O\n",
         "id,sentence_id,word,tag\n1,1,Mira,B-PER\n2,1,Toll,I-PER\n3,1,sang,O\n4,2,Oslo,B-LOC\n5,2,is,O\n",
+        "doc_id,id,word,tag\nd,1,Mira,B-PER\nd,2,Toll,I-PER\nd,3,sang,O\nd,1,Oslo,B-LOC\nd,2,is,O\n",
         "Sentence #,Word,Tag\nSentence: 1,Mira,B-PER\n,Toll,I-PER\nSentence: 2,Oslo,B-LOC\n",
         'text,labels\n"Mira Toll sang","B-PER I-PER O"\n"Oslo is","B-LOC O"\n',
         "text,labels\nMira Toll sang,B-PER I-PER O\nOslo is,B-LOC O\n",

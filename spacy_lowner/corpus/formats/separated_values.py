@@ -173,7 +173,7 @@ def _sentences(path: Path, header: Sequence[str], rows: List[List[str]], columns
             start_new = True
             continue
         name = tuple(row[i].strip() for i in names if i < len(row))
-        begins = restarts is not None and not names and row[restarts : restarts + 1] == [first]
+        begins = restarts is not None and [cell.strip() for cell in row[restarts : restarts + 1]] == [first]
         if start_new or begins or (any(name) and name != previous):
             items.append((f"row {number}", {"tokens": [], "tags": []}))
         previous, start_new = name if any(name) else previous, False
