@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# Processes of the tests.
+# Processes of the tests, each with one thread.
 JOBS ?= 2
 
 .PHONY: all tour test test-attack test-wheel lint notebooks docs clean
@@ -15,7 +15,7 @@ tour: all
 	$(BIN)/python -m spacy project run tour
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 # Threads, killed runs, damaged files and hostile servers, with fixed seeds.
 test-attack: $(VENV)/.ready
@@ -23,7 +23,7 @@ test-attack: $(VENV)/.ready
 
 # Tests against the installed wheel instead of the source tree.
 test-wheel: $(VENV)/.ready
-	$(BIN)/python scripts/test_wheel.py -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/test_wheel.py -n $(JOBS)
 
 # Style, types, spelling, links and examples.
 lint: $(VENV)/.ready
