@@ -112,7 +112,7 @@ def train_source_cli(
         rank=rank if low_rank else 0,
         rate=rate,
         head_rate=head_rate,
-        interpolation=0.7 if interpolation is None else interpolation,
+        interpolation=SourceSettings.interpolation if interpolation is None else interpolation,
         encoder=encoder,
         seed=seed,
     )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..models.hf.encoder import embed_texts
+from .corpora import TypedCorpus
 
 
 class DescriptionBank:
@@ -22,6 +23,15 @@ class DescriptionBank:
         self.vectors = torch.from_numpy(embed_texts(texts, encoder))
         self.sizes = torch.tensor([len(one) for one in descriptions.values()])
         self.offsets = self.sizes.cumsum(0) - self.sizes
+
+    @classmethod
+    def of(cls, corpora: Sequence[TypedCorpus]) -> "DescriptionBank":
+        """Embed the descriptions of corpora.
+
+        corpora (Sequence[TypedCorpus]): The corpora.
+        RETURNS (DescriptionBank): The descriptions of all their labels.
+        """
+        return cls({label: texts for one in corpora for label, texts in one.descriptions.items()})
 
     def draw(self, columns: Tensor, generator: torch.Generator) -> Tensor:
         """Draw one description of each type.

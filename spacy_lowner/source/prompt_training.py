@@ -109,7 +109,7 @@ def train_prompts(
     RETURNS (PromptSource): The trained prompts, on the CPU.
     RAISES (LownerError): If the source belongs to another encoder, or the checkpoint is of other corpora or settings.
     """
-    bank = DescriptionBank({label: texts for one in corpora for label, texts in one.descriptions.items()})
+    bank = DescriptionBank.of(corpora)
     torch.manual_seed(settings.seed)
     model = build_contrast_ner(settings.encoder)
     model.initialize(Y=["nothing"])

@@ -150,7 +150,7 @@ def train_source(
         and its types.
     RAISES (LownerError): If the checkpoint is of other corpora or settings, or cannot be written.
     """
-    bank = DescriptionBank({label: texts for one in corpora for label, texts in one.descriptions.items()})
+    bank = DescriptionBank.of(corpora)
     model = build_model(settings, bank, start).to(device)
     draw = torch.Generator().manual_seed(settings.seed)
     loop = TrainingLoop(

@@ -73,7 +73,7 @@ def test_each_batch_has_texts_of_one_corpus():
 
 
 def test_types_of_other_corpora_compete_unless_they_are_alike():
-    bank = DescriptionBank({label: texts for one in CORPORA for label, texts in one.descriptions.items()})
+    bank = DescriptionBank.of(CORPORA)
     draw, vocab = torch.Generator(), Vocab()
     batch = make_prompt_batch(PEOPLE[:1], bank, settings("minilm", unlike=1.0), draw, vocab)
     assert batch.targets.tolist() == [1, 0, 0] and batch.own == 1
